@@ -1,0 +1,1 @@
+"""From files on disk to cases, volumes, slices and crops."""

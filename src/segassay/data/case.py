@@ -1,0 +1,86 @@
+"""What a reader finds: cases, their images and the labels that claim to describe them.
+
+Nothing here has read a voxel. Readers build these objects from folder listings and small text
+files, so that counting a data set of any size takes seconds.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from segassay.types import Modality
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRef:
+    """One structure of one case: which file holds it and how to take it out.
+
+    `values` are the voxel values that mean this structure in a multi-label file (several for an
+    nnU-Net region); `None` means that the file is a binary mask of this structure alone.
+    `source` tells raters, versions and models of one structure apart.
+    """
+
+    structure: str
+    path: Path
+    values: tuple[int, ...] | None = None
+    source: str = "label"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One image with its labels.
+
+    `case_id` is unique in the data set; `subject_id` is the patient, by which splits and
+    bootstraps go. `images` holds one path per channel, in order. `labels` may be empty: an
+    unlabelled image is a case too.
+    """
+
+    case_id: str
+    subject_id: str
+    images: tuple[Path, ...]
+    labels: tuple[LabelRef, ...] = ()
+    modality: Modality | None = None
+    split: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """A file that no case uses, and why. Nothing is dropped silently."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A data set as a reader understood it.
+
+    `root` is the folder all paths of result files are relative to. `declared` maps a label file's
+    declared voxel values to structure names (background left out); empty for binary masks.
+    """
+
+    root: Path
+    format: str
+    name: str
+    cases: tuple[Case, ...]
+    unmatched: tuple[Unmatched, ...] = ()
+    declared: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def structures(self) -> tuple[str, ...]:
+        """Names of all declared structures, in the order the data set gives them."""
+        return tuple(dict.fromkeys(ref.structure for case in self.cases for ref in case.labels))
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Distinct subject ids in case order."""
+        return tuple(dict.fromkeys(case.subject_id for case in self.cases))
+
+    @property
+    def n_labels(self) -> int:
+        """Number of declared (case, structure, source) triples; no voxel is read for it."""
+        return sum(len(case.labels) for case in self.cases)
+
+    @property
+    def unlabelled(self) -> tuple[str, ...]:
+        """Ids of cases that have an image but no label."""
+        return tuple(case.case_id for case in self.cases if not case.labels)

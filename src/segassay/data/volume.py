@@ -1,0 +1,49 @@
+"""Voxels together with their grid, in one orientation.
+
+Orientation is handled here, once: every array that leaves `data.io` is RAS+, axes `(i, j, k)`
+pointing to the patient's right, front and top. Storage order on disk, flipped axes and permuted
+axes make no difference to anything that follows.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import nibabel.orientations as nbo
+import numpy as np
+from numpy.typing import NDArray
+
+from segassay.geometry.grid import Grid
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Volume:
+    """An array `(i, j, k)` in RAS+ order and the grid it lies on.
+
+    A 2D image is a volume with one slice, `k == 1`. `anatomical` is `False` where the file says
+    nothing believable about orientation (PNG, JPEG, an identity header): rules about left and
+    right must stay silent there. `spacing_known` is `False` where millimetres are made up.
+    """
+
+    array: NDArray[Any]
+    grid: Grid
+    anatomical: bool
+    spacing_known: bool
+
+    @property
+    def is_2d(self) -> bool:
+        """Whether this is a single image rather than a stack of slices."""
+        return self.grid.shape[2] == 1
+
+
+def to_canonical(array: NDArray[Any], affine: NDArray[np.float64]) -> tuple[NDArray[Any], Grid]:
+    """Reorder and flip the axes of a 3D array so that they run right, anterior, superior.
+
+    No voxel is interpolated: an oblique or sheared grid keeps its obliquity, only whole axes are
+    exchanged or reversed. The returned array is a view.
+    """
+    orientation = nbo.io_orientation(affine)
+    shape = np.array(array.shape)
+    turned = nbo.apply_orientation(array, orientation)
+    moved = affine @ nbo.inv_ornt_aff(orientation, shape)
+    i, j, k = turned.shape
+    return turned, Grid((i, j, k), np.asarray(moved, dtype=np.float64))

@@ -1,0 +1,65 @@
+"""The errors a caller can act on, and the exit code each one ends a command with.
+
+    SegassayError                 1
+    ├── UsageError                2   the call or its configuration is wrong
+    │   ├── MissingExtraError     2   an optional dependency is not installed
+    │   ├── OutputError           2   results cannot be written where asked
+    │   └── DatasetError          2   the data set as a whole cannot be read
+    ├── CaseError                 3   one case cannot be used; the others go on
+    │   ├── ReadError             3   a file is missing, truncated or not what its name says
+    │   ├── GeometryError         3   image and mask do not lie on one grid
+    │   └── ContentError          3   the voxels are not usable (4D, NaN, fractional labels, …)
+    └── ModelError                5   a judge's weights are missing or do not match their checksum
+
+Every message is one line: which file or case, what came, what was expected, what to do.
+"""
+
+from typing import ClassVar
+
+
+class SegassayError(Exception):
+    """Base of all errors raised on purpose."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(SegassayError):
+    """The call itself, an option or a configuration value is wrong."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class MissingExtraError(UsageError):
+    """A feature needs an optional dependency that is not installed."""
+
+
+class OutputError(UsageError):
+    """Results cannot be written to the place that was asked for."""
+
+
+class DatasetError(UsageError):
+    """The data set as a whole cannot be read: no known layout, or a broken description file."""
+
+
+class CaseError(SegassayError):
+    """One case cannot be used. A run records it and goes on with the next case."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class ReadError(CaseError):
+    """A file is missing, truncated, or not the format its name promises."""
+
+
+class GeometryError(CaseError):
+    """Image and mask do not share one voxel grid."""
+
+
+class ContentError(CaseError):
+    """A file was read, but its voxels cannot be used."""
+
+
+class ModelError(SegassayError):
+    """A judge's weights are missing, damaged or of an unknown version."""
+
+    exit_code: ClassVar[int] = 5

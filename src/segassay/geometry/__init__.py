@@ -1,0 +1,1 @@
+"""Grids in millimetres, connected components: voxel geometry without any file format."""
