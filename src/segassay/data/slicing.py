@@ -1,0 +1,100 @@
+"""Which slices of a volume to look at, and how a slice is turned for display.
+
+A volume is judged through a handful of slices, inside the mask and beyond both of its ends; each
+sampled slice stands for the slices around it. Index maths only: nothing is read or resampled.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segassay.geometry.grid import Grid
+
+_ANISOTROPY = 1.2
+"""A spacing this much above the other two makes its axis the through-plane axis."""
+
+_BEYOND = 0.15
+"""Share of the mask's extent that is examined beyond each of its ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class SliceSample:
+    """One slice to look at and the number of slices it stands for."""
+
+    index: int
+    weight: float
+    beyond: bool
+
+
+def slicing_axis(grid: Grid) -> int:
+    """Return the array axis that slices are counted along.
+
+    The axis of length one for a 2D image; else the one with clearly the largest spacing, since
+    its planes are the ones the structure was drawn in; else 2, axial slices.
+    """
+    if 1 in grid.shape:
+        return max(axis for axis in range(3) if grid.shape[axis] == 1)
+    order = np.argsort(grid.spacing_mm)
+    if grid.spacing_mm[order[2]] > _ANISOTROPY * grid.spacing_mm[order[1]]:
+        return int(order[2])
+    return 2
+
+
+def as_planes(array: NDArray[Any], axis: int) -> NDArray[Any]:
+    """View a RAS+ array `(i, j, k)` as slices `(slice, row, column)` in display orientation.
+
+    Rows run from front to back (or top to bottom), columns from the patient's right to left, as
+    radiologists are used to. For an image read from PNG or JPEG this is its own orientation.
+    """
+    moved = np.moveaxis(array, axis, 0)
+    return moved[:, ::-1, ::-1].transpose(0, 2, 1)
+
+
+def pixel_mm(grid: Grid, axis: int) -> tuple[float, float]:
+    """Return the size of a display pixel as (row, column) in millimetres."""
+    across, down = (s for n, s in enumerate(grid.spacing_mm) if n != axis)
+    return down, across
+
+
+def choose_slices(
+    areas: NDArray[np.integer[Any]], *, n_inside: int, n_beyond: int
+) -> list[SliceSample]:
+    """Choose slices inside a mask and beyond its ends.
+
+    Args:
+        areas: Mask pixels of every slice, shape `(slices,)`. Empty slices between filled ones
+            count as inside: that is where a missing slice shows.
+        n_inside: Most slices taken between the first and the last filled one. The range is cut
+            into that many equal parts, the middle slice of each stands for its part.
+        n_beyond: Slices taken beyond each end; together they stand for 15 % of the extent there.
+
+    Returns:
+        Samples in rising order. Empty when no slice holds any mask.
+    """
+    filled = np.flatnonzero(areas)
+    if filled.size == 0:
+        return []
+    first, last = int(filled[0]), int(filled[-1])
+    extent = last - first + 1
+    reach = max(1, round(_BEYOND * extent))
+    below = range(max(0, first - reach), first)
+    above = range(last + 1, min(len(areas), last + 1 + reach))
+    return [
+        *_spread(below, n_beyond, beyond=True),
+        *_spread(range(first, last + 1), n_inside, beyond=False),
+        *_spread(above, n_beyond, beyond=True),
+    ]
+
+
+def spread_slices(n_slices: int, n: int) -> list[SliceSample]:
+    """Choose `n` slices evenly over a whole stack, for a mask that is empty everywhere."""
+    return _spread(range(n_slices), n, beyond=False)
+
+
+def _spread(span: range, n: int, *, beyond: bool) -> list[SliceSample]:
+    parts = [part for part in np.array_split(np.array(span, dtype=int), max(n, 1)) if part.size]
+    if n == 0:
+        return []
+    return [SliceSample(int(p[len(p) // 2]), float(len(p)), beyond) for p in parts]

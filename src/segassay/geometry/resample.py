@@ -1,0 +1,97 @@
+"""Antialiased resampling of a box of an image as two small matrix products.
+
+One row of a resampling matrix holds the weights with which an output pixel averages the input:
+a triangle as wide as the output pixel, or as wide as one input pixel when enlarging (bilinear).
+Because rows and columns separate, cropping and resizing `(n, h, w)` costs two matrix products,
+and the box may reach beyond the image.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in pixel units; edges, not centres: the whole image is `(0, h, 0, w)`."""
+
+    top: float
+    bottom: float
+    left: float
+    right: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AxisResampler:
+    """Weights `(n_out, stop - start)` on input pixels `start:stop` of one axis.
+
+    `coverage` `(n_out,)` is the share of each output pixel that lies inside the image.
+    """
+
+    weights: NDArray[np.float32]
+    coverage: NDArray[np.float32]
+    start: int
+    stop: int
+
+
+def axis_resampler(n_in: int, low: float, high: float, n_out: int) -> AxisResampler:
+    """Build the resampling weights from the interval `[low, high)` of an axis to `n_out` pixels.
+
+    Rows sum to `coverage`: what lies outside the image counts as zero.
+    """
+    step = (high - low) / n_out
+    support = max(1.0, step)
+    centres = low + (np.arange(n_out) + 0.5) * step
+    begin, end = int(np.floor(low - support)), int(np.ceil(high + support)) + 1
+    pixels = np.arange(begin, end)
+    weights = np.maximum(0.0, 1.0 - np.abs(pixels[None] + 0.5 - centres[:, None]) / support)
+    weights /= weights.sum(axis=1, keepdims=True)
+    start, stop = min(max(begin, 0), n_in), min(max(end, 0), n_in)
+    inside = weights[:, start - begin : stop - begin].astype(np.float32)
+    return AxisResampler(inside, inside.sum(axis=1), start, stop)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoxResampler:
+    """Cuts one box out of images of one size and resizes it to `(n_out, n_out)`."""
+
+    rows: AxisResampler
+    columns: AxisResampler
+
+    @classmethod
+    def to_square(cls, shape: tuple[int, int], box: Box, n_out: int) -> "BoxResampler":
+        """Prepare the cut of `box` from images of `shape` (rows, columns)."""
+        return cls(
+            axis_resampler(shape[0], box.top, box.bottom, n_out),
+            axis_resampler(shape[1], box.left, box.right, n_out),
+        )
+
+    @property
+    def coverage(self) -> NDArray[np.float32]:
+        """Share of every output pixel that lies inside the image, shape `(n_out, n_out)`."""
+        return np.outer(self.rows.coverage, self.columns.coverage)
+
+    def __call__(self, planes: NDArray[np.generic]) -> NDArray[np.float32]:
+        """Resample `(..., rows, columns)` to float32 `(..., n_out, n_out)`; zero outside."""
+        r, c = self.rows, self.columns
+        part = np.asarray(planes[..., r.start : r.stop, c.start : c.stop], dtype=np.float32)
+        return np.asarray(r.weights @ part @ c.weights.T, dtype=np.float32)
+
+    def paste(self, crop: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+        """Spread a crop `(n_out, n_out)` back over an image of `shape`; zero outside the box.
+
+        The transpose of the cut, with weights normalised per image pixel: bilinear where the
+        crop was reduced, an average where it was enlarged.
+        """
+        r, c = self.rows, self.columns
+        back_r = _normalised(r.weights.T)
+        back_c = _normalised(c.weights.T)
+        out = np.zeros(shape, dtype=np.float32)
+        out[r.start : r.stop, c.start : c.stop] = back_r @ crop @ back_c.T
+        return out
+
+
+def _normalised(weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    total = weights.sum(axis=1, keepdims=True)
+    return np.asarray(weights / np.where(total > 1e-6, total, 1.0), dtype=np.float32)
