@@ -1,0 +1,92 @@
+"""All fault families in one visible table, and the draw of one faulty mask.
+
+Five families are named here and never trained on, so that a frozen test can ask what the judge
+does with faults of a kind it has not met; they are written with that test.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from segassay.data.corruption import confusion, outline, pieces, placement
+from segassay.data.corruption.scene import BoolArray, Scene, crop_scene
+from segassay.data.corruption.solve import overlap
+
+Fault = Callable[[Scene, float, np.random.Generator], BoolArray]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One family of faults: how to make it and how often a judge meets it in training."""
+
+    make: Fault
+    weight: float
+
+
+FAULTS: dict[str, Family] = {
+    "erosion": Family(outline.erosion, 1.5),
+    "dilation": Family(outline.dilation, 1.5),
+    "rough": Family(outline.rough, 1.5),
+    "bulge": Family(outline.bulge, 1.5),
+    "elastic": Family(outline.elastic, 1.0),
+    "smoothing": Family(outline.smoothing, 0.5),
+    "shift": Family(placement.shift, 1.0),
+    "rotation": Family(placement.rotation, 0.5),
+    "scaling": Family(placement.scaling, 1.0),
+    "other_slice": Family(placement.other_slice, 0.7),
+    "transplant": Family(placement.transplant, 1.2),
+    "cut": Family(pieces.cut, 1.2),
+    "holes": Family(pieces.holes, 0.5),
+    "islands": Family(pieces.islands, 0.5),
+    "lost_component": Family(pieces.lost_component, 0.4),
+    "disc": Family(pieces.disc, 0.4),
+    "box": Family(pieces.box, 0.3),
+    "merged_neighbour": Family(confusion.merged_neighbour, 1.2),
+    "wrong_structure": Family(confusion.wrong_structure, 1.2),
+    "leak": Family(confusion.leak, 1.2),
+    "missed_blob": Family(confusion.missed_blob, 0.6),
+    "misplaced_copy": Family(confusion.misplaced_copy, 0.5),
+    "everything": Family(confusion.everything, 0.2),
+}
+
+NEVER_TRAINED = ("ellipse_fit", "polygon", "jagged_edge", "grid_distortion", "rectangle_dropout")
+"""Families kept for the frozen test; a judge that met one of them cannot be judged by it."""
+
+_NAMES = tuple(FAULTS)
+_WEIGHTS = np.array([family.weight for family in FAULTS.values()])
+_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
+_CHAIN = 0.25
+_ROOM = 0.8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaultyMask:
+    """A faulty mask with its recipe and the true Dice against the expert mask."""
+
+    mask: BoolArray
+    recipe: tuple[str, ...]
+    dice: float
+
+
+def make_fault(scene: Scene, family: str, dice: float, rng: np.random.Generator) -> BoolArray:
+    """Apply one family to a scene, working only in the neighbourhood of the expert mask."""
+    part, window = crop_scene(scene, _ROOM)
+    mask = np.zeros_like(scene.gold)
+    mask[window] = FAULTS[family].make(part, dice, rng)
+    return mask
+
+
+def draw_fault(scene: Scene, rng: np.random.Generator) -> FaultyMask:
+    """Draw a family (sometimes two in a row) and a target Dice spread evenly over [0, 1].
+
+    The result may be empty or perfect; its Dice is measured, not promised.
+    """
+    dice = float(rng.uniform(0.02, 0.99))
+    names = [str(rng.choice(_NAMES, p=_WEIGHTS))]
+    first = make_fault(scene, names[0], dice, rng)
+    if rng.random() < _CHAIN and first.any():
+        names.append(str(rng.choice(_NAMES, p=_WEIGHTS)))
+        again = Scene(first, scene.image, scene.others, scene.nearby, scene.foreign)
+        first = make_fault(again, names[1], float(rng.uniform(0.5, 0.98)), rng)
+    return FaultyMask(first, tuple(names), overlap(first, scene.gold))

@@ -1,0 +1,237 @@
+"""From one slice and one mask to the judge's input. The only definition of it, in training too.
+
+The judge sees a square crop around the mask (the slice, its two neighbours, the mask, and where
+the image ends), the whole slice at low resolution with the mask and the crop's frame on it, and a
+vector of what is known besides: name, modality, physical scale. Every image channel is brought to
+zero mean and unit spread inside its own crop, so that HU, an 8-bit export and a slice-wise window
+look alike.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segassay.data.slicing import as_planes, pixel_mm, slicing_axis
+from segassay.data.volume import Volume
+from segassay.geometry.resample import Box, BoxResampler
+from segassay.types import Modality
+from segassay.vocabulary.vector import NAME_DIM, name_vector
+
+CROP_CHANNELS = 5
+"""Slice below, slice, slice above, mask, inside-the-image."""
+
+FIELD_CHANNELS = 3
+"""Slice, mask, frame of the crop."""
+
+_HU_SURE = -250.0
+"""An image that goes below this holds Hounsfield units: no other modality stores such values."""
+
+_MODALITIES = tuple(Modality)
+SCALE_DIM = 6
+CONDITION_DIM = NAME_DIM + len(_MODALITIES) + 1 + SCALE_DIM
+"""Length of the vector of everything that is not an image."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlaneStack:
+    """An image as slices `(slice, row, column)`, float32, with the size of a pixel.
+
+    `pixel_mm` is (row, column), (1, 1) where the size is unknown.
+    """
+
+    planes: NDArray[np.float32]
+    axis: int
+    pixel_mm: tuple[float, float]
+    thickness_mm: float
+    spacing_known: bool
+
+    @property
+    def is_3d(self) -> bool:
+        """Whether there is more than one slice."""
+        return len(self.planes) > 1
+
+
+def plane_stack(volume: Volume) -> PlaneStack:
+    """Turn an image volume into slices; HU are cut to a soft-tissue window first."""
+    axis = slicing_axis(volume.grid)
+    planes = as_planes(volume.array, axis)
+    if float(volume.array.min()) < _HU_SURE:
+        planes = np.clip(planes, *JudgePreprocess.window_hu)
+    return PlaneStack(
+        planes=np.asarray(planes, dtype=np.float32),
+        axis=axis,
+        pixel_mm=pixel_mm(volume.grid, axis),
+        thickness_mm=volume.grid.spacing_mm[axis],
+        spacing_known=volume.spacing_known,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JudgeInput:
+    """What the network gets for one slice, and how to lead its answer back to the slice.
+
+    `crop` `(5, n, n)`, `field` `(3, f, f)`, `condition` `(CONDITION_DIM,)`, all float32;
+    `pixels_per_cell` is the number of image pixels one crop pixel stands for.
+    """
+
+    crop: NDArray[np.float32]
+    field: NDArray[np.float32]
+    condition: NDArray[np.float32]
+    cut: BoxResampler
+    pixels_per_cell: float
+
+
+@dataclass(frozen=True, slots=True)
+class JudgePreprocess:
+    """The judge's eyes, frozen into every weight file and fingerprinted in every score.
+
+    `crop_factor` is the side of the crop in units of the mask's larger extent; `min_pixels` keeps
+    the crop of a speck from being a blur; `clip` bounds the standardised intensities.
+    """
+
+    crop_px: int = 96
+    field_px: int = 64
+    crop_factor: float = 1.8
+    min_pixels: float = 24.0
+    clip: float = 4.0
+    version: int = 1
+
+    window_hu = (-200.0, 300.0)
+
+    def fingerprint(self) -> str:
+        """Short stable name of these settings."""
+        text = json.dumps({**asdict(self), "window_hu": self.window_hu}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def frame(
+        self, mask: NDArray[np.bool_], pixel: tuple[float, float], *, least_mm: float = 0.0
+    ) -> Box:
+        """Place the square (in mm) crop around a mask `(rows, columns)`.
+
+        Args:
+            mask: One slice of the mask. The whole image is framed when it is empty.
+            pixel: Size of a pixel (row, column) in mm.
+            least_mm: Smallest extent to frame, for example half of the structure's largest
+                extent over all slices, so that a slice with a fragment is not judged by it alone.
+        """
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        if rows.size == 0:
+            return whole_image(mask.shape, pixel)
+        height, width = (rows[-1] - rows[0] + 1) * pixel[0], (columns[-1] - columns[0] + 1) * pixel[1]
+        side = self.crop_factor * max(height, width, least_mm)
+        side = max(side, self.min_pixels * min(pixel))
+        centre = ((rows[0] + rows[-1] + 1) / 2, (columns[0] + columns[-1] + 1) / 2)
+        return square(centre, side, pixel)
+
+    def __call__(
+        self,
+        stack: PlaneStack,
+        mask: NDArray[np.bool_],
+        index: int,
+        box: Box,
+        *,
+        name: str | None,
+        modality: Modality | None,
+    ) -> JudgeInput:
+        """Prepare slice `index` of `stack` with `mask` `(rows, columns)`, seen through `box`."""
+        shape = (mask.shape[0], mask.shape[1])
+        cut = BoxResampler.to_square(shape, box, self.crop_px)
+        wide = BoxResampler.to_square(shape, whole_image(shape, stack.pixel_mm), self.field_px)
+        last = len(stack.planes) - 1
+        around = stack.planes[[max(index - 1, 0), index, min(index + 1, last)]]
+        mask_crop = cut(mask[None].astype(np.float32))[0]
+        crop = np.empty((CROP_CHANNELS, self.crop_px, self.crop_px), dtype=np.float32)
+        crop[:3] = self.standardise(cut(around), cut.coverage)
+        crop[3], crop[4] = mask_crop, cut.coverage
+        field = np.empty((FIELD_CHANNELS, self.field_px, self.field_px), dtype=np.float32)
+        field[:1] = self.standardise(wide(stack.planes[index][None]), wide.coverage)
+        field[1] = wide(mask[None].astype(np.float32))[0]
+        field[2] = _frame_picture(box, shape, wide, stack.pixel_mm)
+        condition = condition_vector(stack, box, mask_crop, name=name, modality=modality)
+        cell = (box.bottom - box.top) * (box.right - box.left) / self.crop_px**2
+        return JudgeInput(crop, field, condition, cut, cell)
+
+    def standardise(
+        self, planes: NDArray[np.float32], coverage: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Bring each plane `(n, h, w)` to zero mean, unit spread where `coverage` > 0.5, else 0.
+
+        A plane without contrast becomes 0 everywhere.
+        """
+        inside = coverage > 0.5
+        if not inside.any():
+            return np.zeros_like(planes)
+        restored = planes / np.where(inside, coverage, 1.0)
+        values = restored[:, inside]
+        mean = values.mean(axis=1)[:, None, None]
+        spread = values.std(axis=1)[:, None, None]
+        flat = spread < 1e-6 * np.maximum(np.abs(mean), 1.0)
+        unit = np.where(flat, 0.0, (restored - mean) / np.where(flat, 1.0, spread))
+        return np.asarray(np.clip(unit, -self.clip, self.clip) * inside, dtype=np.float32)
+
+
+def square(centre: tuple[float, float], side_mm: float, pixel: tuple[float, float]) -> Box:
+    """Return the box of `side_mm` around a centre given in pixels (row, column)."""
+    half_r, half_c = side_mm / pixel[0] / 2, side_mm / pixel[1] / 2
+    return Box(centre[0] - half_r, centre[0] + half_r, centre[1] - half_c, centre[1] + half_c)
+
+
+def whole_image(shape: tuple[int, ...], pixel: tuple[float, float]) -> Box:
+    """Return the smallest square (in mm) that holds an image of `shape` (rows, columns)."""
+    side = max(shape[0] * pixel[0], shape[1] * pixel[1])
+    return square((shape[0] / 2, shape[1] / 2), side, pixel)
+
+
+def condition_vector(
+    stack: PlaneStack,
+    box: Box,
+    mask_crop: NDArray[np.float32],
+    *,
+    name: str | None,
+    modality: Modality | None,
+) -> NDArray[np.float32]:
+    """Write name, modality and scale into one vector `(CONDITION_DIM,)`.
+
+    Scale: log2 of the crop's side in 100 mm and of slice thickness in 5 mm (0 where unknown),
+    a flag for known millimetres, a flag for a volume, log2 of crop pixels per image pixel, and
+    the share of the crop that is mask.
+    """
+    kind = np.zeros(len(_MODALITIES) + 1, dtype=np.float32)
+    kind[_MODALITIES.index(modality) if modality is not None else -1] = 1.0
+    side_px = box.bottom - box.top
+    side_mm = side_px * stack.pixel_mm[0]
+    known = stack.spacing_known
+    scale = [
+        np.log2(side_mm / 100) if known else 0.0,
+        np.log2(stack.thickness_mm / 5) if known and stack.is_3d else 0.0,
+        float(known),
+        float(stack.is_3d),
+        np.log2(side_px / mask_crop.shape[0]),
+        float(mask_crop.mean()),
+    ]
+    return np.concatenate([name_vector(name), kind, np.asarray(scale, dtype=np.float32)])
+
+
+def _frame_picture(
+    box: Box, shape: tuple[int, int], wide: BoxResampler, pixel: tuple[float, float]
+) -> NDArray[np.float32]:
+    """Draw where the crop lies on the low-resolution field, 1 inside."""
+    n_out = wide.coverage.shape[0]
+    whole = whole_image(shape, pixel)
+
+    def along(low: float, high: float, start: float, end: float) -> NDArray[np.bool_]:
+        at = start + (np.arange(n_out) + 0.5) * (end - start) / n_out
+        return (at >= low) & (at < high)
+
+    rows = along(box.top, box.bottom, whole.top, whole.bottom)
+    columns = along(box.left, box.right, whole.left, whole.right)
+    return np.outer(rows, columns).astype(np.float32)
+
+
+def settings_from_json(data: dict[str, Any]) -> JudgePreprocess:
+    """Rebuild the settings saved with a judge; unknown keys raise `TypeError`."""
+    return JudgePreprocess(**data)
