@@ -38,12 +38,13 @@ CONDITION_DIM = NAME_DIM + len(_MODALITIES) + 1 + SCALE_DIM
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlaneStack:
-    """An image as slices `(slice, row, column)`, float32, with the size of a pixel.
+    """An image as slices `(slice, row, column)` of any real type, with the size of a pixel.
 
-    `pixel_mm` is (row, column), (1, 1) where the size is unknown.
+    `pixel_mm` is (row, column), (1, 1) where the size is unknown. `axis` is the array axis of the
+    volume that the slices count along.
     """
 
-    planes: NDArray[np.float32]
+    planes: NDArray[Any]
     axis: int
     pixel_mm: tuple[float, float]
     thickness_mm: float

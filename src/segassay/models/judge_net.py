@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-ERROR_TYPES = ("good", "too_small", "too_large", "misplaced", "wrong_place")
-"""good: Dice >= .9; wrong_place: Dice < .1; else what dominates: missing, excess, or both."""
+from segassay.models.error_types import ERROR_TYPES
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,7 @@ class JudgeNetConfig:
     crop_channels: int
     field_channels: int
     condition_dim: int
-    widths: tuple[int, ...] = (24, 48, 96, 128)
+    widths: tuple[int, ...] = (16, 32, 64, 128)
     steer_dim: int = 128
 
 

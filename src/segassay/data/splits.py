@@ -1,0 +1,46 @@
+"""Who may train, who tunes, who tests: one rule for every data set, by subject.
+
+The last 20 % of the subjects (at least two), in natural order, are the frozen test of every set
+with at least eight subjects; smaller sets only train. The tenth of the rest that comes last is
+kept from the weights, too: calibration and intervals are made on it. Because the test is one
+block of the order, sets whose subjects are unknown (HC18 numbers its images fetus by fetus) are
+split between fetuses but for one at the border.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_LEAST_SUBJECTS = 8
+_TEST_SHARE = 0.2
+_TUNING_SHARE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectSplit:
+    """Subject ids of one data set; the three never overlap. `test` is empty for small sets."""
+
+    train: tuple[str, ...]
+    tuning: tuple[str, ...]
+    test: tuple[str, ...]
+
+
+def split_subjects(subjects: Sequence[str]) -> SubjectSplit:
+    """Split distinct subject ids, in any order, the same way every time.
+
+    >>> split_subjects([f"p{n}" for n in range(1, 11)])
+    SubjectSplit(train=('p1', 'p2', 'p3', 'p4', 'p5', 'p6', 'p7'), tuning=('p8',), test=('p9', 'p10'))
+    """
+    ordered = tuple(sorted(set(subjects), key=natural_key))
+    if len(ordered) < _LEAST_SUBJECTS:
+        return SubjectSplit(ordered, (), ())
+    n_test = max(2, round(_TEST_SHARE * len(ordered)))
+    rest = ordered[:-n_test]
+    n_tuning = max(1, round(_TUNING_SHARE * len(rest)))
+    return SubjectSplit(rest[:-n_tuning], rest[-n_tuning:], ordered[-n_test:])
+
+
+def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
+    """Sort key that puts `case_9` before `case_10`."""
+    parts = re.findall(r"\d+|\D+", text)
+    return tuple((0, int(p), p) if p.isdigit() else (1, 0, p) for p in parts)

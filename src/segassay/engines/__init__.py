@@ -1,0 +1,1 @@
+"""Running a judge's network: ONNX Runtime."""

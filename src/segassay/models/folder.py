@@ -1,0 +1,113 @@
+"""A judge on disk: a folder with weights, their description, and checksums.
+
+    judge.onnx        the network
+    meta.json         preprocessing, known structures, hashes of training images, evidence
+    calibration.json  from raw to expected Dice, and how far off that was on unseen subjects
+    card.md           what it is for, what it learned from, how well it does, licence
+    SHA256SUMS        checksums of the above; a judge whose files do not match is refused
+"""
+
+import hashlib
+import importlib.resources
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from segassay.errors import ModelError
+
+FILES = ("judge.onnx", "meta.json", "calibration.json", "card.md")
+CHECKSUMS = "SHA256SUMS"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JudgeFolder:
+    """A verified judge folder: `meta` and `calibration` as written by the export."""
+
+    path: Path
+    meta: dict[str, Any]
+    calibration: dict[str, Any]
+
+    @property
+    def onnx(self) -> Path:
+        """The network's file."""
+        return self.path / "judge.onnx"
+
+
+def find_judge(name_or_path: str) -> Path:
+    """Return the folder of a judge.
+
+    Looked for in this order: a folder given as a path, `$SEGASSAY_HOME/<name>`, the installed
+    distribution `segassay-weights`.
+
+    Raises:
+        ModelError: None of these places has it.
+    """
+    places = [Path(name_or_path)]
+    home = os.environ.get("SEGASSAY_HOME")
+    if home:
+        places.append(Path(home) / name_or_path)
+    places.extend(_packaged(name_or_path))
+    for place in places:
+        if (place / "meta.json").is_file():
+            return place
+    raise ModelError(
+        f"no judge {name_or_path!r}: not a folder with a meta.json, not in $SEGASSAY_HOME, not in "
+        "the segassay-weights package; install it with `pip install segassay-weights`"
+    )
+
+
+def open_judge(path: Path) -> JudgeFolder:
+    """Verify and read a judge folder.
+
+    Raises:
+        ModelError: A file is missing, differs from its checksum, or is not readable.
+    """
+    verify(path)
+    try:
+        meta = json.loads((path / "meta.json").read_text())
+        calibration = json.loads((path / "calibration.json").read_text())
+    except ValueError as error:
+        raise ModelError(f"{path.name}: broken description ({error}); install it again") from error
+    return JudgeFolder(path, meta, calibration)
+
+
+def verify(path: Path) -> None:
+    """Compare every file with `SHA256SUMS`; raise `ModelError` at the first that differs."""
+    sums = _read_checksums(path)
+    for name in FILES:
+        file = path / name
+        if not file.is_file():
+            raise ModelError(f"{path.name}: {name} is missing; install the judge again")
+        if sums.get(name) != _sha256(file):
+            raise ModelError(
+                f"{path.name}: {name} differs from its checksum in {CHECKSUMS}; "
+                "the file was changed or damaged, install the judge again"
+            )
+
+
+def write_checksums(path: Path) -> None:
+    """Write `SHA256SUMS` for the files of a judge folder."""
+    lines = [f"{_sha256(path / name)}  {name}\n" for name in FILES]
+    (path / CHECKSUMS).write_text("".join(lines))
+
+
+def _packaged(name: str) -> list[Path]:
+    try:
+        root = importlib.resources.files("segassay_weights")
+    except ModuleNotFoundError:
+        return []
+    return [Path(str(root / name))]
+
+
+def _read_checksums(path: Path) -> dict[str, str]:
+    try:
+        lines = (path / CHECKSUMS).read_text().splitlines()
+    except OSError as error:
+        raise ModelError(f"{path.name}: {CHECKSUMS} cannot be read; install it again") from error
+    return {name: digest for digest, name in (line.split(maxsplit=1) for line in lines if line)}
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,79 @@
+"""What the judge says about a label."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segassay.types import Status
+
+
+@dataclass(frozen=True, slots=True)
+class SliceScore:
+    """Expected Dice of one examined slice.
+
+    `index` counts along the slicing axis of the RAS+ volume (0 for a 2D image); `n_pixels` is the
+    mask's area there. Low = bad.
+    """
+
+    index: int
+    score: float
+    n_pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How good a label is.
+
+    Attributes:
+        value: Expected Dice against a correct reference in [0, 1], low = bad. NaN for an empty
+            mask, which has no Dice: `status` says whether it should be empty.
+        low: Lower end of the 90 % interval; NaN with `value`.
+        high: Upper end of the 90 % interval; NaN with `value`.
+        status: `scored`, `absent_ok`, `absent_suspect` or `abstained`.
+        reason: Why the status is what it is, or what limits the score; empty if nothing does.
+        slices: The examined slices that hold mask.
+        presence: Probability that the structure is in the image at all.
+        error_type: One of `models.error_types.ERROR_TYPES`; empty for an empty mask.
+        evidence: How many labels of this structure, unseen in training, the judge was tested on.
+        model_id: Name and version of the judge.
+        preprocess: Fingerprint of its preprocessing.
+    """
+
+    value: float
+    low: float
+    high: float
+    status: Status
+    reason: str
+    slices: tuple[SliceScore, ...]
+    presence: float
+    error_type: str
+    evidence: str
+    model_id: str
+    preprocess: str
+
+    @property
+    def worst_slice(self) -> SliceScore | None:
+        """The examined slice with the lowest score; `None` for an empty mask."""
+        return min(self.slices, key=lambda s: s.score, default=None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Suggestion:
+    """One slice with the judge's correction, in display orientation `(row, column)`.
+
+    Attributes:
+        index: Slice along the slicing axis of the RAS+ volume.
+        image: The slice, scaled to [0, 1].
+        mask: The label as it is.
+        suggested: The mask that the judge expects; outside its crop the label is kept.
+        error: Probability that a pixel of the label is wrong, in [0, 1]; 0 outside the crop.
+        pixel_mm: Size of a pixel (row, column); (1, 1) where it is unknown.
+    """
+
+    index: int
+    image: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    suggested: NDArray[np.bool_]
+    error: NDArray[np.float32]
+    pixel_mm: tuple[float, float]

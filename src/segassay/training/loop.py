@@ -1,0 +1,199 @@
+"""The training loop: resumes where it stopped, keeps a moving average, writes its curves.
+
+The length of a training is given in minutes of learning, not in updates: the same recipe ends on
+a laptop and on a GPU, the better machine gives the better judge.
+"""
+
+import csv
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from lightning_fabric import Fabric
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from segassay.data.preprocess import CONDITION_DIM, CROP_CHANNELS, FIELD_CHANNELS, JudgePreprocess
+from segassay.models.judge_net import JudgeNet, JudgeNetConfig
+from segassay.training.batches import PairBatch, batch_stream
+from segassay.training.loss import LossParts, judge_loss
+from segassay.training.material import Material
+from segassay.training.pairs import PairDraw
+from segassay.training.settings import JudgeRecipe
+from segassay.training.tuning import evaluate, fixed_batches
+
+_SAVE_EVERY_S = 120.0
+_LOOK_EVERY_S = 300.0
+_WARM_UP = 0.02
+_TUNING_PAIRS = 1024
+
+Say = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a training is: updates made, pairs seen, seconds spent learning, restarts."""
+
+    updates: int = 0
+    pairs: int = 0
+    seconds: float = 0.0
+    restarts: int = 0
+
+
+def learning_rate(recipe: JudgeRecipe, share: float) -> float:
+    """Return the learning rate at a share of the training time: short warm-up, then cosine."""
+    if share < _WARM_UP:
+        return recipe.learning_rate * max(share / _WARM_UP, 0.01)
+    left = (share - _WARM_UP) / (1 - _WARM_UP)
+    return recipe.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(left, 1.0))))
+
+
+def build_net(recipe: JudgeRecipe) -> JudgeNet:
+    """Build the untrained network of a recipe."""
+    torch.manual_seed(recipe.seed)
+    return JudgeNet(JudgeNetConfig(CROP_CHANNELS, FIELD_CHANNELS, CONDITION_DIM, recipe.widths))
+
+
+class JudgeTraining:
+    """One training in one folder. Making it again in the same folder continues it."""
+
+    def __init__(self, recipe: JudgeRecipe, material: Material, out: Path, *, say: Say) -> None:
+        self.recipe, self.out, self.say = recipe, out, say
+        self.preprocess = JudgePreprocess()
+        self.draw = PairDraw(material.train, self.preprocess, recipe.pairs)
+        tuning = PairDraw(material.tuning, self.preprocess, recipe.pairs)
+        self.fixed = fixed_batches(tuning, _TUNING_PAIRS, batch=recipe.batch, seed=1)
+        self.fabric = Fabric(accelerator="auto", devices=1, precision=recipe.precision)
+        net = build_net(recipe).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        decay = 0.5 ** (1 / recipe.ema_halflife)
+        self.average = AveragedModel(
+            net, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True
+        )
+        self.average.to(self.fabric.device)
+        optimizer = torch.optim.AdamW(
+            net.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+        )
+        self.net, self.optimizer = self.fabric.setup(net, optimizer)
+        self.progress = Progress()
+        self._resume()
+
+    @property
+    def averaged_net(self) -> JudgeNet:
+        """The moving average of the weights: what is evaluated and exported."""
+        return cast(JudgeNet, self.average.module)
+
+    def run(self) -> JudgeNet:
+        """Learn until the recipe's minutes are spent; return the averaged network."""
+        total = self.recipe.minutes * 60
+        clock = _Clock(self.progress.seconds)
+        saved = looked = self.progress.seconds
+        curve = _RunningMeans()
+        seed = (self.recipe.seed, self.progress.restarts)
+        stream = batch_stream(self.draw, self.recipe.batch, seed=seed, workers=self.recipe.workers)
+        for batch in stream:
+            curve.add(self._update(batch, clock.seconds / total))
+            self.progress.seconds = clock.seconds
+            if clock.seconds - looked > _LOOK_EVERY_S:
+                looked = clock.seconds
+                self._look(curve)
+            if clock.seconds - saved > _SAVE_EVERY_S:
+                saved = clock.seconds
+                self._save()
+            if clock.seconds >= total:
+                break
+        self._look(curve)
+        self._save()
+        return self.averaged_net
+
+    def _update(self, batch: PairBatch, share: float) -> LossParts:
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.recipe, share)
+        batch = PairBatch(*(self.fabric.to_device(t) for t in batch))
+        batch = batch._replace(crop=batch.crop.contiguous(memory_format=torch.channels_last))
+        self.net.train()
+        parts = judge_loss(self.net, batch, self.recipe.loss)
+        self.optimizer.zero_grad()
+        self.fabric.backward(parts.total)
+        self.fabric.clip_gradients(self.net, self.optimizer, max_norm=2.0)
+        self.optimizer.step()
+        self.average.update_parameters(self.net.module)
+        self.progress.updates += 1
+        self.progress.pairs += len(batch.dice)
+        return parts
+
+    def _look(self, curve: "_RunningMeans") -> None:
+        result = evaluate(self.averaged_net, self.fixed)
+        row = {
+            **asdict(self.progress),
+            **curve.take(),
+            "tuning_pearson": result.pearson,
+            "tuning_mae": result.mae,
+            "tuning_presence": result.presence_accuracy,
+        }
+        row = {key: round(value, 5) for key, value in row.items()}
+        _append_row(self.out / "curves.csv", row)
+        self.say(", ".join(f"{key} {value}" for key, value in row.items()))
+
+    def _save(self) -> None:
+        state: dict[str, Any] = {
+            "net": self.net,
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer,
+            "progress": asdict(self.progress),
+        }
+        fresh = self.out / "checkpoint.new"
+        self.fabric.save(fresh, state)
+        fresh.replace(self.out / "checkpoint.pt")
+
+    def _resume(self) -> None:
+        path = self.out / "checkpoint.pt"
+        if not path.exists():
+            return
+        state: dict[str, Any] = {"net": self.net, "optimizer": self.optimizer}
+        rest = self.fabric.load(path, state)
+        self.average.load_state_dict(rest["average"])
+        self.progress = Progress(**rest["progress"])
+        self.progress.restarts += 1
+        self.say(f"continuing after {self.progress.seconds / 60:.1f} minutes")
+
+
+class _Clock:
+    """Seconds spent learning, over all restarts."""
+
+    def __init__(self, before: float) -> None:
+        self._before, self._start = before, time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return self._before + time.monotonic() - self._start
+
+
+class _RunningMeans:
+    """Means of the parts of the loss since they were last taken."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, float] = {}
+        self._count = 0
+
+    def add(self, parts: LossParts) -> None:
+        for name in LossParts.__slots__:
+            value = float(getattr(parts, name).detach())
+            self._sums[name] = self._sums.get(name, 0.0) + value
+        self._count += 1
+
+    def take(self) -> dict[str, float]:
+        means = {name: total / max(self._count, 1) for name, total in self._sums.items()}
+        self._sums, self._count = {}, 0
+        return means
+
+
+def _append_row(path: Path, row: dict[str, float]) -> None:
+    new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(row))
+        if new:
+            writer.writeheader()
+        writer.writerow(row)

@@ -1,0 +1,34 @@
+"""The expert cases of a recipe, split by subject, and the record of who was used for what."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from segassay.data.splits import SubjectSplit, split_subjects
+from segassay.training.settings import JudgeRecipe
+from segassay.training.store import StoredSet, load_set, open_recipe
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """Stored sets for learning and for tuning; the frozen test's subjects are in neither.
+
+    `splits` maps a set's name to its subjects. Sets too small to be split only train.
+    """
+
+    train: tuple[StoredSet, ...]
+    tuning: tuple[StoredSet, ...]
+    splits: dict[str, SubjectSplit]
+
+
+def load_material(recipe: JudgeRecipe, root: Path, *, say: Callable[[str], None]) -> Material:
+    """Read all sets of a recipe below `root`; test subjects' files are never opened."""
+    train, tuning, splits = [], [], {}
+    for entry in recipe.data:
+        dataset = open_recipe(entry, root)
+        split = split_subjects([c.subject_id for c in dataset.cases if c.labels])
+        splits[entry.name] = split
+        train.append(load_set(entry, dataset, frozenset(split.train)))
+        tuning.append(load_set(entry, dataset, frozenset(split.tuning)))
+        say(f"{entry.name}: {len(train[-1].cases)} cases to learn, {len(tuning[-1].cases)} to tune")
+    return Material(tuple(train), tuple(s for s in tuning if s.cases), splits)

@@ -1,0 +1,201 @@
+"""The draw of one training pair: an image, a mask whose fault is known, what the judge should say.
+
+Four kinds of pairs besides the plain fault keep the judge from knowing the answer beforehand: the
+untouched expert mask, an empty slice of a mask that exists elsewhere (cut end, missing slice), a
+mask where the structure is not, and a mask empty everywhere.
+"""
+
+from dataclasses import dataclass
+from math import nan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segassay.data.corruption.registry import draw_fault
+from segassay.data.corruption.solve import overlap
+from segassay.data.preprocess import JudgeInput, JudgePreprocess, PlaneStack, whole_image
+from segassay.geometry.resample import Box
+from segassay.models.error_types import ERROR_TYPES, error_type
+from segassay.training.augment import augment_bytes
+from segassay.training.places import Place, draw_place, faulty_or_not, scene_of
+from segassay.training.settings import PairRecipe
+from segassay.training.store import StoredCase, StoredSet
+from segassay.vocabulary.names import mirrored
+
+BoolArray = NDArray[np.bool_]
+
+_FLIPPED = {"free": 0.5, "swap": 0.25, "never": 0.0}
+"""Share of pairs mirrored left to right. Organs without a twin have a side, too: mostly keep it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pair:
+    """Input and answers of one pair.
+
+    `gold` `(n, n)` is the expert mask in the crop, `outside` its area beyond the crop in units of
+    the crop's area, `dice` the true Dice of the whole slice (NaN for an empty mask), `presence`
+    whether the slice holds the structure, `kind` the index of the error type (-1 for none).
+    """
+
+    seen: JudgeInput
+    gold: NDArray[np.float32]
+    outside: float
+    dice: float
+    presence: float
+    kind: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """A mask to be judged in a slice, and the mask that places the crop (`None`: whole slice).
+
+    `name_needed` marks masks that are wrong only because of the structure's name.
+    """
+
+    index: int
+    gold: BoolArray
+    mask: BoolArray
+    framed_by: BoolArray | None
+    name_needed: bool
+
+
+class PairDraw:
+    """Draws pairs from stored sets, for ever; the same generator gives the same pairs."""
+
+    def __init__(
+        self, sets: tuple[StoredSet, ...], preprocess: JudgePreprocess, recipe: PairRecipe
+    ) -> None:
+        weights = np.array([s.recipe.weight for s in sets], dtype=np.float64)
+        self._sets, self._shares = sets, weights / weights.sum()
+        self._preprocess, self._recipe = preprocess, recipe
+
+    def __call__(self, rng: np.random.Generator) -> Pair:
+        """Draw one pair."""
+        place = draw_place(self._sets, self._shares, rng)
+        r = self._recipe
+        roll = np.searchsorted(np.cumsum((r.gold, r.blank_crop, r.absent, r.blank_field)), rng.random())
+        kinds = (untouched, blank_crop, absent, blank_field, faulty)
+        return self._finish(place, kinds[int(roll)](place, rng), rng)
+
+    def _finish(self, place: Place, candidate: Candidate, rng: np.random.Generator) -> Pair:
+        name: str | None = place.structure if place.store.recipe.named else None
+        planes, gold, mask, framed_by = _views(place.case, candidate, rng)
+        if rng.random() < _FLIPPED[place.store.recipe.mirror]:
+            planes, gold, mask = planes[..., ::-1], gold[:, ::-1], mask[:, ::-1]
+            framed_by = None if framed_by is None else framed_by[:, ::-1]
+            name = None if name is None else mirrored(name)
+        if not candidate.name_needed and rng.random() < self._recipe.name_dropout:
+            name = None
+        stack = self._stack(place.case, planes, rng)
+        box = self._box(place, framed_by, stack, rng)
+        modality = place.case.modality
+        if rng.random() < self._recipe.modality_dropout:
+            modality = None
+        middle = 1 if stack.is_3d else 0
+        seen = self._preprocess(stack, mask, middle, box, name=name, modality=modality)
+        return _answers(seen, gold, mask)
+
+    def _stack(
+        self, case: StoredCase, planes: NDArray[np.uint8], rng: np.random.Generator
+    ) -> PlaneStack:
+        augmented = rng.random() < self._recipe.augment
+        known = case.spacing_known and rng.random() >= self._recipe.spacing_dropout
+        return PlaneStack(
+            planes=augment_bytes(planes, rng) if augmented else planes,
+            axis=2,
+            pixel_mm=case.pixel_mm,
+            thickness_mm=case.thickness_mm,
+            spacing_known=known,
+        )
+
+    def _box(
+        self, place: Place, mask: BoolArray | None, stack: PlaneStack, rng: np.random.Generator
+    ) -> Box:
+        """Frame as at inference, but loosely: factor and centre vary, so that neither is a clue."""
+        if mask is None or not mask.any():
+            return whole_image(place.gold.shape, stack.pixel_mm)
+        half = 0.5 * place.label.extent_mm * rng.uniform(0.8, 1.2) if rng.random() < 0.7 else 0.0
+        box = self._preprocess.frame(mask, stack.pixel_mm, least_mm=half)
+        grow = np.exp(rng.normal(0, 0.12))
+        return _moved(box, grow, rng.normal(0, 0.03, size=2))
+
+
+def untouched(place: Place, rng: np.random.Generator) -> Candidate:
+    """The expert mask as it is."""
+    del rng
+    gold = place.gold
+    return Candidate(place.index, gold, gold, gold, name_needed=False)
+
+
+def faulty(place: Place, rng: np.random.Generator) -> Candidate:
+    """A faulty mask where the structure is."""
+    fault = draw_fault(scene_of(place, rng), rng)
+    needed = "wrong_structure" in fault.recipe
+    return Candidate(place.index, place.gold, fault.mask, fault.mask, needed)
+
+
+def blank_crop(place: Place, rng: np.random.Generator) -> Candidate:
+    """A slice without mask, seen through the box of the mask next door."""
+    beyond = place.slice_beyond(rng) if rng.random() < 0.5 else None
+    index = place.index if beyond is None else beyond
+    gold = place.case.mask(place.structure, index)
+    return Candidate(index, gold, np.zeros_like(gold), faulty_or_not(place, rng), name_needed=True)
+
+
+def absent(place: Place, rng: np.random.Generator) -> Candidate:
+    """A mask in a slice that does not hold the structure."""
+    index = place.slice_beyond(rng)
+    if index is None:
+        return faulty(place, rng)
+    others = place.case.present(index)
+    if others and rng.random() < 0.4:
+        mask = place.case.mask(others[int(rng.integers(len(others)))], index)
+    else:
+        mask = faulty_or_not(place, rng)
+    return Candidate(index, np.zeros_like(mask), mask, mask, name_needed=True)
+
+
+def blank_field(place: Place, rng: np.random.Generator) -> Candidate:
+    """A whole slice without any mask: is the structure there?"""
+    empty = place.empty_slices
+    index = int(rng.choice(empty)) if empty.size and rng.random() < 0.5 else place.index
+    gold = place.case.mask(place.structure, index)
+    return Candidate(index, gold, np.zeros_like(gold), None, name_needed=True)
+
+
+def _views(
+    case: StoredCase, candidate: Candidate, rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], BoolArray, BoolArray, BoolArray | None]:
+    """Take the slice with its neighbours, turned upside down in the stack in half of the draws."""
+    last = len(case.planes) - 1
+    k = candidate.index
+    around = [max(k - 1, 0), k, min(k + 1, last)] if last else [0]
+    if rng.random() < 0.5:
+        around.reverse()
+    return case.planes[around], candidate.gold, candidate.mask, candidate.framed_by
+
+
+def _moved(box: Box, grow: float, shift: NDArray[np.float64]) -> Box:
+    height, width = box.bottom - box.top, box.right - box.left
+    row = (box.top + box.bottom) / 2 + shift[0] * height
+    column = (box.left + box.right) / 2 + shift[1] * width
+    half_h, half_w = grow * height / 2, grow * width / 2
+    return Box(row - half_h, row + half_h, column - half_w, column + half_w)
+
+
+def _answers(seen: JudgeInput, gold: BoolArray, mask: BoolArray) -> Pair:
+    gold_crop = seen.cut(gold[None].astype(np.float32))[0]
+    missing, excess = np.count_nonzero(gold & ~mask), np.count_nonzero(mask & ~gold)
+    filled = bool(mask.any())
+    dice = overlap(mask, gold)
+    # The crop holds antialiased pixels, so its sum is the area inside, up to rounding.
+    within = float(gold_crop.mean()) * seen.pixels_per_cell * gold_crop.size
+    beyond = max(float(np.count_nonzero(gold)) - within, 0.0)
+    return Pair(
+        seen=seen,
+        gold=gold_crop,
+        outside=beyond / (seen.pixels_per_cell * gold_crop.size),
+        dice=dice if filled else nan,
+        presence=float(gold.any()),
+        kind=ERROR_TYPES.index(error_type(dice, missing, excess)) if filled else -1,
+    )

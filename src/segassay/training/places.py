@@ -1,0 +1,94 @@
+"""One structure in one slice of a stored case, and the scene that faults are made in."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segassay.data.corruption.registry import draw_fault
+from segassay.data.corruption.scene import Scene
+from segassay.training.store import StoredCase, StoredLabel, StoredSet
+
+BoolArray = NDArray[np.bool_]
+
+_NEIGHBOURS = 4
+"""Slices up to this far away lend their masks to through-plane faults."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """A structure in a slice that holds it."""
+
+    store: StoredSet
+    case: StoredCase
+    structure: str
+    index: int
+
+    @property
+    def label(self) -> StoredLabel:
+        """The structure's entry in the case."""
+        return self.case.labels[self.structure]
+
+    @property
+    def gold(self) -> BoolArray:
+        """The expert mask of the slice `(row, column)`."""
+        return self.case.mask(self.structure, self.index)
+
+    @property
+    def empty_slices(self) -> NDArray[np.intp]:
+        """Indices of the slices without the structure."""
+        return np.flatnonzero(self.label.areas == 0)
+
+    def slice_beyond(self, rng: np.random.Generator) -> int | None:
+        """Draw a slice without the structure, mostly close to its ends; `None` if it is in all."""
+        empty = self.empty_slices
+        if not empty.size:
+            return None
+        gap = np.abs(empty[:, None] - self.label.filled[None]).min(axis=1)
+        near = empty[gap <= max(2, 0.15 * self.label.filled.size)]
+        return int(rng.choice(near if near.size and rng.random() < 0.7 else empty))
+
+
+def draw_place(
+    sets: tuple[StoredSet, ...], shares: NDArray[np.float64], rng: np.random.Generator
+) -> Place:
+    """Draw a set by its share, then structure, case and slice, each evenly."""
+    store = sets[int(rng.choice(len(sets), p=shares))]
+    structures = tuple(store.holders)
+    structure = structures[int(rng.integers(len(structures)))]
+    holders = store.holders[structure]
+    case = store.cases[holders[int(rng.integers(len(holders)))]]
+    filled = case.labels[structure].filled
+    return Place(store, case, structure, int(filled[rng.integers(filled.size)]))
+
+
+def scene_of(place: Place, rng: np.random.Generator) -> Scene:
+    """Gather what a fault may use: other structures, other slices, another subject's mask."""
+    case, index = place.case, place.index
+    others = tuple(case.mask(n, index) for n in case.present(index) if n != place.structure)
+    around = place.label.filled
+    around = around[(around != index) & (np.abs(around - index) <= _NEIGHBOURS)]
+    return Scene(
+        gold=place.gold,
+        image=np.asarray(case.planes[index], dtype=np.float32),
+        others=others,
+        nearby=tuple(case.mask(place.structure, int(k)) for k in around),
+        foreign=_foreign_mask(place, rng),
+    )
+
+
+def faulty_or_not(place: Place, rng: np.random.Generator) -> BoolArray:
+    """Return the expert mask of the place, or in half of the draws a faulty one; never empty."""
+    if rng.random() < 0.5:
+        return place.gold
+    mask = draw_fault(scene_of(place, rng), rng).mask
+    return mask if mask.any() else place.gold
+
+
+def _foreign_mask(place: Place, rng: np.random.Generator) -> BoolArray | None:
+    holders = place.store.holders[place.structure]
+    other = place.store.cases[holders[int(rng.integers(len(holders)))]]
+    if other is place.case:
+        return None
+    filled = other.labels[place.structure].filled
+    return other.mask(place.structure, int(filled[rng.integers(filled.size)]))

@@ -1,0 +1,97 @@
+"""The recipe of a judge: which data, which network, how long. Written as YAML in `recipes/`."""
+
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from segassay.errors import UsageError
+from segassay.types import Modality
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SetRecipe(_Frozen):
+    """One data set to learn from.
+
+    `path` or `images` and `labels` are relative to the data root. `weight` is the share of draws
+    (relative). `mirror` says what a left-right flip does: `free` where no side exists, `swap` where
+    the sides in the names must be exchanged, `never` where the image itself has a side that its
+    names do not tell. `structure` names the masks of an unnamed folder. `subject_regex` as in the
+    command line. `named` is false where the label names are numbers.
+    """
+
+    name: str
+    path: str | None = None
+    images: str | None = None
+    labels: str | None = None
+    structure: str | None = None
+    modality: Modality | None = None
+    weight: float = Field(default=1.0, gt=0)
+    mirror: Literal["free", "swap", "never"] = "swap"
+    named: bool = True
+
+
+class PairRecipe(_Frozen):
+    """How pairs are drawn; shares of all pairs, the rest is a fault on a slice with the structure.
+
+    `gold`: the expert mask untouched. `blank_crop`: an empty slice of a mask that exists elsewhere.
+    `absent`: a mask where the structure is not. `blank_field`: a mask empty everywhere.
+    """
+
+    gold: float = Field(default=0.12, ge=0)
+    blank_crop: float = Field(default=0.08, ge=0)
+    absent: float = Field(default=0.08, ge=0)
+    blank_field: float = Field(default=0.05, ge=0)
+    name_dropout: float = Field(default=0.15, ge=0, le=1)
+    modality_dropout: float = Field(default=0.2, ge=0, le=1)
+    spacing_dropout: float = Field(default=0.2, ge=0, le=1)
+    augment: float = Field(default=0.6, ge=0, le=1)
+
+
+class LossRecipe(_Frozen):
+    """Weights of the parts of the loss; the map's cross-entropy has weight 1."""
+
+    dice: float = 1.0
+    outside: float = 0.2
+    presence: float = 0.2
+    kind: float = 0.1
+
+
+class JudgeRecipe(_Frozen):
+    """Everything that a judge's training depends on."""
+
+    name: str
+    data: tuple[SetRecipe, ...] = Field(min_length=1)
+    pairs: PairRecipe = PairRecipe()
+    loss: LossRecipe = LossRecipe()
+    widths: tuple[int, ...] = (16, 32, 64, 128)
+    batch: int = Field(default=64, ge=2)
+    minutes: float = Field(default=60.0, gt=0)
+    learning_rate: float = Field(default=2e-3, gt=0)
+    weight_decay: float = Field(default=1e-2, ge=0)
+    ema_halflife: int = Field(default=400, ge=1)
+    workers: int = Field(default=2, ge=0)
+    seed: int = 0
+    precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
+
+
+def read_recipe(path: Path) -> JudgeRecipe:
+    """Read a recipe from YAML.
+
+    Raises:
+        UsageError: The file is missing, is not YAML, or holds an unknown or impossible value.
+    """
+    try:
+        return JudgeRecipe.model_validate(yaml.safe_load(path.read_text()))
+    except FileNotFoundError as error:
+        raise UsageError(f"{path}: no such recipe; recipes lie in recipes/") from error
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UsageError(f"{path}: {where}: {first['msg']} (got {first['input']!r})") from error

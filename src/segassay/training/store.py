@@ -1,0 +1,177 @@
+"""Expert cases in memory, as 8-bit slices, ready to be drawn from.
+
+Images are kept as bytes between their 0.1 and 99.9 percentiles: the judge standardises every crop
+anyway, and all training sets together fit into a laptop's memory that way.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segassay.data.case import Case, Dataset
+from segassay.data.io import read_image, read_labels
+from segassay.data.preprocess import plane_stack
+from segassay.data.readers import open_dataset
+from segassay.data.slicing import as_planes
+from segassay.training.settings import SetRecipe
+from segassay.types import Modality
+
+Bytes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredLabel:
+    """Where one structure is: values of one of the case's maps, with its slices' areas.
+
+    `areas` `(slices,)` in pixels; `extent_mm` is the largest in-plane extent over all slices.
+    """
+
+    layer: int
+    lookup: NDArray[np.bool_]
+    areas: NDArray[np.int64]
+    extent_mm: float
+
+    @property
+    def filled(self) -> NDArray[np.intp]:
+        """Indices of the slices that hold the structure."""
+        return np.flatnonzero(self.areas)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredCase:
+    """One image as `(slice, row, column)` bytes with its label maps of the same shape."""
+
+    set_name: str
+    case_id: str
+    subject_id: str
+    image_sha256: str
+    modality: Modality | None
+    planes: Bytes
+    pixel_mm: tuple[float, float]
+    thickness_mm: float
+    spacing_known: bool
+    maps: tuple[Bytes, ...]
+    labels: dict[str, StoredLabel]
+
+    def mask(self, structure: str, index: int) -> NDArray[np.bool_]:
+        """Return the expert mask `(row, column)` of one slice."""
+        label = self.labels[structure]
+        return np.asarray(label.lookup[self.maps[label.layer][index]])
+
+    def present(self, index: int) -> list[str]:
+        """Return the structures that slice `index` holds."""
+        return [name for name, label in self.labels.items() if label.areas[index] > 0]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredSet:
+    """All cases of one data set that may be drawn, with its recipe."""
+
+    recipe: SetRecipe
+    cases: tuple[StoredCase, ...]
+    holders: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, recipe: SetRecipe, cases: tuple[StoredCase, ...]) -> "StoredSet":
+        """Index the cases by the structures that they hold."""
+        holders: dict[str, list[int]] = {}
+        for number, case in enumerate(cases):
+            for name, label in case.labels.items():
+                if label.filled.size:
+                    holders.setdefault(name, []).append(number)
+        return cls(recipe, cases, {name: tuple(numbers) for name, numbers in holders.items()})
+
+
+def open_recipe(recipe: SetRecipe, root: Path) -> Dataset:
+    """Open the data set that a recipe names, below `root`."""
+    if recipe.path is not None:
+        return open_dataset(root / recipe.path)
+    return open_dataset(
+        images=root / (recipe.images or ""),
+        labels=root / (recipe.labels or ""),
+        structure=recipe.structure,
+    )
+
+
+def load_set(recipe: SetRecipe, dataset: Dataset, subjects: frozenset[str]) -> StoredSet:
+    """Read the labelled cases of these subjects; a file that cannot be read raises its error."""
+    return StoredSet.of(recipe, tuple(_load_cases(recipe, dataset, subjects)))
+
+
+def _load_cases(
+    recipe: SetRecipe, dataset: Dataset, subjects: frozenset[str]
+) -> Iterator[StoredCase]:
+    for case in dataset.cases:
+        if case.subject_id in subjects and case.labels:
+            yield load_case(recipe, case)
+
+
+def load_case(recipe: SetRecipe, case: Case) -> StoredCase:
+    """Read one case with all its label files."""
+    volume = read_image(case.images[0])
+    stack = plane_stack(volume)
+    layers: dict[Path, int] = {}
+    maps: list[Bytes] = []
+    codes: list[dict[int, int]] = []
+    labels = {}
+    for ref in case.labels:
+        if ref.path not in layers:
+            layers[ref.path] = len(maps)
+            coded, code = _compact(as_planes(read_labels(ref.path).volume.array, stack.axis))
+            maps.append(coded)
+            codes.append(code)
+        layer = layers[ref.path]
+        labels[ref.structure] = _label(layer, maps[layer], codes[layer], ref.values, stack.pixel_mm)
+    return StoredCase(
+        set_name=recipe.name,
+        case_id=case.case_id,
+        subject_id=case.subject_id,
+        image_sha256=hashlib.sha256(case.images[0].read_bytes()).hexdigest(),
+        modality=recipe.modality,
+        planes=to_bytes(stack.planes),
+        pixel_mm=stack.pixel_mm,
+        thickness_mm=stack.thickness_mm,
+        spacing_known=stack.spacing_known,
+        maps=tuple(maps),
+        labels=labels,
+    )
+
+
+def to_bytes(planes: NDArray[np.float32]) -> Bytes:
+    """Scale intensities linearly to 0..255 between robust ends; a constant image becomes 0."""
+    low, high = np.percentile(planes[:: max(1, len(planes) // 64)], (0.1, 99.9))
+    scaled = (planes - low) * (255.0 / max(float(high - low), 1e-6))
+    return np.asarray(np.clip(np.rint(scaled), 0, 255), dtype=np.uint8)
+
+
+def _compact(planes: NDArray[np.int32]) -> tuple[Bytes, dict[int, int]]:
+    """Renumber label values to bytes: FreeSurfer ids go beyond 2000, but never 256 at once."""
+    values, coded = np.unique(planes, return_inverse=True)
+    code = {int(value): number for number, value in enumerate(values)}
+    return coded.reshape(planes.shape).astype(np.uint8), code
+
+
+def _label(
+    layer: int,
+    planes: Bytes,
+    code: dict[int, int],
+    values: tuple[int, ...] | None,
+    pixel: tuple[float, float],
+) -> StoredLabel:
+    wanted = [v for v in code if v != 0] if values is None else values
+    lookup = np.zeros(256, dtype=np.bool_)
+    lookup[[code[v] for v in wanted if v in code]] = True
+    mask = lookup[planes]
+    rows, columns = mask.any(axis=2), mask.any(axis=1)
+    extent = max(_longest(rows) * pixel[0], _longest(columns) * pixel[1])
+    return StoredLabel(layer, lookup, mask.sum(axis=(1, 2)), extent)
+
+
+def _longest(profile: NDArray[np.bool_]) -> int:
+    """Return the largest distance between the first and last set entry of any row."""
+    spans = [np.flatnonzero(line) for line in profile if line.any()]
+    return max((int(s[-1] - s[0] + 1) for s in spans), default=0)

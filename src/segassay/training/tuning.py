@@ -1,0 +1,69 @@
+"""How well the judge does on subjects kept from its weights: fixed pairs, drawn once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from segassay.models.judge_net import JudgeNet, expected_dice
+from segassay.training.batches import PairBatch, collate
+from segassay.training.pairs import PairDraw
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TuningResult:
+    """Predicted and true Dice of the pairs with a mask, and presence of all pairs."""
+
+    predicted: NDArray[np.float64]
+    true: NDArray[np.float64]
+    presence: NDArray[np.float64]
+    present: NDArray[np.bool_]
+
+    @property
+    def pearson(self) -> float:
+        """Correlation of predicted and true Dice."""
+        return float(np.corrcoef(self.predicted, self.true)[0, 1])
+
+    @property
+    def mae(self) -> float:
+        """Mean absolute error of the predicted Dice."""
+        return float(np.abs(self.predicted - self.true).mean())
+
+    @property
+    def presence_accuracy(self) -> float:
+        """Share of pairs whose presence is told right at one half."""
+        return float(((self.presence > 0.5) == self.present).mean())
+
+
+def fixed_batches(draw: PairDraw, n_pairs: int, *, batch: int, seed: int) -> list[PairBatch]:
+    """Draw the pairs that every evaluation of a training uses."""
+    rng = np.random.default_rng(seed)
+    return [collate([draw(rng) for _ in range(batch)]) for _ in range(n_pairs // batch)]
+
+
+@torch.no_grad()
+def evaluate(net: JudgeNet, batches: Sequence[PairBatch]) -> TuningResult:
+    """Judge fixed pairs with `net` in evaluation mode."""
+    net.eval()
+    answers = [(_judge(net, batch), batch) for batch in batches]
+    predicted = torch.cat([a[0] for a, _ in answers])
+    presence = torch.cat([a[1] for a, _ in answers])
+    true = torch.cat([b.dice for _, b in answers])
+    present = torch.cat([b.presence for _, b in answers])
+    filled = ~true.isnan()
+    return TuningResult(
+        predicted[filled].double().numpy(),
+        true[filled].double().numpy(),
+        presence.double().numpy(),
+        (present > 0.5).numpy(),
+    )
+
+
+def _judge(net: JudgeNet, batch: PairBatch) -> tuple[Tensor, Tensor]:
+    logits, outside, presence, _, _ = net(batch.crop, batch.field, batch.condition)
+    probability = logits[:, 0].float().sigmoid() * batch.crop[:, 4]
+    dice = expected_dice(probability, outside.float(), batch.crop[:, 3])
+    return dice, presence.float().sigmoid()
