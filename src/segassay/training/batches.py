@@ -1,4 +1,8 @@
-"""Pairs as batches of tensors, drawn by worker processes while the network learns."""
+"""Pairs as batches of tensors.
+
+Drawing a pair costs as much as learning from it, so every pair is shown more than once: batches
+are taken at random from a pool in which fresh pairs replace the oldest (data echoing, Choi 2019).
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,10 +43,39 @@ def collate(pairs: list[Pair]) -> PairBatch:
     )
 
 
+class EchoPool:
+    """A ring of the latest pairs.
+
+    Every batch takes in `batch / echo` fresh pairs and shows `batch` random ones, so a pair is
+    shown `echo` times on average while it is in the ring.
+    """
+
+    def __init__(self, fresh: Iterator[PairBatch], batch: int, *, size: int) -> None:
+        self._fresh, self._batch = fresh, batch
+        first = next(fresh)
+        self._room = max(size, batch)
+        self._pool = [torch.empty((self._room, *t.shape[1:]), dtype=t.dtype) for t in first]
+        self._end = 0
+        self._put(first)
+        while self._end < min(8 * batch, self._room):
+            self._put(next(fresh))
+
+    def __call__(self, rng: np.random.Generator) -> PairBatch:
+        """Take fresh pairs in and return a batch."""
+        self._put(next(self._fresh))
+        filled = min(self._end, self._room)
+        chosen = torch.from_numpy(rng.choice(filled, size=self._batch, replace=False))
+        return PairBatch(*(t[chosen] for t in self._pool))
+
+    def _put(self, pairs: PairBatch) -> None:
+        places = torch.arange(self._end, self._end + len(pairs.dice)) % self._room
+        for kept, new in zip(self._pool, pairs, strict=True):
+            kept[places] = new
+        self._end += len(places)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Stream:
-    """Endless batches; every worker and every restart draws pairs of its own."""
-
     draw: PairDraw
     batch: int
     seed: tuple[int, ...]
@@ -63,18 +96,23 @@ class _StreamDataset(IterableDataset[PairBatch]):
         return iter(self._stream)
 
 
-def batch_stream(
+def fresh_batches(
     draw: PairDraw, batch: int, *, seed: tuple[int, ...], workers: int
-) -> DataLoader[PairBatch]:
-    """Return endless batches drawn by `workers` processes (0: in this one)."""
+) -> Iterator[PairBatch]:
+    """Return endless batches of new pairs; every worker and every restart has its own seed.
+
+    `workers` are processes beside this one. With two cores 0 is fastest: the network's threads
+    wait for one another, and a third process makes them wait longer.
+    """
 
     def one_thread(_: int) -> None:
         torch.set_num_threads(1)
 
-    return DataLoader(
+    loader = DataLoader(
         _StreamDataset(_Stream(draw, batch, seed)),
         batch_size=None,
         num_workers=workers,
         worker_init_fn=one_thread,
         prefetch_factor=4 if workers else None,
     )
+    return iter(loader)

@@ -12,13 +12,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from segassay.data.preprocess import CONDITION_DIM, CROP_CHANNELS, FIELD_CHANNELS, JudgePreprocess
 from segassay.models.judge_net import JudgeNet, JudgeNetConfig
-from segassay.training.batches import PairBatch, batch_stream
+from segassay.training.batches import EchoPool, PairBatch, fresh_batches
 from segassay.training.loss import LossParts, judge_loss
 from segassay.training.material import Material
 from segassay.training.pairs import PairDraw
@@ -91,10 +92,9 @@ class JudgeTraining:
         clock = _Clock(self.progress.seconds)
         saved = looked = self.progress.seconds
         curve = _RunningMeans()
-        seed = (self.recipe.seed, self.progress.restarts)
-        stream = batch_stream(self.draw, self.recipe.batch, seed=seed, workers=self.recipe.workers)
-        for batch in stream:
-            curve.add(self._update(batch, clock.seconds / total))
+        pool, rng = self._pool()
+        while clock.seconds < total:
+            curve.add(self._update(pool(rng), clock.seconds / total))
             self.progress.seconds = clock.seconds
             if clock.seconds - looked > _LOOK_EVERY_S:
                 looked = clock.seconds
@@ -102,11 +102,15 @@ class JudgeTraining:
             if clock.seconds - saved > _SAVE_EVERY_S:
                 saved = clock.seconds
                 self._save()
-            if clock.seconds >= total:
-                break
         self._look(curve)
         self._save()
         return self.averaged_net
+
+    def _pool(self) -> tuple[EchoPool, np.random.Generator]:
+        r = self.recipe
+        seed = (r.seed, self.progress.restarts)
+        fresh = fresh_batches(self.draw, r.batch // r.echo, seed=seed, workers=r.workers)
+        return EchoPool(fresh, r.batch, size=r.pool), np.random.default_rng((*seed, 7))
 
     def _update(self, batch: PairBatch, share: float) -> LossParts:
         for group in self.optimizer.param_groups:

@@ -74,7 +74,9 @@ class JudgeRecipe(_Frozen):
     learning_rate: float = Field(default=2e-3, gt=0)
     weight_decay: float = Field(default=1e-2, ge=0)
     ema_halflife: int = Field(default=400, ge=1)
-    workers: int = Field(default=2, ge=0)
+    echo: int = Field(default=2, ge=1)
+    pool: int = Field(default=2048, ge=1)
+    workers: int = Field(default=0, ge=0)
     seed: int = 0
     precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
 

@@ -1,0 +1,119 @@
+"""What the judge looks at for one label: slices, boxes and network inputs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segassay.data.preprocess import JudgeInput, JudgePreprocess, PlaneStack, whole_image
+from segassay.data.slicing import SliceSample, as_planes, choose_slices, spread_slices
+from segassay.engines.onnx_engine import JudgeAnswers
+from segassay.geometry.resample import Box
+from segassay.scoring.aggregate import SliceSums
+from segassay.types import Modality
+
+_INSIDE = 10
+_BEYOND = 1
+_EMPTY = 10
+_LEAST_SHARE = 0.5
+"""No slice is framed more tightly than this share of the mask's largest in-plane extent."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelPlan:
+    """One label made ready for the network: `samples` and `inputs` belong together."""
+
+    planes: NDArray[np.bool_]
+    areas: NDArray[np.int64]
+    samples: tuple[SliceSample, ...]
+    inputs: tuple[JudgeInput, ...]
+
+    @property
+    def n_voxels(self) -> int:
+        """Voxels of the mask."""
+        return int(self.areas.sum())
+
+
+def plan_label(
+    stack: PlaneStack,
+    mask: NDArray[np.bool_],
+    preprocess: JudgePreprocess,
+    *,
+    name: str | None,
+    modality: Modality | None,
+    only: int | None = None,
+) -> LabelPlan:
+    """Choose slices of a mask `(i, j, k)` and prepare them; `only` looks at that one slice."""
+    planes = as_planes(mask, stack.axis)
+    areas = np.asarray(planes.sum(axis=(1, 2)), dtype=np.int64)
+    if only is not None:
+        samples = [SliceSample(only, 1.0, beyond=False)]
+    elif areas.any():
+        samples = choose_slices(areas, n_inside=_INSIDE, n_beyond=_BEYOND)
+    else:
+        samples = spread_slices(len(planes), _EMPTY)
+    boxes = _boxes(stack, planes, areas, samples, preprocess)
+    inputs = tuple(
+        preprocess(stack, planes[s.index], s.index, box, name=name, modality=modality)
+        for s, box in zip(samples, boxes, strict=True)
+    )
+    return LabelPlan(planes, areas, tuple(samples), inputs)
+
+
+def slice_sums(plan: LabelPlan, answers: JudgeAnswers) -> list[SliceSums]:
+    """Turn the network's answers for one plan into sums in image pixels."""
+    sums = []
+    for n, (sample, seen) in enumerate(zip(plan.samples, plan.inputs, strict=True)):
+        probability = answers.map[n] * seen.crop[4]
+        n_cells = probability.size
+        true = float(probability.mean() + answers.outside[n]) * n_cells * seen.pixels_per_cell
+        overlap = float((probability * seen.crop[3]).sum()) * seen.pixels_per_cell
+        area = float(plan.areas[sample.index])
+        sums.append(
+            SliceSums(
+                sample.index,
+                sample.weight,
+                sample.beyond,
+                area,
+                min(overlap, area, true),
+                true,
+                float(answers.presence[n]),
+            )
+        )
+    return sums
+
+
+def _boxes(
+    stack: PlaneStack,
+    planes: NDArray[np.bool_],
+    areas: NDArray[np.int64],
+    samples: Sequence[SliceSample],
+    preprocess: JudgePreprocess,
+) -> list[Box]:
+    """Frame every sample; a slice without mask is seen through the box of the nearest filled one."""
+    filled = np.flatnonzero(areas)
+    if not filled.size:
+        return [whole_image(planes.shape[1:], stack.pixel_mm)] * len(samples)
+    least = _LEAST_SHARE * _largest_extent(planes[filled[0] : filled[-1] + 1], stack.pixel_mm)
+    boxes = []
+    for sample in samples:
+        nearest = filled[np.argmin(np.abs(filled - sample.index))]
+        boxes.append(preprocess.frame(planes[nearest], stack.pixel_mm, least_mm=least))
+    return boxes
+
+
+def _largest_extent(planes: NDArray[np.bool_], pixel: tuple[float, float]) -> float:
+    """Return the largest height or width of the mask in any slice, in millimetres."""
+    extents = [
+        _spans(planes.any(axis=2)).max() * pixel[0],
+        _spans(planes.any(axis=1)).max() * pixel[1],
+    ]
+    return float(max(extents))
+
+
+def _spans(profile: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return the distance from the first to the last set entry of each row, 0 for empty rows."""
+    first = profile.argmax(axis=1)
+    last = profile.shape[1] - profile[:, ::-1].argmax(axis=1)
+    return np.asarray(np.where(profile.any(axis=1), last - first, 0), dtype=np.intp)
