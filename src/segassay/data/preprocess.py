@@ -103,6 +103,10 @@ class JudgePreprocess:
 
     window_hu = (-200.0, 300.0)
 
+    def as_json(self) -> dict[str, Any]:
+        """Return the settings as they are saved with a judge."""
+        return asdict(self)
+
     def fingerprint(self) -> str:
         """Short stable name of these settings."""
         text = json.dumps({**asdict(self), "window_hu": self.window_hu}, sort_keys=True)

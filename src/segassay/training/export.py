@@ -1,0 +1,64 @@
+"""From a trained network to a judge folder: ONNX, description, calibration, card, checksums."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from segassay.data.preprocess import CONDITION_DIM, CROP_CHANNELS, FIELD_CHANNELS, JudgePreprocess
+from segassay.models.judge_net import ExportedJudge, JudgeNet
+from segassay.training.material import Material
+from segassay.training.settings import JudgeRecipe
+
+_OUTPUTS = ("map", "outside", "presence", "kind", "embedding")
+
+
+def export_onnx(net: JudgeNet, preprocess: JudgePreprocess, path: Path) -> None:
+    """Write the network with a free batch size; one file, weights inside."""
+    shapes = (
+        (2, CROP_CHANNELS, preprocess.crop_px, preprocess.crop_px),
+        (2, FIELD_CHANNELS, preprocess.field_px, preprocess.field_px),
+        (2, CONDITION_DIM),
+    )
+    inputs = tuple(torch.zeros(shape) for shape in shapes)
+    batch = torch.export.Dim("batch", min=1, max=4096)
+    torch.onnx.export(
+        ExportedJudge(net).eval().cpu().to(memory_format=torch.contiguous_format),
+        inputs,
+        path,
+        input_names=["crop", "field", "condition"],
+        output_names=list(_OUTPUTS),
+        dynamic_shapes=({0: batch}, {0: batch}, {0: batch}),
+        dynamo=True,
+        external_data=False,
+        verbose=False,
+    )
+
+
+def describe(
+    recipe: JudgeRecipe, material: Material, preprocess: JudgePreprocess, pairs: int
+) -> dict[str, Any]:
+    """Collect what a score needs to know about the judge besides its weights.
+
+    Training images are named by the checksum of their files, training subjects by set and id, so
+    that an audit can say "the judge has seen this" and an experiment can refuse to cheat.
+    """
+    named = [s for s in material.train if s.recipe.named]
+    return {
+        "model_id": f"{recipe.name}-{datetime.now(UTC):%Y%m%d}",
+        "format": 1,
+        "preprocess": preprocess.as_json(),
+        "structures": sorted({name for s in named for name in s.holders}),
+        "training_images": sorted(
+            {case.image_sha256 for s in (*material.train, *material.tuning) for case in s.cases}
+        ),
+        "training_subjects": {
+            name: {"train": list(split.train), "tuning": list(split.tuning)}
+            for name, split in material.splits.items()
+        },
+        "pairs_seen": pairs,
+        "recipe": json.loads(recipe.model_dump_json()),
+        "evidence": {},
+    }
