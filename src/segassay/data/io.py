@@ -1,0 +1,133 @@
+"""Reading images and label files into one orientation. Every voxel of segassay comes through here."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segassay.data import nifti, raster
+from segassay.data.case import LabelRef
+from segassay.data.volume import Volume, to_canonical
+from segassay.errors import ContentError, ReadError
+
+SUFFIXES = (*nifti.SUFFIXES, *raster.SUFFIXES)
+"""Endings of the files that can be read, longest first where one ends in another."""
+
+_PICTURE_AFFINE = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""Columns run to the patient's left, rows to the back, as pictures are looked at."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelMap:
+    """A label file: whole-number voxels with what was found in it.
+
+    `volume.array` is uint8 where values allow, else int32, RAS+. `counts` maps every value to its
+    number of voxels. `max_fraction` is the largest distance of a stored value from a whole number:
+    0 for a proper label file, also for one stored as floats. `dtype` is the type on disk.
+    """
+
+    volume: Volume
+    counts: dict[int, int]
+    max_fraction: float
+    dtype: str
+
+
+def stem_of(path: Path) -> str:
+    """Return the file name without its (double) ending: `a.b.nii.gz` gives `a.b`."""
+    for suffix in SUFFIXES:
+        if path.name.lower().endswith(suffix):
+            return path.name[: -len(suffix)]
+    return path.stem
+
+
+def is_readable(path: Path) -> bool:
+    """Whether the ending is one that can be read; hidden and system files are not."""
+    if path.name.startswith(".") or path.name.lower() == "thumbs.db":
+        return False
+    return path.name.lower().endswith(SUFFIXES)
+
+
+def read_image(path: Path) -> Volume:
+    """Read an image as float32, RAS+, one slice for 2D files; colour becomes luma.
+
+    Raises:
+        ReadError: Missing, damaged, or not what its name says.
+        ContentError: 4D, too large, or NaN or infinite voxels.
+    """
+    array, affine, believable, _ = _read(path, as_labels=False)
+    image = np.asarray(array, dtype=np.float32)
+    if array.dtype.kind == "f":
+        n_bad = image.size - int(np.count_nonzero(np.isfinite(image)))
+        if n_bad:
+            raise ContentError(f"{path.name}: {n_bad} voxels are NaN or infinite; replace them")
+    turned, grid = to_canonical(image, affine)
+    return Volume(turned, grid, believable, spacing_known=_is_nifti(path))
+
+
+def read_labels(path: Path) -> LabelMap:
+    """Read a label file; fractional values are rounded and reported in `max_fraction`.
+
+    Raises:
+        ReadError: Missing, damaged, or not what its name says.
+        ContentError: 4D, coloured, too large, NaN, or values beyond 32 bits.
+    """
+    array, affine, believable, dtype = _read(path, as_labels=True)
+    whole, fraction = _whole(path, array)
+    turned, grid = to_canonical(whole, affine)
+    volume = Volume(turned, grid, believable, spacing_known=_is_nifti(path))
+    return LabelMap(volume, _count(whole), fraction, dtype)
+
+
+def label_mask(labels: LabelMap, ref: LabelRef) -> NDArray[np.bool_]:
+    """Take one structure out of a label file, shape as the volume."""
+    array = labels.volume.array
+    if ref.values is None:
+        return np.asarray(array != 0)
+    mask = array == ref.values[0]
+    for value in ref.values[1:]:
+        mask |= array == value
+    return np.asarray(mask)
+
+
+def _is_nifti(path: Path) -> bool:
+    return path.name.lower().endswith(nifti.SUFFIXES)
+
+
+def _read(
+    path: Path, *, as_labels: bool
+) -> tuple[NDArray[Any], NDArray[np.float64], bool, str]:
+    """Return a 3D array, its affine, whether the orientation is believable, and the stored type."""
+    if _is_nifti(path):
+        voxels = nifti.read_nifti(path)
+        return voxels.array, voxels.affine, voxels.believable, voxels.dtype
+    if path.name.lower().endswith(raster.SUFFIXES):
+        picture = raster.read_picture(path, as_labels=as_labels)
+        return picture.T[..., None], _PICTURE_AFFINE, False, str(picture.dtype)
+    raise ReadError(f"{path.name}: unknown ending; files may end in {', '.join(SUFFIXES)}")
+
+
+def _whole(path: Path, array: NDArray[Any]) -> tuple[NDArray[Any], float]:
+    if array.dtype.kind == "b":
+        return array.astype(np.uint8), 0.0
+    fraction = 0.0
+    if array.dtype.kind == "f":
+        if not np.isfinite(array).all():
+            raise ContentError(f"{path.name}: label voxels are NaN or infinite; replace them")
+        rounded = np.rint(array)
+        fraction = float(np.abs(array - rounded).max())
+        array = rounded
+    low, high = int(array.min()), int(array.max())
+    if low < -(2**31) or high >= 2**31:
+        raise ContentError(f"{path.name}: label values from {low} to {high}; expected 32 bits")
+    small = 0 <= low and high <= 255
+    return array.astype(np.uint8 if small else np.int32), fraction
+
+
+def _count(array: NDArray[Any]) -> dict[int, int]:
+    if array.dtype == np.uint8:
+        counts = np.bincount(array.ravel(order="K"), minlength=1)
+        return {value: int(counts[value]) for value in np.flatnonzero(counts).tolist()}
+    values, numbers = np.unique(array, return_counts=True)
+    return dict(zip(values.tolist(), numbers.tolist(), strict=True))

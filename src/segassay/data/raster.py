@@ -1,0 +1,56 @@
+"""PNG, JPEG, TIFF and BMP pictures through Pillow."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from segassay.errors import ContentError, ReadError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+
+_MOST_PIXELS = 2**28
+_NUMBERS = ("1", "L", "P", "I", "F", "I;16", "I;16L", "I;16B")
+"""Pillow modes whose pixel is one number; of a palette picture the number is the label."""
+
+
+def read_picture(path: Path, *, as_labels: bool) -> NDArray[Any]:
+    """Read a picture `(row, column)`; colours become luma, or for labels their common channel.
+
+    Raises:
+        ReadError: Missing, truncated, or not a picture.
+        ContentError: Larger than 2**28 pixels, several pages, or a coloured label picture.
+    """
+    try:
+        with Image.open(path) as picture:
+            _check(path, picture)
+            picture.load()
+            return _numbers(path, picture, as_labels=as_labels)
+    except FileNotFoundError as error:
+        raise ReadError(f"{path.name}: no such file") from error
+    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise ReadError(f"{path.name}: is not a picture that can be read") from error
+    except (OSError, SyntaxError, EOFError) as error:
+        raise ReadError(f"{path.name}: damaged or truncated picture ({error})") from error
+
+
+def _check(path: Path, picture: Image.Image) -> None:
+    if picture.width * picture.height > _MOST_PIXELS:
+        size = f"{picture.width} x {picture.height}"
+        raise ContentError(f"{path.name}: {size} pixels; at most 2^28 pixels are read")
+    pages = getattr(picture, "n_frames", 1)
+    if pages > 1:
+        raise ContentError(f"{path.name}: holds {pages} pages; expected one picture")
+
+
+def _numbers(path: Path, picture: Image.Image, *, as_labels: bool) -> NDArray[Any]:
+    if picture.mode in _NUMBERS and (as_labels or picture.mode != "P"):
+        return np.asarray(picture)
+    if not as_labels:
+        return np.asarray(picture.convert("L"))
+    channels = np.asarray(picture.convert("RGB"))
+    if not (channels == channels[..., :1]).all():
+        raise ContentError(f"{path.name}: coloured label picture; expected one number per pixel")
+    return channels[..., 0]

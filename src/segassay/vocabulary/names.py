@@ -1,0 +1,105 @@
+"""Canonical names of structures: snake_case, the side last, aliases resolved.
+
+Names are open: one that is in no table keeps its own words and is only spelt in one way.
+"""
+
+import csv
+import difflib
+import importlib.resources
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+_SIDES = {"left": "left", "right": "right", "l": "left", "r": "right", "lt": "left", "rt": "right"}
+_CHAMBER = "heart_"
+"""Chambers of the heart are called left and right but are no mirror twins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """A structure of the table with its ids elsewhere; empty text where there is none."""
+
+    name: str
+    totalsegmentator_v2_id: str
+    totalsegmentator_v1_id: str
+    totalsegmentator_mr_id: str
+    snomed_code: str
+
+
+def canonical_name(text: str) -> str:
+    """Spell a structure's name in the one way used everywhere.
+
+    >>> canonical_name("Left Kidney"), canonical_name("gall-bladder"), canonical_name("vertebrae_L1")
+    ('kidney_left', 'gallbladder', 'vertebrae_L1')
+    """
+    text = text.strip()
+    if text in _table():
+        return text
+    words = re.findall(r"[^\W_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text).lower())
+    plain = "_".join(words)
+    turned = "_".join(_side_last(words))
+    spelt = {name.lower(): name for name in _table()}
+    for candidate in (plain, turned):
+        if candidate in spelt:
+            return spelt[candidate]
+        if candidate in _aliases():
+            return _aliases()[candidate]
+    return turned
+
+
+def lookup(text: str) -> Structure | None:
+    """Return the table's entry for a name in any spelling; `None` if it is not in the table."""
+    return _table().get(canonical_name(text))
+
+
+def near_matches(text: str) -> list[str]:
+    """Return up to three names of the table that are spelt much like `text`, nearest first."""
+    return difflib.get_close_matches(canonical_name(text), list(_table()), n=3, cutoff=0.7)
+
+
+def mirrored(name: str) -> str:
+    """Exchange left and right in a canonical name where the structure has a twin.
+
+    >>> mirrored("kidney_left"), mirrored("rib_left_3"), mirrored("heart_atrium_left")
+    ('kidney_right', 'rib_right_3', 'heart_atrium_left')
+    """
+    if name.startswith(_CHAMBER):
+        return name
+    exchange = {"left": "right", "right": "left"}
+    return "_".join(exchange.get(word, word) for word in name.split("_"))
+
+
+def _side_last(words: list[str]) -> list[str]:
+    """Move the one word that tells a side to the end; ribs keep their number last."""
+    sides = [word for word in words if word in _SIDES]
+    if len(sides) != 1 or len(words) == 1:
+        return words
+    rest = [word for word in words if word not in _SIDES]
+    side = _SIDES[sides[0]]
+    return [*rest[:-1], side, rest[-1]] if rest[-1].isdigit() else [*rest, side]
+
+
+@lru_cache(maxsize=1)
+def _table() -> dict[str, Structure]:
+    rows = _read("structures.csv")
+    return {
+        row["totalsegmentator_name"]: Structure(
+            row["totalsegmentator_name"],
+            row["totalsegmentator_v2_id"],
+            row["totalsegmentator_v1_id"],
+            row["totalsegmentator_mr_id"],
+            row["snomed_code"],
+        )
+        for row in rows
+        if row["totalsegmentator_name"]
+    }
+
+
+@lru_cache(maxsize=1)
+def _aliases() -> dict[str, str]:
+    return {row["alias"]: row["name"] for row in _read("aliases.csv")}
+
+
+def _read(name: str) -> list[dict[str, str]]:
+    text = importlib.resources.files("segassay.vocabulary").joinpath(name).read_text("utf-8")
+    return list(csv.DictReader(text.splitlines()))
