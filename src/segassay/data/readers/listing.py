@@ -1,0 +1,144 @@
+"""Folder listings and small description files, as every reader needs them."""
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from segassay.data.case import Case, LabelRef, Unmatched
+from segassay.data.io import is_readable, read_labels, stem_of
+from segassay.data.splits import natural_key
+from segassay.errors import CaseError, DatasetError
+from segassay.types import Modality
+from segassay.vocabulary.names import canonical_name
+
+_MODALITIES = {
+    Modality.CT: ("ct", "cta", "cbct", "hu"),
+    Modality.MR: ("mr", "mri", "t1", "t2", "flair", "t1w", "t2w", "t1gd", "adc", "dwi", "lge", "cine"),
+    Modality.XRAY: ("xray", "x-ray", "xr", "cr", "dx", "radiograph"),
+    Modality.ULTRASOUND: ("us", "ultrasound"),
+    Modality.DERMOSCOPY: ("dermoscopy", "dermatoscopy"),
+}
+_PATIENT = re.compile(r"^(sub-[A-Za-z0-9]+|patient_?\d+)(?:_|$)", re.IGNORECASE)
+
+
+def files_of(folder: Path) -> list[Path]:
+    """Return the readable files of a folder in natural order; links out of it are left out."""
+    if not folder.is_dir():
+        return []
+    root = folder.resolve()
+    files = [p for p in folder.iterdir() if is_readable(p) and p.is_file()]
+    inside = [p for p in files if not p.is_symlink() or p.resolve().is_relative_to(root)]
+    return sorted(inside, key=lambda p: natural_key(p.name))
+
+
+def leftover_files(folder: Path) -> list[Unmatched]:
+    """Return files of a folder that no reader can use, other than hidden and system files."""
+    used = set(files_of(folder))
+    others = sorted(p for p in folder.iterdir() if p.is_file() and p not in used)
+    ignored = ("thumbs.db", "desktop.ini")
+    return [
+        Unmatched(p, "ending that cannot be read, or a link out of the data set")
+        for p in others
+        if not p.name.startswith(".") and p.name.lower() not in ignored
+    ]
+
+
+def by_stem(files: Iterable[Path]) -> tuple[dict[str, Path], list[Unmatched]]:
+    """Index files by stem; a second file with the same stem is reported, the first one is used."""
+    index: dict[str, Path] = {}
+    doubles = []
+    for path in files:
+        first = index.setdefault(stem_of(path), path)
+        if first is not path:
+            doubles.append(Unmatched(path, f"second file for one case, {first.name} is used"))
+    return index, doubles
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a description file that must hold a JSON object.
+
+    Raises:
+        DatasetError: Missing, not JSON (with line and column), or not an object.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8-sig"))
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise DatasetError(f"{path.name}: not valid JSON, {error.msg} at {where}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path.name}: cannot be read ({error})") from error
+    if not isinstance(data, dict):
+        raise DatasetError(f"{path.name}: holds a {type(data).__name__}; expected an object")
+    return data
+
+
+def declared_labels(path: Path, labels: Any) -> dict[str, tuple[int, ...]]:
+    """Read a `labels` object in either direction, name to value(s) or value to name.
+
+    Background and `ignore` are left out; names are spelt canonically.
+
+    Raises:
+        DatasetError: The object has another form.
+    """
+    if not isinstance(labels, dict):
+        raise DatasetError(f"{path.name}: 'labels' is {labels!r}; expected names and values")
+    found: dict[str, tuple[int, ...]] = {}
+    for key, value in labels.items():
+        name, values = (value, key) if str(key).lstrip("-").isdigit() else (key, value)
+        numbers = values if isinstance(values, list) else [values]
+        try:
+            whole = tuple(int(n) for n in numbers)
+        except (TypeError, ValueError) as error:
+            raise DatasetError(f"{path.name}: label {key!r} has value {value!r}") from error
+        if whole != (0,) and str(name).lower() not in ("background", "ignore"):
+            found[canonical_name(str(name))] = whole
+    return found
+
+
+def declared_values(labels: dict[str, tuple[int, ...]]) -> dict[int, str]:
+    """Turn names to values round; a value of several regions gets the first one's name."""
+    values: dict[int, str] = {}
+    for name, numbers in labels.items():
+        for number in numbers:
+            values.setdefault(number, name)
+    return values
+
+
+def modality_of(text: str) -> Modality | None:
+    """Recognise a modality in free text such as "CT", "MRI" or "T1w"."""
+    words = re.findall(r"[a-z0-9-]+", text.lower())
+    for modality, known in _MODALITIES.items():
+        if any(word in known for word in words):
+            return modality
+    return None
+
+
+def subject_of(case_id: str, pattern: re.Pattern[str] | None) -> str:
+    """Return the subject of a case: the pattern's first group, a known prefix, or the case id."""
+    match = pattern.search(case_id) if pattern is not None else _PATIENT.match(case_id)
+    if match is None:
+        return case_id
+    return match.group(1) if match.re.groups else match.group(0)
+
+
+def multilabel_refs(path: Path, labels: dict[str, tuple[int, ...]]) -> tuple[LabelRef, ...]:
+    """Refer to every declared structure of a multi-label file; unnamed files are looked into.
+
+    Without names the values of the file itself are the structures, `label_1`, `label_2`, …
+    """
+    if not labels:
+        try:
+            values = [value for value in read_labels(path).counts if value != 0]
+        except CaseError:
+            values = [1]  # the run will read it again, and report why it cannot
+        return tuple(LabelRef(f"label_{value}", path, (value,)) for value in values)
+    return tuple(LabelRef(name, path, values) for name, values in labels.items())
+
+
+def require_cases(cases: list[Case], root: Path, looked_for: str) -> tuple[Case, ...]:
+    """Return the cases, or raise `DatasetError` if there are none."""
+    if not cases:
+        raise DatasetError(f"{root.name}: no images found; looked for {looked_for}")
+    return tuple(cases)

@@ -1,0 +1,105 @@
+"""A table that names its files: CSV, TSV or JSONL, one row per label or per case.
+
+Columns: `image` (and `image_1`, … for further channels); `label` with `structure` and, for a file
+with several values, `value`; or `label_<structure>` columns. Optional: `case_id`, `subject`,
+`split`, `modality`, `source`. Paths are relative to the manifest's folder, or absolute.
+"""
+
+import csv
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from segassay.data.case import Case, Dataset, LabelRef
+from segassay.data.io import stem_of
+from segassay.data.readers.listing import modality_of, require_cases, subject_of
+from segassay.errors import DatasetError
+from segassay.vocabulary.names import canonical_name
+
+NAME = "manifest"
+LOOKS_FOR = "a .csv, .tsv or .jsonl file with the columns image, label and structure"
+SUFFIXES = (".csv", ".tsv", ".jsonl")
+
+Row = dict[str, str]
+
+
+def sniff(root: Path) -> bool:
+    """Whether `root` is a table rather than a folder."""
+    return root.is_file() and root.suffix.lower() in SUFFIXES
+
+
+def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
+    """Read the table; rows with the same `case_id` make one case."""
+    cases: dict[str, Case] = {}
+    for number, row in enumerate(_rows(root), start=1):
+        case = _case(root, number, row, subject)
+        before = cases.get(case.case_id)
+        if before is not None and before.images != case.images:
+            raise DatasetError(f"{root.name}: row {number}: second image for case {case.case_id!r}")
+        known = before.labels if before is not None else ()
+        cases[case.case_id] = Case(
+            case.case_id,
+            case.subject_id,
+            case.images,
+            (*known, *case.labels),
+            case.modality,
+            case.split,
+        )
+    found = require_cases(list(cases.values()), root, LOOKS_FOR)
+    return Dataset(root.parent, NAME, root.stem, found)
+
+
+def _rows(path: Path) -> Iterator[Row]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path.name}: cannot be read ({error})") from error
+    if path.suffix.lower() == ".jsonl":
+        yield from _json_rows(path, text)
+        return
+    head = text.split("\n", 1)[0]
+    delimiter = max("\t;,", key=head.count)
+    for row in csv.DictReader(text.splitlines(), delimiter=delimiter):
+        yield {key.strip(): (value or "").strip() for key, value in row.items() if key}
+
+
+def _json_rows(path: Path, text: str) -> Iterator[Row]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            data = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise DatasetError(f"{path.name}: line {number}: not JSON ({error.msg})") from error
+        if not isinstance(data, dict):
+            raise DatasetError(f"{path.name}: line {number}: expected an object")
+        yield {str(key): str(value) for key, value in data.items() if value is not None}
+
+
+def _case(root: Path, number: int, row: Row, subject: re.Pattern[str] | None) -> Case:
+    if not row.get("image"):
+        raise DatasetError(f"{root.name}: row {number}: no 'image'; columns: {', '.join(row)}")
+    base = root.parent
+    channels = sorted(key for key in row if re.fullmatch(r"image_\d+", key) and row[key])
+    images = tuple(base / row[key] for key in ("image", *channels))
+    case_id = row.get("case_id") or stem_of(images[0])
+    modality = modality_of(row.get("modality", ""))
+    owner = row.get("subject") or subject_of(case_id, subject)
+    refs = tuple(_refs(root, number, row, base))
+    return Case(case_id, owner, images, refs, modality, row.get("split") or None)
+
+
+def _refs(root: Path, number: int, row: Row, base: Path) -> Iterator[LabelRef]:
+    source = row.get("source") or "label"
+    if row.get("label"):
+        if not row.get("structure"):
+            raise DatasetError(f"{root.name}: row {number}: 'label' without 'structure'")
+        try:
+            values = (int(row["value"]),) if row.get("value") else None
+        except ValueError as error:
+            raise DatasetError(f"{root.name}: row {number}: value {row['value']!r}") from error
+        yield LabelRef(canonical_name(row["structure"]), base / row["label"], values, source)
+    for key, text in row.items():
+        if key.startswith("label_") and text:
+            yield LabelRef(canonical_name(key.removeprefix("label_")), base / text, None, source)

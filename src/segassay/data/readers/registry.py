@@ -1,0 +1,34 @@
+"""All layouts in one visible table; the first that recognises a path reads it."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from segassay.data.case import Dataset
+from segassay.data.readers import folders, manifest, msd, nnunet
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One layout: how to recognise it, how to read it, and what it looks for, in words.
+
+    `read` gets the root and the pattern for subjects; it touches no voxel where names are given.
+    """
+
+    sniff: Callable[[Path], bool]
+    read: Callable[[Path, re.Pattern[str] | None], Dataset]
+    looks_for: str
+
+
+READERS: dict[str, Reader] = {
+    nnunet.NAME: Reader(nnunet.sniff, nnunet.read, nnunet.LOOKS_FOR),
+    msd.NAME: Reader(msd.sniff, msd.read, msd.LOOKS_FOR),
+    folders.MASKS: Reader(
+        folders.sniff_masks, folders.read_mask_folders, folders.MASKS_LOOKS_FOR
+    ),
+    folders.LABELS: Reader(
+        folders.sniff_labels, folders.read_label_folder, folders.LABELS_LOOKS_FOR
+    ),
+    manifest.NAME: Reader(manifest.sniff, manifest.read, manifest.LOOKS_FOR),
+}
