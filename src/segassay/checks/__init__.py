@@ -1,0 +1,1 @@
+"""Rules that need no model: geometry, values, shape and cohort of the labels."""

@@ -1,0 +1,57 @@
+"""Training a judge: recipe and data in, a judge folder out. Stops and continues at any time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from segassay.data.preprocess import JudgePreprocess
+from segassay.extras import require
+from segassay.pipelines.calibrate_judge import calibrate_folder
+from segassay.pipelines.judge_card import write_card
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedJudge:
+    """Where the judge lies and how it did on subjects kept from its weights."""
+
+    folder: Path
+    pearson: float
+    mae: float
+    n_labels: int
+
+
+def train_judge(recipe_path: Path, data: Path, out: Path, *, say: Say) -> TrainedJudge:
+    """Train, export, calibrate and describe a judge.
+
+    Args:
+        recipe_path: YAML as in `recipes/`.
+        data: Folder that the recipe's paths are relative to.
+        out: Folder for checkpoint and curves; an interrupted training there is continued. The
+            finished judge lies in `out / recipe name`.
+        say: Gets a line of progress now and then.
+
+    Raises:
+        UsageError: The recipe is missing or wrong.
+        MissingExtraError: torch is not installed.
+    """
+    require("torch", "train")
+    from segassay.training.export import describe, export_onnx  # noqa: PLC0415
+    from segassay.training.loop import JudgeTraining  # noqa: PLC0415
+    from segassay.training.material import load_material  # noqa: PLC0415
+    from segassay.training.settings import read_recipe  # noqa: PLC0415
+
+    recipe = read_recipe(recipe_path)
+    material = load_material(recipe, data, say=say)
+    out.mkdir(parents=True, exist_ok=True)
+    training = JudgeTraining(recipe, material, out, say=say)
+    net = training.run()
+    folder = out / recipe.name
+    folder.mkdir(exist_ok=True)
+    preprocess = JudgePreprocess()
+    export_onnx(net, preprocess, folder / "judge.onnx")
+    meta = describe(recipe, material, preprocess, training.progress.pairs)
+    result = calibrate_folder(folder, meta, material, say=say)
+    write_card(folder, meta, result)
+    return TrainedJudge(folder, result.pearson, result.mae, result.n_labels)
