@@ -13,6 +13,9 @@ _LEAST_LABELS = 8
 _FAR, _VERY_FAR = 3.5, 6.0
 """Robust z scores on log size: the usual cut, and one for errors nobody can overlook."""
 
+_FACTOR = 4.0
+"""No error below this ratio to the typical size, however alike the others are."""
+
 _LEAST_SPREAD = 0.05
 """Spread of log size assumed at least: sizes within 15 % of each other are never outliers."""
 
@@ -51,7 +54,8 @@ def volume_outlier(labels: Sequence[LabelFacts]) -> list[Finding]:
                 f"{facts.size:.3g} {facts.unit}, typical are {typical:.3g} "
                 f"(robust z {z:+.1f}, n = {len(same)})"
             )
-            severity = Severity.WARNING if abs(z) < _VERY_FAR else Severity.ERROR
+            gross = abs(z) >= _VERY_FAR and abs(np.log(facts.size / typical)) > np.log(_FACTOR)
+            severity = Severity.ERROR if gross else Severity.WARNING
             step = "look at the label: parts are missing or do not belong to the structure"
             findings.append(
                 found("volume_outlier", facts, severity, message, step, z=float(z), n=len(same))

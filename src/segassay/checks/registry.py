@@ -52,10 +52,10 @@ LABEL_CHECKS: dict[str, Check[LabelView]] = {
     ),
     "holes": Check(
         shape.holes,
-        "background enclosed in a slice",
+        "background enclosed by mask",
         "a hole open to the outside",
         Severity.WARNING,
-        "0.5 to 20 % of the mask; less is a speck, more is anatomy: info",
+        "0.5 to 20 % of the mask enclosed on all sides; less is a speck, more is anatomy: info",
     ),
     "slice_gaps": Check(
         shape.slice_gaps,
@@ -86,7 +86,7 @@ COHORT_CHECKS: dict[str, Check[Sequence[LabelFacts]]] = {
         "a size far from the cohort's for this structure",
         "wrong masks of usual size; cohorts under 8 labels",
         Severity.ERROR,
-        "robust z of log size: from 3.5 warning, 6 error",
+        "robust z of log size: from 3.5 warning, from 6 and a factor of 4 error",
     ),
 }
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from segassay.checks.base import LabelView, found
-from segassay.geometry.components import components, enclosed_voxels
+from segassay.geometry.components import components, enclosed_in_slices, enclosed_in_volume
 from segassay.records.findings import Finding
 from segassay.types import Severity
 
@@ -75,18 +75,25 @@ def islands(view: LabelView) -> list[Finding]:
 
 
 def holes(view: LabelView) -> list[Finding]:
-    """Find background that a slice of the mask encloses."""
+    """Find enclosed background: on all sides of a volume, or in a slice (anatomy often is).
+
+    The renal sinus and vessels in the liver look like holes in a slice but open to the outside.
+    """
     if not view.n_voxels:
         return []
-    enclosed = enclosed_voxels(view.cropped)
-    total = int(enclosed.sum())
-    if not total:
+    mask = view.cropped
+    in_slices = enclosed_in_slices(mask)
+    if not in_slices.any():
         return []
+    worst = int(np.flatnonzero(view.areas)[0] + in_slices.argmax())
+    total = enclosed_in_volume(mask)
     share = total / view.n_voxels
     suspicious = _HOLE_LEAST <= share < _HOLE_ANATOMY
     severity = Severity.WARNING if suspicious else Severity.INFO
-    worst = int(np.flatnonzero(view.areas)[0] + enclosed.argmax())
-    message = f"{total} enclosed background voxels ({share:.1%} of the mask), most in slice {worst}"
+    message = (
+        f"{total} background voxels enclosed on all sides ({share:.1%} of the mask), "
+        f"{int(in_slices.sum())} within slices, most in slice {worst}"
+    )
     step = f"look at slice {worst}; fill the holes unless they are anatomy"
     return [found("holes", view, severity, message, step, share=share, slice=worst)]
 

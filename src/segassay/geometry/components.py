@@ -35,7 +35,7 @@ def components(mask: BoolArray) -> Components:
     return Components(tuple(sorted((int(n) for n in sizes), reverse=True)))
 
 
-def enclosed_voxels(planes: BoolArray) -> NDArray[np.int64]:
+def enclosed_in_slices(planes: BoolArray) -> NDArray[np.int64]:
     """Count the background that mask encloses in each slice of `(slice, row, column)`.
 
     A hole is a part of a slice's background, connected by edges, that does not reach the border.
@@ -46,3 +46,19 @@ def enclosed_voxels(planes: BoolArray) -> NDArray[np.int64]:
             filled = np.asarray(ndi.binary_fill_holes(plane))
             counts[index] = np.count_nonzero(filled) - np.count_nonzero(plane)
     return counts
+
+
+def enclosed_in_volume(planes: BoolArray) -> int:
+    """Count the background enclosed on all sides; a stack's first and last slice are open.
+
+    A single slice has no third dimension to be open in: its holes count as enclosed.
+    """
+    if len(planes) == 1:
+        return int(enclosed_in_slices(planes).sum())
+    around = ((0, 0), (1, 1), (1, 1))
+    labels, _ = ndi.label(~np.pad(planes, around))
+    sizes = np.bincount(labels.ravel())
+    open_parts = np.unique(np.concatenate([labels[:, 0, 0], labels[0].ravel(), labels[-1].ravel()]))
+    sizes[open_parts] = 0
+    sizes[0] = 0
+    return int(sizes.sum())

@@ -1,0 +1,216 @@
+"""One case through rules and judge: from files in memory to the rows of the score table."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segassay.checks.base import FileView, LabelFacts, LabelView
+from segassay.checks.registry import check_file, check_label, facts_of
+from segassay.data.case import LabelRef
+from segassay.data.io import LabelMap, label_mask
+from segassay.data.slicing import as_planes, pixel_mm, slicing_axis
+from segassay.data.volume import Volume
+from segassay.errors import CaseError
+from segassay.pipelines.read_case import CaseFiles
+from segassay.records.findings import Finding
+from segassay.records.run import now
+from segassay.records.scores import ScoreRow
+from segassay.records.shards import CaseRecord
+from segassay.scoring import Judge, Score
+from segassay.types import Severity, Status
+
+_FRACTION = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class AssayContext:
+    """What is the same for all cases of a run. `judge` is `None` for rules alone."""
+
+    root: Path
+    declared: frozenset[int]
+    judge: Judge | None
+    run_id: str
+    structures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Label:
+    ref: LabelRef
+    mask: NDArray[np.bool_]
+    view: LabelView
+    findings: tuple[Finding, ...]
+
+
+def assay_case(files: CaseFiles, context: AssayContext) -> CaseRecord:
+    """Check and score all labels of a case; whatever is wrong with it ends up in its record."""
+    wanted = [
+        ref
+        for ref in files.case.labels
+        if not context.structures or ref.structure in context.structures
+    ]
+    image = files.image
+    if isinstance(image, CaseError):
+        rows = [_row(files, ref, context, Status.FAILED, str(image)) for ref in wanted]
+        return CaseRecord(files.case.case_id, tuple(rows), (), (), str(image))
+    return _assay_labels(files, image, wanted, context)
+
+
+def _assay_labels(
+    files: CaseFiles, image: Volume, wanted: Sequence[LabelRef], context: AssayContext
+) -> CaseRecord:
+    rows: list[ScoreRow] = []
+    findings: list[Finding] = []
+    facts: list[LabelFacts] = []
+    good: list[_Label] = []
+    errors = []
+    for path in dict.fromkeys(ref.path for ref in wanted):
+        refs = [ref for ref in wanted if ref.path == path]
+        labels = files.labels[path]
+        if isinstance(labels, CaseError):
+            errors.append(str(labels))
+            rows += [_row(files, ref, context, Status.FAILED, str(labels)) for ref in refs]
+            continue
+        of_file = check_file(_file_view(files, refs, labels, image, context.declared))
+        findings += of_file
+        invalid = _why_invalid(of_file, labels)
+        if invalid:
+            rows += [_row(files, ref, context, Status.INVALID, invalid) for ref in refs]
+            continue
+        good += [_checked(files, image, ref, labels) for ref in refs]
+    for label in good:
+        findings += label.findings
+        owner = files.case.subject_id
+        facts.append(facts_of(label.view, subject_id=owner, image_sha256=files.image_sha256))
+    rows += _scored_rows(files, image, good, context)
+    order = {(ref.structure, ref.source): n for n, ref in enumerate(wanted)}
+    rows.sort(key=lambda row: order[row.structure, row.source])
+    return CaseRecord(
+        files.case.case_id,
+        tuple(rows),
+        tuple(findings),
+        tuple(asdict(f) for f in facts),
+        "; ".join(errors),
+    )
+
+
+def _checked(files: CaseFiles, image: Volume, ref: LabelRef, labels: LabelMap) -> _Label:
+    mask = label_mask(labels, ref)
+    axis = slicing_axis(image.grid)
+    view = LabelView(
+        case_id=files.case.case_id,
+        structure=ref.structure,
+        source=ref.source,
+        planes=as_planes(mask, axis),
+        pixel_mm=pixel_mm(image.grid, axis),
+        thickness_mm=image.grid.spacing_mm[axis],
+        spacing_known=image.spacing_known,
+    )
+    return _Label(ref, mask, view, tuple(check_label(view)))
+
+
+def _file_view(
+    files: CaseFiles,
+    refs: Sequence[LabelRef],
+    labels: LabelMap,
+    image: Volume,
+    declared: frozenset[int],
+) -> FileView:
+    alone = refs[0] if len(refs) == 1 and refs[0].values is None else None
+    return FileView(
+        case_id=files.case.case_id,
+        structure=alone.structure if alone is not None else None,
+        source=refs[0].source,
+        file_name=refs[0].path.name,
+        label_grid=labels.volume.grid,
+        image_grid=image.grid,
+        counts=labels.counts,
+        declared=declared if alone is None else frozenset(),
+        max_fraction=labels.max_fraction,
+    )
+
+
+def _why_invalid(findings: Sequence[Finding], labels: LabelMap) -> str:
+    """Return why a label file cannot be judged as it is; empty if it can."""
+    for finding in findings:
+        grid = finding.check == "grid_mismatch"
+        fraction = finding.check == "label_values" and labels.max_fraction > _FRACTION
+        if finding.severity is Severity.ERROR and (grid or fraction):
+            return finding.message
+    return ""
+
+
+def _scored_rows(
+    files: CaseFiles, image: Volume, labels: Sequence[_Label], context: AssayContext
+) -> list[ScoreRow]:
+    judge = context.judge
+    if judge is None or not labels:
+        return []
+    masks = [(label.ref.structure, label.mask) for label in labels]
+    scores = judge.score_labels(image, masks, modality=files.case.modality)
+    seen = judge.trained_on(files.image_sha256)
+    return [
+        _scored_row(files, label, score, context, trained_on=seen)
+        for label, score in zip(labels, scores, strict=True)
+    ]
+
+
+def _scored_row(
+    files: CaseFiles, label: _Label, score: Score, context: AssayContext, *, trained_on: bool
+) -> ScoreRow:
+    worst = score.worst_slice
+    flags = [f.check for f in label.findings if f.severity is not Severity.INFO]
+    remarks = [score.reason] if score.reason else []
+    if len(files.case.images) > 1:
+        remarks.append(f"judged on the first of {len(files.case.images)} channels")
+    evidence = f"trained on this image; {score.evidence}" if trained_on else score.evidence
+    volume_ml = label.view.n_voxels * label.view.voxel_size
+    base = _row(files, label.ref, context, score.status, "; ".join(remarks))
+    return base.model_copy(
+        update={
+            "score": score.value,
+            "score_lo": score.low,
+            "score_hi": score.high,
+            "error_type": score.error_type,
+            "presence": score.presence,
+            "worst_slice": worst.index if worst is not None else -1,
+            "worst_slice_score": worst.score if worst is not None else float("nan"),
+            "n_slices": len(score.slices),
+            "n_voxels": label.view.n_voxels,
+            "volume_ml": volume_ml if label.view.spacing_known else float("nan"),
+            "flags": " ".join(flags),
+            "evidence": evidence,
+            "model_id": score.model_id,
+            "preprocess": score.preprocess,
+        }
+    )
+
+
+def _row(
+    files: CaseFiles, ref: LabelRef, context: AssayContext, status: Status, reason: str
+) -> ScoreRow:
+    path = ref.path
+    inside = path.is_relative_to(context.root)
+    image = files.image
+    spacing = "" if isinstance(image, CaseError) else _spacing(image)
+    return ScoreRow(
+        case_id=files.case.case_id,
+        subject_id=files.case.subject_id,
+        structure=ref.structure,
+        source=ref.source,
+        label_path=path.relative_to(context.root).as_posix() if inside else path.name,
+        label_sha256=files.label_sha256[path],
+        status=status,
+        reason=reason,
+        spacing_mm=spacing,
+        run_id=context.run_id,
+        scored_at=now(),
+    )
+
+
+def _spacing(image: Volume) -> str:
+    if not image.spacing_known:
+        return ""
+    return " ".join(f"{s:.4g}" for s in image.grid.spacing_mm)

@@ -1,0 +1,73 @@
+"""The record of a run: with what, on what, when, how it ended. Nothing of the machine or its user."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+_LIBRARIES = ("segassay", "numpy", "scipy", "nibabel", "onnxruntime", "polars")
+
+
+class RunRecord(BaseModel):
+    """Contents of `manifest.json`.
+
+    `config_key` is the checksum of everything that results depend on: data set, options, judge.
+    A run only goes on in a folder with the same key. `counts` tells what went in and what came out.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    run_id: str
+    config_key: str
+    command: str
+    config: dict[str, Any]
+    dataset: dict[str, Any]
+    model_id: str
+    preprocess: str
+    versions: dict[str, str]
+    started_at: datetime
+    finished_at: datetime | None = None
+    counts: dict[str, int] = {}
+    exit_status: int | None = None
+
+    def write(self, folder: Path) -> None:
+        """Write `manifest.json` in one step: it is whole, or the old one is still there."""
+        fresh = folder / "manifest.json.new"
+        fresh.write_text(self.model_dump_json(indent=2) + "\n")
+        os.replace(fresh, folder / "manifest.json")
+
+
+def read_run(folder: Path) -> RunRecord | None:
+    """Read the record of an earlier run; `None` if there is none that can be read."""
+    try:
+        return RunRecord.model_validate_json((folder / "manifest.json").read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def config_key(parts: Iterable[Any]) -> str:
+    """Return a short checksum of plain data."""
+    text = json.dumps(list(parts), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of the libraries that results may depend on."""
+    found = {}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+    return found
+
+
+def now() -> datetime:
+    """Return the time in UTC, to the second."""
+    return datetime.now(UTC).replace(microsecond=0)

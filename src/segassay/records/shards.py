@@ -1,0 +1,116 @@
+"""What a run has finished, line by line: the reason why an interrupted run loses nothing.
+
+A shard is a file of JSON lines, one per finished case, written and flushed to disk before the next
+case begins. A line that was cut in half by a crash is dropped when the run goes on, and its case is
+done again; a case is therefore in the shards exactly once.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from segassay.records.findings import Finding
+from segassay.records.scores import ScoreRow
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRecord:
+    """Everything that is kept of one case.
+
+    `facts` are the small numbers that cohort checks need; `error` is the one line that says why
+    the case could not be used, or empty.
+    """
+
+    case_id: str
+    rows: tuple[ScoreRow, ...]
+    findings: tuple[Finding, ...]
+    facts: tuple[dict[str, Any], ...] = ()
+    error: str = ""
+
+    def to_json(self) -> str:
+        """Return one line of JSON."""
+        data = {
+            "case_id": self.case_id,
+            "rows": [row.model_dump(mode="json") for row in self.rows],
+            "findings": [asdict(finding) for finding in self.findings],
+            "facts": list(self.facts),
+            "error": self.error,
+        }
+        return json.dumps(data, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, line: str) -> "CaseRecord":
+        """Rebuild from a line; raises `ValueError` for one that is not whole."""
+        data = json.loads(line)
+        return cls(
+            data["case_id"],
+            tuple(ScoreRow.model_validate(_nan(row)) for row in data["rows"]),
+            tuple(Finding.from_json(finding) for finding in data["findings"]),
+            tuple(data["facts"]),
+            data["error"],
+        )
+
+
+class Shard:
+    """One part's file. Opening it drops a line that was cut off, and knows the finished cases."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        whole = _whole_bytes(path)
+        self._file = path.open("ab")
+        if whole is not None:
+            self._file.truncate(whole)
+
+    def append(self, record: CaseRecord) -> None:
+        """Write one finished case through to the disk."""
+        self._file.write(record.to_json().encode() + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def shard_path(folder: Path, part: int, parts: int) -> Path:
+    """Return the file of part `part` (from 1) of `parts`."""
+    return folder / "shards" / f"part-{part:04d}-of-{parts:04d}.jsonl"
+
+
+def read_records(folder: Path) -> Iterator[CaseRecord]:
+    """Return the finished cases of all shards of a result folder, each case once."""
+    seen: set[str] = set()
+    for path in sorted((folder / "shards").glob("part-*.jsonl")):
+        with path.open("rb") as file:
+            for line in file:
+                record = _parse(line)
+                if record is not None and record.case_id not in seen:
+                    seen.add(record.case_id)
+                    yield record
+
+
+def _parse(line: bytes) -> CaseRecord | None:
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        return CaseRecord.from_json(line.decode())
+    except (ValueError, KeyError):
+        return None
+
+
+def _whole_bytes(path: Path) -> int | None:
+    """Return the length up to the last complete line, `None` if all of the file is complete."""
+    if not path.exists():
+        return None
+    data = path.read_bytes()
+    end = data.rfind(b"\n") + 1
+    return end if end != len(data) else None
+
+
+def _nan(row: dict[str, Any]) -> dict[str, Any]:
+    """Put NaN back where pydantic wrote null: JSON has no NaN."""
+    numbers = {name for name, f in ScoreRow.model_fields.items() if f.annotation is float}
+    return {k: (float("nan") if v is None and k in numbers else v) for k, v in row.items()}

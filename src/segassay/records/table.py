@@ -1,0 +1,51 @@
+"""Writing and reading the score table, as CSV for people and Parquet for programs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from segassay.records.scores import ScoreRow
+
+_TYPES: dict[Any, Any] = {float: pl.Float64, int: pl.Int64}
+SCHEMA = pl.Schema(
+    {
+        name: pl.Datetime(time_unit="us", time_zone="UTC")
+        if name == "scored_at"
+        else _TYPES.get(field.annotation, pl.String)
+        for name, field in ScoreRow.model_fields.items()
+    }
+)
+"""Columns of the table in order. Floats keep NaN: a label without a score has no made-up one."""
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def to_frame(rows: Sequence[ScoreRow]) -> pl.DataFrame:
+    """Return rows as a data frame with the columns of `SCHEMA`, also when there are none."""
+    return pl.DataFrame([row.model_dump() for row in rows], schema=SCHEMA, orient="row")
+
+
+def write_table(rows: Sequence[ScoreRow], folder: Path) -> None:
+    """Write `scores.csv` and `scores.parquet`.
+
+    Text in the CSV that a spreadsheet would run as a formula gets an apostrophe in front.
+    """
+    frame = to_frame(rows)
+    frame.write_parquet(folder / "scores.parquet")
+    harmless = frame.with_columns(
+        [_harmless(name) for name, kind in SCHEMA.items() if kind == pl.String]
+    )
+    harmless.write_csv(folder / "scores.csv")
+
+
+def read_table(folder: Path) -> pl.DataFrame:
+    """Read the table of a result folder."""
+    return pl.read_parquet(folder / "scores.parquet")
+
+
+def _harmless(name: str) -> pl.Expr:
+    column = pl.col(name)
+    formula = pl.any_horizontal([column.str.starts_with(sign) for sign in _FORMULA])
+    return pl.when(formula).then(pl.lit("'") + column).otherwise(column).alias(name)
