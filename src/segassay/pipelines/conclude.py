@@ -1,0 +1,173 @@
+"""The end of a run: cohort checks, tables, findings, report, record."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isnan
+from pathlib import Path
+
+from segassay.checks.base import LabelFacts
+from segassay.checks.registry import check_cohort
+from segassay.data.case import Case, Dataset
+from segassay.errors import OutputError
+from segassay.pipelines.configs import AuditConfig, Gate
+from segassay.pipelines.exhibits import make_exhibits
+from segassay.records.findings import Finding
+from segassay.records.run import RunRecord, now
+from segassay.records.scores import ScoreRow
+from segassay.records.shards import CaseRecord, read_records
+from segassay.records.table import write_table
+from segassay.report.html import render_report
+from segassay.report.model import ReportData
+from segassay.scoring import Judge
+from segassay.types import ExitCode, Severity, Status
+
+
+@dataclass(frozen=True, slots=True)
+class AuditResult:
+    """What a run found and where it lies. `report` is `None` while parts are missing."""
+
+    out: Path
+    report: Path | None
+    rows: tuple[ScoreRow, ...]
+    findings: tuple[Finding, ...]
+    n_cases: int
+    n_failed: int
+    n_missing: int
+    exit_code: ExitCode
+
+    def to_json(self) -> dict[str, object]:
+        """Return the summary printed with `--json`."""
+        statuses = Counter(row.status.value for row in self.rows)
+        severities = Counter(f.severity.value for f in self.findings)
+        scored = [row for row in self.rows if not isnan(row.score)]
+        worst = sorted(scored, key=lambda row: row.score)[:10]
+        return {
+            "cases": self.n_cases,
+            "cases_failed": self.n_failed,
+            "cases_missing": self.n_missing,
+            "labels": len(self.rows),
+            "status": dict(statuses),
+            "findings": dict(severities),
+            "worst": [
+                {"case_id": r.case_id, "structure": r.structure, "score": round(r.score, 4)}
+                for r in worst
+            ],
+            "out": self.out.name,
+            "report": "index.html" if self.report is not None else None,
+            "exit_code": int(self.exit_code),
+        }
+
+
+def conclude(
+    config: AuditConfig,
+    dataset: Dataset,
+    cases: Sequence[Case],
+    judge: Judge | None,
+    record: RunRecord,
+) -> AuditResult:
+    """Make tables and report from the shards; with parts missing only count what is there."""
+    order = {case.case_id: n for n, case in enumerate(cases)}
+    records = [r for r in read_records(config.out) if r.case_id in order]
+    records.sort(key=lambda r: order[r.case_id])
+    rows = tuple(row for r in records for row in r.rows)
+    findings = _findings(records)
+    n_missing = len(cases) - len(records)
+    code = _exit_code(config.fail_on, records, rows, findings)
+    report = None
+    if not n_missing:
+        try:
+            report = _write(config, dataset, cases, judge, rows, findings)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise OutputError(f"{config.out}: cannot be written ({reason})") from error
+    record.finished_at, record.exit_status = now(), int(code)
+    record.counts = {
+        "cases_in": len(cases),
+        "cases_out": len(records),
+        "labels": len(rows),
+        "findings": len(findings),
+    }
+    record.write(config.out)
+    n_failed = sum(bool(r.error) for r in records)
+    return AuditResult(
+        config.out, report, rows, findings, len(records), n_failed, n_missing, code
+    )
+
+
+def _findings(records: Sequence[CaseRecord]) -> tuple[Finding, ...]:
+    facts = [LabelFacts(**data) for r in records for data in r.facts]
+    own = [finding for r in records for finding in r.findings]
+    return (*own, *check_cohort(facts))
+
+
+def _write(
+    config: AuditConfig,
+    dataset: Dataset,
+    cases: Sequence[Case],
+    judge: Judge | None,
+    rows: tuple[ScoreRow, ...],
+    findings: tuple[Finding, ...],
+) -> Path:
+    write_table(rows, config.out)
+    lines = [json.dumps(finding.to_json(), ensure_ascii=False) + "\n" for finding in findings]
+    (config.out / "findings.jsonl").write_text("".join(lines))
+    exhibits = make_exhibits(rows, cases, judge, n=config.n_worst) if judge is not None else ()
+    data = ReportData(
+        title=dataset.name,
+        about=_about(dataset, judge),
+        rows=rows,
+        findings=findings,
+        exhibits=exhibits,
+        notes=_notes(rows, judge),
+        unmatched=tuple(f"{u.path.name}: {u.reason}" for u in dataset.unmatched),
+        unlabelled=dataset.unlabelled,
+    )
+    return render_report(data, config.out)
+
+
+def _about(dataset: Dataset, judge: Judge | None) -> dict[str, str]:
+    return {
+        "format": dataset.format,
+        "cases": str(len(dataset.cases)),
+        "subjects": str(len(dataset.subjects)),
+        "labels": str(dataset.n_labels),
+        "judge": judge.model_id if judge is not None else "none (rules only)",
+    }
+
+
+def _notes(rows: Sequence[ScoreRow], judge: Judge | None) -> tuple[str, ...]:
+    if judge is None:
+        return ("Rules only: no label was scored.",)
+    notes = []
+    n_seen = sum("trained on this image" in row.evidence for row in rows)
+    if n_seen:
+        notes.append(
+            f"The judge was trained on the images of {n_seen} of {len(rows)} labels: their scores "
+            "are better informed than they would be on new data."
+        )
+    unknown = sorted({row.structure for row in rows if "never learned" in row.reason})
+    if unknown:
+        shown = ", ".join(unknown[:8]) + (", …" if len(unknown) > 8 else "")
+        notes.append(f"Judged without their names, which the judge never learned: {shown}.")
+    return tuple(notes)
+
+
+def _exit_code(
+    gate: Gate | None,
+    records: Sequence[CaseRecord],
+    rows: Sequence[ScoreRow],
+    findings: Sequence[Finding],
+) -> ExitCode:
+    """Return 3 where a case failed, else 4 where the gate is tripped, else 0."""
+    if any(r.error or any(row.status is Status.INVALID for row in r.rows) for r in records):
+        return ExitCode.CASES_FAILED
+    return ExitCode.GATE if gate is not None and _tripped(gate, rows, findings) else ExitCode.DONE
+
+
+def _tripped(gate: Gate, rows: Sequence[ScoreRow], findings: Sequence[Finding]) -> bool:
+    if gate.score_below is not None:
+        return any(row.score < gate.score_below for row in rows)
+    severe = {Severity.ERROR, gate.severity}
+    return any(finding.severity in severe for finding in findings)

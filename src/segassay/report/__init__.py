@@ -1,0 +1,1 @@
+"""The report of a run: one offline page, and an issue list in markdown."""
