@@ -1,0 +1,48 @@
+"""segassay: how good is every label of a segmentation data set, and where is it wrong.
+
+Everything public is loaded when it is first used, so that importing the package costs nothing.
+"""
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+_PUBLIC = {
+    "AuditConfig": "segassay.pipelines.configs",
+    "AuditResult": "segassay.pipelines.conclude",
+    "Dataset": "segassay.data.case",
+    "Finding": "segassay.records.findings",
+    "Judge": "segassay.scoring",
+    "Modality": "segassay.types",
+    "Score": "segassay.scoring",
+    "ScoreRow": "segassay.records.scores",
+    "SegassayError": "segassay.errors",
+    "SourceConfig": "segassay.pipelines.configs",
+    "Status": "segassay.types",
+    "Suggestion": "segassay.scoring",
+    "audit": "segassay.pipelines.audit",
+    "load_judge": "segassay.scoring",
+    "open_dataset": "segassay.data.readers",
+}
+
+__all__ = [  # noqa: PLE0604, RUF022, filled from the table above
+    *sorted(_PUBLIC),
+    "__version__",
+]
+
+try:
+    __version__ = version("segassay")
+except PackageNotFoundError:  # run from a source folder that was never installed
+    __version__ = "0+unknown"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'segassay' has no attribute {name!r}")
+    value = getattr(import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,5 @@
+"""`python -m segassay`."""
+
+from segassay.cli import main
+
+main()

@@ -1,0 +1,86 @@
+"""The application: its verbs, and how every error ends it."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from segassay.cli import audit, check, demo, info, score, train
+from segassay.cli.console import tell
+from segassay.errors import OutputError, SegassayError, UsageError
+from segassay.types import ExitCode
+
+app = typer.Typer(
+    name="segassay",
+    help="Tells how good every label of a segmentation data set is, without ground truth.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("info")(info.info)
+app.command("check")(check.check)
+app.command("score")(score.score)
+app.command("audit")(audit.audit)
+app.command("demo")(demo.demo)
+app.add_typer(train.app, name="train")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version  # noqa: PLC0415
+
+        typer.echo(f"segassay {version('segassay')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    del version
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with a documented code; tracebacks are for our own bugs."""
+    try:
+        code = app(args=list(argv) if argv is not None else None, standalone_mode=False)
+        status = int(code) if isinstance(code, int) else int(ExitCode.DONE)
+    except SegassayError as error:
+        status = _fail(str(error), type(error).exit_code)
+    except KeyboardInterrupt:
+        status = _fail("interrupted; the same command continues", int(ExitCode.INTERRUPTED))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = int(ExitCode.DONE)
+    except OSError as error:
+        status = _fail(str(OutputError(f"{error.filename}: {error.strerror}")), 2)
+    except Exception as error:
+        status = _other(error)
+    sys.exit(status)
+
+
+def _other(error: Exception) -> int:
+    """Explain usage errors of the command line and of configurations; re-raise our own bugs."""
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    if isinstance(error, typer.Abort):
+        return _fail("interrupted; the same command continues", int(ExitCode.INTERRUPTED))
+    # Typer has its own copy of click in some versions, so its errors are known by what they can do.
+    explain = getattr(error, "format_message", None)
+    if explain is not None:
+        return _fail(f"{explain()} See segassay --help", int(ExitCode.USAGE))
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "options"
+        return _fail(f"{where}: {first['msg']}", UsageError.exit_code)
+    raise error
+
+
+def _fail(message: str, code: int) -> int:
+    tell(f"segassay: {' '.join(message.split())}")
+    return code

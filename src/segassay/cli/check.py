@@ -1,0 +1,56 @@
+"""`segassay check`: the rules alone, no judge."""
+
+from pathlib import Path
+
+from segassay.cli.options import (
+    DatasetPath,
+    FailOn,
+    Images,
+    Json,
+    Labels,
+    Limit,
+    Names,
+    Only,
+    Out,
+    Overwrite,
+    Quiet,
+    Structure,
+    SubjectRegex,
+)
+
+
+def check(  # noqa: PLR0913, a command line has as many parameters as options
+    dataset: DatasetPath = None,
+    out: Out = Path("segassay-check"),
+    images: Images = None,
+    labels: Labels = None,
+    structure: Structure = None,
+    names: Names = None,
+    subject_regex: SubjectRegex = None,
+    only: Only = None,
+    limit: Limit = None,
+    overwrite: Overwrite = False,
+    fail_on: FailOn = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Check a data set with rules that need no model."""
+    from segassay.cli.run import make_config, run_audit  # noqa: PLC0415
+
+    config = make_config(
+        source={
+            "path": dataset,
+            "images": images,
+            "labels": labels,
+            "structure": structure,
+            "names": names,
+            "subject_regex": subject_regex,
+        },
+        out=out,
+        judge=None,
+        structures=only or [],
+        limit=limit,
+        overwrite=overwrite,
+        fail_on=fail_on,
+    )
+    return run_audit(config, command="check", as_json=as_json, quiet=quiet)

@@ -1,0 +1,21 @@
+"""`segassay demo`: the main job on a phantom data set with planted faults."""
+
+from pathlib import Path
+
+from segassay.cli.console import give_json
+from segassay.cli.options import Json, JudgeName, Out
+
+
+def demo(
+    out: Out = Path("segassay-demo"), judge: JudgeName = "judge-v0", as_json: Json = False
+) -> None:
+    """Make phantoms, plant faults, audit them, and tell what was found and what was not."""
+    import typer  # noqa: PLC0415
+
+    from segassay.pipelines.demo import demo_text, run_demo  # noqa: PLC0415
+
+    result = run_demo(out, judge=judge)
+    if as_json:
+        give_json(result.to_json())
+    else:
+        typer.echo(demo_text(result))

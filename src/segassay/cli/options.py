@@ -1,0 +1,37 @@
+"""Options that several verbs share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DatasetPath = Annotated[
+    Path | None, typer.Argument(help="Data set folder (layout is detected) or manifest.")
+]
+Images = Annotated[Path | None, typer.Option("--images", help="Images, instead of a data set.")]
+Labels = Annotated[Path | None, typer.Option("--labels", help="Their labels.")]
+Structure = Annotated[
+    str | None, typer.Option("--structure", help="What the labels hold, as in 'liver'.")
+]
+Names = Annotated[
+    Path | None, typer.Option("--names", help="labels.json with the values' names, for --labels.")
+]
+SubjectRegex = Annotated[
+    str | None,
+    typer.Option("--subject-regex", help="Pattern; its first group is the subject in a case id."),
+]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Result folder; made if missing.")]
+Only = Annotated[
+    list[str] | None, typer.Option("--only", help="Only this structure; may be repeated.")
+]
+Limit = Annotated[int | None, typer.Option("--limit", help="Only the first cases.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Begin anew where another run lies.")
+]
+FailOn = Annotated[
+    str | None,
+    typer.Option("--fail-on", help="Exit with 4 on: error, warning, or a score as in 'score<0.7'."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print a JSON summary to stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+JudgeName = Annotated[str, typer.Option("--judge", help="Judge: a name or a folder.")]

@@ -1,0 +1,52 @@
+"""What `audit` and `check` share: from options to a config, from a result to words."""
+
+from typing import Any
+
+from segassay.cli.console import CaseProgress, give_json, tell
+from segassay.errors import UsageError
+from segassay.pipelines.audit import audit
+from segassay.pipelines.conclude import AuditResult
+from segassay.pipelines.configs import AuditConfig, Gate, SourceConfig
+
+
+def make_config(*, source: dict[str, Any], fail_on: str | None, **options: Any) -> AuditConfig:
+    """Build the config; raises `UsageError` or pydantic's `ValidationError`."""
+    return AuditConfig(source=SourceConfig(**source), fail_on=_gate(fail_on), **options)
+
+
+def run_audit(config: AuditConfig, *, command: str, as_json: bool, quiet: bool) -> int:
+    """Run, report on stderr or as JSON on stdout, and return the exit code."""
+    result = audit(config, command=command, progress=CaseProgress(quiet=quiet))
+    if as_json:
+        give_json(result.to_json())
+    else:
+        _tell_result(result)
+    return int(result.exit_code)
+
+
+def _tell_result(result: AuditResult) -> None:
+    summary = result.to_json()
+    for name in ("status", "findings"):
+        counts = summary[name]
+        if isinstance(counts, dict) and counts:
+            tell(f"{name}: " + ", ".join(f"{n} {kind}" for kind, n in counts.items()))
+    failed = [row for row in result.rows if row.status.value in ("failed", "invalid")]
+    for row in failed[:10]:
+        tell(f"{row.case_id} {row.structure}: {row.status}: {row.reason}")
+    if len(failed) > 10:
+        tell(f"… and {len(failed) - 10} more, see scores.csv")
+    if result.report is None:
+        tell(f"{result.n_missing} cases are still to be done by other parts; no report yet")
+    else:
+        tell(f"report: {result.report}")
+
+
+def _gate(text: str | None) -> Gate | None:
+    if text is None:
+        return None
+    try:
+        return Gate.parse(text)
+    except ValueError as error:
+        raise UsageError(
+            f"--fail-on {text!r}: expected error, warning, or a score such as 'score<0.7'"
+        ) from error

@@ -1,0 +1,37 @@
+"""`segassay score`: one image and one mask."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from segassay.cli.console import give_json
+from segassay.cli.options import Json, JudgeName, Structure
+from segassay.types import Modality
+
+
+def score(
+    image: Annotated[Path, typer.Argument(help="Image file.")],
+    mask: Annotated[Path, typer.Argument(help="Mask file; any value but zero is mask.")],
+    structure: Structure = None,
+    modality: Annotated[Modality | None, typer.Option("--modality", help="Kind of image.")] = None,
+    judge: JudgeName = "judge-v0",
+    as_json: Json = False,
+) -> None:
+    """Score one mask: its expected Dice, 0 worst to 1 best, with a 90 % interval."""
+    from segassay.pipelines.score import score_json, score_pair  # noqa: PLC0415
+
+    found = score_pair(image, mask, structure=structure, modality=modality, judge=judge)
+    if as_json:
+        give_json(score_json(found))
+        return
+    if found.slices:
+        typer.echo(f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})  {found.status}")
+    else:
+        typer.echo(f"n/a  {found.status}")
+    for line in (found.error_type.replace("_", " "), found.reason, found.evidence):
+        if line:
+            typer.echo(line)
+    worst = found.worst_slice
+    if worst is not None and len(found.slices) > 1:
+        typer.echo(f"worst slice {worst.index}, expected Dice {worst.score:.2f}")

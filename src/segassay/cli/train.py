@@ -1,0 +1,29 @@
+"""`segassay train`: make a judge of one's own."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from segassay.cli.console import tell
+
+app = typer.Typer(help="Train a judge.", no_args_is_help=True)
+
+
+@app.callback()
+def _root() -> None:
+    """Keep `judge` a verb of its own while it is the only one."""
+
+
+@app.command("judge")
+def judge(
+    config: Annotated[Path, typer.Option("--config", help="Recipe, as in recipes/.")],
+    data: Annotated[Path, typer.Option("--data", help="Folder that its paths start from.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Checkpoints, curves, and the judge.")],
+) -> None:
+    """Train a judge by a recipe; the same command continues an interrupted training."""
+    from segassay.pipelines.train_judge import train_judge  # noqa: PLC0415
+
+    trained = train_judge(config, data, out, say=tell)
+    tell(f"judge: {trained.folder}")
+    tell(f"{trained.n_labels} tuning labels: Pearson {trained.pearson:.3f}, MAE {trained.mae:.3f}")
