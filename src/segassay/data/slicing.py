@@ -52,6 +52,11 @@ def as_planes(array: NDArray[Any], axis: int) -> NDArray[Any]:
     return moved[:, ::-1, ::-1].transpose(0, 2, 1)
 
 
+def from_planes(planes: NDArray[Any], axis: int) -> NDArray[Any]:
+    """View slices in display orientation as a RAS+ array: the way back of `as_planes`."""
+    return np.moveaxis(planes.transpose(0, 2, 1)[:, ::-1, ::-1], 0, axis)
+
+
 def pixel_mm(grid: Grid, axis: int) -> tuple[float, float]:
     """Return the size of a display pixel as (row, column) in millimetres."""
     across, down = (s for n, s in enumerate(grid.spacing_mm) if n != axis)

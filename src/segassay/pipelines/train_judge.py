@@ -36,7 +36,7 @@ def train_judge(recipe_path: Path, data: Path, out: Path, *, say: Say) -> Traine
         UsageError: The recipe is missing or wrong.
         MissingExtraError: torch is not installed.
     """
-    require("torch", "train")
+    require("torch", extra="train")
     from segassay.training.export import describe, export_onnx  # noqa: PLC0415
     from segassay.training.loop import JudgeTraining  # noqa: PLC0415
     from segassay.training.material import load_material  # noqa: PLC0415
@@ -52,6 +52,7 @@ def train_judge(recipe_path: Path, data: Path, out: Path, *, say: Say) -> Traine
     preprocess = JudgePreprocess()
     export_onnx(net, preprocess, folder / "judge.onnx")
     meta = describe(recipe, material, preprocess, training.progress.pairs)
-    result = calibrate_folder(folder, meta, material, say=say)
+    meta["parameters"] = sum(weights.numel() for weights in net.parameters())
+    result = calibrate_folder(folder, meta, recipe, data, material.splits, say=say)
     write_card(folder, meta, result)
     return TrainedJudge(folder, result.pearson, result.mae, result.n_labels)

@@ -54,6 +54,12 @@ class Calibration:
             above.append(max(float(np.quantile(true[b] - fitted[b], share)), 0.0))
         return cls(knots, np.asarray(means), np.array(below), np.array(above))
 
+    @classmethod
+    def identity(cls) -> "Calibration":
+        """Return the calibration that leaves scores raw and knows nothing of their errors."""
+        ends = np.array([0.0, 1.0])
+        return cls(ends, ends, np.ones(2), np.ones(2))
+
     def to_json(self) -> dict[str, list[float]]:
         """Return the knots as plain lists."""
         return {

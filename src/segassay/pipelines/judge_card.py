@@ -1,0 +1,75 @@
+"""The card of a judge: what it is for, what it learned from, how well it does, whose data it was."""
+
+from pathlib import Path
+from typing import Any
+
+from segassay.models.folder import write_checksums
+from segassay.pipelines.calibrate_judge import CalibrationResult
+
+_SOURCES = {
+    "btcv": "BTCV / Synapse multi-organ CT, research use",
+    "acdc": "ACDC 2017 cardiac MRI, research use",
+    "hippocampus": "Medical Segmentation Decathlon Task04, CC-BY-SA 4.0",
+    "left_atrium": "2018 Atrial Segmentation Challenge, research use",
+    "chaos_t2": "CHAOS abdominal MRI, CC-BY-NC-SA 4.0",
+    "jsrt": "JSRT with SCR annotations, free for research",
+    "hc18": "HC18 fetal head ultrasound, CC-BY 4.0",
+    "ph2": "PH2 dermoscopy, research use",
+    "busi": "BUSI breast ultrasound, CC0",
+    "isic2016": "ISIC 2016 dermoscopy, CC0",
+    "covid_cxr": "COVID chest X-ray, CC-BY 4.0",
+    "oasis": "Mindboggle-101 / OASIS, CC-BY-NC family",
+    "proton_lung": "public proton lung MRI example, see its repository",
+}
+
+
+def write_card(folder: Path, meta: dict[str, Any], result: CalibrationResult) -> None:
+    """Write `card.md` and renew the checksums."""
+    (folder / "card.md").write_text(_card(meta, result))
+    write_checksums(folder)
+
+
+def _card(meta: dict[str, Any], result: CalibrationResult) -> str:
+    recipe = meta["recipe"]
+    names = [entry["name"] for entry in recipe["data"]]
+    sources = "\n".join(f"- {name}: {_SOURCES.get(name, 'unknown')}" for name in names)
+    rows = "\n".join(
+        f"| {name} | {n} | {pearson:.2f} | {mae:.3f} |"
+        for name, (n, pearson, mae) in result.by_set.items()
+    )
+    return f"""# {meta["model_id"]}
+
+A judge of segmentation labels for research: it tells the expected Dice of a label, without ground
+truth. Not a medical device. Because part of the data below is for research or non-commercial use
+only, so are these weights.
+
+## What it is
+
+One network for 2D and 3D, CT, MRI, X-ray, ultrasound and dermoscopy. It sees a crop around the mask
+with its neighbour slices, the whole slice at low resolution, name, modality and scale, and answers
+with the mask that should be there. {meta["parameters"] / 1e6:.2f} M parameters, trained for
+{recipe["minutes"]:.0f} minutes on CPU with {meta["pairs_seen"]} shown pairs of image and faulty mask
+(every drawn pair is shown {recipe["echo"]} times).
+
+## How well it does
+
+On {result.n_labels} masks of {result.n_subjects} subjects kept from the weights, with synthetic faults
+and untouched ones, whole volumes: Pearson {result.pearson:.3f}, mean absolute error {result.mae:.3f},
+90 % intervals hold {result.coverage:.0%} at a mean width of {result.width:.2f} (calibrated without the
+subject in question).
+
+| set | masks | Pearson | MAE |
+|---|---|---|---|
+{rows}
+
+These subjects come from the data sets it learned from. On other data sets, structures and kinds of
+faults it does worse; errors of real networks were not part of its training. It ranks labels for a
+person to look at. It does not know these structures: any that is not in `meta.json`; they are judged
+without their name.
+
+## What it learned from
+
+{sources}
+
+The last fifth of the subjects of every set with at least eight subjects were never opened.
+"""
