@@ -25,7 +25,7 @@ _PUBLIC = {
     "open_dataset": "segassay.data.readers",
 }
 
-__all__ = [  # noqa: PLE0604, RUF022, filled from the table above
+__all__ = [
     *sorted(_PUBLIC),
     "__version__",
 ]

@@ -36,7 +36,7 @@ class FileView:
 class LabelView:
     """One label as slices `(slice, row, column)` along the slicing axis; nothing may be changed.
 
-    `pixel_mm` is (row, column). Sizes are in millilitres, or in voxels where the spacing is unknown.
+    `pixel_mm` is (row, column). Sizes are in millilitres; in voxels where the spacing is unknown.
     """
 
     case_id: str

@@ -55,7 +55,7 @@ LABEL_CHECKS: dict[str, Check[LabelView]] = {
         "background enclosed by mask",
         "a hole open to the outside",
         Severity.WARNING,
-        "0.5 to 20 % of the mask enclosed on all sides; less is a speck, more is anatomy: info",
+        "from 0.5 % of the mask, enclosed on all sides; info below, and where hollow by nature",
     ),
     "slice_gaps": Check(
         shape.slice_gaps,

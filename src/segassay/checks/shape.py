@@ -10,9 +10,11 @@ from segassay.types import Severity
 _ALL, _NEARLY_ALL = 1.0, 0.9
 _STRAY_WARNING = 0.02
 _MANY_PIECES = 10
-_HOLE_LEAST, _HOLE_ANATOMY = 0.005, 0.2
-"""Enclosed background below the first share of the mask is a speck; above the second it is anatomy,
-as the cavity inside the myocardium is."""
+_HOLE_LEAST = 0.005
+"""Enclosed background below this share of the mask is a speck."""
+
+_HOLLOW = ("myocardium", "skull", "vertebrae", "label_", "bladder_wall")
+"""Parts of names of structures that enclose something by nature, or may do so."""
 
 _IN_PIECES = (
     "portal_vein_and_splenic_vein",
@@ -88,8 +90,8 @@ def holes(view: LabelView) -> list[Finding]:
     worst = int(np.flatnonzero(view.areas)[0] + in_slices.argmax())
     total = enclosed_in_volume(mask)
     share = total / view.n_voxels
-    suspicious = _HOLE_LEAST <= share < _HOLE_ANATOMY
-    severity = Severity.WARNING if suspicious else Severity.INFO
+    natural = any(word in view.structure for word in _HOLLOW)
+    severity = Severity.WARNING if share >= _HOLE_LEAST and not natural else Severity.INFO
     message = (
         f"{total} background voxels enclosed on all sides ({share:.1%} of the mask), "
         f"{int(in_slices.sum())} within slices, most in slice {worst}"

@@ -30,7 +30,7 @@ app.add_typer(train.app, name="train")
 
 def _version(asked: bool) -> None:
     if asked:
-        from importlib.metadata import version  # noqa: PLC0415
+        from importlib.metadata import version
 
         typer.echo(f"segassay {version('segassay')}")
         raise typer.Exit
@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _other(error: Exception) -> int:
     """Explain usage errors of the command line and of configurations; re-raise our own bugs."""
-    from pydantic import ValidationError  # noqa: PLC0415
+    from pydantic import ValidationError
 
     if isinstance(error, typer.Abort):
         return _fail("interrupted; the same command continues", int(ExitCode.INTERRUPTED))

@@ -9,8 +9,8 @@ from segassay.cli.options import (
     DatasetPath,
     FailOn,
     Images,
-    JudgeName,
     Json,
+    JudgeName,
     Labels,
     Limit,
     Names,
@@ -23,7 +23,7 @@ from segassay.cli.options import (
 )
 
 
-def audit(  # noqa: PLR0913, a command line has as many parameters as options
+def audit(
     dataset: DatasetPath = None,
     out: Out = Path("segassay-audit"),
     images: Images = None,
@@ -43,7 +43,7 @@ def audit(  # noqa: PLR0913, a command line has as many parameters as options
     quiet: Quiet = False,
 ) -> int:
     """Audit a data set: rules, scores, a ranked list and a report. Continues where it stopped."""
-    from segassay.cli.run import make_config, run_audit  # noqa: PLC0415
+    from segassay.cli.run import make_config, run_audit
 
     config = make_config(
         source={

@@ -19,7 +19,7 @@ from segassay.cli.options import (
 )
 
 
-def check(  # noqa: PLR0913, a command line has as many parameters as options
+def check(
     dataset: DatasetPath = None,
     out: Out = Path("segassay-check"),
     images: Images = None,
@@ -35,7 +35,7 @@ def check(  # noqa: PLR0913, a command line has as many parameters as options
     quiet: Quiet = False,
 ) -> int:
     """Check a data set with rules that need no model."""
-    from segassay.cli.run import make_config, run_audit  # noqa: PLC0415
+    from segassay.cli.run import make_config, run_audit
 
     config = make_config(
         source={

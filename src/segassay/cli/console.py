@@ -19,7 +19,7 @@ def give_json(data: Any) -> None:
 
 
 class CaseProgress:
-    """Progress on stderr with the time left: one line that moves in a terminal, few lines elsewhere."""
+    """Progress on stderr with the time left: one moving line in a terminal, few lines elsewhere."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet

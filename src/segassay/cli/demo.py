@@ -10,9 +10,9 @@ def demo(
     out: Out = Path("segassay-demo"), judge: JudgeName = "judge-v0", as_json: Json = False
 ) -> None:
     """Make phantoms, plant faults, audit them, and tell what was found and what was not."""
-    import typer  # noqa: PLC0415
+    import typer
 
-    from segassay.pipelines.demo import demo_text, run_demo  # noqa: PLC0415
+    from segassay.pipelines.demo import demo_text, run_demo
 
     result = run_demo(out, judge=judge)
     if as_json:

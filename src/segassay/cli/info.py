@@ -14,10 +14,10 @@ def info(
     as_json: Json = False,
 ) -> None:
     """Count cases, subjects, labels and structures; no voxel is read."""
-    import typer  # noqa: PLC0415
+    import typer
 
-    from segassay.data.readers import open_dataset  # noqa: PLC0415
-    from segassay.pipelines.info import dataset_info  # noqa: PLC0415
+    from segassay.data.readers import open_dataset
+    from segassay.pipelines.info import dataset_info
 
     found = dataset_info(
         open_dataset(

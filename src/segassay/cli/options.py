@@ -25,9 +25,7 @@ Only = Annotated[
     list[str] | None, typer.Option("--only", help="Only this structure; may be repeated.")
 ]
 Limit = Annotated[int | None, typer.Option("--limit", help="Only the first cases.")]
-Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Begin anew where another run lies.")
-]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin anew where another run lies.")]
 FailOn = Annotated[
     str | None,
     typer.Option("--fail-on", help="Exit with 4 on: error, warning, or a score as in 'score<0.7'."),

@@ -19,7 +19,7 @@ def score(
     as_json: Json = False,
 ) -> None:
     """Score one mask: its expected Dice, 0 worst to 1 best, with a 90 % interval."""
-    from segassay.pipelines.score import score_json, score_pair  # noqa: PLC0415
+    from segassay.pipelines.score import score_json, score_pair
 
     found = score_pair(image, mask, structure=structure, modality=modality, judge=judge)
     if as_json:

@@ -22,7 +22,7 @@ def judge(
     out: Annotated[Path, typer.Option("--out", "-o", help="Checkpoints, curves, and the judge.")],
 ) -> None:
     """Train a judge by a recipe; the same command continues an interrupted training."""
-    from segassay.pipelines.train_judge import train_judge  # noqa: PLC0415
+    from segassay.pipelines.train_judge import train_judge
 
     trained = train_judge(config, data, out, say=tell)
     tell(f"judge: {trained.folder}")

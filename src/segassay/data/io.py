@@ -1,4 +1,4 @@
-"""Reading images and label files into one orientation. Every voxel of segassay comes through here."""
+"""Reading images and label files into one orientation; every voxel comes through here."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,9 +95,7 @@ def _is_nifti(path: Path) -> bool:
     return path.name.lower().endswith(nifti.SUFFIXES)
 
 
-def _read(
-    path: Path, *, as_labels: bool
-) -> tuple[NDArray[Any], NDArray[np.float64], bool, str]:
+def _read(path: Path, *, as_labels: bool) -> tuple[NDArray[Any], NDArray[np.float64], bool, str]:
     """Return a 3D array, its affine, whether the orientation is believable, and the stored type."""
     if _is_nifti(path):
         voxels = nifti.read_nifti(path)
@@ -121,7 +119,7 @@ def _whole(path: Path, array: NDArray[Any]) -> tuple[NDArray[Any], float]:
     low, high = int(array.min()), int(array.max())
     if low < -(2**31) or high >= 2**31:
         raise ContentError(f"{path.name}: label values from {low} to {high}; expected 32 bits")
-    small = 0 <= low and high <= 255
+    small = low >= 0 and high <= 255
     return array.astype(np.uint8 if small else np.int32), fraction
 
 

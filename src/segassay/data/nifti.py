@@ -1,14 +1,15 @@
 """NIfTI files: opened with limits checked from the header, unpacked with isal, read by nibabel."""
 
 import io
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zlib import error as ZlibError
 
 import nibabel as nib
 import numpy as np
 from isal import isal_zlib
+from isal.igzip_lib import IsalError
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
@@ -63,7 +64,11 @@ def read_nifti(path: Path) -> NiftiVoxels:
 
 def _parse(path: Path) -> Any:
     data = _unpack(path)
-    kind = nib.Nifti2Image if data[:4] in (b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c") else nib.Nifti1Image
+    kind = (
+        nib.Nifti2Image
+        if data[:4] in (b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c")
+        else nib.Nifti1Image
+    )
     try:
         return kind.from_bytes(data)
     except (ImageFileError, HeaderDataError, ValueError, EOFError, OSError) as error:
@@ -88,7 +93,7 @@ def _unpack(path: Path) -> bytes:
         head = unpacker.decompress(raw, _HEADER_BYTES)
         limit = _announced_bytes(path, head)
         body = unpacker.decompress(unpacker.unconsumed_tail, limit + _SLACK)
-    except (ZlibError, isal_zlib.error) as error:
+    except IsalError as error:  # type: ignore[misc]  # its stub forgets the base class
         raise ReadError(f"{path.name}: is damaged gzip ({error}); copy it again") from error
     if not unpacker.eof and len(head) + len(body) < limit:
         raise ReadError(f"{path.name}: truncated gzip, the file ends too early; copy it again")
@@ -101,12 +106,14 @@ def _announced_bytes(path: Path, head: bytes) -> int:
         kind = nib.Nifti2Header if head[:2] in (b"\x1c\x02", b"\x00\x00") else nib.Nifti1Header
         header = kind.from_fileobj(io.BytesIO(head))
         shape = header.get_data_shape()
-        size = header.get_data_dtype().itemsize
+        size = int(header.get_data_dtype().itemsize)
     except (HeaderDataError, ImageFileError, ValueError, TypeError) as error:
         raise ReadError(f"{path.name}: is not a NIfTI file, whatever its name says") from error
-    n_voxels = int(np.prod([int(n) for n in shape], dtype=object)) if shape else 0
+    n_voxels = math.prod(int(n) for n in shape) if shape else 0
     if n_voxels > _MOST_VOXELS or n_voxels < 0:
-        raise ContentError(f"{path.name}: header announces {n_voxels} voxels; at most 2^31 are read")
+        raise ContentError(
+            f"{path.name}: header announces {n_voxels} voxels; at most 2^31 are read"
+        )
     return n_voxels * size + int(header["vox_offset"])
 
 

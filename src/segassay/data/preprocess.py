@@ -126,7 +126,10 @@ class JudgePreprocess:
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         if rows.size == 0:
             return whole_image(mask.shape, pixel)
-        height, width = (rows[-1] - rows[0] + 1) * pixel[0], (columns[-1] - columns[0] + 1) * pixel[1]
+        height, width = (
+            (rows[-1] - rows[0] + 1) * pixel[0],
+            (columns[-1] - columns[0] + 1) * pixel[1],
+        )
         side = self.crop_factor * max(height, width, least_mm)
         side = max(side, self.min_pixels * min(pixel))
         centre = ((rows[0] + rows[-1] + 1) / 2, (columns[0] + columns[-1] + 1) / 2)
@@ -230,7 +233,7 @@ def _frame_picture(
 
     def along(low: float, high: float, start: float, end: float) -> NDArray[np.bool_]:
         at = start + (np.arange(n_out) + 0.5) * (end - start) / n_out
-        return (at >= low) & (at < high)
+        return np.asarray((at >= low) & (at < high))
 
     rows = along(box.top, box.bottom, whole.top, whole.bottom)
     columns = along(box.left, box.right, whole.left, whole.right)

@@ -28,8 +28,9 @@ class SubjectSplit:
 def split_subjects(subjects: Sequence[str]) -> SubjectSplit:
     """Split distinct subject ids, in any order, the same way every time.
 
-    >>> split_subjects([f"p{n}" for n in range(1, 11)])
-    SubjectSplit(train=('p1', 'p2', 'p3', 'p4', 'p5', 'p6', 'p7'), tuning=('p8',), test=('p9', 'p10'))
+    >>> split = split_subjects([f"p{n}" for n in range(1, 11)])
+    >>> split.train, split.tuning, split.test
+    (('p1', 'p2', 'p3', 'p4', 'p5', 'p6', 'p7'), ('p8',), ('p9', 'p10'))
     """
     ordered = tuple(sorted(set(subjects), key=natural_key))
     if len(ordered) < _LEAST_SUBJECTS:

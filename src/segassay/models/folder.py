@@ -1,10 +1,10 @@
 """A judge on disk: a folder with weights, their description, and checksums.
 
-    judge.onnx        the network
-    meta.json         preprocessing, known structures, hashes of training images, evidence
-    calibration.json  from raw to expected Dice, and how far off that was on unseen subjects
-    card.md           what it is for, what it learned from, how well it does, licence
-    SHA256SUMS        checksums of the above; a judge whose files do not match is refused
+judge.onnx        the network
+meta.json         preprocessing, known structures, hashes of training images, evidence
+calibration.json  from raw to expected Dice, and how far off that was on unseen subjects
+card.md           what it is for, what it learned from, how well it does, licence
+SHA256SUMS        checksums of the above; a judge whose files do not match is refused
 """
 
 import hashlib

@@ -38,7 +38,8 @@ class Steer(nn.Module):
     def forward(self, x: Tensor, steer: Tensor) -> Tensor:
         """Steer `x` `(b, c, h, w)` by `steer` `(b, steer_dim)`."""
         scale, shift = self.linear(steer)[:, :, None, None].chunk(2, dim=1)
-        return x * (1 + scale) + shift
+        steered: Tensor = x * (1 + scale) + shift
+        return steered
 
 
 class Block(nn.Module):
@@ -78,13 +79,17 @@ class JudgeNet(nn.Module):
             nn.Conv2d(48, 64, 3, 2, 1), nn.ReLU(), nn.Flatten(), nn.Linear(64 * 16, 64), nn.ReLU(),
         )  # fmt: skip
         self.know = nn.Sequential(
-            nn.Linear(config.condition_dim + 64, steer), nn.ReLU(), nn.Linear(steer, steer), nn.ReLU()
+            nn.Linear(config.condition_dim + 64, steer),
+            nn.ReLU(),
+            nn.Linear(steer, steer),
+            nn.ReLU(),
         )
         self.stem = nn.Conv2d(config.crop_channels, widths[0], 5, 2, 2)
-        self.down = nn.ModuleList()
-        for n, width in enumerate(widths):
-            entry = Block(widths[max(n - 1, 0)], width, steer, stride=1 if n == 0 else 2)
-            self.down.append(nn.ModuleList([entry, Block(width, width, steer)]))
+        self.down = nn.ModuleList(
+            Block(widths[max(n - 1, 0)], width, steer, stride=1 if n == 0 else 2)
+            for n, width in enumerate(widths)
+        )
+        self.deepen = nn.ModuleList(Block(width, width, steer) for width in widths)
         self.up = nn.ModuleList(
             Block(widths[n] + widths[n - 1], widths[n - 1], steer)
             for n in range(len(widths) - 1, 0, -1)
@@ -112,7 +117,7 @@ class JudgeNet(nn.Module):
         steer = self.know(torch.cat([condition, self.look(field)], dim=1))
         x = F.relu(self.stem(crop))
         skips = []
-        for entry, second in self.down:  # type: ignore[misc]
+        for entry, second in zip(self.down, self.deepen, strict=True):
             x = second(entry(x, steer), steer)
             skips.append(x)
         embedding = torch.cat([x.mean(dim=(2, 3)), steer], dim=1)

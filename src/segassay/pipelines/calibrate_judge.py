@@ -90,7 +90,7 @@ def _judged(
     splits: dict[str, SubjectSplit],
     say: Say,
 ) -> Iterator[JudgedFault]:
-    from segassay.training.store import open_recipe  # noqa: PLC0415, needs the train extra
+    from segassay.training.store import open_recipe
 
     for entry in recipe.data:
         subjects = set(splits[entry.name].tuning)

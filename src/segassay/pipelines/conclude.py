@@ -91,9 +91,7 @@ def conclude(
     }
     record.write(config.out)
     n_failed = sum(bool(r.error) for r in records)
-    return AuditResult(
-        config.out, report, rows, findings, len(records), n_failed, n_missing, code
-    )
+    return AuditResult(config.out, report, rows, findings, len(records), n_failed, n_missing, code)
 
 
 def _findings(records: Sequence[CaseRecord]) -> tuple[Finding, ...]:

@@ -29,7 +29,7 @@ class ExpertCase:
 
 @dataclass(frozen=True, slots=True)
 class JudgedFault:
-    """One mask with its true Dice and what a judge said. `recipe` is `untouched` for the expert's."""
+    """A mask with its true Dice and what a judge said; `recipe` may be `untouched`."""
 
     set_name: str
     subject_id: str
@@ -55,7 +55,7 @@ def read_expert_case(set_name: str, case: Case, modality: Modality | None) -> Ex
 def judge_faults(
     expert: ExpertCase, judge: Judge, *, n_faults: int, structures: Sequence[str], seed: int
 ) -> Iterator[JudgedFault]:
-    """Judge every structure untouched and with `n_faults` faults; the same seed, the same faults."""
+    """Judge structures untouched and with `n_faults` faults; the same seed, the same faults."""
     for structure in structures:
         rng = np.random.default_rng([seed, _number(expert, structure)])
         variants = [("untouched", 1.0, expert.masks[structure])]

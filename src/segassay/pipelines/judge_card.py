@@ -1,4 +1,4 @@
-"""The card of a judge: what it is for, what it learned from, how well it does, whose data it was."""
+"""The card of a judge: purpose, sources and their terms, and how well it does."""
 
 from pathlib import Path
 from typing import Any
@@ -45,18 +45,18 @@ only, so are these weights.
 
 ## What it is
 
-One network for 2D and 3D, CT, MRI, X-ray, ultrasound and dermoscopy. It sees a crop around the mask
-with its neighbour slices, the whole slice at low resolution, name, modality and scale, and answers
-with the mask that should be there. {meta["parameters"] / 1e6:.2f} M parameters, trained for
-{recipe["minutes"]:.0f} minutes on CPU with {meta["pairs_seen"]} shown pairs of image and faulty mask
-(every drawn pair is shown {recipe["echo"]} times).
+One network for 2D and 3D, CT, MRI, X-ray, ultrasound and dermoscopy. It sees a crop around the
+mask with its neighbour slices, the whole slice at low resolution, name, modality and scale, and
+answers with the mask that should be there. {meta["parameters"] / 1e6:.2f} M parameters, trained for
+{recipe["minutes"]:.0f} minutes on CPU with {meta["pairs_seen"]} shown pairs of image and faulty
+mask (every drawn pair is shown {recipe["echo"]} times).
 
 ## How well it does
 
-On {result.n_labels} masks of {result.n_subjects} subjects kept from the weights, with synthetic faults
-and untouched ones, whole volumes: Pearson {result.pearson:.3f}, mean absolute error {result.mae:.3f},
-90 % intervals hold {result.coverage:.0%} at a mean width of {result.width:.2f} (calibrated without the
-subject in question).
+On {result.n_labels} masks of {result.n_subjects} subjects kept from the weights, with synthetic
+faults and untouched ones, whole volumes: Pearson {result.pearson:.3f}, mean absolute error
+{result.mae:.3f}, 90 % intervals hold {result.coverage:.0%} at a mean width of {result.width:.2f}
+(each subject judged by a calibration made without it).
 
 | set | masks | Pearson | MAE |
 |---|---|---|---|
@@ -64,8 +64,7 @@ subject in question).
 
 These subjects come from the data sets it learned from. On other data sets, structures and kinds of
 faults it does worse; errors of real networks were not part of its training. It ranks labels for a
-person to look at. It does not know these structures: any that is not in `meta.json`; they are judged
-without their name.
+person to look at. Structures that are not listed in `meta.json` are judged without their name.
 
 ## What it learned from
 

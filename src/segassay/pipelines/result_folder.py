@@ -41,7 +41,9 @@ def begin_run(
             record.write(config.out)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise OutputError(f"{config.out}: cannot be written ({reason}); choose another -o") from error
+        raise OutputError(
+            f"{config.out}: cannot be written ({reason}); choose another -o"
+        ) from error
     return record
 
 

@@ -37,10 +37,10 @@ def train_judge(recipe_path: Path, data: Path, out: Path, *, say: Say) -> Traine
         MissingExtraError: torch is not installed.
     """
     require("torch", extra="train")
-    from segassay.training.export import describe, export_onnx  # noqa: PLC0415
-    from segassay.training.loop import JudgeTraining  # noqa: PLC0415
-    from segassay.training.material import load_material  # noqa: PLC0415
-    from segassay.training.settings import read_recipe  # noqa: PLC0415
+    from segassay.training.export import describe, export_onnx
+    from segassay.training.loop import JudgeTraining
+    from segassay.training.material import load_material
+    from segassay.training.settings import read_recipe
 
     recipe = read_recipe(recipe_path)
     material = load_material(recipe, data, say=say)

@@ -1,8 +1,7 @@
-"""The record of a run: with what, on what, when, how it ended. Nothing of the machine or its user."""
+"""The record of a run: with what, on what, when, how it ended; nothing of machine or user."""
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -40,7 +39,7 @@ class RunRecord(BaseModel):
         """Write `manifest.json` in one step: it is whole, or the old one is still there."""
         fresh = folder / "manifest.json.new"
         fresh.write_text(self.model_dump_json(indent=2) + "\n")
-        os.replace(fresh, folder / "manifest.json")
+        fresh.replace(folder / "manifest.json")
 
 
 def read_run(folder: Path) -> RunRecord | None:

@@ -122,7 +122,9 @@ class Judge:
         scores = []
         for name, plan, end in zip(names, plans, ends, strict=True):
             part = _part(answers, int(end) - len(plan.inputs), int(end))
-            scores.append(self._filled(name, plan, part) if plan.n_voxels else self._empty(name, part))
+            scores.append(
+                self._filled(name, plan, part) if plan.n_voxels else self._empty(name, part)
+            )
         return scores
 
     def suggest(
@@ -181,7 +183,8 @@ class Judge:
         counts = self._meta["evidence"].get(name.known)
         if not counts:
             return "never tested on this structure"
-        return f"tested on {counts['labels']} labels of {counts['subjects']} unseen subjects"
+        subjects = "1 subject" if counts["subjects"] == 1 else f"{counts['subjects']} subjects"
+        return f"tested on {counts['labels']} masks of {subjects} kept from training"
 
     def _filled(self, name: _Named, plan: LabelPlan, answers: JudgeAnswers) -> Score:
         sums = slice_sums(plan, answers)
@@ -208,7 +211,9 @@ class Judge:
             status, reason = Status.ABSTAINED, f"the mask is empty, and {name.remark}"
         elif presence > 0.5:
             status = Status.ABSENT_SUSPECT
-            reason = f"the mask is empty, but {name.given} seems to be in the image ({presence:.2f})"
+            reason = (
+                f"the mask is empty, but {name.given} seems to be in the image ({presence:.2f})"
+            )
         else:
             status, reason = Status.ABSENT_OK, f"{name.given} is not in the image ({presence:.2f})"
         return Score(

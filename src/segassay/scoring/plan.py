@@ -91,7 +91,7 @@ def _boxes(
     samples: Sequence[SliceSample],
     preprocess: JudgePreprocess,
 ) -> list[Box]:
-    """Frame every sample; a slice without mask is seen through the box of the nearest filled one."""
+    """Frame every sample; a slice without mask is seen through the nearest filled one's box."""
     filled = np.flatnonzero(areas)
     if not filled.size:
         return [whole_image(planes.shape[1:], stack.pixel_mm)] * len(samples)
@@ -106,8 +106,8 @@ def _boxes(
 def _largest_extent(planes: NDArray[np.bool_], pixel: tuple[float, float]) -> float:
     """Return the largest height or width of the mask in any slice, in millimetres."""
     extents = [
-        _spans(planes.any(axis=2)).max() * pixel[0],
-        _spans(planes.any(axis=1)).max() * pixel[1],
+        _spans(np.asarray(planes.any(axis=2))).max() * pixel[0],
+        _spans(np.asarray(planes.any(axis=1))).max() * pixel[1],
     ]
     return float(max(extents))
 

@@ -25,7 +25,7 @@ def export_onnx(net: JudgeNet, preprocess: JudgePreprocess, path: Path) -> None:
     inputs = tuple(torch.zeros(shape) for shape in shapes)
     batch = torch.export.Dim("batch", min=1, max=4096)
     torch.onnx.export(
-        ExportedJudge(net).eval().cpu().to(memory_format=torch.contiguous_format),
+        ExportedJudge(net).eval().cpu(),
         inputs,
         path,
         input_names=["crop", "field", "condition"],

@@ -52,6 +52,11 @@ def learning_rate(recipe: JudgeRecipe, share: float) -> float:
     return recipe.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(left, 1.0))))
 
 
+def _average(decay: float) -> Callable[..., None]:
+    average: Callable[..., None] = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    return average
+
+
 def build_net(recipe: JudgeRecipe) -> JudgeNet:
     """Build the untrained network of a recipe."""
     torch.manual_seed(recipe.seed)
@@ -70,9 +75,7 @@ class JudgeTraining:
         self.fabric = Fabric(accelerator="auto", devices=1, precision=recipe.precision)
         net = build_net(recipe).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         decay = 0.5 ** (1 / recipe.ema_halflife)
-        self.average = AveragedModel(
-            net, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True
-        )
+        self.average = AveragedModel(net, multi_avg_fn=_average(decay), use_buffers=True)
         self.average.to(self.fabric.device)
         optimizer = torch.optim.AdamW(
             net.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay

@@ -37,7 +37,9 @@ def judge_loss(net: JudgeNet, batch: PairBatch, weights: LossRecipe) -> LossPart
     mask = batch.crop[:, 3]
     filled = batch.kind >= 0
     predicted = expected_dice(logits.sigmoid() * seen, outside, mask)
-    dice_loss = (predicted - batch.dice.nan_to_num()).abs()[filled].sum() / filled.sum().clamp_min(1)
+    dice_loss = (predicted - batch.dice.nan_to_num()).abs()[filled].sum() / filled.sum().clamp_min(
+        1
+    )
     outside_loss = (torch.log1p(10 * outside) - torch.log1p(10 * batch.outside)).abs().mean()
     presence_loss = F.binary_cross_entropy_with_logits(presence.float(), batch.presence)
     kind_sum = F.cross_entropy(kind.float(), batch.kind, ignore_index=-1, reduction="sum")

@@ -73,7 +73,9 @@ class PairDraw:
         """Draw one pair."""
         place = draw_place(self._sets, self._shares, rng)
         r = self._recipe
-        roll = np.searchsorted(np.cumsum((r.gold, r.blank_crop, r.absent, r.blank_field)), rng.random())
+        roll = np.searchsorted(
+            np.cumsum((r.gold, r.blank_crop, r.absent, r.blank_field)), rng.random()
+        )
         kinds = (untouched, blank_crop, absent, blank_field, faulty)
         return self._finish(place, kinds[int(roll)](place, rng), rng)
 
@@ -185,7 +187,7 @@ def _moved(box: Box, grow: float, shift: NDArray[np.float64]) -> Box:
 
 def _answers(seen: JudgeInput, gold: BoolArray, mask: BoolArray) -> Pair:
     gold_crop = seen.cut(gold[None].astype(np.float32))[0]
-    missing, excess = np.count_nonzero(gold & ~mask), np.count_nonzero(mask & ~gold)
+    missing, excess = int((gold & ~mask).sum()), int((mask & ~gold).sum())
     filled = bool(mask.any())
     dice = overlap(mask, gold)
     # The crop holds antialiased pixels, so its sum is the area inside, up to rounding.

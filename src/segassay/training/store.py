@@ -174,7 +174,7 @@ def _label(
     codes = tuple(code[v] for v in wanted if v in code)
     mask = coded_mask(planes, codes)
     rows, columns = mask.any(axis=2), mask.any(axis=1)
-    extent = max(_longest(rows) * pixel[0], _longest(columns) * pixel[1])
+    extent = max(_longest(np.asarray(rows)) * pixel[0], _longest(np.asarray(columns)) * pixel[1])
     return StoredLabel(layer, codes, mask.sum(axis=(1, 2)), extent)
 
 

@@ -29,8 +29,8 @@ class Structure:
 def canonical_name(text: str) -> str:
     """Spell a structure's name in the one way used everywhere.
 
-    >>> canonical_name("Left Kidney"), canonical_name("gall-bladder"), canonical_name("vertebrae_L1")
-    ('kidney_left', 'gallbladder', 'vertebrae_L1')
+    >>> [canonical_name(text) for text in ("Left Kidney", "gall-bladder", "vertebrae_L1")]
+    ['kidney_left', 'gallbladder', 'vertebrae_L1']
     """
     text = text.strip()
     if text in _table():

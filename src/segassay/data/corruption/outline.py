@@ -8,9 +8,7 @@ from segassay.data.corruption.scene import BoolArray, FloatArray, Scene
 from segassay.data.corruption.solve import solve, take_largest
 
 
-def smooth_noise(
-    shape: tuple[int, int], sigma: float, rng: np.random.Generator
-) -> FloatArray:
+def smooth_noise(shape: tuple[int, int], sigma: float, rng: np.random.Generator) -> FloatArray:
     """Return noise of zero mean and unit spread with structures of about `sigma` pixels."""
     step = max(1, int(sigma))
     coarse = rng.standard_normal([n // step + 4 for n in shape])
@@ -44,9 +42,9 @@ def rough(scene: Scene, dice: float, rng: np.random.Generator) -> BoolArray:
 def bulge(scene: Scene, dice: float, rng: np.random.Generator) -> BoolArray:
     """Add a bulge, or bite a piece out, at one to three places of the outline."""
     edge = np.argwhere(np.abs(scene.depth) <= 1.0)
-    bump = np.zeros(scene.gold.shape, dtype=np.float32)
+    bump = np.zeros_like(scene.depth)
     sign = rng.choice((-1.0, 1.0))
-    rows, columns = np.ogrid[: bump.shape[0], : bump.shape[1]]
+    rows, columns = np.ogrid[: scene.gold.shape[0], : scene.gold.shape[1]]
     for row, column in edge[rng.integers(len(edge), size=rng.integers(1, 4))]:
         width = scene.radius * rng.uniform(0.3, 1.0) + 1
         near = (rows - row) ** 2 + (columns - column) ** 2

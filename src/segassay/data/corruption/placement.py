@@ -26,7 +26,12 @@ def rotation(scene: Scene, dice: float, rng: np.random.Generator) -> BoolArray:
     """Turn the mask about its centre; round masks hardly change."""
     sign = rng.choice((-1.0, 1.0))
     return solve(
-        lambda a: _affine(scene, np.deg2rad(sign * a), 1.0), scene.gold, dice, low=0, high=90, steps=5
+        lambda a: _affine(scene, np.deg2rad(sign * a), 1.0),
+        scene.gold,
+        dice,
+        low=0,
+        high=90,
+        steps=5,
     )
 
 

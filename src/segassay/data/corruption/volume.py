@@ -1,7 +1,8 @@
 """Faults of whole volumes: what goes wrong through the slices, not only in them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,9 +69,7 @@ def draw_volume_fault(
     return FaultyVolume(mask, name, overlap(mask, label.gold))
 
 
-def slicewise(
-    label: LabelledPlanes, family: str, dice: float, rng: np.random.Generator
-) -> Planes:
+def slicewise(label: LabelledPlanes, family: str, dice: float, rng: np.random.Generator) -> Planes:
     """Apply one slice family to every slice, with the same direction and nearly the same Dice."""
     if family not in FAULTS:
         raise KeyError(f"no fault family {family!r}; there are {', '.join(FAULTS)}")
@@ -157,7 +156,7 @@ VOLUME_FAULTS: dict[str, Callable[[LabelledPlanes, float, np.random.Generator], 
 }
 
 
-def _empty_until(mask: Planes, order: Sequence[int], gold: Planes, dice: float) -> None:
+def _empty_until(mask: Planes, order: NDArray[np.integer[Any]], gold: Planes, dice: float) -> None:
     """Empty slices of `mask` in place, one after another, until the Dice is reached."""
     for index in order[:-1]:
         mask[index] = False

@@ -31,7 +31,9 @@ def sniff_labels(root: Path) -> bool:
 def sniff_masks(root: Path) -> bool:
     """Whether `root` holds `images/` and `masks/` with a folder per structure."""
     masks = root / "masks"
-    return (root / "images").is_dir() and masks.is_dir() and any(p.is_dir() for p in masks.iterdir())
+    return (
+        (root / "images").is_dir() and masks.is_dir() and any(p.is_dir() for p in masks.iterdir())
+    )
 
 
 def read_label_folder(root: Path, subject: re.Pattern[str] | None) -> Dataset:

@@ -15,7 +15,20 @@ from segassay.vocabulary.names import canonical_name
 
 _MODALITIES = {
     Modality.CT: ("ct", "cta", "cbct", "hu"),
-    Modality.MR: ("mr", "mri", "t1", "t2", "flair", "t1w", "t2w", "t1gd", "adc", "dwi", "lge", "cine"),
+    Modality.MR: (
+        "mr",
+        "mri",
+        "t1",
+        "t2",
+        "flair",
+        "t1w",
+        "t2w",
+        "t1gd",
+        "adc",
+        "dwi",
+        "lge",
+        "cine",
+    ),
     Modality.XRAY: ("xray", "x-ray", "xr", "cr", "dx", "radiograph"),
     Modality.ULTRASOUND: ("us", "ultrasound"),
     Modality.DERMOSCOPY: ("dermoscopy", "dermatoscopy"),

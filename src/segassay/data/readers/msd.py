@@ -55,7 +55,9 @@ def _pairs(root: Path, about: dict[str, Any]) -> list[tuple[Path, Path | None, s
         tests = [e["image"] if isinstance(e, dict) else e for e in about.get("test", [])]
         return [*train, *((root / e, None, "test") for e in tests)]
     except (KeyError, TypeError) as error:
-        raise DatasetError("dataset.json: every training entry needs 'image' and 'label'") from error
+        raise DatasetError(
+            "dataset.json: every training entry needs 'image' and 'label'"
+        ) from error
 
 
 def _unlisted(root: Path, cases: list[Case]) -> list[Unmatched]:

@@ -45,9 +45,7 @@ def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
     cases = []
     for case_id, images, label, split in _found(root, about, unmatched):
         refs = multilabel_refs(label, labels) if label is not None else ()
-        cases.append(
-            Case(case_id, subject_of(case_id, subject), images, refs, modality, split)
-        )
+        cases.append(Case(case_id, subject_of(case_id, subject), images, refs, modality, split))
     return Dataset(
         root,
         NAME,
@@ -86,9 +84,7 @@ def _channels(folder: Path, unmatched: list[Unmatched]) -> dict[str, tuple[Path,
     return {case: tuple(paths) for case, paths in found.items()}
 
 
-def _listed(
-    root: Path, listing: Any
-) -> Iterator[tuple[str, tuple[Path, ...], Path | None, str]]:
+def _listed(root: Path, listing: Any) -> Iterator[tuple[str, tuple[Path, ...], Path | None, str]]:
     """Read the `dataset` object, which replaces the folders; `$VAR` in paths is filled in."""
     if not isinstance(listing, dict):
         raise DatasetError(f"dataset.json: 'dataset' is {listing!r}; expected cases")

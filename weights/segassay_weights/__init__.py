@@ -1,0 +1,1 @@
+"""Model folders of segassay; `segassay.load_judge` finds them here."""
