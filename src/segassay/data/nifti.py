@@ -11,12 +11,27 @@ import numpy as np
 from isal import isal_zlib
 from isal.igzip_lib import IsalError
 from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
+from nibabel.spatialimages import HeaderDataError, HeaderTypeError
+from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from segassay.errors import ContentError, ReadError
 
 SUFFIXES = (".nii.gz", ".nii")
+
+_NOT_NIFTI = (
+    HeaderDataError,
+    HeaderTypeError,
+    ImageFileError,
+    WrapStructError,
+    EOFError,
+    KeyError,
+    OSError,
+    OverflowError,
+    TypeError,
+    ValueError,
+)
+"""What nibabel raises on bytes that are no NIfTI file; its errors share no base class."""
 
 _GZIP = b"\x1f\x8b"
 _HEADER_BYTES = 1024
@@ -71,7 +86,7 @@ def _parse(path: Path) -> Any:
     )
     try:
         return kind.from_bytes(data)
-    except (ImageFileError, HeaderDataError, ValueError, EOFError, OSError) as error:
+    except _NOT_NIFTI as error:
         raise ReadError(f"{path.name}: is not a NIfTI file, whatever its name says") from error
 
 
@@ -107,7 +122,7 @@ def _announced_bytes(path: Path, head: bytes) -> int:
         header = kind.from_fileobj(io.BytesIO(head))
         shape = header.get_data_shape()
         size = int(header.get_data_dtype().itemsize)
-    except (HeaderDataError, ImageFileError, ValueError, TypeError) as error:
+    except _NOT_NIFTI as error:
         raise ReadError(f"{path.name}: is not a NIfTI file, whatever its name says") from error
     n_voxels = math.prod(int(n) for n in shape) if shape else 0
     if n_voxels > _MOST_VOXELS or n_voxels < 0:

@@ -1,0 +1,63 @@
+"""What many tests need: real data where it lies beside the repository, phantoms, the judge."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from segassay.data.phantom import LABELS, make_phantom
+from segassay.scoring import Judge, load_judge
+
+REPOSITORY = Path(__file__).parents[1]
+
+WriteNifti = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data sets; tests that need it skip where it is absent."""
+    path = Path(os.environ.get("SEGASSAY_SHARED_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not path.is_dir():
+        pytest.skip("no real data: set SEGASSAY_SHARED_DATA, or put it at ../shared/data")
+    return path
+
+
+@pytest.fixture(scope="session")
+def judge() -> Judge:
+    return load_judge()
+
+
+def write_nifti(
+    path: Path, array: NDArray[np.generic], affine: NDArray[np.float64] | None = None
+) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    where = np.diag([-1.5, -1.5, 3.0, 1.0]) if affine is None else affine
+    image = nib.Nifti1Image(np.asarray(array), where)
+    image.set_sform(where, code=1)
+    image.set_qform(where, code=1)
+    nib.save(image, path)
+    return path
+
+
+def write_picture(path: Path, array: NDArray[np.uint8]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(array).save(path)
+    return path
+
+
+@pytest.fixture
+def phantom_set(tmp_path: Path) -> Path:
+    """Four phantoms in `images/` + `labels/` + `labels.json`."""
+    root = tmp_path / "phantoms"
+    for seed in range(1, 5):
+        phantom = make_phantom(seed)
+        write_nifti(root / "images" / f"p{seed}.nii.gz", phantom.image, phantom.affine)
+        write_nifti(root / "labels" / f"p{seed}.nii.gz", phantom.labels, phantom.affine)
+    names = ",".join(f'"{value}": "{name}"' for name, value in LABELS.items())
+    (root / "labels.json").write_text("{" + names + "}")
+    return root

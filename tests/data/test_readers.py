@@ -1,0 +1,217 @@
+"""Layouts: every reader finds what is there, and says what belongs to nothing."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conftest import write_nifti, write_picture
+from segassay.data.case import Dataset
+from segassay.data.readers import open_dataset
+from segassay.data.readers.registry import READERS
+from segassay.errors import DatasetError, UsageError
+from segassay.types import Modality
+
+VOXELS = np.zeros((4, 4, 3), dtype=np.uint8)
+LABELS = np.zeros((4, 4, 3), dtype=np.uint8)
+LABELS[1, 1, 1], LABELS[2, 2, 2] = 1, 2
+
+
+def nnunet(root: Path) -> Path:
+    for case in ("patient001_frame01", "patient001_frame12", "patient002_frame01"):
+        write_nifti(root / "imagesTr" / f"{case}_0000.nii.gz", VOXELS)
+        write_nifti(root / "labelsTr" / f"{case}.nii.gz", LABELS)
+    about = {"channel_names": {"0": "MRI"}, "labels": {"background": 0, "LV": 1, "Left Kidney": 2}}
+    (root / "dataset.json").write_text(json.dumps(about))
+    return root
+
+
+def msd(root: Path) -> Path:
+    pairs = []
+    for case in ("a_001", "a_002", "a_010"):
+        write_nifti(root / "imagesTr" / f"{case}.nii.gz", VOXELS)
+        write_nifti(root / "labelsTr" / f"{case}.nii.gz", LABELS)
+        pairs.append({"image": f"./imagesTr/{case}.nii.gz", "label": f"./labelsTr/{case}.nii.gz"})
+    about = {
+        "name": "Task",
+        "modality": {"0": "CT"},
+        "labels": {"0": "background", "1": "liver", "2": "spleen"},
+        "training": pairs,
+        "test": ["./imagesTs/b.nii.gz"],
+    }
+    (root / "dataset.json").write_text(json.dumps(about))
+    return root
+
+
+def label_folder(root: Path) -> Path:
+    for case in ("a", "b", "c"):
+        write_nifti(root / "images" / f"{case}.nii.gz", VOXELS)
+        write_nifti(root / "labels" / f"{case}.nii.gz", LABELS)
+    (root / "labels.json").write_text('{"liver": 1, "spleen": 2}')
+    return root
+
+
+def mask_folders(root: Path) -> Path:
+    for case in ("001", "002", "003"):
+        write_picture(root / "images" / f"{case}.png", VOXELS[..., 0])
+        for structure in ("heart", "Lung Left"):
+            write_picture(root / "masks" / structure / f"{case}.png", LABELS[..., 1])
+    return root
+
+
+def manifest(root: Path) -> Path:
+    label_folder(root)
+    lines = ["\ufeffcase_id;image;label;structure;value;subject;modality"]
+    for case, subject in (("a", "s1"), ("b", "s1"), ("c", "s2")):
+        for structure, value in (("liver", 1), ("spleen", 2)):
+            lines.append(f"{case};images/{case}.nii.gz;labels/{case}.nii.gz;{structure};{value};{subject};CT")
+    path = root / "table.csv"
+    path.write_text("\n".join(lines))
+    return path
+
+
+MAKERS = {
+    "nnunet": nnunet,
+    "msd": msd,
+    "images+labels": label_folder,
+    "images+masks": mask_folders,
+    "manifest": manifest,
+}
+
+
+def test_every_reader_has_a_contract_case() -> None:
+    assert set(MAKERS) == set(READERS)
+
+
+@pytest.mark.parametrize("layout", list(READERS))
+def test_contract(tmp_path: Path, layout: str) -> None:
+    dataset = open_dataset(MAKERS[layout](tmp_path / "set"))
+    assert dataset.format == layout
+    labelled = [case for case in dataset.cases if case.labels]
+    assert len(labelled) == 3
+    assert dataset.n_labels == 6
+    assert len({case.case_id for case in dataset.cases}) == len(dataset.cases)
+    for case in labelled:
+        assert case.images[0].is_file()
+        assert all(ref.path.is_file() for ref in case.labels)
+        assert all(ref.structure == ref.structure.lower() for ref in case.labels)
+    assert not dataset.unmatched
+
+
+def test_nnunet_names_subjects_and_modality(tmp_path: Path) -> None:
+    dataset = open_dataset(nnunet(tmp_path))
+    assert dataset.structures == ("heart_ventricle_left", "kidney_left")
+    assert dataset.subjects == ("patient001", "patient002")
+    assert dataset.cases[0].modality is Modality.MR
+    assert dataset.declared == {1: "heart_ventricle_left", 2: "kidney_left"}
+
+
+def test_msd_counts_a_listed_test_image_as_unlabelled(tmp_path: Path) -> None:
+    assert open_dataset(msd(tmp_path)).unlabelled == ("b",)
+
+
+def test_region_labels_ignore_and_missing_label(tmp_path: Path) -> None:
+    root = nnunet(tmp_path)
+    labels = {"background": 0, "whole": [1, 2], "core": [2], "ignore": 3}
+    (root / "dataset.json").write_text(json.dumps({"channel_names": {"0": "T1"}, "labels": labels}))
+    (root / "labelsTr" / "patient002_frame01.nii.gz").unlink()
+    dataset = open_dataset(root)
+    assert [ref.values for ref in dataset.cases[0].labels] == [(1, 2), (2,)]
+    assert dataset.unlabelled == ("patient002_frame01",)
+
+
+def test_nothing_is_dropped_silently(tmp_path: Path) -> None:
+    root = label_folder(tmp_path)
+    write_nifti(root / "labels" / "lonely.nii.gz", LABELS)
+    write_nifti(root / "images" / "bare.nii.gz", VOXELS)
+    (root / "images" / "notes.txt").write_text("x")
+    (root / "images" / "._a.nii.gz").write_text("resource fork")
+    dataset = open_dataset(root)
+    assert dataset.unlabelled == ("bare",)
+    assert {u.path.name for u in dataset.unmatched} == {"lonely.nii.gz", "notes.txt"}
+
+
+def test_values_name_structures_where_no_names_are_given(tmp_path: Path) -> None:
+    root = label_folder(tmp_path)
+    (root / "labels.json").unlink()
+    assert open_dataset(root).structures == ("label_1", "label_2")
+
+
+def test_natural_order_of_cases(tmp_path: Path) -> None:
+    for case in ("c10", "c9", "c1"):
+        write_picture(tmp_path / "images" / f"{case}.png", VOXELS[..., 0])
+        write_picture(tmp_path / "masks" / "heart" / f"{case}.png", LABELS[..., 1])
+    assert [case.case_id for case in open_dataset(tmp_path).cases] == ["c1", "c9", "c10"]
+
+
+def test_pairs_of_folders_of_files_and_of_nothing(tmp_path: Path) -> None:
+    root = nnunet(tmp_path / "raw")
+    folders = open_dataset(images=root / "imagesTr", labels=root / "labelsTr", structure="LV")
+    assert folders.n_labels == 3
+    assert folders.structures == ("heart_ventricle_left",)
+    image = root / "imagesTr" / "patient001_frame01_0000.nii.gz"
+    one = open_dataset(images=image, labels=root / "labelsTr" / "patient001_frame01.nii.gz")
+    assert one.structures == ("label_1", "label_2")
+    with pytest.raises(UsageError, match="either"):
+        open_dataset(root, images=root)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"channel_names": {"0": "CT"},\n "labels": }', "line 2"),
+        ("[1, 2]", "expected an object"),
+        ('{"channel_names": {"0": "CT"}, "labels": 3}', "expected names and values"),
+        ('{"channel_names": {"0": "CT"}, "labels": {"a": "x"}}', "has value"),
+        ('{"training": [{"picture": "a"}], "labels": {}}', "every training entry"),
+    ],
+)
+def test_broken_description_is_one_line(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "dataset.json").write_text(text)
+    with pytest.raises(DatasetError, match=words) as caught:
+        open_dataset(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_layout_says_what_was_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"imagesTr.*masks/<structure>"):
+        open_dataset(tmp_path)
+
+
+def test_links_out_of_the_data_set_are_not_followed(tmp_path: Path) -> None:
+    secret = write_nifti(tmp_path / "elsewhere" / "x.nii.gz", VOXELS)
+    root = label_folder(tmp_path / "set")
+    (root / "images" / "x.nii.gz").symlink_to(secret)
+    dataset = open_dataset(root)
+    assert "x" not in {case.case_id for case in dataset.cases}
+    assert [u.path.name for u in dataset.unmatched] == ["x.nii.gz"]
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("path", "cases", "subjects", "labels"),
+    [
+        ("nnUNet_raw/Dataset027_ACDC", 80, 40, 240),
+        ("nnUNet_raw/Dataset101_BTCV", 14, 14, 182),
+        ("Task04_Hippocampus", 200, 200, 400),
+        ("Task90_LeftAtrium", 14, 14, 14),
+        ("jsrt", 120, 120, 600),
+        ("hc18", 150, 150, 150),
+        ("ph2", 160, 160, 160),
+        ("chaos_t2", 8, 8, 32),
+    ],
+)
+def test_real_sets_have_the_counts_of_their_readme(
+    shared_data: Path, path: str, cases: int, subjects: int, labels: int
+) -> None:
+    dataset: Dataset = open_dataset(shared_data / path)
+    assert (len(dataset.cases), len(dataset.subjects), dataset.n_labels) == (cases, subjects, labels)
+    assert not dataset.unmatched
+
+
+@pytest.mark.data
+def test_real_images_with_some_labels(shared_data: Path) -> None:
+    root = shared_data / "autowl" / "busi"
+    dataset = open_dataset(images=root / "images", labels=root / "gold", structure="breast lesion")
+    assert (len(dataset.cases), dataset.n_labels, len(dataset.unlabelled)) == (125, 25, 100)

@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from segassay.data.slicing import (
+    as_planes,
+    choose_slices,
+    from_planes,
+    pixel_mm,
+    slicing_axis,
+    spread_slices,
+)
+from segassay.geometry.grid import Grid
+
+
+def grid(shape: tuple[int, int, int], spacing: tuple[float, float, float]) -> Grid:
+    return Grid(shape, np.diag([*spacing, 1.0]))
+
+
+@pytest.mark.parametrize(
+    ("shape", "spacing", "axis"),
+    [
+        ((10, 10, 10), (1.0, 1.0, 3.0), 2),
+        ((10, 10, 10), (1.0, 4.0, 1.0), 1),
+        ((10, 10, 10), (1.0, 1.0, 1.0), 2),
+        ((1, 10, 10), (1.0, 1.0, 1.0), 0),
+        ((10, 10, 1), (1.0, 1.0, 1.0), 2),
+    ],
+)
+def test_slicing_axis(
+    shape: tuple[int, int, int], spacing: tuple[float, float, float], axis: int
+) -> None:
+    assert slicing_axis(grid(shape, spacing)) == axis
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_planes_and_back(axis: int) -> None:
+    array = np.arange(24).reshape(2, 3, 4)
+    planes = as_planes(array, axis)
+    assert len(planes) == array.shape[axis]
+    np.testing.assert_array_equal(from_planes(planes, axis), array)
+
+
+def test_axial_plane_shows_front_on_top_and_right_on_the_left() -> None:
+    array = np.zeros((4, 5, 2))
+    array[3, 4, 1] = 1  # farthest right, farthest front
+    assert as_planes(array, 2)[1][0, 0] == 1
+
+
+def test_pixel_size_is_row_then_column() -> None:
+    assert pixel_mm(grid((4, 4, 4), (1.0, 2.0, 5.0)), 2) == (2.0, 1.0)
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=60), st.integers(1, 12), st.integers(0, 2))
+def test_inside_weights_cover_every_slice_once(areas: list[int], inside: int, beyond: int) -> None:
+    samples = choose_slices(np.array(areas), n_inside=inside, n_beyond=beyond)
+    filled = np.flatnonzero(areas)
+    if not filled.size:
+        assert samples == []
+        return
+    within = [s for s in samples if not s.beyond]
+    assert sum(s.weight for s in within) == filled[-1] - filled[0] + 1
+    assert len(within) <= inside
+    assert all(filled[0] <= s.index <= filled[-1] for s in within)
+    assert all(not filled[0] <= s.index <= filled[-1] for s in samples if s.beyond)
+    assert [s.index for s in samples] == sorted({s.index for s in samples})
+
+
+def test_spread_slices_covers_the_stack() -> None:
+    samples = spread_slices(23, 10)
+    assert sum(s.weight for s in samples) == 23
+    assert len(samples) == 10
