@@ -1,6 +1,7 @@
 """From a trained network to a judge folder: ONNX, description, calibration, card, checksums."""
 
 import json
+import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,17 +25,19 @@ def export_onnx(net: JudgeNet, preprocess: JudgePreprocess, path: Path) -> None:
     )
     inputs = tuple(torch.zeros(shape) for shape in shapes)
     batch = torch.export.Dim("batch", min=1, max=4096)
-    torch.onnx.export(
-        ExportedJudge(net).eval().cpu(),
-        inputs,
-        path,
-        input_names=["crop", "field", "condition"],
-        output_names=list(_OUTPUTS),
-        dynamic_shapes=({0: batch}, {0: batch}, {0: batch}),
-        dynamo=True,
-        external_data=False,
-        verbose=False,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter warns of its own future changes
+        torch.onnx.export(
+            ExportedJudge(net).eval().cpu(),
+            inputs,
+            path,
+            input_names=["crop", "field", "condition"],
+            output_names=list(_OUTPUTS),
+            dynamic_shapes=({0: batch}, {0: batch}, {0: batch}),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
 
 
 def describe(

@@ -92,10 +92,10 @@ class JudgeTraining:
     def run(self) -> JudgeNet:
         """Learn until the recipe's minutes are spent; return the averaged network."""
         total = self.recipe.minutes * 60
-        clock = _Clock(self.progress.seconds)
         saved = looked = self.progress.seconds
         curve = _RunningMeans()
         pool, rng = self._pool()
+        clock = _Clock(self.progress.seconds)
         while clock.seconds < total:
             curve.add(self._update(pool(rng), clock.seconds / total))
             self.progress.seconds = clock.seconds

@@ -1,0 +1,116 @@
+"""Tables, shards and the run's record."""
+
+import json
+from datetime import UTC, datetime
+from math import isnan, nan
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from segassay.records.findings import Finding
+from segassay.records.run import RunRecord, config_key, now, read_run
+from segassay.records.scores import ScoreRow
+from segassay.records.shards import CaseRecord, Shard, read_records, shard_path
+from segassay.records.table import SCHEMA, read_table, to_frame, write_table
+from segassay.types import Severity, Status
+
+FINDING = Finding("holes", Severity.WARNING, "c", "liver", "m", "s", "label", {"share": 0.1})
+
+
+def row(case_id: str = "c", score: float = nan, structure: str = "liver") -> ScoreRow:
+    return ScoreRow(
+        case_id=case_id,
+        subject_id="s",
+        structure=structure,
+        label_path="labels/c.nii.gz",
+        score=score,
+        status=Status.SCORED,
+        scored_at=datetime(2026, 1, 2, tzinfo=UTC),
+    )
+
+
+def test_table_keeps_nan_and_types(tmp_path: Path) -> None:
+    write_table([row("a", 0.5), row("b")], tmp_path)
+    frame = read_table(tmp_path)
+    assert frame.schema == SCHEMA
+    assert frame["score"].is_nan().to_list() == [False, True]
+    assert frame["score"].null_count() == 0
+    csv = pl.read_csv(tmp_path / "scores.csv")
+    assert csv.columns == list(ScoreRow.model_fields)
+
+
+def test_empty_table_has_the_same_columns(tmp_path: Path) -> None:
+    write_table([], tmp_path)
+    assert read_table(tmp_path).schema == SCHEMA
+    assert to_frame([]).height == 0
+
+
+def test_no_cell_of_the_csv_is_a_formula(tmp_path: Path) -> None:
+    write_table([row('=HYPERLINK("http://x")', 0.1, structure="@cmd"), row("-1+1", 0.2)], tmp_path)
+    for line in (tmp_path / "scores.csv").read_text().splitlines()[1:]:
+        assert line[0] not in "=+-@"
+    assert "'=HYPERLINK" in (tmp_path / "scores.csv").read_text()
+    assert read_table(tmp_path)["structure"][0] == "@cmd"
+
+
+def record(case_id: str) -> CaseRecord:
+    return CaseRecord(case_id, (row(case_id, 0.25), row(case_id)), (FINDING,), ({"n": 1},), "e")
+
+
+def test_record_comes_back_as_it_was() -> None:
+    again = CaseRecord.from_json(record("a").to_json())
+    assert again.findings == (FINDING,)
+    assert again.rows[0].model_dump_json() == record("a").rows[0].model_dump_json()
+    assert isnan(again.rows[1].score)
+    assert (again.facts, again.error) == (({"n": 1},), "e")
+
+
+def test_cut_line_is_dropped_and_its_case_done_again(tmp_path: Path) -> None:
+    path = shard_path(tmp_path, 1, 1)
+    shard = Shard(path)
+    for case_id in ("a", "b"):
+        shard.append(record(case_id))
+    shard.close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-40])
+    assert [r.case_id for r in read_records(tmp_path)] == ["a"]
+    shard = Shard(path)
+    shard.append(record("b"))
+    shard.close()
+    assert path.read_bytes() == whole
+    assert [r.case_id for r in read_records(tmp_path)] == ["a", "b"]
+
+
+def test_a_case_counts_once_over_all_shards(tmp_path: Path) -> None:
+    for part in (1, 2):
+        shard = Shard(shard_path(tmp_path, part, 2))
+        shard.append(record("a"))
+        shard.append(record(f"only{part}"))
+        shard.close()
+    assert sorted(r.case_id for r in read_records(tmp_path)) == ["a", "only1", "only2"]
+
+
+def test_run_record_comes_back_and_a_broken_one_is_none(tmp_path: Path) -> None:
+    run = RunRecord(
+        run_id="r",
+        config_key=config_key([{"b": 1, "a": 2}]),
+        command="audit",
+        config={},
+        dataset={},
+        model_id="m",
+        preprocess="p",
+        versions={},
+        started_at=now(),
+    )
+    run.write(tmp_path)
+    assert read_run(tmp_path) == run
+    assert run.config_key == config_key([{"a": 2, "b": 1}])
+    (tmp_path / "manifest.json").write_text(json.dumps({"run_id": 3}))
+    assert read_run(tmp_path) is None
+    assert read_run(tmp_path / "nowhere") is None
+
+
+@pytest.mark.parametrize("field", ["score", "score_lo", "volume_ml"])
+def test_row_without_a_number_is_nan_not_zero(field: str) -> None:
+    assert isnan(getattr(row(), field))

@@ -1,0 +1,159 @@
+"""Drawing pairs, learning, stopping, going on, exporting."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the train extra")
+
+from conftest import write_nifti  # noqa: E402
+from segassay.data.phantom import LABELS, make_phantom  # noqa: E402
+from segassay.data.preprocess import JudgeInput, JudgePreprocess  # noqa: E402
+from segassay.engines.onnx_engine import OnnxEngine  # noqa: E402
+from segassay.errors import UsageError  # noqa: E402
+from segassay.models.judge_net import ExportedJudge, JudgeNet, expected_dice  # noqa: E402
+from segassay.training.batches import EchoPool, collate, fresh_batches  # noqa: E402
+from segassay.training.export import export_onnx  # noqa: E402
+from segassay.training.loop import JudgeTraining, build_net, learning_rate  # noqa: E402
+from segassay.training.material import Material, load_material  # noqa: E402
+from segassay.training.pairs import PairDraw  # noqa: E402
+from segassay.training.settings import JudgeRecipe, PairRecipe, read_recipe  # noqa: E402
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
+    root = tmp_path_factory.mktemp("data")
+    for seed in range(1, 10):
+        phantom = make_phantom(seed)
+        write_nifti(root / "set" / "images" / f"p{seed}.nii.gz", phantom.image, phantom.affine)
+        write_nifti(root / "set" / "labels" / f"p{seed}.nii.gz", phantom.labels, phantom.affine)
+    names = ",".join(f'"{value}": "{name}"' for name, value in LABELS.items())
+    (root / "set" / "labels.json").write_text("{" + names + "}")
+    return load_material(recipe(), root, say=lambda _: None)
+
+
+def recipe(**options: object) -> JudgeRecipe:
+    data = [{"name": "phantoms", "path": "set", "modality": "ct"}]
+    small = {"name": "tiny", "data": data, "widths": (4, 8), "batch": 8, "pool": 32, **options}
+    return JudgeRecipe.model_validate(small)
+
+
+def test_test_subjects_are_never_opened(material: Material) -> None:
+    split = material.splits["phantoms"]
+    stored = {c.subject_id for s in (*material.train, *material.tuning) for c in s.cases}
+    assert stored == {*split.train, *split.tuning}
+    assert split.test == ("p8", "p9")
+
+
+def test_pairs_are_reproducible_and_tell_the_truth(material: Material) -> None:
+    draw = PairDraw(material.train, JudgePreprocess(), PairRecipe())
+    pairs = [draw(np.random.default_rng(5)) for _ in range(2)]
+    np.testing.assert_array_equal(pairs[0].seen.crop, pairs[1].seen.crop)
+    rng = np.random.default_rng(0)
+    many = [draw(rng) for _ in range(150)]
+    for pair in many:
+        mask, cell = pair.seen.crop[3], 1 / pair.gold.size
+        both, size = float((mask * pair.gold).sum()), float(mask.sum())
+        total = float(pair.gold.sum()) + pair.outside / cell + size
+        if pair.kind >= 0 and size * pair.seen.pixels_per_cell > 40:
+            # The crop holds the whole mask; only its antialiased edge differs from the full slice.
+            assert 2 * both / total == pytest.approx(pair.dice, abs=0.12)
+        assert (pair.kind == -1) == np.isnan(pair.dice)
+    assert 0.7 < np.mean([pair.presence for pair in many]) < 0.97
+    assert len({pair.kind for pair in many}) == 6
+
+
+def test_gold_only_recipe_gives_perfect_pairs(material: Material) -> None:
+    only_gold = PairRecipe(gold=1, blank_crop=0, absent=0, blank_field=0)
+    draw = PairDraw(material.train, JudgePreprocess(), only_gold)
+    assert {draw(np.random.default_rng(n)).dice for n in range(10)} == {1.0}
+
+
+def test_pool_shows_every_fresh_pair_about_echo_times(material: Material) -> None:
+    draw = PairDraw(material.train, JudgePreprocess(), PairRecipe())
+    fresh = fresh_batches(draw, 4, seed=(0,), workers=0)
+    pool = EchoPool(fresh, 8, size=32)
+    batch = pool(np.random.default_rng(0))
+    assert batch.crop.shape == (8, 5, 96, 96)
+    assert len({float(c.sum()) for c in batch.crop}) == 8
+
+
+def test_stopped_training_goes_on_and_writes_curves(material: Material, tmp_path: Path) -> None:
+    lines: list[str] = []
+    first = JudgeTraining(recipe(minutes=0.03), material, tmp_path, say=lines.append)
+    first.run()
+    updates = first.progress.updates
+    assert updates > 0
+    again = JudgeTraining(recipe(minutes=0.06), material, tmp_path, say=lines.append)
+    assert again.progress.updates == updates
+    assert again.progress.restarts == 1
+    for one, two in zip(
+        first.averaged_net.parameters(), again.averaged_net.parameters(), strict=True
+    ):
+        torch.testing.assert_close(one, two)
+    again.run()
+    assert again.progress.updates > updates
+    with (tmp_path / "curves.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2
+    assert float(rows[1]["updates"]) > float(rows[0]["updates"])
+    assert any("continuing" in line for line in lines)
+
+
+def test_exported_judge_answers_like_the_network(material: Material, tmp_path: Path) -> None:
+    net: JudgeNet = build_net(recipe())
+    export_onnx(net, JudgePreprocess(), tmp_path / "judge.onnx")
+    draw = PairDraw(material.train, JudgePreprocess(), PairRecipe())
+    rng = np.random.default_rng(1)
+    pairs = [draw(rng) for _ in range(3)]
+    inputs: list[JudgeInput] = [pair.seen for pair in pairs]
+    answers = OnnxEngine(tmp_path / "judge.onnx", threads=1)(inputs)
+    batch = collate(pairs)
+    with torch.no_grad():
+        expected = ExportedJudge(net).eval()(batch.crop, batch.field, batch.condition)
+    names = ("map", "outside", "presence", "kind", "embedding")
+    for name, value in zip(names, expected, strict=True):
+        np.testing.assert_allclose(getattr(answers, name), value.numpy(), atol=1e-4)
+
+
+def test_expected_dice_by_hand() -> None:
+    probability = torch.zeros(1, 4, 4)
+    probability[0, :2] = 0.5
+    mask = torch.zeros(1, 4, 4)
+    mask[0, 0] = 1
+    # both: 4 x .5 = 2; expected size: 8 x .5 = 4, of which beyond the crop .25 x 16 = 4 more; mask 4
+    assert expected_dice(probability, torch.tensor([0.25]), mask).item() == pytest.approx(4 / 12)
+    assert expected_dice(probability, torch.zeros(1), torch.zeros(1, 4, 4)).item() == 0
+
+
+def test_learning_rate_warms_up_and_ends_small() -> None:
+    r = recipe()
+    assert learning_rate(r, 0.0) < 0.1 * r.learning_rate
+    assert learning_rate(r, 0.03) > 0.9 * r.learning_rate
+    assert learning_rate(r, 1.0) < 0.02 * r.learning_rate
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda p: p.stem)
+def test_recipes_in_the_repository_are_valid(path: Path) -> None:
+    found = read_recipe(path)
+    assert found.name == path.stem
+    net = build_net(found)
+    assert sum(p.numel() for p in net.parameters()) < 5_000_000
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("name: x\ndata: []", "data"), ("name: [", "not YAML"), ("name: x\nfoo: 1\ndata: []", "data")],
+)
+def test_bad_recipe_is_one_line(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=words) as caught:
+        read_recipe(path)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UsageError, match="no such recipe"):
+        read_recipe(tmp_path / "nowhere.yaml")
