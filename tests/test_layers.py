@@ -10,7 +10,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "src" / "segassay"
 
 ROWS: tuple[tuple[str, ...], ...] = (
-    ("errors", "types", "extras"),
+    ("errors", "types"),
+    ("extras",),
     ("geometry", "vocabulary", "records"),
     ("data",),
     ("checks", "models"),

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from segassay import __version__
 from segassay.cli import audit, check, demo, info, score, train
 from segassay.cli.console import tell
 from segassay.errors import OutputError, SegassayError, UsageError
@@ -30,9 +31,7 @@ app.add_typer(train.app, name="train")
 
 def _version(asked: bool) -> None:
     if asked:
-        from importlib.metadata import version
-
-        typer.echo(f"segassay {version('segassay')}")
+        typer.echo(f"segassay {__version__}")
         raise typer.Exit
 
 

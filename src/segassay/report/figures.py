@@ -111,3 +111,9 @@ def _data_uri(picture: Rgb) -> str:
     pixels = np.asarray(np.rint(np.clip(picture, 0, 255)), dtype=np.uint8)
     Image.fromarray(pixels).save(buffer, format="WEBP", quality=82)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def pixels_of(uri: str) -> NDArray[np.uint8]:
+    """Read a picture back from its data URI, as `(row, column, 3)`."""
+    data = base64.b64decode(uri.split(",", 1)[1])
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
