@@ -1,4 +1,4 @@
-"""Are planted faults among the worst-scored labels? Held-out real subjects, size outliers beside it.
+"""Are planted faults among the worst-scored labels? Held-out subjects, size outliers beside.
 
 One label in ten of every held-out case gets a fault with Dice below .7, the others stay as the
 experts drew them. Reported: the share of faults in the worst tenth by score, and by distance from
@@ -147,7 +147,7 @@ def oddness(rows: list[Scored]) -> np.ndarray:
 
 def found_share(values: np.ndarray, bad: np.ndarray) -> float:
     """Return the share of the bad labels among the lowest tenth of the values."""
-    n_worst = max(round(SHARE * len(values)), int(bad.sum()) if len(values) < 50 else 1)
+    n_worst = max(1, round(SHARE * len(values)))
     worst = np.argsort(values, kind="stable")[:n_worst]
     return float(bad[worst].sum() / bad.sum())
 

@@ -60,12 +60,13 @@ main(["demo", "-o", {str(tmp_path / "demo")!r}, "--json"])
 
 
 def functions() -> list[tuple[str, ast.FunctionDef]]:
-    found = []
-    for path in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.FunctionDef):
-                found.append((f"{path.relative_to(PACKAGE)}:{node.lineno} {node.name}", node))
-    return found
+    trees = {p: ast.parse(p.read_text()) for p in sorted(PACKAGE.rglob("*.py"))}
+    return [
+        (f"{path.relative_to(PACKAGE)}:{node.lineno} {node.name}", node)
+        for path, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+    ]
 
 
 def test_functions_are_short_and_public_ones_described() -> None:

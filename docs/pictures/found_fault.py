@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from segassay.data.splits import split_subjects
 from segassay.data.readers import open_dataset
+from segassay.data.splits import split_subjects
 from segassay.pipelines.faulty_cases import plant_fault, read_expert_case
-from segassay.report.figures import draw_exhibit, pixels_of
-from segassay.report.model import Exhibit
 from segassay.records.run import now
 from segassay.records.scores import ScoreRow
+from segassay.report.figures import draw_exhibit, pixels_of
+from segassay.report.model import Exhibit
 from segassay.scoring import load_judge
 from segassay.types import Modality
 
@@ -29,9 +29,7 @@ def main(root: Path) -> None:
     subject = split_subjects(dataset.subjects).test[SUBJECT]
     case = next(c for c in dataset.cases if c.subject_id == subject)
     expert = read_expert_case("hc18", case, Modality.ULTRASOUND)
-    recipe, dice, mask = plant_fault(
-        expert, "fetal_head", np.random.default_rng(SEED), dice=DICE
-    )
+    recipe, dice, mask = plant_fault(expert, "fetal_head", np.random.default_rng(SEED), dice=DICE)
     judge = load_judge()
     score = judge.score_volume(
         expert.image, mask, structure="fetal_head", modality=Modality.ULTRASOUND

@@ -94,8 +94,11 @@ def test_volume_family_harms_without_touching_the_gold(family: str) -> None:
 
 def test_slicewise_keeps_one_direction_through_the_slices() -> None:
     mask = slicewise(volume(), "shift", 0.6, np.random.default_rng(4))
-    centres = [np.argwhere(m).mean(axis=0) - np.argwhere(g).mean(axis=0)
-               for m, g in zip(mask, volume().gold, strict=True) if g.any()]
+    centres = [
+        np.argwhere(m).mean(axis=0) - np.argwhere(g).mean(axis=0)
+        for m, g in zip(mask, volume().gold, strict=True)
+        if g.any()
+    ]
     angles = [np.arctan2(*centre) for centre in centres]
     assert np.std(angles) < 0.4
     with pytest.raises(KeyError, match="erosion"):

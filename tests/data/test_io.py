@@ -31,7 +31,9 @@ def test_image_comes_out_ras_float32(tmp_path: Path) -> None:
     axes=st.permutations([0, 1, 2]),
     flips=st.tuples(st.booleans(), st.booleans(), st.booleans()),
 )
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_storage_order_makes_no_difference(
     tmp_path: Path, axes: list[int], flips: tuple[bool, bool, bool]
 ) -> None:
@@ -154,7 +156,9 @@ def test_coloured_labels_and_several_pages_are_refused(tmp_path: Path) -> None:
 
 
 @given(st.binary(max_size=600))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_any_bytes_end_in_one_of_our_errors(tmp_path: Path, data: bytes) -> None:
     for name in ("f.nii", "f.nii.gz", "f.png"):
         path = tmp_path / name

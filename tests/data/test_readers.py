@@ -65,7 +65,9 @@ def manifest(root: Path) -> Path:
     lines = ["\ufeffcase_id;image;label;structure;value;subject;modality"]
     for case, subject in (("a", "s1"), ("b", "s1"), ("c", "s2")):
         for structure, value in (("liver", 1), ("spleen", 2)):
-            lines.append(f"{case};images/{case}.nii.gz;labels/{case}.nii.gz;{structure};{value};{subject};CT")
+            lines.append(
+                f"{case};images/{case}.nii.gz;labels/{case}.nii.gz;{structure};{value};{subject};CT"
+            )
     path = root / "table.csv"
     path.write_text("\n".join(lines))
     return path
@@ -206,7 +208,11 @@ def test_real_sets_have_the_counts_of_their_readme(
     shared_data: Path, path: str, cases: int, subjects: int, labels: int
 ) -> None:
     dataset: Dataset = open_dataset(shared_data / path)
-    assert (len(dataset.cases), len(dataset.subjects), dataset.n_labels) == (cases, subjects, labels)
+    assert (len(dataset.cases), len(dataset.subjects), dataset.n_labels) == (
+        cases,
+        subjects,
+        labels,
+    )
     assert not dataset.unmatched
 
 

@@ -153,7 +153,11 @@ def test_all_zero_mask_has_a_status_and_no_score(phantom_set: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("break_it", "code", "words"),
     [
-        (lambda root, out: (root / "labels.json").write_text("{oops"), 2, "labels.json: not valid JSON"),
+        (
+            lambda root, out: (root / "labels.json").write_text("{oops"),
+            2,
+            "labels.json: not valid JSON",
+        ),
         (lambda root, out: shutil.rmtree(root), 2, "no such file or folder"),
         (lambda root, out: out.write_text("a file"), 2, "cannot be written"),
         (lambda root, out: (out.mkdir(), (out / "mine.txt").write_text("x")), 2, "not a run's"),
@@ -191,7 +195,7 @@ def test_parts_make_one_table(phantom_set: Path, tmp_path: Path) -> None:
     base = ("audit", phantom_set, "-q", "--worst", "0", "--only", "liver")
     assert run(*base, "-o", whole) == 0
     for part in (1, 2, 3):
-        assert run(*base, "-o", parts, "--num-parts", "3", "--part-id", part) == 0
+        assert run(*base, "-o", parts, "--num-parts", "3", "--part-id", str(part)) == 0
         assert (parts / "index.html").exists() == (part == 3)
     assert read_table(whole).drop(TIMES).equals(read_table(parts).drop(TIMES))
 
@@ -202,9 +206,7 @@ def test_killed_audit_goes_on_and_ends_the_same(phantom_set: Path, tmp_path: Pat
     assert run("audit", phantom_set, "-o", whole, *base) == 0
     command = [sys.executable, "-m", "segassay", "audit", str(phantom_set), "-o", str(killed)]
     source = str(Path(__file__).parents[2] / "src")
-    process = subprocess.Popen(
-        [*command, *base], env={**os.environ, "PYTHONPATH": source}
-    )
+    process = subprocess.Popen([*command, *base], env={**os.environ, "PYTHONPATH": source})
     shard = killed / "shards" / "part-0001-of-0001.jsonl"
     while process.poll() is None and not (shard.exists() and shard.stat().st_size):
         time.sleep(0.002)

@@ -48,11 +48,15 @@ def test_sampled_estimate_is_near_the_full_count() -> None:
         n = int(rng.integers(15, 120))
         shape = np.sin(np.linspace(0.05, np.pi - 0.05, n))
         mask = np.rint(1000 * shape).astype(int)
-        share = np.clip(rng.uniform(0.3, 0.9) + 0.2 * np.sin(np.linspace(0, rng.uniform(1, 6), n)), 0, 1)
+        share = np.clip(
+            rng.uniform(0.3, 0.9) + 0.2 * np.sin(np.linspace(0, rng.uniform(1, 6), n)), 0, 1
+        )
         overlap, true = mask * share, mask * rng.uniform(0.8, 1.2)
         overlap = np.minimum(overlap, true)
         samples = choose_slices(mask, n_inside=10, n_beyond=0)
-        seen = [sums(mask[s.index], overlap[s.index], true[s.index], weight=s.weight) for s in samples]
+        seen = [
+            sums(mask[s.index], overlap[s.index], true[s.index], weight=s.weight) for s in samples
+        ]
         full = 2 * overlap.sum() / (true.sum() + mask.sum())
         errors.append(estimate_volume(seen, int(mask.sum())).dice - full)
     assert np.abs(errors).max() < 0.03
@@ -79,4 +83,6 @@ def test_calibration_is_monotone_and_its_intervals_hold() -> None:
 
 
 def test_identity_calibration_promises_nothing() -> None:
-    assert Calibration.identity()(0.4) == (pytest.approx(0.4), 0.0, 1.0)
+    value, low, high = Calibration.identity()(0.4)
+    assert value == pytest.approx(0.4)
+    assert (low, high) == (0.0, 1.0)

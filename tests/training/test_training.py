@@ -125,7 +125,7 @@ def test_expected_dice_by_hand() -> None:
     probability[0, :2] = 0.5
     mask = torch.zeros(1, 4, 4)
     mask[0, 0] = 1
-    # both: 4 x .5 = 2; expected size: 8 x .5 = 4, of which beyond the crop .25 x 16 = 4 more; mask 4
+    # both: 4 x .5 = 2; expected size: 8 x .5 = 4, beyond the crop .25 x 16 = 4; mask 4
     assert expected_dice(probability, torch.tensor([0.25]), mask).item() == pytest.approx(4 / 12)
     assert expected_dice(probability, torch.zeros(1), torch.zeros(1, 4, 4)).item() == 0
 
