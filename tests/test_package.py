@@ -1,6 +1,7 @@
 """The package as a newcomer meets it: light, complete, and as its documents say."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -57,6 +58,15 @@ main(["demo", "-o", {str(tmp_path / "demo")!r}, "--json"])
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert '"planted"' in done.stdout
+
+
+def test_no_library_keeps_a_diary(tmp_path: Path) -> None:
+    """Loading the judge leaves nothing in the user's home: onnxruntime would, left alone."""
+    code = "from segassay import load_judge; load_judge()"
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "c")}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
 
 
 def functions() -> list[tuple[str, ast.FunctionDef]]:

@@ -7,11 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from segassay.data.preprocess import JudgeInput
 from segassay.errors import ModelError
+
+# Read when the library is loaded: onnxruntime collects usage data even on Linux otherwise, names
+# the machine in a file of the user's home, and sends it when it can.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+import onnxruntime  # noqa: E402
 
 _BATCH = 32
 """Slices per call: enough to keep the cores busy, few enough for the caches."""
