@@ -10,8 +10,8 @@ def require(module: str, *, extra: str) -> ModuleType:
     """Import an optional dependency.
 
     Args:
-        module: Dotted name to import, for example `"openvino"`.
-        extra: The extra of this package that installs it, for example `"fast"`.
+        module: Dotted name to import, for example `"torch"`.
+        extra: The extra of this package that installs it, for example `"train"`.
 
     Raises:
         MissingExtraError: When the module is not installed; the message holds the install line.

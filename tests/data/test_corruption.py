@@ -1,5 +1,7 @@
 """Fault families: pure, in reach of their target, and spread over the whole range."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -28,7 +30,7 @@ def scene() -> Scene:
     return Scene(gold, image, (blob(shape, (60, 80), 12),), (blob(shape, (58, 52), 18),), gold)
 
 
-@pytest.mark.parametrize("family", list(FAULTS))
+@pytest.mark.parametrize("family", [*FAULTS, *NEVER_TRAINED])
 def test_family_is_pure_and_keeps_shape(family: str) -> None:
     before = scene()
     gold = before.gold.copy()
@@ -58,6 +60,19 @@ def test_draws_fill_the_whole_range_and_report_the_true_dice() -> None:
 
 def test_families_for_the_frozen_test_are_not_trained() -> None:
     assert not set(NEVER_TRAINED) & set(FAULTS)
+    source = Path(__file__).parents[2] / "src" / "segassay" / "training"
+    for path in source.glob("*.py"):
+        assert not [name for name in (*NEVER_TRAINED, "NEVER_TRAINED") if name in path.read_text()]
+
+
+@pytest.mark.parametrize("family", list(NEVER_TRAINED))
+def test_families_for_the_frozen_test_reach_from_mild_to_severe(family: str) -> None:
+    reached = [
+        overlap(make_fault(scene(), family, dice, np.random.default_rng(n)), scene().gold)
+        for n, dice in enumerate((0.95, 0.6, 0.3))
+    ]
+    assert reached[0] > 0.8
+    assert reached[0] > reached[2]
 
 
 def test_signed_distance_by_hand() -> None:

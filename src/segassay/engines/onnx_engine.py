@@ -16,7 +16,7 @@ from segassay.errors import ModelError
 # the machine in a file of the user's home, and sends it when it can.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-import onnxruntime  # noqa: E402
+import onnxruntime
 
 _BATCH = 32
 """Slices per call: enough to keep the cores busy, few enough for the caches."""

@@ -1,7 +1,7 @@
 """All fault families in one visible table, and the draw of one faulty mask.
 
-Five families are named here and never trained on, so that a frozen test can ask what the judge
-does with faults of a kind it has not met; they are written with that test.
+Five families are never trained on, so that a frozen test can ask what the judge does with faults of
+a kind it has not met.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segassay.data.corruption import confusion, outline, pieces, placement
+from segassay.data.corruption import confusion, outline, pieces, placement, unseen
 from segassay.data.corruption.scene import BoolArray, Scene, crop_scene
 from segassay.data.corruption.solve import overlap
 
@@ -50,8 +50,14 @@ FAULTS: dict[str, Family] = {
     "everything": Family(confusion.everything, 0.2),
 }
 
-NEVER_TRAINED = ("ellipse_fit", "polygon", "jagged_edge", "grid_distortion", "rectangle_dropout")
-"""Families kept for the frozen test; a judge that met one of them cannot be judged by it."""
+NEVER_TRAINED: dict[str, Fault] = {
+    "ellipse_fit": unseen.ellipse_fit,
+    "polygon": unseen.polygon,
+    "jagged_edge": unseen.jagged_edge,
+    "grid_distortion": unseen.grid_distortion,
+    "rectangle_dropout": unseen.rectangle_dropout,
+}
+"""Families of the frozen test; a judge that met one of them cannot be judged by it."""
 
 _NAMES = tuple(FAULTS)
 _WEIGHTS = np.array([family.weight for family in FAULTS.values()])
@@ -70,10 +76,17 @@ class FaultyMask:
 
 
 def make_fault(scene: Scene, family: str, dice: float, rng: np.random.Generator) -> BoolArray:
-    """Apply one family to a scene, working only in the neighbourhood of the expert mask."""
+    """Apply one family, also one never trained on, in the neighbourhood of the expert mask.
+
+    Raises:
+        KeyError: There is no such family; the message lists all.
+    """
+    if family not in FAULTS and family not in NEVER_TRAINED:
+        raise KeyError(f"no fault family {family!r}; there are {', '.join(FAULTS)}")
+    make = NEVER_TRAINED[family] if family in NEVER_TRAINED else FAULTS[family].make
     part, window = crop_scene(scene, _ROOM)
     mask = np.zeros_like(scene.gold)
-    mask[window] = FAULTS[family].make(part, dice, rng)
+    mask[window] = make(part, dice, rng)
     return mask
 
 

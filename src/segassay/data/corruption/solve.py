@@ -1,23 +1,25 @@
 """Finding the strength of a fault that gives a wanted Dice."""
 
 from collections.abc import Callable
+from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segassay.data.corruption.scene import BoolArray
+from segassay.metrics.overlap import dice
 
 
 def overlap(a: BoolArray, b: BoolArray) -> float:
     """Dice of two masks; 0 when both are empty, which here means a fault erased everything."""
-    size = int(np.count_nonzero(a)) + int(np.count_nonzero(b))
-    return 2 * int(np.count_nonzero(a & b)) / size if size else 0.0
+    value = dice(a, b)
+    return 0.0 if isnan(value) else value
 
 
 def solve(
     fault: Callable[[float], BoolArray],
     gold: BoolArray,
-    dice: float,
+    target: float,
     *,
     low: float,
     high: float,
@@ -29,18 +31,18 @@ def solve(
     returned: a target is a wish, the true Dice is always measured on the result.
     """
     best = fault(high)
-    if overlap(best, gold) >= dice:
+    if overlap(best, gold) >= target:
         return best
-    gap = abs(overlap(best, gold) - dice)
+    gap = abs(overlap(best, gold) - target)
     for _ in range(steps):
         middle = (low + high) / 2
         candidate = fault(middle)
         reached = overlap(candidate, gold)
-        if abs(reached - dice) < gap:
-            best, gap = candidate, abs(reached - dice)
+        if abs(reached - target) < gap:
+            best, gap = candidate, abs(reached - target)
         if gap < 0.02:
             break
-        low, high = (middle, high) if reached > dice else (low, middle)
+        low, high = (middle, high) if reached > target else (low, middle)
     return best
 
 

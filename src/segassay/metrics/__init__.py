@@ -1,0 +1,1 @@
+"""Numbers that compare masks with masks, and scores with the truth."""

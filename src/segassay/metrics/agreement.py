@@ -1,0 +1,128 @@
+"""How well predicted scores agree with the truth, and how sure that is.
+
+All functions take arrays of one length; a number that is not defined for them is NaN.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import nan
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+def pearson(predicted: Floats, true: Floats) -> float:
+    """Pearson correlation; NaN below three values or without spread."""
+    if len(predicted) < 3 or np.ptp(predicted) == 0 or np.ptp(true) == 0:
+        return nan
+    return float(np.corrcoef(predicted, true)[0, 1])
+
+
+def spearman(predicted: Floats, true: Floats) -> float:
+    """Spearman rank correlation, ties sharing their mean rank."""
+    return pearson(
+        np.asarray(rankdata(predicted), dtype=np.float64),
+        np.asarray(rankdata(true), dtype=np.float64),
+    )
+
+
+def mean_absolute_error(predicted: Floats, true: Floats) -> float:
+    """Mean absolute error; NaN without values."""
+    return float(np.abs(predicted - true).mean()) if len(true) else nan
+
+
+def auroc(low_is_bad: Floats, bad: Bools) -> float:
+    """Area under the ROC curve of telling bad labels by their low scores; NaN with one class.
+
+    >>> auroc(np.array([0.1, 0.4, 0.9]), np.array([True, False, False]))
+    1.0
+    """
+    n_bad, n_good = int(bad.sum()), int((~bad).sum())
+    if not n_bad or not n_good:
+        return nan
+    ranks = rankdata(-low_is_bad)
+    return float((ranks[bad].sum() - n_bad * (n_bad + 1) / 2) / (n_bad * n_good))
+
+
+def precision_at_worst(low_is_bad: Floats, bad: Bools, k: int) -> float:
+    """Share of bad labels among the `k` lowest scores; NaN for `k` = 0."""
+    if k < 1:
+        return nan
+    worst = np.argsort(low_is_bad, kind="stable")[:k]
+    return float(bad[worst].mean())
+
+
+def recall_at_worst(low_is_bad: Floats, bad: Bools, k: int) -> float:
+    """Share of all bad labels that is among the `k` lowest scores; NaN without bad labels."""
+    if not bad.any():
+        return nan
+    worst = np.argsort(low_is_bad, kind="stable")[:k]
+    return float(bad[worst].sum() / bad.sum())
+
+
+def bias_by_bin(predicted: Floats, true: Floats, *, n_bins: int = 10) -> list[tuple[int, float]]:
+    """Count and mean of predicted minus true in equal bins of the prediction over [0, 1]."""
+    bins = np.minimum((predicted * n_bins).astype(int), n_bins - 1)
+    found = []
+    for number in range(n_bins):
+        own = bins == number
+        bias = float((predicted[own] - true[own]).mean()) if own.any() else nan
+        found.append((int(own.sum()), bias))
+    return found
+
+
+def interval_coverage(low: Floats, high: Floats, true: Floats) -> tuple[float, float]:
+    """Share of true values inside their intervals, and the mean width of these."""
+    if not len(true):
+        return nan, nan
+    return float(((true >= low) & (true <= high)).mean()), float((high - low).mean())
+
+
+def risk_coverage(error: Floats, doubt: Floats, shares: Floats) -> Floats:
+    """Mean error of the least doubtful share of the labels, for every share in (0, 1]."""
+    ordered = error[np.argsort(doubt, kind="stable")]
+    counts = np.maximum(1, np.rint(shares * len(ordered)).astype(int))
+    return np.asarray([ordered[:count].mean() for count in counts])
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A value with its 95 % bootstrap interval; NaN ends where resampling could not tell."""
+
+    value: float
+    low: float
+    high: float
+
+
+def bootstrap_by_subject(
+    subjects: NDArray[np.str_],
+    measure: Callable[[NDArray[np.intp]], float],
+    *,
+    n_draws: int = 500,
+    seed: int = 0,
+) -> Estimate:
+    """Resample subjects, not labels: labels of one patient are not independent.
+
+    Args:
+        subjects: Subject of every label.
+        measure: Takes indices of labels and returns the number of interest.
+        n_draws: Number of resamples.
+        seed: Seed of the resampling.
+    """
+    everything = np.arange(len(subjects))
+    names, owner = np.unique(subjects, return_inverse=True)
+    groups = [everything[owner == number] for number in range(len(names))]
+    rng = np.random.default_rng(seed)
+    values = []
+    for _ in range(n_draws):
+        drawn = rng.integers(len(groups), size=len(groups))
+        values.append(measure(np.concatenate([groups[n] for n in drawn])))
+    finite = np.array([v for v in values if not np.isnan(v)])
+    if finite.size < n_draws // 2:
+        return Estimate(measure(everything), nan, nan)
+    low, high = np.quantile(finite, (0.025, 0.975))
+    return Estimate(measure(everything), float(low), float(high))
