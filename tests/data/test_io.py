@@ -145,6 +145,114 @@ def test_bad_file_gives_one_line_with_its_name(tmp_path: Path, kind: str) -> Non
     assert "\n" not in str(caught.value)
 
 
+def with_header(path: Path, **fields: object) -> Path:
+    """Write `ARRAY` with fields of its header replaced, bad ones too."""
+    nib.save(nib.Nifti1Image(ARRAY, np.diag([-1.5, -1.5, 3.0, 1.0])), path)
+    data = path.read_bytes()
+    header = np.frombuffer(data[:348], dtype=nib.nifti1.header_dtype).copy()
+    for name, value in fields.items():
+        header[name] = value
+    path.write_bytes(header.tobytes() + data[348:])
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"vox_offset": np.nan}, "places voxels at byte nan"),
+        ({"vox_offset": 0}, "places voxels at byte 0"),
+        ({"vox_offset": 1e12}, "places voxels at byte"),
+        ({"dim": [3, -4, -5, 6, 1, 1, 1, 1]}, "holds no voxels"),
+        ({"dim": [3, 4, 5, 600, 1, 1, 1, 1]}, "ends"),
+        ({"datatype": 999}, "not a NIfTI"),
+        ({"magic": b"ni1"}, "not a NIfTI"),
+        ({"srow_x": [np.nan] * 4}, "no usable geometry"),
+        ({"scl_slope": 3e38}, "NaN or infinite"),
+    ],
+)
+def test_damaged_header_is_one_line_and_stderr_stays_clean(
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    suffix: str,
+    fields: dict[str, object],
+    words: str,
+) -> None:
+    path = with_header(tmp_path / "h.nii", **fields)
+    if suffix == ".nii.gz":
+        path = tmp_path / "h.nii.gz"
+        path.write_bytes(gzip.compress((tmp_path / "h.nii").read_bytes()))
+    with pytest.raises(CaseError, match=words) as caught:
+        read_image(path)
+    assert "\n" not in str(caught.value)
+    assert capfd.readouterr().err == ""
+
+
+@given(place=st.integers(0, 351), value=st.integers(0, 255))
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_any_header_with_one_wrong_byte_is_read_or_refused(
+    tmp_path: Path, place: int, value: int
+) -> None:
+    path = with_header(tmp_path / "one.nii")
+    data = bytearray(path.read_bytes())
+    data[place] = value
+    path.write_bytes(bytes(data))
+    try:
+        volume = read_image(path)
+    except CaseError:
+        return
+    assert volume.array.shape == volume.grid.shape
+    assert np.isfinite(volume.array).all()
+    assert np.isfinite(volume.grid.corners_mm).all()
+
+
+@pytest.mark.parametrize("cut", [100, 400])
+def test_gzip_in_several_members_is_one_file(tmp_path: Path, cut: int) -> None:
+    data = write_nifti(tmp_path / "plain.nii", ARRAY).read_bytes()
+    members = tmp_path / "members.nii.gz"
+    members.write_bytes(gzip.compress(data[:cut]) + gzip.compress(data[cut:]))
+    plain = read_image(tmp_path / "plain.nii")
+    np.testing.assert_array_equal(read_image(members).array, plain.array)
+
+
+def test_voxel_size_is_unknown_where_none_was_written(tmp_path: Path) -> None:
+    nowhere = {"sform_code": 0, "qform_code": 0}
+    assert not read_image(
+        with_header(tmp_path / "z.nii", pixdim=[1, 0, 0, 0, 0, 0, 0, 0], **nowhere)
+    ).spacing_known
+    assert not read_image(
+        with_header(tmp_path / "o.nii", pixdim=[1, 1, 1, 1, 0, 0, 0, 0], **nowhere)
+    ).spacing_known
+    assert read_image(
+        with_header(tmp_path / "s.nii", pixdim=[1, 1, 1, 2, 0, 0, 0, 0], **nowhere)
+    ).spacing_known
+    assert read_image(with_header(tmp_path / "c.nii")).spacing_known
+
+
+def test_values_beyond_float32_are_counted_as_infinite(tmp_path: Path) -> None:
+    far = np.zeros((3, 3, 3))
+    far[0, 0, :2] = 1e300
+    with pytest.raises(ContentError, match="2 voxels are NaN or infinite"):
+        read_image(write_nifti(tmp_path / "far.nii", far))
+
+
+def test_palette_with_transparency_is_an_image_and_a_label_picture(tmp_path: Path) -> None:
+    picture = Image.fromarray(np.arange(4, dtype=np.uint8).reshape(2, 2), mode="P")
+    picture.putpalette([0, 0, 0, 50, 50, 50, 100, 100, 100, 200, 200, 200])
+    picture.save(tmp_path / "p.png", transparency=bytes([0, 255, 255, 255]))
+    assert sorted(read_image(tmp_path / "p.png").array.ravel()) == [0, 50, 100, 200]
+    assert read_labels(tmp_path / "p.png").counts == {0: 1, 1: 1, 2: 1, 3: 1}
+
+
+def test_message_about_a_folder_in_place_of_a_picture_holds_no_path(tmp_path: Path) -> None:
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(ReadError) as caught:
+        read_image(tmp_path / "folder.png")
+    assert str(tmp_path) not in str(caught.value)
+
+
 def test_coloured_labels_and_several_pages_are_refused(tmp_path: Path) -> None:
     colours = np.random.default_rng(0).integers(0, 255, (8, 8, 3), dtype=np.uint8)
     with pytest.raises(ContentError, match="coloured"):

@@ -56,14 +56,13 @@ def read_image(path: Path) -> Volume:
         ReadError: Missing, damaged, or not what its name says.
         ContentError: 4D, too large, or NaN or infinite voxels.
     """
-    array, affine, believable, _ = _read(path, as_labels=False)
-    image = np.asarray(array, dtype=np.float32)
-    if array.dtype.kind == "f":
-        n_bad = image.size - int(np.count_nonzero(np.isfinite(image)))
-        if n_bad:
-            raise ContentError(f"{path.name}: {n_bad} voxels are NaN or infinite; replace them")
-    turned, grid = to_canonical(image, affine)
-    return Volume(turned, grid, believable, spacing_known=_is_nifti(path))
+    voxels = _read(path, as_labels=False)
+    with np.errstate(over="ignore"):  # what overflows is infinite, and counted as such below
+        image = np.asarray(voxels.array, dtype=np.float32)
+    if voxels.array.dtype.kind == "f":
+        _refuse_not_finite(path, image)
+    turned, grid = to_canonical(image, voxels.affine)
+    return Volume(turned, grid, voxels.believable, voxels.spacing_known)
 
 
 def read_labels(path: Path) -> LabelMap:
@@ -73,11 +72,11 @@ def read_labels(path: Path) -> LabelMap:
         ReadError: Missing, damaged, or not what its name says.
         ContentError: 4D, coloured, too large, NaN, or values beyond 32 bits.
     """
-    array, affine, believable, dtype = _read(path, as_labels=True)
-    whole, fraction = _whole(path, array)
-    turned, grid = to_canonical(whole, affine)
-    volume = Volume(turned, grid, believable, spacing_known=_is_nifti(path))
-    return LabelMap(volume, _count(whole), fraction, dtype)
+    voxels = _read(path, as_labels=True)
+    whole, fraction = _whole(path, voxels.array)
+    turned, grid = to_canonical(whole, voxels.affine)
+    volume = Volume(turned, grid, voxels.believable, voxels.spacing_known)
+    return LabelMap(volume, _count(whole), fraction, voxels.dtype)
 
 
 def label_mask(labels: LabelMap, ref: LabelRef) -> NDArray[np.bool_]:
@@ -91,18 +90,19 @@ def label_mask(labels: LabelMap, ref: LabelRef) -> NDArray[np.bool_]:
     return np.asarray(mask)
 
 
-def _is_nifti(path: Path) -> bool:
-    return path.name.lower().endswith(nifti.SUFFIXES)
-
-
-def _read(path: Path, *, as_labels: bool) -> tuple[NDArray[Any], NDArray[np.float64], bool, str]:
-    """Return a 3D array, its affine, whether the orientation is believable, and the stored type."""
-    if _is_nifti(path):
-        voxels = nifti.read_nifti(path)
-        return voxels.array, voxels.affine, voxels.believable, voxels.dtype
+def _read(path: Path, *, as_labels: bool) -> nifti.NiftiVoxels:
+    """Return the voxels of any readable file as stored; of a picture as a NIfTI of one slice."""
+    if path.name.lower().endswith(nifti.SUFFIXES):
+        return nifti.read_nifti(path)
     if path.name.lower().endswith(raster.SUFFIXES):
         picture = raster.read_picture(path, as_labels=as_labels)
-        return picture.T[..., None], _PICTURE_AFFINE, False, str(picture.dtype)
+        return nifti.NiftiVoxels(
+            picture.T[..., None],
+            _PICTURE_AFFINE,
+            str(picture.dtype),
+            believable=False,
+            spacing_known=False,
+        )
     raise ReadError(f"{path.name}: unknown ending; files may end in {', '.join(SUFFIXES)}")
 
 
@@ -111,16 +111,22 @@ def _whole(path: Path, array: NDArray[Any]) -> tuple[NDArray[Any], float]:
         return array.astype(np.uint8), 0.0
     fraction = 0.0
     if array.dtype.kind == "f":
-        if not np.isfinite(array).all():
-            raise ContentError(f"{path.name}: label voxels are NaN or infinite; replace them")
+        _refuse_not_finite(path, array)
         rounded = np.rint(array)
         fraction = float(np.abs(array - rounded).max())
         array = rounded
     low, high = int(array.min()), int(array.max())
     if low < -(2**31) or high >= 2**31:
-        raise ContentError(f"{path.name}: label values from {low} to {high}; expected 32 bits")
+        span = f"{float(low):g} to {float(high):g}"
+        raise ContentError(f"{path.name}: label values from {span}; expected 32 bits")
     small = low >= 0 and high <= 255
     return array.astype(np.uint8 if small else np.int32), fraction
+
+
+def _refuse_not_finite(path: Path, array: NDArray[Any]) -> None:
+    n_bad = array.size - int(np.count_nonzero(np.isfinite(array)))
+    if n_bad:
+        raise ContentError(f"{path.name}: {n_bad} voxels are NaN or infinite; replace them")
 
 
 def _count(array: NDArray[Any]) -> dict[int, int]:

@@ -1,7 +1,7 @@
 """NIfTI files: opened with limits checked from the header, unpacked with isal, read by nibabel."""
 
-import io
 import math
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 from isal import isal_zlib
 from isal.igzip_lib import IsalError
 from nibabel.filebasedimages import ImageFileError
+from nibabel.imageglobals import logger as nibabel_logger
 from nibabel.spatialimages import HeaderDataError, HeaderTypeError
 from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
@@ -33,11 +34,25 @@ _NOT_NIFTI = (
 )
 """What nibabel raises on bytes that are no NIfTI file; its errors share no base class."""
 
+_QUIET: ContextVar[bool] = ContextVar("_QUIET", default=False)
+nibabel_logger.addFilter(lambda record: not _QUIET.get())
+"""While we read, nibabel does not tell stderr what it mends in headers: no line names a file."""
+
 _GZIP = b"\x1f\x8b"
+_NIFTI_2 = (b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c")
+"""First bytes of NIfTI-2, the size of its header, in either byte order."""
+
 _HEADER_BYTES = 1024
 _MOST_VOXELS = 2**31
 _SLACK = 1 << 20
-"""Bytes allowed beyond voxels and header, for header extensions."""
+"""Bytes allowed beyond voxels and header."""
+
+_FARTHEST_MM = 1e6
+_FLAT = 1e-3
+"""Volume of the parallelepiped of unit axes below which they count as lying in one plane."""
+
+_FIRST_VOXEL = (348, 1 << 27)
+"""Where voxels may begin: behind the smallest header, and before 128 MiB of header extensions."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,13 +60,15 @@ class NiftiVoxels:
     """Voxels as stored (scaled if the header says so), 3D, with affine and on-disk type.
 
     `believable` is `False` for a header that was never set: no qform, axes along +x +y +z, origin
-    at zero. Such files say nothing about left and right.
+    at zero. Such files say nothing about left and right. `spacing_known` is `False` where the
+    header holds no voxel size: none at all, or 1 mm throughout without a coordinate system.
     """
 
     array: NDArray[Any]
     affine: NDArray[np.float64]
     dtype: str
     believable: bool
+    spacing_known: bool
 
 
 def read_nifti(path: Path) -> NiftiVoxels:
@@ -61,7 +78,8 @@ def read_nifti(path: Path) -> NiftiVoxels:
         ReadError: Missing, truncated, or not NIfTI.
         ContentError: 4D, coloured, or larger than 2**31 voxels.
     """
-    image = _parse(path)
+    data, spacing_known = _unpack(path)
+    image = _parse(path, data)
     shape = _shape(path, image.shape)
     if image.get_data_dtype().names is not None:
         raise ContentError(f"{path.name}: holds colour voxels; expected one number per voxel")
@@ -72,26 +90,28 @@ def read_nifti(path: Path) -> NiftiVoxels:
     if array.dtype.kind == "c":
         raise ContentError(f"{path.name}: holds complex numbers; expected real ones")
     affine = np.asarray(image.affine, dtype=np.float64)
-    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+    if not _usable(affine):
         raise ContentError(f"{path.name}: its header gives no usable geometry; mend the affine")
-    return NiftiVoxels(array, affine, str(image.get_data_dtype()), _believable(image, affine))
+    dtype = str(image.get_data_dtype())
+    return NiftiVoxels(array, affine, dtype, _believable(image, affine), spacing_known)
 
 
-def _parse(path: Path) -> Any:
-    data = _unpack(path)
-    kind = (
-        nib.Nifti2Image
-        if data[:4] in (b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c")
-        else nib.Nifti1Image
-    )
+def _parse(path: Path, data: bytes) -> Any:
+    kind = nib.Nifti2Image if data[:4] in _NIFTI_2 else nib.Nifti1Image
+    token = _QUIET.set(True)
     try:
         return kind.from_bytes(data)
     except _NOT_NIFTI as error:
         raise ReadError(f"{path.name}: is not a NIfTI file, whatever its name says") from error
+    finally:
+        _QUIET.reset(token)
 
 
-def _unpack(path: Path) -> bytes:
-    """Return the file's bytes, unpacked; never more than its own header announces."""
+def _unpack(path: Path) -> tuple[bytes, bool]:
+    """Return the file's bytes, unpacked, and whether its header holds a voxel size.
+
+    Never more is unpacked than the header announces.
+    """
     try:
         raw = path.read_bytes()
     except FileNotFoundError as error:
@@ -99,37 +119,76 @@ def _unpack(path: Path) -> bytes:
     except OSError as error:
         raise ReadError(f"{path.name}: cannot be read ({error.strerror})") from error
     if raw[:2] != _GZIP:
-        if len(raw) < 348 or raw[:1] not in (b"\x5c", b"\x1c", b"\x00"):
-            raise ReadError(f"{path.name}: is not a NIfTI file, whatever its name says")
-        _announced_bytes(path, raw[:_HEADER_BYTES])
-        return raw
-    unpacker = isal_zlib.decompressobj(wbits=31)
+        header = _header(path, raw[:_HEADER_BYTES])
+        if len(raw) < _announced_bytes(path, header):
+            raise ReadError(f"{path.name}: ends before its last voxel; copy it again")
+        return raw, _spacing_known(header)
     try:
-        head = unpacker.decompress(raw, _HEADER_BYTES)
-        limit = _announced_bytes(path, head)
-        body = unpacker.decompress(unpacker.unconsumed_tail, limit + _SLACK)
+        header = _header(path, _gunzip(raw, _HEADER_BYTES)[0])
+        limit = _announced_bytes(path, header)
+        data, whole = _gunzip(raw, limit + _SLACK)
     except IsalError as error:  # type: ignore[misc]  # its stub forgets the base class
         raise ReadError(f"{path.name}: is damaged gzip ({error}); copy it again") from error
-    if not unpacker.eof and len(head) + len(body) < limit:
+    if not whole and len(data) < limit:
         raise ReadError(f"{path.name}: truncated gzip, the file ends too early; copy it again")
-    return bytes(head + body)
+    return data, _spacing_known(header)
 
 
-def _announced_bytes(path: Path, head: bytes) -> int:
+def _gunzip(raw: bytes, most: int) -> tuple[bytes, bool]:
+    """Unpack at most `most` bytes, and say whether the last gzip member came to its end.
+
+    A gzip file may have several members one after the other, as bgzip and pgzip write them.
+    """
+    parts: list[bytes] = []
+    left = most
+    while left > 0 and raw[:2] == _GZIP:
+        unpacker = isal_zlib.decompressobj(wbits=31)
+        parts.append(unpacker.decompress(raw, left))
+        left -= len(parts[-1])
+        if not unpacker.eof:
+            return b"".join(parts), False
+        raw = unpacker.unused_data
+    return parts[0] if len(parts) == 1 else b"".join(parts), True
+
+
+def _header(path: Path, head: bytes) -> Any:
+    kind = nib.Nifti2Header if head[:4] in _NIFTI_2 else nib.Nifti1Header
+    size = 540 if head[:4] in _NIFTI_2 else 348
+    # unchecked: the check would mend what the limits below have to see
+    header = kind(head[:size], check=False) if len(head) >= size else None
+    if header is None or bytes(header["magic"])[:3] not in (b"n+1", b"n+2"):
+        raise ReadError(f"{path.name}: is not a NIfTI file, whatever its name says")
+    return header
+
+
+def _announced_bytes(path: Path, header: Any) -> int:
     """Return the size of the unpacked file that the header announces, within limits."""
     try:
-        kind = nib.Nifti2Header if head[:2] in (b"\x1c\x02", b"\x00\x00") else nib.Nifti1Header
-        header = kind.from_fileobj(io.BytesIO(head))
-        shape = header.get_data_shape()
+        shape = [int(n) for n in header.get_data_shape()]
         size = int(header.get_data_dtype().itemsize)
     except _NOT_NIFTI as error:
         raise ReadError(f"{path.name}: is not a NIfTI file, whatever its name says") from error
-    n_voxels = math.prod(int(n) for n in shape) if shape else 0
-    if n_voxels > _MOST_VOXELS or n_voxels < 0:
+    n_voxels = math.prod(shape)
+    if not shape or min(shape) < 1:
+        raise ContentError(f"{path.name}: holds no voxels, shape {tuple(shape)}")
+    if n_voxels > _MOST_VOXELS:
         raise ContentError(
             f"{path.name}: header announces {n_voxels} voxels; at most 2^31 are read"
         )
-    return n_voxels * size + int(header["vox_offset"])
+    first = float(header["vox_offset"])
+    if not _FIRST_VOXEL[0] <= first <= _FIRST_VOXEL[1]:
+        raise ReadError(f"{path.name}: header places voxels at byte {first:g}; write it again")
+    return n_voxels * size + int(first)
+
+
+def _spacing_known(header: Any) -> bool:
+    """Whether a voxel size was ever written; told before nibabel sets missing ones to 1."""
+    if int(header["sform_code"]) != 0:
+        return True
+    sizes = np.asarray(header["pixdim"][1:4], dtype=np.float64)
+    if int(header["qform_code"]) != 0:
+        return bool((sizes != 0).all())
+    return not bool(np.isin(sizes, (0.0, 1.0)).all())
 
 
 def _shape(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int]:
@@ -142,9 +201,17 @@ def _shape(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int]:
         raise ContentError(
             f"{path.name}: {len(full)}D image of shape {full}; expected 3D, split it into volumes"
         )
-    if 0 in full:
-        raise ContentError(f"{path.name}: holds no voxels, shape {full}")
     return full[0], full[1], full[2]
+
+
+def _usable(affine: NDArray[np.float64]) -> bool:
+    """Whether an affine is finite, of lengths a body can have, and not flat."""
+    if not (np.abs(affine) < _FARTHEST_MM).all():  # NaN fails this, too
+        return False
+    lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    if lengths.min() < 1 / _FARTHEST_MM:
+        return False
+    return bool(abs(np.linalg.det(affine[:3, :3] / lengths)) > _FLAT)
 
 
 def _believable(image: Any, affine: NDArray[np.float64]) -> bool:

@@ -11,7 +11,7 @@ from segassay.errors import ContentError, ReadError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 
-_MOST_PIXELS = 2**28
+_MOST_PIXELS = 2**27
 _NUMBERS = ("1", "L", "P", "I", "F", "I;16", "I;16L", "I;16B")
 """Pillow modes whose pixel is one number; of a palette picture the number is the label."""
 
@@ -21,7 +21,7 @@ def read_picture(path: Path, *, as_labels: bool) -> NDArray[Any]:
 
     Raises:
         ReadError: Missing, truncated, or not a picture.
-        ContentError: Larger than 2**28 pixels, several pages, or a coloured label picture.
+        ContentError: Larger than 2**27 pixels, several pages, or a coloured label picture.
     """
     try:
         with Image.open(path) as picture:
@@ -30,16 +30,20 @@ def read_picture(path: Path, *, as_labels: bool) -> NDArray[Any]:
             return _numbers(path, picture, as_labels=as_labels)
     except FileNotFoundError as error:
         raise ReadError(f"{path.name}: no such file") from error
-    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except UnidentifiedImageError as error:
         raise ReadError(f"{path.name}: is not a picture that can be read") from error
+    except Image.DecompressionBombError as error:
+        raise ContentError(f"{path.name}: more than 2^27 pixels; cut it into parts") from error
     except (OSError, SyntaxError, EOFError) as error:
-        raise ReadError(f"{path.name}: damaged or truncated picture ({error})") from error
+        # the system's own words hold the whole path, Pillow's do not
+        reason = getattr(error, "strerror", None) or error
+        raise ReadError(f"{path.name}: damaged or unreadable picture ({reason})") from error
 
 
 def _check(path: Path, picture: Image.Image) -> None:
     if picture.width * picture.height > _MOST_PIXELS:
         size = f"{picture.width} x {picture.height}"
-        raise ContentError(f"{path.name}: {size} pixels; at most 2^28 pixels are read")
+        raise ContentError(f"{path.name}: {size} pixels; at most 2^27 pixels are read")
     pages = getattr(picture, "n_frames", 1)
     if pages > 1:
         raise ContentError(f"{path.name}: holds {pages} pages; expected one picture")
@@ -49,7 +53,9 @@ def _numbers(path: Path, picture: Image.Image, *, as_labels: bool) -> NDArray[An
     if picture.mode in _NUMBERS and (as_labels or picture.mode != "P"):
         return np.asarray(picture)
     if not as_labels:
-        return np.asarray(picture.convert("L"))
+        # Pillow warns if a palette with transparency is turned into grey in one step
+        seen = picture.convert("RGBA") if picture.mode == "P" else picture
+        return np.asarray(seen.convert("L"))
     channels = np.asarray(picture.convert("RGB"))
     if not (channels == channels[..., :1]).all():
         raise ContentError(f"{path.name}: coloured label picture; expected one number per pixel")
