@@ -217,6 +217,16 @@ def test_gzip_in_several_members_is_one_file(tmp_path: Path, cut: int) -> None:
     np.testing.assert_array_equal(read_image(members).array, plain.array)
 
 
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_header_extensions_longer_than_the_header_are_passed_over(
+    tmp_path: Path, suffix: str
+) -> None:
+    image = nib.Nifti1Image(ARRAY, np.diag([1.5, 1.5, 3.0, 1.0]))
+    image.header.extensions.append(nib.nifti1.Nifti1Extension(0, b"<names/>" * 5000))
+    nib.save(image, tmp_path / f"long{suffix}")
+    np.testing.assert_array_equal(read_image(tmp_path / f"long{suffix}").array, ARRAY)
+
+
 def test_voxel_size_is_unknown_where_none_was_written(tmp_path: Path) -> None:
     nowhere = {"sform_code": 0, "qform_code": 0}
     assert not read_image(
@@ -278,6 +288,12 @@ def test_any_bytes_end_in_one_of_our_errors(tmp_path: Path, data: bytes) -> None
 def test_stem_drops_double_endings() -> None:
     assert stem_of(Path("a.b.nii.gz")) == "a.b"
     assert stem_of(Path("c.PNG")) == "c"
+
+
+@pytest.mark.data
+def test_real_label_map_with_names_in_its_header_is_read(shared_data: Path) -> None:
+    path = next((shared_data / "dicom").rglob("*.nii.gz"))
+    assert len(read_labels(path).counts) > 10
 
 
 @pytest.mark.data
