@@ -34,7 +34,7 @@ LIBRARIES: dict[str, set[str]] = {
     "records": {"polars", "pydantic"},
     "data": {"numpy", "scipy", "nibabel", "isal", "PIL"},
     "checks": {"numpy"},
-    "models": {"torch"},
+    "models": {"torch", "monai"},
     "engines": {"numpy", "onnxruntime"},
     "scoring": {"numpy", "scipy"},
     "training": {"numpy", "scipy", "torch", "lightning_fabric", "pydantic", "yaml"},

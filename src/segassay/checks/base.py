@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from segassay.geometry.components import bounding_box
 from segassay.geometry.grid import Grid
 from segassay.records.findings import Finding
 from segassay.types import Severity
@@ -37,6 +38,7 @@ class LabelView:
     """One label as slices `(slice, row, column)` along the slicing axis; nothing may be changed.
 
     `pixel_mm` is (row, column). Sizes are in millilitres; in voxels where the spacing is unknown.
+    `areas` are the mask pixels of every slice, `box` is the bounding box, `None` without a voxel.
     """
 
     case_id: str
@@ -47,10 +49,12 @@ class LabelView:
     thickness_mm: float
     spacing_known: bool
     areas: NDArray[np.int64] = field(init=False)
+    box: tuple[slice, ...] | None = field(init=False)
 
     def __post_init__(self) -> None:
-        areas = self.planes.sum(axis=(1, 2), dtype=np.int64)
+        areas = np.array([np.count_nonzero(plane) for plane in self.planes], dtype=np.int64)
         object.__setattr__(self, "areas", areas)
+        object.__setattr__(self, "box", _box(self.planes, areas))
 
     @property
     def n_voxels(self) -> int:
@@ -72,18 +76,33 @@ class LabelView:
     @property
     def cropped(self) -> NDArray[np.bool_]:
         """The slices cut to the mask's bounding box; empty for an empty mask."""
-        filled = np.flatnonzero(self.areas)
-        if not filled.size:
-            return self.planes[:0]
-        part = self.planes[filled[0] : filled[-1] + 1]
-        rows = np.flatnonzero(part.any(axis=(0, 2)))
-        columns = np.flatnonzero(part.any(axis=(0, 1)))
-        return part[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        return self.planes[:0] if self.box is None else self.planes[self.box]
+
+    @property
+    def first_slice(self) -> int:
+        """Index of the first slice of `cropped`; 0 for an empty mask."""
+        return 0 if self.box is None else int(self.box[0].start)
+
+    @property
+    def at_sides(self) -> int:
+        """Mask voxels in the outermost rows and columns of the slices."""
+        p = self.planes
+        edges = (p[:, 0], p[:, -1], p[:, 1:-1, 0], p[:, 1:-1, -1])
+        return sum(int(np.count_nonzero(edge)) for edge in edges)
+
+    @property
+    def at_ends(self) -> int:
+        """Mask voxels in the first and the last slice; 0 for a single slice, which has no ends."""
+        return int(self.areas[0] + self.areas[-1]) if len(self.areas) > 1 else 0
 
 
 @dataclass(frozen=True, slots=True)
 class LabelFacts:
-    """What the cohort checks need of one label; small enough to be kept in a shard."""
+    """What the cohort checks need of one label; small enough to be kept in a shard.
+
+    `cut` tells that the mask runs into the border of the image, so that its size is a lower bound.
+    Checksums are of the voxels, not of the files: the same content compressed anew is the same.
+    """
 
     case_id: str
     subject_id: str
@@ -94,6 +113,7 @@ class LabelFacts:
     unit: str
     mask_sha256: str
     image_sha256: str
+    cut: bool = False
 
 
 View = TypeVar("View", FileView, LabelView, Sequence[LabelFacts])
@@ -129,3 +149,12 @@ def found(
         suggestion=suggestion,
         evidence=evidence,
     )
+
+
+def _box(planes: NDArray[np.bool_], areas: NDArray[np.int64]) -> tuple[slice, ...] | None:
+    filled = np.flatnonzero(areas)
+    if not filled.size:
+        return None
+    first, last = int(filled[0]), int(filled[-1]) + 1
+    rows_columns = bounding_box(planes[first:last].any(axis=0))
+    return None if rows_columns is None else (slice(first, last), *rows_columns)

@@ -10,11 +10,8 @@ from segassay.records.findings import Finding
 from segassay.types import Severity
 
 _LEAST_LABELS = 8
-_FAR, _VERY_FAR = 3.5, 6.0
-"""Robust z scores on log size: the usual cut, and one for errors nobody can overlook."""
-
-_FACTOR = 4.0
-"""No error below this ratio to the typical size, however alike the others are."""
+_FAR = 3.5
+"""The usual cut for a robust z score."""
 
 _LEAST_SPREAD = 0.05
 """Spread of log size assumed at least: sizes within 15 % of each other are never outliers."""
@@ -23,52 +20,65 @@ _LEAST_SPREAD = 0.05
 def duplicates(labels: Sequence[LabelFacts]) -> list[Finding]:
     """Find images and masks whose content appears twice."""
     findings = []
-    for same in _groups(labels, lambda f: f.image_sha256):
-        cases = sorted({f.case_id for f in same})
-        first_of_case = {f.case_id: f for f in reversed(same)}
-        for case_id in cases[1:]:
-            message = f"same image as case {cases[0]}"
-            step = "keep one of the two cases; never split them between training and test"
-            findings.append(_finding(first_of_case[case_id], message, step))
+    for same in _groups([f for f in labels if f.image_sha256], lambda f: f.image_sha256):
+        owners = {f.case_id: f.subject_id for f in reversed(same)}
+        first = min(owners)
+        for case_id in sorted(owners)[1:]:
+            findings.append(_same_image(case_id, first, same=owners[case_id] == owners[first]))
     filled = [f for f in labels if f.n_voxels]
     for same in _groups(filled, lambda f: f.mask_sha256):
         for twin in _distinct_twins(same):
             message = f"same mask as {same[0].structure} of case {same[0].case_id}"
             step = "one of the two was copied: draw the other anew"
-            findings.append(_finding(twin, message, step))
+            evidence = {"twin_case": same[0].case_id, "twin_structure": same[0].structure}
+            findings.append(found("duplicates", twin, Severity.ERROR, message, step, **evidence))
     return findings
 
 
 def volume_outlier(labels: Sequence[LabelFacts]) -> list[Finding]:
-    """Find sizes far from the cohort's, by median and median absolute deviation of log size."""
+    """Find sizes far from the cohort's, by median and median absolute deviation of log size.
+
+    Sizes are compared within a structure, a source and a unit. At most a warning: rare anatomy is
+    no fault. Info where a small mask runs into the border of the image, which explains its size.
+    """
     findings = []
     for same in _groups([f for f in labels if f.size > 0], _kind, least=_LEAST_LABELS):
         sizes = np.log([f.size for f in same])
         middle = float(np.median(sizes))
         spread = max(1.4826 * float(np.median(np.abs(sizes - middle))), _LEAST_SPREAD)
-        for facts, z in zip(same, (sizes - middle) / spread, strict=True):
-            if abs(z) < _FAR:
-                continue
-            typical = float(np.exp(middle))
-            message = (
-                f"{facts.size:.3g} {facts.unit}, typical are {typical:.3g} "
-                f"(robust z {z:+.1f}, n = {len(same)})"
-            )
-            gross = abs(z) >= _VERY_FAR and abs(np.log(facts.size / typical)) > np.log(_FACTOR)
-            severity = Severity.ERROR if gross else Severity.WARNING
-            step = "look at the label: parts are missing or do not belong to the structure"
-            findings.append(
-                found("volume_outlier", facts, severity, message, step, z=float(z), n=len(same))
-            )
+        for facts, z in zip(same, ((sizes - middle) / spread).tolist(), strict=True):
+            if abs(z) >= _FAR:
+                findings.append(_odd_size(facts, float(np.exp(middle)), z, n=len(same)))
     return findings
+
+
+def _odd_size(facts: LabelFacts, typical: float, z: float, *, n: int) -> Finding:
+    message = (
+        f"{facts.size:.3g} {facts.unit}, typical are {typical:.3g} (robust z {z:+.1f}, n = {n})"
+    )
+    if z < 0 and facts.cut:
+        step = "the structure is cut by the border of the image: leave it out of volume statistics"
+        return found("volume_outlier", facts, Severity.INFO, message, step, z=z, n=n)
+    many = "parts may not belong to the structure"
+    step = f"look at the label: {'parts may be missing' if z < 0 else many}"
+    return found("volume_outlier", facts, Severity.WARNING, message, step, z=z, n=n)
+
+
+def _same_image(case_id: str, first: str, *, same: bool) -> Finding:
+    owner = "" if same else ", which is said to be another subject"
+    return Finding(
+        check="duplicates",
+        severity=Severity.ERROR,
+        case_id=case_id,
+        structure=None,
+        message=f"same image as case {first}{owner}",
+        suggestion="keep one of the two cases; never split them between training and test",
+        evidence={"twin_case": first},
+    )
 
 
 def _kind(facts: LabelFacts) -> str:
     return f"{facts.structure}/{facts.source}/{facts.unit}"
-
-
-def _finding(facts: LabelFacts, message: str, step: str) -> Finding:
-    return found("duplicates", facts, Severity.ERROR, message, step)
 
 
 def _groups(

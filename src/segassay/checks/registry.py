@@ -2,10 +2,12 @@
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from segassay.checks import cohort, shape, storage
+from segassay.checks import cohort, pieces, shape, storage
 from segassay.checks.base import Check, FileView, LabelFacts, LabelView
 from segassay.records.findings import Finding
 from segassay.types import Severity
@@ -16,14 +18,15 @@ FILE_CHECKS: dict[str, Check[FileView]] = {
         "a label on another grid than its image: shape, spacing, origin, direction",
         "a wrong header that image and label share",
         Severity.ERROR,
-        "largest distance of matching corners: from 0.001 voxel info, 0.1 warning, 0.5 error",
+        "largest distance of matching corners: from 0.001 voxel info, 0.1 warning, 0.5 error; "
+        "other shape error",
     ),
     "label_values": Check(
         storage.label_values,
-        "fractional values, negative values, values that no description names",
+        "fractional or undeclared values, several values in a mask of one structure, no structure",
         "two structures whose values are exchanged",
         Severity.ERROR,
-        "farther than 0.001 from a whole number, or not declared",
+        "farther than 0.001 from a whole number, or not declared: error; several, or none: warning",
     ),
 }
 
@@ -40,36 +43,38 @@ LABEL_CHECKS: dict[str, Check[LabelView]] = {
         "a mask that covers the image",
         "inverted masks of structures that fill half the image",
         Severity.ERROR,
-        "all voxels error, 90 % warning",
+        "all voxels error, 95 % warning",
     ),
     "islands": Check(
-        shape.islands,
-        "pieces beside the largest one",
-        "a piece that touches the structure by a corner",
+        pieces.islands,
+        "pieces that float apart from the largest one",
+        "a piece within 1 slice and 2 pixels of it; one cut off by the end of the scan",
         Severity.WARNING,
-        "2 to 30 % of the voxels outside the largest piece, or more than 10 pieces; else info, "
-        "and for structures in pieces by nature",
+        "over 2 % of the voxels float, or more than 10 pieces; info below, over 30 % unless the "
+        "name ends in a side, and for structures in pieces by nature",
     ),
     "holes": Check(
-        shape.holes,
+        pieces.holes,
         "background enclosed by mask",
         "a hole open to the outside",
         Severity.WARNING,
-        "from 0.5 % of the mask, enclosed on all sides; info below, and where hollow by nature",
+        "from 0.5 % of the mask, enclosed on all sides; info below, where hollow by nature, and "
+        "from 0.5 % within slices only",
     ),
     "slice_gaps": Check(
-        shape.slice_gaps,
-        "empty slices between filled ones",
+        pieces.slice_gaps,
+        "empty slices between filled ones; in isotropic volumes also rows and columns",
         "slices missing at an end",
         Severity.WARNING,
-        "any; info above 40 % and for structures in pieces by nature",
+        "any slice; info above 40 % and for structures in pieces by nature; rows and columns: at "
+        "most 2 between cuts of a quarter of the largest",
     ),
     "border_contact": Check(
         shape.border_contact,
-        "a mask that runs into the border of its slices",
-        "structures cut at the first or last slice",
+        "a mask that runs into the sides of the image or into its first or last slice",
+        "whether the structure really goes on there",
         Severity.INFO,
-        "any voxel in the outermost row or column",
+        "any voxel in the outermost row, column or slice",
     ),
 }
 
@@ -85,8 +90,8 @@ COHORT_CHECKS: dict[str, Check[Sequence[LabelFacts]]] = {
         cohort.volume_outlier,
         "a size far from the cohort's for this structure",
         "wrong masks of usual size; cohorts under 8 labels",
-        Severity.ERROR,
-        "robust z of log size: from 3.5 warning, from 6 and a factor of 4 error",
+        Severity.WARNING,
+        "robust z of log size from 3.5; info where a small mask is cut by the border of the image",
     ),
 }
 
@@ -109,15 +114,12 @@ def check_cohort(labels: Sequence[LabelFacts]) -> list[Finding]:
 def facts_of(view: LabelView, *, subject_id: str, image_sha256: str) -> LabelFacts:
     """Keep of a label what the cohort checks need.
 
-    The mask's checksum covers its bounding box and the size of the image: two masks are the same
-    where they have the same voxels in the same place.
+    The mask's checksum covers its bounding box, where that lies and the shape of the image: two
+    masks are the same where they have the same voxels in the same place. `image_sha256` is to be
+    the checksum of the image's voxels, see `voxel_sha256`; empty where it is not known.
     """
-    digest = hashlib.sha256(str(view.planes.shape).encode())
-    filled = np.flatnonzero(view.areas)
-    digest.update(filled[:1].tobytes())
-    if filled.size:
-        part = view.planes[filled[0] : filled[-1] + 1]
-        digest.update(np.packbits(part).tobytes())
+    digest = hashlib.sha256(f"{view.planes.shape} {view.box}".encode())
+    digest.update(np.packbits(view.cropped).tobytes())
     return LabelFacts(
         case_id=view.case_id,
         subject_id=subject_id,
@@ -128,4 +130,13 @@ def facts_of(view: LabelView, *, subject_id: str, image_sha256: str) -> LabelFac
         unit=view.unit,
         mask_sha256=digest.hexdigest(),
         image_sha256=image_sha256,
+        cut=bool(view.at_sides or view.at_ends),
     )
+
+
+def voxel_sha256(array: NDArray[Any]) -> str:
+    """Return a checksum of shape, type and voxels; how a file was compressed does not matter."""
+    digest = hashlib.sha256(f"{array.shape} {array.dtype}".encode())
+    for plane in np.moveaxis(array, -1, 0):
+        digest.update(plane.T.tobytes())
+    return digest.hexdigest()

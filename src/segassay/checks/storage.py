@@ -1,7 +1,11 @@
 """Checks of the label file: does it lie on the image's grid, does it hold what it may hold."""
 
+from itertools import permutations
+
+import numpy as np
+
 from segassay.checks.base import FileView, found
-from segassay.geometry.grid import corner_distance_mm
+from segassay.geometry.grid import Grid, corner_distance_mm
 from segassay.records.findings import Finding
 from segassay.types import Severity
 
@@ -13,28 +17,70 @@ _NOTICEABLE = 0.5
 
 _FRACTION = 1e-3
 
+_DIRECTIONS = ("L/R", "P/A", "I/S")
+"""What the axes of a RAS+ grid run along."""
+
 
 def grid_mismatch(view: FileView) -> list[Finding]:
-    """Compare the corners of label and image in millimetres."""
+    """Compare the corners of label and image in millimetres.
+
+    A whole axis stored the other way round, or two axes exchanged, is named where that explains
+    the difference.
+    """
     label, image = view.label_grid, view.image_grid
     if label.shape != image.shape:
         message = f"{view.file_name}: shape {label.shape}, the image has {image.shape}"
         step = "resample the label onto the image, or look for the image it was drawn on"
+        exchanged = _exchanged(label, image)
+        if exchanged:
+            message = f"{message}: {exchanged}"
+            step = "reorder the label's axes and copy the image's header onto it"
         return [found("grid_mismatch", view, Severity.ERROR, message, step)]
     distance = corner_distance_mm(label, image)
     least = min(image.spacing_mm)
     if distance < 1e-3 * least:
         return []
     severity = Severity.INFO
-    if distance >= _ROUNDING * least:
+    if not distance < _ROUNDING * least:  # also NaN, from an affine that holds NaN
         severity = Severity.WARNING if distance < _NOTICEABLE * least else Severity.ERROR
     message = f"{view.file_name}: corners lie {distance:.3g} mm from the image's"
     step = "copy the image's header onto the label if the voxels line up, else resample the label"
+    reversed_axes = _reversed(label, image)
+    if reversed_axes:
+        message = f"{message}: {reversed_axes} stored the other way round"
     return [found("grid_mismatch", view, severity, message, step, distance_mm=distance)]
 
 
+def _exchanged(label: Grid, image: Grid) -> str:
+    """Say which exchange of axes would give the image's shape; empty if none does."""
+    for order in permutations(range(3)):
+        if tuple(label.shape[axis] for axis in order) == image.shape:
+            return f"axes exchanged, the image's are the label's {', '.join(map(str, order))}"
+    return ""
+
+
+def _reversed(label: Grid, image: Grid) -> str:
+    """Name the axes along which the label lies one whole image away, as a wrong sign leaves it."""
+    try:
+        moved = np.linalg.solve(image.affine, label.affine)
+    except np.linalg.LinAlgError:
+        return ""
+    last = np.array(image.shape) - 1
+    if not np.allclose(moved[:3, :3], np.eye(3), atol=0.01):
+        return ""
+    shift = np.abs(moved[:3, 3])
+    whole = (last > 0) & (np.abs(shift - last) <= 1)
+    if not (whole | (shift < _NOTICEABLE)).all() or not whole.any():
+        return ""
+    return " and ".join(name for name, is_whole in zip(_DIRECTIONS, whole, strict=True) if is_whole)
+
+
 def label_values(view: FileView) -> list[Finding]:
-    """Look for fractional values and for values that the data set does not name."""
+    """Look for fractional values, values that nobody named, and files without any structure.
+
+    Whole numbers stored as floats are fine. A mask of one structure may hold one value only: more
+    of them are another structure, or the grey rim that JPEG or smoothing left.
+    """
     findings = []
     if view.max_fraction > _FRACTION:
         message = f"{view.file_name}: voxels lie up to {view.max_fraction:.3g} from a whole number"
@@ -50,6 +96,17 @@ def label_values(view: FileView) -> list[Finding]:
         message = f"{view.file_name}: {n} voxels hold undeclared values {_few(odd)}"
         step = "name these values in the data set's description, or set them to 0"
         findings.append(found("label_values", view, Severity.ERROR, message, step, values=odd[:20]))
+    several = sorted(set(view.counts) - {0}) if view.structure is not None else []
+    if len(several) > 1 and not odd:
+        message = f"{view.file_name}: holds values {_few(several)}; all count as {view.structure}"
+        step = "keep one value per mask file, or declare the values in labels.json"
+        findings.append(
+            found("label_values", view, Severity.WARNING, message, step, values=several[:20])
+        )
+    if view.structure is None and set(view.counts) <= {0}:
+        message = f"{view.file_name}: holds background only, not one structure"
+        step = "look whether the right file was saved; remove it if the case is not labelled"
+        findings.append(found("label_values", view, Severity.WARNING, message, step))
     return findings
 
 

@@ -1,38 +1,91 @@
 """Connected parts and holes of a mask."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.ndimage as ndi
 from numpy.typing import NDArray
 
 BoolArray = NDArray[np.bool_]
+Box = tuple[slice, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Components:
-    """Sizes of the connected parts in voxels, largest first."""
+    """The connected parts of a mask, largest first.
+
+    `sizes` are in voxels, `boxes` the tight bounding boxes as slices of the mask. `numbers` has
+    the mask's shape; 0 is background, `order[n]` is the number of the n-th largest part.
+    """
 
     sizes: tuple[int, ...]
-
-    @property
-    def stray_share(self) -> float:
-        """Share of the voxels that lie outside the largest part; 0 for an empty mask."""
-        total = sum(self.sizes)
-        return 1 - self.sizes[0] / total if total else 0.0
+    boxes: tuple[Box, ...]
+    order: tuple[int, ...]
+    numbers: NDArray[Any]
 
 
 def components(mask: BoolArray) -> Components:
-    """Find the parts of a mask; voxels that touch by a corner belong together.
+    """Find the parts of a mask `(i, j)` or `(i, j, k)`; voxels that touch by a corner are one part.
+
+    An empty mask has no parts.
 
     >>> components(np.array([[True, False, True], [True, False, False]])).sizes
     (2, 1)
     """
-    labels, count = ndi.label(mask, structure=np.ones((3,) * mask.ndim, dtype=np.bool_))
+    numbers, count = ndi.label(mask, structure=np.ones((3,) * mask.ndim, dtype=np.bool_))
     if not count:
-        return Components(())
-    sizes = np.bincount(labels.ravel())[1:]
-    return Components(tuple(sorted((int(n) for n in sizes), reverse=True)))
+        return Components((), (), (), numbers)
+    sizes = np.bincount(numbers.ravel())[1:]
+    order = np.argsort(-sizes, kind="stable")
+    boxes = ndi.find_objects(numbers)
+    return Components(
+        sizes=tuple(sizes[order].tolist()),
+        boxes=tuple(boxes[n] for n in order),
+        order=tuple((order + 1).tolist()),
+        numbers=numbers,
+    )
+
+
+def nearly_touches_largest(parts: Components, index: int, *, reach: tuple[int, ...]) -> bool:
+    """Whether a part comes within `reach` voxels, one number per axis, of the largest part.
+
+    Args:
+        parts: The parts of a mask.
+        index: Which part, 0 being the largest (which touches itself).
+        reach: Greatest distance between two voxels of the parts along each axis; neighbours have
+            distance 1.
+
+    >>> parts = components(np.array([[True, True, False, True]]))
+    >>> nearly_touches_largest(parts, 1, reach=(0, 1)), nearly_touches_largest(parts, 1, reach=(0, 2))
+    (False, True)
+    """
+    window = tuple(
+        slice(max(box.start - r, 0), box.stop + r)
+        for box, r in zip(parts.boxes[index], reach, strict=True)
+    )
+    near = parts.numbers[window]
+    largest = near == parts.order[0]
+    if not largest.any():
+        return False
+    grown = ndi.maximum_filter(near == parts.order[index], size=[2 * r + 1 for r in reach])
+    return bool((grown & largest).any())
+
+
+def bounding_box(mask: BoolArray) -> Box | None:
+    """Return the tight bounding box as slices, `None` for an empty mask.
+
+    >>> bounding_box(np.array([[False, True, True], [False, False, False]]))
+    (slice(0, 1, None), slice(1, 3, None))
+    """
+    box = []
+    for axis in range(mask.ndim):
+        others = tuple(n for n in range(mask.ndim) if n != axis)
+        filled = np.flatnonzero(mask.any(axis=others))
+        if not filled.size:
+            return None
+        box.append(slice(int(filled[0]), int(filled[-1]) + 1))
+    return tuple(box)
 
 
 def enclosed_in_slices(planes: BoolArray) -> NDArray[np.int64]:
