@@ -123,6 +123,82 @@ def test_region_labels_ignore_and_missing_label(tmp_path: Path) -> None:
     assert dataset.unlabelled == ("patient002_frame01",)
 
 
+def test_ignored_voxels_are_declared_but_no_structure(tmp_path: Path) -> None:
+    root = nnunet(tmp_path)
+    labels = {"background": 0, "liver": 1, "ignore": 2}
+    (root / "dataset.json").write_text(json.dumps({"channel_names": {"0": "CT"}, "labels": labels}))
+    dataset = open_dataset(root)
+    assert dataset.structures == ("liver",)
+    assert dataset.declared == {1: "liver", 2: "ignore"}
+
+
+def test_case_without_all_its_channels_is_left_out_and_told(tmp_path: Path) -> None:
+    root = nnunet(tmp_path)
+    for case in ("patient001_frame01", "patient001_frame12"):
+        write_nifti(root / "imagesTr" / f"{case}_0001.nii.gz", VOXELS)
+    about = {"channel_names": {"0": "T1", "1": "FLAIR"}, "labels": {"background": 0, "x": 1}}
+    (root / "dataset.json").write_text(json.dumps(about))
+    dataset = open_dataset(root)
+    assert [len(case.images) for case in dataset.cases] == [2, 2]
+    assert [u.path.name for u in dataset.unmatched] == [
+        "patient002_frame01_0000.nii.gz",
+        "patient002_frame01.nii.gz",
+    ]
+
+
+def test_second_case_of_one_id_is_told(tmp_path: Path) -> None:
+    root = nnunet(tmp_path)
+    write_nifti(root / "imagesTs" / "patient001_frame01_0000.nii.gz", VOXELS)
+    dataset = open_dataset(root)
+    assert len(dataset.cases) == 3
+    assert [u.path.parent.name for u in dataset.unmatched] == ["imagesTs"]
+
+
+def test_dataset_key_replaces_the_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = nnunet(tmp_path / "set")
+    monkeypatch.setenv("ELSEWHERE", str(root / "labelsTr"))
+    name = "patient001_frame01"
+    listing = {
+        "one": {"images": [f"imagesTr/{name}_0000.nii.gz"], "label": f"$ELSEWHERE/{name}.nii.gz"},
+        "two": {"images": [f"imagesTr/{name}_0000.nii.gz"]},
+    }
+    about = {"channel_names": {"0": "CT"}, "labels": {"x": 1}, "dataset": listing}
+    (root / "dataset.json").write_text(json.dumps(about))
+    dataset = open_dataset(root)
+    assert dataset.cases[0].labels[0].path.is_file()
+    assert dataset.unlabelled == ("two",)
+
+
+def test_unnamed_label_file_without_any_value_is_still_a_label(tmp_path: Path) -> None:
+    root = label_folder(tmp_path)
+    (root / "labels.json").unlink()
+    write_nifti(root / "labels" / "b.nii.gz", VOXELS)
+    dataset = open_dataset(root)
+    assert [ref.structure for ref in dataset.cases[1].labels] == ["label_1"]
+    assert dataset.unlabelled == ()
+
+
+def test_hidden_folders_are_no_structures_and_strays_are_told(tmp_path: Path) -> None:
+    root = mask_folders(tmp_path)
+    write_picture(root / "masks" / ".ipynb_checkpoints" / "001.png", LABELS[..., 1])
+    write_picture(root / "masks" / "stray.png", LABELS[..., 1])
+    write_picture(root / "images" / "more" / "004.png", VOXELS[..., 0])
+    dataset = open_dataset(root)
+    assert dataset.structures == ("lung_left", "heart")
+    assert [u.path.name for u in dataset.unmatched] == ["more", "stray.png"]
+
+
+def test_two_spellings_of_one_structure_are_refused(tmp_path: Path) -> None:
+    root = mask_folders(tmp_path / "masks")
+    write_picture(root / "masks" / "Left Lung" / "001.png", LABELS[..., 1])
+    with pytest.raises(DatasetError, match="both mean 'lung_left'"):
+        open_dataset(root)
+    root = label_folder(tmp_path / "labels")
+    (root / "labels.json").write_text('{"Left Kidney": 1, "kidney_left": 2}')
+    with pytest.raises(DatasetError, match="rename it"):
+        open_dataset(root)
+
+
 def test_nothing_is_dropped_silently(tmp_path: Path) -> None:
     root = label_folder(tmp_path)
     write_nifti(root / "labels" / "lonely.nii.gz", LABELS)
@@ -157,6 +233,34 @@ def test_pairs_of_folders_of_files_and_of_nothing(tmp_path: Path) -> None:
     assert one.structures == ("label_1", "label_2")
     with pytest.raises(UsageError, match="either"):
         open_dataset(root, images=root)
+    with pytest.raises(UsageError, match="two folders or two files"):
+        open_dataset(images=image, labels=root / "labelsTr")
+
+
+def test_pairs_put_channels_together_where_labels_show_them(tmp_path: Path) -> None:
+    for name in ("a_0000", "a_0001", "b_0000", "b_0001"):
+        write_nifti(tmp_path / "i" / f"{name}.nii.gz", VOXELS)
+    write_nifti(tmp_path / "l" / "a.nii.gz", LABELS)
+    dataset = open_dataset(images=tmp_path / "i", labels=tmp_path / "l", structure="liver")
+    assert [(c.case_id, len(c.images)) for c in dataset.cases] == [("a", 2), ("b", 2)]
+    assert dataset.unlabelled == ("b",)
+
+
+def test_pairs_keep_numbers_that_are_no_channels(tmp_path: Path) -> None:
+    for name in ("img_0001", "img_0002", "img_0003"):
+        write_picture(tmp_path / "i" / f"{name}.png", VOXELS[..., 0])
+    write_picture(tmp_path / "l" / "img_0002.png", LABELS[..., 1])
+    dataset = open_dataset(images=tmp_path / "i", labels=tmp_path / "l", structure="liver")
+    assert [c.case_id for c in dataset.cases] == ["img_0001", "img_0002", "img_0003"]
+    assert dataset.n_labels == 1
+
+
+def test_subject_regex(tmp_path: Path) -> None:
+    root = label_folder(tmp_path)
+    assert open_dataset(root, subject_regex="^(.)").subjects == ("a", "b", "c")
+    assert open_dataset(root, subject_regex="^[ab]|(zz)").subjects == ("a", "b", "c")
+    with pytest.raises(UsageError, match="subject-regex"):
+        open_dataset(root, subject_regex="(")
 
 
 @pytest.mark.parametrize(
@@ -166,6 +270,11 @@ def test_pairs_of_folders_of_files_and_of_nothing(tmp_path: Path) -> None:
         ("[1, 2]", "expected an object"),
         ('{"channel_names": {"0": "CT"}, "labels": 3}', "expected names and values"),
         ('{"channel_names": {"0": "CT"}, "labels": {"a": "x"}}', "has value"),
+        ('{"channel_names": {"0": "CT"}, "labels": {"a": 1.5}}', "has value 1.5"),
+        ('{"channel_names": {"0": "CT"}, "labels": {"a": []}}', "expected integers"),
+        ('{"channel_names": {"0": "CT"}, "labels": {"--": 1}}', "names nothing"),
+        ('{"channel_names": ["CT"], "labels": {"a": 1}}', "expected an object"),
+        ('{"channel_names": {"0": "CT"}, "labels": {"a": 1}, "dataset": {"c": {}}}', "lacks"),
         ('{"training": [{"picture": "a"}], "labels": {}}', "every training entry"),
     ],
 )
@@ -184,8 +293,11 @@ def test_unknown_layout_says_what_was_looked_for(tmp_path: Path) -> None:
 def test_links_out_of_the_data_set_are_not_followed(tmp_path: Path) -> None:
     secret = write_nifti(tmp_path / "elsewhere" / "x.nii.gz", VOXELS)
     root = label_folder(tmp_path / "set")
+    inside = write_nifti(root / "store" / "y.nii.gz", VOXELS)
     (root / "images" / "x.nii.gz").symlink_to(secret)
+    (root / "images" / "y.nii.gz").symlink_to(inside)
     dataset = open_dataset(root)
+    assert dataset.unlabelled == ("y",)
     assert "x" not in {case.case_id for case in dataset.cases}
     assert [u.path.name for u in dataset.unmatched] == ["x.nii.gz"]
 
@@ -221,3 +333,13 @@ def test_real_images_with_some_labels(shared_data: Path) -> None:
     root = shared_data / "autowl" / "busi"
     dataset = open_dataset(images=root / "images", labels=root / "gold", structure="breast lesion")
     assert (len(dataset.cases), dataset.n_labels, len(dataset.unlabelled)) == (125, 25, 100)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(("path", "cases"), [("proton_lung", 5), ("oasis_slices", 14)])
+def test_real_sets_without_names_open(shared_data: Path, path: str, cases: int) -> None:
+    dataset = open_dataset(shared_data / path)
+    assert len(dataset.cases) == cases
+    assert not dataset.unlabelled
+    assert not dataset.unmatched
+    assert all(name.startswith("label_") for name in dataset.structures)

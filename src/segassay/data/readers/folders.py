@@ -4,17 +4,20 @@ import re
 from pathlib import Path
 
 from segassay.data.case import Case, Dataset, LabelRef, Unmatched
+from segassay.data.io import is_readable
 from segassay.data.readers.listing import (
     by_stem,
     declared_labels,
     declared_values,
     files_of,
+    folders_of,
     leftover_files,
     multilabel_refs,
     read_json,
     require_cases,
     subject_of,
 )
+from segassay.errors import DatasetError
 from segassay.vocabulary.names import canonical_name
 
 LABELS = "images+labels"
@@ -31,24 +34,22 @@ def sniff_labels(root: Path) -> bool:
 def sniff_masks(root: Path) -> bool:
     """Whether `root` holds `images/` and `masks/` with a folder per structure."""
     masks = root / "masks"
-    return (
-        (root / "images").is_dir() and masks.is_dir() and any(p.is_dir() for p in masks.iterdir())
-    )
+    return (root / "images").is_dir() and masks.is_dir() and bool(folders_of(masks))
 
 
 def read_label_folder(root: Path, subject: re.Pattern[str] | None) -> Dataset:
     """Read `images/` + `labels/`; without `labels.json` the files' values are the structures."""
     names = root / "labels.json"
     labels = declared_labels(names, read_json(names)) if names.is_file() else {}
-    images, unmatched = by_stem(files_of(root / "images"))
-    files, doubles = by_stem(files_of(root / "labels"))
+    images, unmatched = by_stem(files_of(root / "images", root))
+    files, doubles = by_stem(files_of(root / "labels", root))
     cases = []
     for case_id, image in images.items():
         path = files.pop(case_id, None)
         refs = multilabel_refs(path, labels) if path is not None else ()
         cases.append(Case(case_id, subject_of(case_id, subject), (image,), refs))
     lonely = [Unmatched(p, "label without image") for p in files.values()]
-    spare = [*leftover_files(root / "images"), *leftover_files(root / "labels")]
+    spare = [*leftover_files(root / "images", root), *leftover_files(root / "labels", root)]
     return Dataset(
         root,
         LABELS,
@@ -61,21 +62,36 @@ def read_label_folder(root: Path, subject: re.Pattern[str] | None) -> Dataset:
 
 def read_mask_folders(root: Path, subject: re.Pattern[str] | None) -> Dataset:
     """Read `images/` + `masks/<structure>/`; masks may overlap, each is a file of its own."""
-    images, unmatched = by_stem(files_of(root / "images"))
+    images, unmatched = by_stem(files_of(root / "images", root))
     refs: dict[str, list[LabelRef]] = {case_id: [] for case_id in images}
-    for folder in sorted(p for p in (root / "masks").iterdir() if p.is_dir()):
-        files, doubles = by_stem(files_of(folder))
-        unmatched += [*doubles, *leftover_files(folder)]
+    folders = _by_structure(root / "masks")
+    for structure, folder in folders.items():
+        files, doubles = by_stem(files_of(folder, root))
+        unmatched += [*doubles, *leftover_files(folder, root)]
         for stem, path in files.items():
             if stem in refs:
-                refs[stem].append(LabelRef(canonical_name(folder.name), path))
+                refs[stem].append(LabelRef(structure, path))
             else:
                 unmatched.append(Unmatched(path, "label without image"))
     cases = [
         Case(case_id, subject_of(case_id, subject), (image,), tuple(refs[case_id]))
         for case_id, image in images.items()
     ]
-    unmatched += leftover_files(root / "images")
+    unmatched += leftover_files(root / "images", root)
+    loose = [p for p in sorted((root / "masks").iterdir()) if p.is_file() and is_readable(p)]
+    unmatched += [Unmatched(p, "mask outside the structures' folders") for p in loose]
     return Dataset(
         root, MASKS, root.name, require_cases(cases, root, MASKS_LOOKS_FOR), tuple(unmatched)
     )
+
+
+def _by_structure(masks: Path) -> dict[str, Path]:
+    """Index the folders of masks by structure; two that mean one structure are an error."""
+    index: dict[str, Path] = {}
+    for folder in sorted(folders_of(masks)):
+        structure = canonical_name(folder.name)
+        first = index.setdefault(structure, folder)
+        if first is not folder:
+            names = f"{first.name!r} and {folder.name!r}"
+            raise DatasetError(f"masks: {names} both mean {structure!r}; rename one")
+    return index

@@ -36,26 +36,49 @@ _MODALITIES = {
 _PATIENT = re.compile(r"^(sub-[A-Za-z0-9]+|patient_?\d+)(?:_|$)", re.IGNORECASE)
 
 
-def files_of(folder: Path) -> list[Path]:
-    """Return the readable files of a folder in natural order; links out of it are left out."""
+IGNORE = "ignore"
+"""nnU-Net's name for voxels that nobody labelled: a declared value, but no structure."""
+
+
+def files_of(folder: Path, root: Path) -> list[Path]:
+    """Return the readable files of a folder in natural order; links out of `root` are left out.
+
+    A folder that is itself a link may lie elsewhere: whoever made it meant it.
+    """
     if not folder.is_dir():
         return []
-    root = folder.resolve()
+    homes = (root.resolve(), folder.resolve())
     files = [p for p in folder.iterdir() if is_readable(p) and p.is_file()]
-    inside = [p for p in files if not p.is_symlink() or p.resolve().is_relative_to(root)]
+    inside = [p for p in files if not p.is_symlink() or any(map(p.resolve().is_relative_to, homes))]
     return sorted(inside, key=lambda p: natural_key(p.name))
 
 
-def leftover_files(folder: Path) -> list[Unmatched]:
-    """Return files of a folder that no reader can use, other than hidden and system files."""
-    used = set(files_of(folder))
-    others = sorted(p for p in folder.iterdir() if p.is_file() and p not in used)
-    ignored = ("thumbs.db", "desktop.ini")
+def leftover_files(folder: Path, root: Path) -> list[Unmatched]:
+    """Return what no reader can use of a folder, other than hidden and system files."""
+    if not folder.is_dir():
+        return []
+    used = set(files_of(folder, root))
+    others = sorted(p for p in folder.iterdir() if p not in used and not _is_system(p))
     return [
-        Unmatched(p, "ending that cannot be read, or a link out of the data set")
+        Unmatched(
+            p,
+            "folder within a folder of files, not looked into"
+            if p.is_dir()
+            else "ending that cannot be read, or a link out of the data set",
+        )
         for p in others
-        if not p.name.startswith(".") and p.name.lower() not in ignored
     ]
+
+
+def folders_of(folder: Path) -> list[Path]:
+    """Return the folders within a folder in natural order, hidden ones left out."""
+    found = (p for p in folder.iterdir() if p.is_dir() and not _is_system(p))
+    return sorted(found, key=lambda p: natural_key(p.name))
+
+
+def _is_system(path: Path) -> bool:
+    ignored = ("thumbs.db", "desktop.ini", "__macosx")
+    return path.name.startswith(".") or path.name.lower() in ignored
 
 
 def by_stem(files: Iterable[Path]) -> tuple[dict[str, Path], list[Unmatched]]:
@@ -80,8 +103,10 @@ def read_json(path: Path) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise DatasetError(f"{path.name}: not valid JSON, {error.msg} at {where}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path.name}: cannot be read ({error})") from error
+    except OSError as error:
+        raise DatasetError(f"{path.name}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path.name}: is not UTF-8 text ({error.reason})") from error
     if not isinstance(data, dict):
         raise DatasetError(f"{path.name}: holds a {type(data).__name__}; expected an object")
     return data
@@ -90,28 +115,43 @@ def read_json(path: Path) -> dict[str, Any]:
 def declared_labels(path: Path, labels: Any) -> dict[str, tuple[int, ...]]:
     """Read a `labels` object in either direction, name to value(s) or value to name.
 
-    Background and `ignore` are left out; names are spelt canonically.
+    Background is left out; names are spelt canonically.
 
     Raises:
-        DatasetError: The object has another form.
+        DatasetError: The object has another form, or two of its names mean one structure.
     """
     if not isinstance(labels, dict):
         raise DatasetError(f"{path.name}: 'labels' is {labels!r}; expected names and values")
     found: dict[str, tuple[int, ...]] = {}
     for key, value in labels.items():
         name, values = (value, key) if str(key).lstrip("-").isdigit() else (key, value)
-        numbers = values if isinstance(values, list) else [values]
-        try:
-            whole = tuple(int(n) for n in numbers)
-        except (TypeError, ValueError) as error:
-            raise DatasetError(f"{path.name}: label {key!r} has value {value!r}") from error
-        if whole != (0,) and str(name).lower() not in ("background", "ignore"):
-            found[canonical_name(str(name))] = whole
+        whole = _whole_numbers(values)
+        if not whole:
+            raise DatasetError(f"{path.name}: label {key!r} has value {value!r}; expected integers")
+        if whole == (0,) or str(name).lower() == "background":
+            continue
+        structure = canonical_name(str(name))
+        if not structure or structure in found:
+            why = f"means {structure!r}, as another one does" if structure else "names nothing"
+            raise DatasetError(f"{path.name}: label {name!r} {why}; rename it")
+        found[structure] = whole
     return found
 
 
+def _whole_numbers(values: Any) -> tuple[int, ...]:
+    """Read one value or a list of them, also as text; empty if any is no whole number."""
+    listed = values if isinstance(values, list) else [values]
+    texts = [str(n) for n in listed]  # str(True) and str(1.5) are no numbers, as it should be
+    if not all(re.fullmatch(r"-?\d+", text) for text in texts):
+        return ()
+    return tuple(int(text) for text in texts)
+
+
 def declared_values(labels: dict[str, tuple[int, ...]]) -> dict[int, str]:
-    """Turn names to values round; a value of several regions gets the first one's name."""
+    """Turn names to values round; a value of several regions gets the first one's name.
+
+    `ignore` is among them: a file may hold it, though it is no structure.
+    """
     values: dict[int, str] = {}
     for name, numbers in labels.items():
         for number in numbers:
@@ -133,21 +173,34 @@ def subject_of(case_id: str, pattern: re.Pattern[str] | None) -> str:
     match = pattern.search(case_id) if pattern is not None else _PATIENT.match(case_id)
     if match is None:
         return case_id
-    return match.group(1) if match.re.groups else match.group(0)
+    return (match.group(1) if match.re.groups else match.group(0)) or case_id
 
 
 def multilabel_refs(path: Path, labels: dict[str, tuple[int, ...]]) -> tuple[LabelRef, ...]:
     """Refer to every declared structure of a multi-label file; unnamed files are looked into.
 
-    Without names the values of the file itself are the structures, `label_1`, `label_2`, …
+    Without names the values of the file itself are the structures, `label_1`, `label_2`, … A file
+    without any value, or one that cannot be read, is `label_1`: it has a label, and the run will
+    read it again and report that it is empty, or why it cannot be read.
     """
     if not labels:
         try:
-            values = [value for value in read_labels(path).counts if value != 0]
+            values = [value for value in read_labels(path).counts if value != 0] or [1]
         except CaseError:
-            values = [1]  # the run will read it again, and report why it cannot
+            values = [1]
         return tuple(LabelRef(f"label_{value}", path, (value,)) for value in values)
-    return tuple(LabelRef(name, path, values) for name, values in labels.items())
+    return tuple(LabelRef(name, path, values) for name, values in labels.items() if name != IGNORE)
+
+
+def distinct_cases(cases: Iterable[Case]) -> tuple[list[Case], list[Unmatched]]:
+    """Keep the first case of every id; the files of later ones are reported."""
+    index: dict[str, Case] = {}
+    doubles: list[Unmatched] = []
+    for case in cases:
+        if index.setdefault(case.case_id, case) is not case:
+            files = dict.fromkeys((*case.images, *(ref.path for ref in case.labels)))
+            doubles += [Unmatched(p, f"second case named {case.case_id}; rename it") for p in files]
+    return list(index.values()), doubles
 
 
 def require_cases(cases: list[Case], root: Path, looked_for: str) -> tuple[Case, ...]:

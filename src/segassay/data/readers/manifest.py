@@ -9,11 +9,13 @@ import csv
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from segassay.data.case import Case, Dataset, LabelRef
 from segassay.data.io import stem_of
 from segassay.data.readers.listing import modality_of, require_cases, subject_of
+from segassay.data.splits import natural_key
 from segassay.errors import DatasetError
 from segassay.vocabulary.names import canonical_name
 
@@ -35,17 +37,10 @@ def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
     for number, row in enumerate(_rows(root), start=1):
         case = _case(root, number, row, subject)
         before = cases.get(case.case_id)
-        if before is not None and before.images != case.images:
-            raise DatasetError(f"{root.name}: row {number}: second image for case {case.case_id!r}")
-        known = before.labels if before is not None else ()
-        cases[case.case_id] = Case(
-            case.case_id,
-            case.subject_id,
-            case.images,
-            (*known, *case.labels),
-            case.modality,
-            case.split,
-        )
+        if before is not None:
+            told = case if row.get("subject") else replace(case, subject_id=before.subject_id)
+            case = _joined(root, number, before, told)
+        cases[case.case_id] = case
     found = require_cases(list(cases.values()), root, LOOKS_FOR)
     return Dataset(root.parent, NAME, root.stem, found)
 
@@ -53,15 +48,22 @@ def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
 def _rows(path: Path) -> Iterator[Row]:
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path.name}: cannot be read ({error})") from error
+    except OSError as error:
+        raise DatasetError(f"{path.name}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path.name}: is not UTF-8 text ({error.reason})") from error
     if path.suffix.lower() == ".jsonl":
         yield from _json_rows(path, text)
         return
     head = text.split("\n", 1)[0]
     delimiter = max("\t;,", key=head.count)
-    for row in csv.DictReader(text.splitlines(), delimiter=delimiter):
-        yield {key.strip(): (value or "").strip() for key, value in row.items() if key}
+    try:
+        for number, row in enumerate(csv.DictReader(text.splitlines(), delimiter=delimiter), 1):
+            if None in row:
+                raise DatasetError(f"{path.name}: row {number}: more cells than columns; quote it")
+            yield {key.strip().lower(): (value or "").strip() for key, value in row.items()}
+    except csv.Error as error:
+        raise DatasetError(f"{path.name}: not a table of text ({error})") from error
 
 
 def _json_rows(path: Path, text: str) -> Iterator[Row]:
@@ -74,19 +76,44 @@ def _json_rows(path: Path, text: str) -> Iterator[Row]:
             raise DatasetError(f"{path.name}: line {number}: not JSON ({error.msg})") from error
         if not isinstance(data, dict):
             raise DatasetError(f"{path.name}: line {number}: expected an object")
-        yield {str(key): str(value) for key, value in data.items() if value is not None}
+        yield {str(key).lower(): str(value) for key, value in data.items() if value is not None}
+
+
+def _joined(root: Path, number: int, before: Case, case: Case) -> Case:
+    """Add a row's labels to its case; what a row leaves blank, an earlier one has told."""
+    where = f"{root.name}: row {number}: case {case.case_id!r}"
+    if before.images != case.images:
+        raise DatasetError(f"{where} has a second image; give it another case_id")
+    if before.subject_id != case.subject_id:
+        raise DatasetError(f"{where} has a second subject, {case.subject_id!r}; keep one")
+    modality = before.modality if case.modality is None else case.modality
+    split = case.split or before.split
+    refs = (*before.labels, *case.labels)
+    _require_distinct(root, number, refs)
+    return Case(case.case_id, case.subject_id, case.images, refs, modality, split)
+
+
+def _require_distinct(root: Path, number: int, refs: tuple[LabelRef, ...]) -> None:
+    seen: set[tuple[str, str]] = set()
+    for ref in refs:
+        if (ref.structure, ref.source) in seen:
+            twice = f"{ref.structure!r} from {ref.source!r} twice in one case"
+            raise DatasetError(f"{root.name}: row {number}: {twice}; tell them apart by 'source'")
+        seen.add((ref.structure, ref.source))
 
 
 def _case(root: Path, number: int, row: Row, subject: re.Pattern[str] | None) -> Case:
     if not row.get("image"):
         raise DatasetError(f"{root.name}: row {number}: no 'image'; columns: {', '.join(row)}")
     base = root.parent
-    channels = sorted(key for key in row if re.fullmatch(r"image_\d+", key) and row[key])
+    numbered = (key for key in row if re.fullmatch(r"image_\d+", key) and row[key])
+    channels = sorted(numbered, key=natural_key)
     images = tuple(base / row[key] for key in ("image", *channels))
     case_id = row.get("case_id") or stem_of(images[0])
     modality = modality_of(row.get("modality", ""))
     owner = row.get("subject") or subject_of(case_id, subject)
     refs = tuple(_refs(root, number, row, base))
+    _require_distinct(root, number, refs)
     return Case(case_id, owner, images, refs, modality, row.get("split") or None)
 
 

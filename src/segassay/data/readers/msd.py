@@ -9,6 +9,7 @@ from segassay.data.io import stem_of
 from segassay.data.readers.listing import (
     declared_labels,
     declared_values,
+    distinct_cases,
     files_of,
     modality_of,
     multilabel_refs,
@@ -39,12 +40,14 @@ def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
         case_id = stem_of(image)
         refs = multilabel_refs(label, labels) if label is not None else ()
         cases.append(Case(case_id, subject_of(case_id, subject), (image,), refs, modality, split))
+    listed = cases
+    cases, doubles = distinct_cases(listed)
     return Dataset(
         root,
         NAME,
         str(about.get("name", root.name)),
         require_cases(cases, root, LOOKS_FOR),
-        tuple(_unlisted(root, cases)),
+        (*doubles, *_unlisted(root, listed)),
         declared_values(labels),
     )
 
@@ -63,5 +66,5 @@ def _pairs(root: Path, about: dict[str, Any]) -> list[tuple[Path, Path | None, s
 def _unlisted(root: Path, cases: list[Case]) -> list[Unmatched]:
     listed = {p.resolve() for c in cases for p in (*c.images, *(r.path for r in c.labels))}
     folders = ("imagesTr", "labelsTr", "imagesTs")
-    files = [p for folder in folders for p in files_of(root / folder)]
+    files = [p for folder in folders for p in files_of(root / folder, root)]
     return [Unmatched(p, "not listed in dataset.json") for p in files if p.resolve() not in listed]

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from segassay.data.case import Case, Dataset, Unmatched
-from segassay.data.io import stem_of
 from segassay.data.readers.listing import (
     by_stem,
     declared_labels,
     declared_values,
+    distinct_cases,
     files_of,
     leftover_files,
     modality_of,
@@ -40,18 +40,22 @@ def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
     path = root / "dataset.json"
     about = read_json(path)
     labels = declared_labels(path, about.get("labels"))
-    modality = modality_of(" ".join(map(str, about["channel_names"].values())))
+    channels = about["channel_names"]
+    if not isinstance(channels, dict):
+        raise DatasetError(f"dataset.json: 'channel_names' is {channels!r}; expected an object")
+    modality = modality_of(" ".join(map(str, channels.values())))
     unmatched: list[Unmatched] = []
     cases = []
     for case_id, images, label, split in _found(root, about, unmatched):
         refs = multilabel_refs(label, labels) if label is not None else ()
         cases.append(Case(case_id, subject_of(case_id, subject), images, refs, modality, split))
+    cases, doubles = distinct_cases(cases)
     return Dataset(
         root,
         NAME,
         str(about.get("name", root.name)),
         require_cases(cases, root, LOOKS_FOR),
-        tuple(unmatched),
+        (*unmatched, *doubles),
         declared_values(labels),
     )
 
@@ -62,26 +66,33 @@ def _found(
     if "dataset" in about:
         yield from _listed(root, about["dataset"])
         return
+    n_channels = len(about["channel_names"])
     for image_folder, label_folder, split in _PARTS:
-        labels, doubles = by_stem(files_of(root / label_folder))
+        labels, doubles = by_stem(files_of(root / label_folder, root))
         unmatched.extend(doubles)
         for folder in (root / image_folder, root / label_folder):
-            if folder.is_dir():
-                unmatched.extend(leftover_files(folder))
-        for case_id, images in _channels(root / image_folder, unmatched).items():
-            yield case_id, images, labels.pop(case_id, None), split
-        unmatched.extend(Unmatched(p, "label without image") for p in labels.values())
+            unmatched.extend(leftover_files(folder, root))
+        for case_id, channels in _channels(root, image_folder, unmatched).items():
+            if sorted(channels) == list(range(n_channels)):
+                images = tuple(channels[number] for number in range(n_channels))
+                yield case_id, images, labels.pop(case_id, None), split
+            else:
+                why = f"its case has channels {sorted(channels)}; expected {n_channels} from 0"
+                unmatched.extend(Unmatched(p, why) for p in channels.values())
+        unmatched.extend(Unmatched(p, "label without a whole image") for p in labels.values())
 
 
-def _channels(folder: Path, unmatched: list[Unmatched]) -> dict[str, tuple[Path, ...]]:
-    found: dict[str, list[Path]] = {}
-    for path in files_of(folder):
-        match = _CHANNEL.match(stem_of(path))
+def _channels(root: Path, folder: str, unmatched: list[Unmatched]) -> dict[str, dict[int, Path]]:
+    found: dict[str, dict[int, Path]] = {}
+    files, doubles = by_stem(files_of(root / folder, root))
+    unmatched.extend(doubles)
+    for stem, path in files.items():
+        match = _CHANNEL.match(stem)
         if match is None:
             unmatched.append(Unmatched(path, "image without a channel number such as _0000"))
         else:
-            found.setdefault(match["case"], []).append(path)
-    return {case: tuple(paths) for case, paths in found.items()}
+            found.setdefault(match["case"], {})[int(match["channel"])] = path
+    return found
 
 
 def _listed(root: Path, listing: Any) -> Iterator[tuple[str, tuple[Path, ...], Path | None, str]]:
@@ -89,9 +100,9 @@ def _listed(root: Path, listing: Any) -> Iterator[tuple[str, tuple[Path, ...], P
     if not isinstance(listing, dict):
         raise DatasetError(f"dataset.json: 'dataset' is {listing!r}; expected cases")
     for case_id, entry in listing.items():
-        try:
-            images = tuple(root / os.path.expandvars(p) for p in entry["images"])
-            label = root / os.path.expandvars(entry["label"]) if entry.get("label") else None
-        except (KeyError, TypeError, AttributeError) as error:
-            raise DatasetError(f"dataset.json: case {case_id!r} lacks 'images'") from error
-        yield case_id, images, label, "train"
+        about = entry if isinstance(entry, dict) else {}
+        listed, label = about.get("images"), about.get("label")
+        if not isinstance(listed, list) or not listed or not isinstance(label, str | None):
+            raise DatasetError(f"dataset.json: case {case_id!r} lacks its list of 'images'")
+        images = tuple(root / os.path.expandvars(str(name)) for name in listed)
+        yield case_id, images, root / os.path.expandvars(label) if label else None, "train"

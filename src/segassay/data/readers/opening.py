@@ -29,7 +29,8 @@ def open_dataset(
         subject_regex: Its first group is the subject in a case id.
 
     Raises:
-        UsageError: Both or neither of `path` and `images` with `labels` are given.
+        UsageError: Both or neither of `path` and `images` with `labels` are given, or a file
+            goes with a folder.
         DatasetError: The layout is unknown, or a description file is broken.
     """
     subject = _pattern(subject_regex)
@@ -47,6 +48,7 @@ def open_dataset(
         if reader.sniff(root):
             return reader.read(root, subject)
     known = "; ".join(f"{name}: {reader.looks_for}" for name, reader in READERS.items())
+    known += "; or give images and labels apart"
     raise DatasetError(f"{root.name}: no known layout; looked for {known}")
 
 

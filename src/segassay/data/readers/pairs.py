@@ -16,12 +16,12 @@ from segassay.data.readers.listing import (
     require_cases,
     subject_of,
 )
-from segassay.errors import DatasetError
+from segassay.errors import DatasetError, UsageError
 from segassay.vocabulary.names import canonical_name
 
 NAME = "pairs"
 
-_CHANNEL = re.compile(r"_0000$")
+_CHANNEL = re.compile(r"_\d{4}$")
 
 
 def read_pairs(
@@ -35,15 +35,21 @@ def read_pairs(
     """Pair the files of two folders by name, or two files with each other.
 
     Args:
-        images: Folder or file. nnU-Net's `_0000` at the end of a name is not part of the name.
+        images: Folder or file. In folders, nnU-Net's channel numbers (`_0000`) may follow names.
         labels: Folder or file.
         structure: Name of the one structure in the label files; `None` for multi-label files.
         names: A `labels.json` for multi-label files; `None` to take the values as they are.
         subject: Pattern whose first group is the subject in a case id.
+
+    Raises:
+        UsageError: One is a folder, the other a file.
+        DatasetError: One does not exist, or there are no images.
     """
     for path in (images, labels):
         if not path.exists():
             raise DatasetError(f"{path.name}: no such file or folder")
+    if images.is_dir() != labels.is_dir():
+        raise UsageError(f"{images.name}, {labels.name}: give two folders or two files")
     declared = declared_labels(names, read_json(names)) if names is not None else {}
     if images.is_file() and labels.is_file():
         case_id = stem_of(images)
@@ -60,18 +66,17 @@ def _folders(
     declared: dict[str, tuple[int, ...]],
     subject: re.Pattern[str] | None,
 ) -> Dataset:
-    found, unmatched = by_stem(files_of(images))
-    files, doubles = by_stem(files_of(labels))
+    root = images.parent if images.parent == labels.parent else images
+    found, unmatched = by_stem(files_of(images, root))
+    files, doubles = by_stem(files_of(labels, root))
     cases = []
-    for stem, image in found.items():
-        case_id = stem if stem in files else _CHANNEL.sub("", stem)
+    for case_id, channels in _by_case(found, set(files)).items():
         path = files.pop(case_id, None)
         refs = _refs(path, structure, declared) if path is not None else ()
-        cases.append(Case(case_id, subject_of(case_id, subject), (image,), refs))
+        cases.append(Case(case_id, subject_of(case_id, subject), tuple(channels), refs))
     lonely = [Unmatched(p, "label without image") for p in files.values()]
-    spare = [*leftover_files(images), *leftover_files(labels)]
+    spare = [*leftover_files(images, root), *leftover_files(labels, root)]
     every = require_cases(cases, images, "images in that folder")
-    root = images.parent if images.parent == labels.parent else images
     return Dataset(
         root,
         NAME,
@@ -80,6 +85,22 @@ def _folders(
         (*unmatched, *doubles, *lonely, *spare),
         declared_values(declared),
     )
+
+
+def _by_case(images: dict[str, Path], labels: set[str]) -> dict[str, list[Path]]:
+    """Put the channels of a case together, if the labels show that names end in channel numbers.
+
+    `img_0007` with a label `img_0007` is a case; so is its neighbour without a label.
+    """
+    numbered = any(
+        stem not in labels and _CHANNEL.search(stem) and _CHANNEL.sub("", stem) in labels
+        for stem in images
+    )
+    cases: dict[str, list[Path]] = {}
+    for stem, path in images.items():
+        case_id = _CHANNEL.sub("", stem) if numbered and stem not in labels else stem
+        cases.setdefault(case_id, []).append(path)
+    return cases
 
 
 def _refs(
