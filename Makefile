@@ -3,9 +3,12 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
-SOURCES := pyproject.toml constraints.txt weights/pyproject.toml weights/judge-v0/SHA256SUMS
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+SOURCES := pyproject.toml constraints.txt weights/pyproject.toml $(wildcard weights/*/SHA256SUMS)
 DEMO := demo-output
+# PyPI's torch for Linux brings gigabytes of GPU libraries along; here it comes without them. Where
+# this index cannot be reached, pip says so and takes what it finds elsewhere.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
 .PHONY: demo test check clean
 
@@ -21,14 +24,17 @@ check: $(VENV)/dev.stamp
 	$(BIN)/mypy
 
 $(VENV)/core.stamp: $(SOURCES)
+	@echo "installing segassay and its judges into $(VENV), a minute or two"
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --editable .
 	$(PIP) --force-reinstall --no-deps ./weights
-	touch $@
+	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/core.stamp
+	@echo "installing torch and the developers' tools, a few minutes"
+	$(PIP) --retries 1 --extra-index-url $(TORCH_INDEX) torch
 	$(PIP) --editable '.[dev,train]'
-	touch $@
+	@touch $@
 
 clean:
 	rm -rf $(VENV) $(DEMO)

@@ -23,6 +23,8 @@ ROWS: tuple[tuple[str, ...], ...] = (
 )
 ROW_OF = {name: number for number, row in enumerate(ROWS) for name in row}
 ENTRY = {"__init__", "__main__"}
+WITHOUT_A_MODEL = {"report"}
+"""What lies below the score table works on rows alone: it may use rows up to `data`."""
 
 LIBRARIES: dict[str, set[str]] = {
     "errors": set(),
@@ -76,6 +78,7 @@ def test_imports_point_down(path: Path) -> None:
                 assert own == "cli", where
                 continue
             other = parts[1]
-            assert other == own or ROW_OF[other] < ROW_OF[own], where
+            ceiling = ROW_OF["data"] + 1 if own in WITHOUT_A_MODEL else ROW_OF[own]
+            assert other == own or ROW_OF[other] < ceiling, where
         elif parts[0] not in sys.stdlib_module_names:
             assert parts[0] in LIBRARIES[own], where

@@ -1,0 +1,81 @@
+"""The documents say what is: links lead somewhere, commands exist, examples run."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from conftest import write_nifti
+from segassay.cli.app import app
+from segassay.data.phantom import LABELS, make_phantom
+
+REPOSITORY = Path(__file__).parents[1]
+DOCUMENTS = [
+    *REPOSITORY.glob("*.md"),
+    *REPOSITORY.glob("docs/**/*.md"),
+    *REPOSITORY.glob("weights/**/*.md"),
+]
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
+
+by_document = pytest.mark.parametrize(
+    "path", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY))
+)
+
+
+def commands(text: str) -> list[list[str]]:
+    """Command lines of ours in code blocks and in backticks, split into words."""
+    lines = [line for _, block in BLOCK.findall(text) for line in block.splitlines()]
+    lines += re.findall(r"`(segassay [^`]+)`", BLOCK.sub("", text))
+    words = [shlex.split(line.removeprefix("$ "), comments=True) for line in lines if "seg" in line]
+    return [line for line in words if line[:1] == ["segassay"]]
+
+
+@by_document
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)", path.read_text()):
+        if "://" not in target:
+            assert (path.parent / target).exists(), target
+
+
+@by_document
+def test_commands_and_their_options_exist(path: Path) -> None:
+    for words in commands(path.read_text()):
+        command: Any = typer.main.get_command(app)
+        rest = words[1:]
+        while hasattr(command, "commands") and rest and not rest[0].startswith("-"):
+            assert rest[0] in command.commands, words
+            command = command.commands[rest.pop(0)]
+        known = {name for parameter in command.params for name in parameter.opts} | {"--help"}
+        assert {word for word in rest if word.startswith("-")} <= known, words
+
+
+@by_document
+def test_make_targets_exist(path: Path) -> None:
+    makefile = (REPOSITORY / "Makefile").read_text()
+    for target in re.findall(r"^make (\w+)|`make (\w+)`", path.read_text(), flags=re.MULTILINE):
+        assert f"\n{''.join(target)}:" in makefile
+
+
+def test_python_examples_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The files that the examples name are a phantom's."""
+    phantom = make_phantom(1)
+    liver = (phantom.labels == LABELS["liver"]).astype("uint8")
+    write_nifti(tmp_path / "ct.nii.gz", phantom.image, phantom.affine)
+    write_nifti(tmp_path / "liver.nii.gz", liver, phantom.affine)
+    monkeypatch.chdir(tmp_path)
+    texts = [path.read_text() for path in DOCUMENTS]
+    examples = [code for text in texts for kind, code in BLOCK.findall(text) if kind == "python"]
+    for code in examples:
+        exec(compile(code, "example", "exec"), {})
+    assert examples
+    assert "scored" in capsys.readouterr().out
+
+
+def test_ci_calls_the_test_command_of_the_readme() -> None:
+    assert "make test" in (REPOSITORY / "README.md").read_text()
+    assert "\nmake test\n" in (REPOSITORY / ".ci" / "run").read_text()

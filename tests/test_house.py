@@ -1,0 +1,110 @@
+"""The numbers the house holds itself to, where ruff and mypy have no rule for them."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+PACKAGE = Path(__file__).parents[1] / "src" / "segassay"
+TREES = {p: ast.parse(p.read_text()) for p in sorted(PACKAGE.rglob("*.py"))}
+DRAWERS = {"utils", "util", "helpers", "common", "misc", "internal"}
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def nodes(*kinds: type[ast.AST]) -> Iterator[tuple[str, ast.AST]]:
+    """All nodes of these kinds, each with the place where it stands."""
+    for path, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, kinds):
+                yield f"{path.relative_to(PACKAGE)}:{getattr(node, 'lineno', 0)}", node
+
+
+def functions() -> Iterator[tuple[str, Function]]:
+    for where, node in nodes(ast.FunctionDef, ast.AsyncFunctionDef):
+        assert isinstance(node, Function)
+        yield f"{where} {node.name}", node
+
+
+def length(function: Function) -> int:
+    """Lines of the body, the docstring not counted."""
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    return (function.end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+def test_functions_are_short() -> None:
+    assert [name for name, function in functions() if length(function) > 60] == []
+
+
+def test_functions_have_few_parameters_outside_the_command_line() -> None:
+    crowded = []
+    for name, function in functions():
+        arguments = function.args
+        every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+        own = [a for a in every if a.arg not in {"self", "cls"}]
+        if len(own) > 8 and not name.startswith("cli/"):
+            crowded.append(name)
+    assert crowded == []
+
+
+def described(body: list[ast.stmt], where: str) -> Iterator[tuple[str, bool]]:
+    """Public functions and classes of a body, and those inside its classes."""
+    for node in body:
+        if isinstance(node, Function | ast.ClassDef) and not node.name.startswith("_"):
+            yield f"{where}:{node.lineno} {node.name}", bool(ast.get_docstring(node))
+            if isinstance(node, ast.ClassDef):
+                yield from described(node.body, where)
+
+
+def test_public_functions_and_classes_are_described() -> None:
+    found = [
+        pair
+        for path, tree in TREES.items()
+        for pair in described(tree.body, str(path.relative_to(PACKAGE)))
+    ]
+    assert [name for name, is_described in found if not is_described] == []
+
+
+def test_modules_are_described_and_short() -> None:
+    sizes = {path: len(path.read_text().splitlines()) for path in TREES}
+    assert [path for path, size in sizes.items() if size > 350] == []
+    assert median(sizes.values()) <= 150
+    assert [path for path, tree in TREES.items() if not ast.get_docstring(tree)] == []
+
+
+def test_modules_are_named_for_what_they_hold() -> None:
+    parts = {part for path in TREES for part in path.relative_to(PACKAGE).with_suffix("").parts}
+    assert not parts & DRAWERS
+
+
+def test_no_assert_and_no_print() -> None:
+    """What a user can cause is an error with a message; what is printed is printed in `cli`."""
+    assert [where for where, _ in nodes(ast.Assert)] == []
+    calls = [(w, n.func) for w, n in nodes(ast.Call) if isinstance(n, ast.Call)]
+    printed = [w for w, f in calls if isinstance(f, ast.Name) and f.id in {"print", "input"}]
+    assert [where for where in printed if not where.startswith("cli/")] == []
+
+
+def test_no_error_is_swallowed() -> None:
+    """A handler of any error passes it on under our name or hands it to somebody."""
+    silent = []
+    for where, node in nodes(ast.ExceptHandler):
+        assert isinstance(node, ast.ExceptHandler)
+        caught = ast.unparse(node.type) if node.type else "everything"
+        broad = caught in {"everything", "Exception", "BaseException"}
+        if broad and all(isinstance(line, ast.Pass | ast.Continue) for line in node.body):
+            silent.append(where)
+    assert silent == []
+
+
+def test_errors_show_what_came() -> None:
+    """At least nine in ten messages hold a value; the rest are about options that exclude."""
+    blind, total = [], 0
+    for where, node in nodes(ast.Raise):
+        assert isinstance(node, ast.Raise)
+        if not isinstance(node.exc, ast.Call) or not node.exc.args:
+            continue
+        total += 1
+        if all(isinstance(argument, ast.Constant) for argument in node.exc.args):
+            blind.append(where)
+    assert len(blind) <= total / 10, blind

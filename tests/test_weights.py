@@ -1,0 +1,45 @@
+"""The second distribution: model folders that lie in `weights/` are found after an install."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from segassay.models.folder import find_judge, open_judge
+
+WEIGHTS = Path(__file__).parents[1] / "weights"
+MODELS = sorted(path.parent.name for path in WEIGHTS.glob("*/SHA256SUMS"))
+MOST_BYTES = 20_000_000
+
+
+def build(folder: Path, out: Path) -> list[str]:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    (wheel,) = out.glob("*.whl")
+    return ZipFile(wheel).namelist()
+
+
+def test_the_wheel_holds_every_model_folder(tmp_path: Path) -> None:
+    names = build(WEIGHTS, tmp_path)
+    for model in MODELS:
+        files = {f"segassay_weights/{model}/{p.name}" for p in (WEIGHTS / model).iterdir()}
+        assert files <= set(names)
+
+
+def test_the_wheel_builds_without_a_model(tmp_path: Path) -> None:
+    """A checkout of the code alone still installs: the judge is then reported as missing."""
+    bare = tmp_path / "weights"
+    shutil.copytree(WEIGHTS, bare, ignore=shutil.ignore_patterns(*MODELS))
+    names = build(bare, tmp_path / "out")
+    assert "segassay_weights/__init__.py" in names
+    assert not [name for name in names if name.endswith(".onnx")]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_models_are_whole_small_and_found_by_name(model: str) -> None:
+    folder = open_judge(WEIGHTS / model)
+    assert sum(p.stat().st_size for p in folder.path.iterdir()) <= MOST_BYTES
+    assert find_judge(model).name == model
