@@ -11,6 +11,7 @@ import typer.main
 from conftest import write_nifti
 from segassay.cli.app import app
 from segassay.data.phantom import LABELS, make_phantom
+from test_layers import ROW_OF, ROWS
 
 REPOSITORY = Path(__file__).parents[1]
 DOCUMENTS = [
@@ -57,6 +58,16 @@ def test_make_targets_exist(path: Path) -> None:
     makefile = (REPOSITORY / "Makefile").read_text()
     for target in re.findall(r"^make (\w+)|`make (\w+)`", path.read_text(), flags=re.MULTILINE):
         assert f"\n{''.join(target)}:" in makefile
+
+
+def test_the_architecture_names_every_folder_in_its_row() -> None:
+    text = (REPOSITORY / "docs" / "ARCHITECTURE.md").read_text()
+    table = re.findall(r"^\| (\d) \| ([^|]+) \|", text, flags=re.MULTILINE)
+    told = [name for _, cell in table for name in re.findall(r"`(\w+)`", cell)]
+    order = [name for row in ROWS for name in row]
+    assert sorted(told) == sorted(order)
+    ranks = [ROW_OF[name] for name in told]
+    assert ranks == sorted(ranks)
 
 
 def test_python_examples_run(
