@@ -100,7 +100,8 @@ class LabelView:
 class LabelFacts:
     """What the cohort checks need of one label; small enough to be kept in a shard.
 
-    `cut` tells that the mask runs into the border of the image, so that its size is a lower bound.
+    `cut` tells that a good part of the mask lies on the border of the image, so that its size is
+    a lower bound.
     Checksums are of the voxels, not of the files: the same content compressed anew is the same.
     """
 
@@ -156,5 +157,5 @@ def _box(planes: NDArray[np.bool_], areas: NDArray[np.int64]) -> tuple[slice, ..
     if not filled.size:
         return None
     first, last = int(filled[0]), int(filled[-1]) + 1
-    rows_columns = bounding_box(planes[first:last].any(axis=0))
+    rows_columns = bounding_box(np.asarray(planes[first:last].any(axis=0)))
     return None if rows_columns is None else (slice(first, last), *rows_columns)

@@ -23,8 +23,10 @@ def duplicates(labels: Sequence[LabelFacts]) -> list[Finding]:
     for same in _groups([f for f in labels if f.image_sha256], lambda f: f.image_sha256):
         owners = {f.case_id: f.subject_id for f in reversed(same)}
         first = min(owners)
-        for case_id in sorted(owners)[1:]:
-            findings.append(_same_image(case_id, first, same=owners[case_id] == owners[first]))
+        findings += [
+            _same_image(case_id, first, same=owners[case_id] == owners[first])
+            for case_id in sorted(owners)[1:]
+        ]
     filled = [f for f in labels if f.n_voxels]
     for same in _groups(filled, lambda f: f.mask_sha256):
         for twin in _distinct_twins(same):

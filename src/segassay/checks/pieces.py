@@ -1,6 +1,7 @@
 """Checks of what a mask is made of: loose pieces, holes, gaps between slices."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,8 @@ _ALIKE = 1.2
 
 _THIN_GAP = 2
 _ABRUPT = 0.25
-"""A forgotten plane: at most two in a row, between cuts of a quarter of the largest cut."""
+"""A forgotten plane: at most two in a row, between cuts of a quarter of the largest cut. A part
+whose last cut is that large was cut off there, one that tapers ended by itself."""
 
 _HOLLOW = ("myocardium", "skull", "vertebrae", "label_", "bladder_wall")
 """Parts of names of structures that enclose something by nature, or may do so."""
@@ -163,7 +165,7 @@ def _torn(view: LabelView, axis: int) -> Finding | None:
     full = areas >= _ABRUPT * areas.max()
     torn = [
         np.arange(before + 1, after)
-        for before, after in zip(filled[:-1], filled[1:], strict=True)
+        for before, after in pairwise(filled)
         if 1 < after - before <= _THIN_GAP + 1 and full[before] and full[after]
     ]
     if not torn or view.box is None:
@@ -177,7 +179,8 @@ def _torn(view: LabelView, axis: int) -> Finding | None:
 
 
 def _loose(parts: Components, first_slice: int) -> _Loose | None:
-    floating = [n for n in range(1, len(parts.sizes)) if _floats(parts, n)]
+    cuts = _cut_ends(parts)
+    floating = [n for n in range(1, len(parts.sizes)) if _floats(parts, n, cuts)]
     if not floating:
         return None
     span = parts.boxes[floating[0]][0]
@@ -189,11 +192,19 @@ def _loose(parts: Components, first_slice: int) -> _Loose | None:
     )
 
 
-def _floats(parts: Components, index: int) -> bool:
-    span, largest = parts.boxes[index][0], parts.boxes[0][0]
+def _cut_ends(parts: Components) -> frozenset[int]:
+    """Return the slices, first and last of the mask, in which its largest part ends abruptly."""
     depth = parts.numbers.shape[0]
-    together = span.stop == largest.stop == depth or span.start == largest.start == 0
-    if together and depth >= _TALL:
+    if depth < _TALL or len(parts.sizes) < 2:
+        return frozenset()
+    areas = np.count_nonzero(parts.numbers == parts.order[0], axis=(1, 2))
+    least = _ABRUPT * areas.max()
+    return frozenset(n for n in (0, depth - 1) if areas[n] >= least)
+
+
+def _floats(parts: Components, index: int, cuts: frozenset[int]) -> bool:
+    span = parts.boxes[index][0]
+    if span.start in cuts or span.stop - 1 in cuts:
         return False
     if index > _EXAMINED_PIECES:
         return True

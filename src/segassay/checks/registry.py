@@ -12,6 +12,9 @@ from segassay.checks.base import Check, FileView, LabelFacts, LabelView
 from segassay.records.findings import Finding
 from segassay.types import Severity
 
+_CUT = 0.02
+"""A mask with more than this share of its voxels on the border of the image is cut by it."""
+
 FILE_CHECKS: dict[str, Check[FileView]] = {
     "grid_mismatch": Check(
         storage.grid_mismatch,
@@ -130,7 +133,7 @@ def facts_of(view: LabelView, *, subject_id: str, image_sha256: str) -> LabelFac
         unit=view.unit,
         mask_sha256=digest.hexdigest(),
         image_sha256=image_sha256,
-        cut=bool(view.at_sides or view.at_ends),
+        cut=view.at_sides + view.at_ends > _CUT * view.n_voxels,
     )
 
 

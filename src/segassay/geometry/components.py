@@ -57,8 +57,10 @@ def nearly_touches_largest(parts: Components, index: int, *, reach: tuple[int, .
             distance 1.
 
     >>> parts = components(np.array([[True, True, False, True]]))
-    >>> nearly_touches_largest(parts, 1, reach=(0, 1)), nearly_touches_largest(parts, 1, reach=(0, 2))
-    (False, True)
+    >>> nearly_touches_largest(parts, 1, reach=(0, 1))
+    False
+    >>> nearly_touches_largest(parts, 1, reach=(0, 2))
+    True
     """
     window = tuple(
         slice(max(box.start - r, 0), box.stop + r)
