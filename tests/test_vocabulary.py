@@ -1,5 +1,14 @@
+"""One spelling for every name, and vectors that keep sides and levels apart."""
+
+import csv
+import importlib.resources
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from segassay.vocabulary.names import canonical_name, lookup, mirrored, near_matches
 from segassay.vocabulary.vector import NAME_DIM, name_vector
@@ -15,6 +24,17 @@ from segassay.vocabulary.vector import NAME_DIM, name_vector
         ("LeftLung", "lung_left"),
         ("vertebrae L1", "vertebrae_L1"),
         ("rib left 3", "rib_left_3"),
+        ("Vertebra T12", "vertebrae_T12"),
+        ("LK", "kidney_left"),
+        ("LA", "heart_atrium_left"),
+        ("right adrenal gland", "adrenal_gland_right"),
+        ("Portal vein & splenic vein", "portal_vein_and_splenic_vein"),
+        ("Femoral head L", "femur_left"),
+        ("Fetal head", "fetal_head"),
+        ("skin-lesion", "skin_lesion"),
+        ("label_7", "label_7"),
+        ("肝脏", "肝脏"),
+        ("--", ""),
         ("something never heard of", "something_never_heard_of"),
     ],
 )
@@ -34,6 +54,33 @@ def test_lookup_and_near_matches() -> None:
 def test_mirroring_twice_changes_nothing() -> None:
     for name in ("kidney_left", "rib_right_7", "heart_ventricle_left", "liver"):
         assert mirrored(mirrored(name)) == name
+    assert mirrored("kidney_left") == "kidney_right"
+    assert mirrored("parotid_left") == "parotid_right"
+
+
+def test_structures_without_a_twin_stay() -> None:
+    for name in ("heart_ventricle_left", "lung_middle_lobe_right", "atrial_appendage_left"):
+        assert mirrored(name) == name
+
+
+@given(st.text(max_size=30))
+def test_spelling_twice_changes_nothing(text: str) -> None:
+    assert canonical_name(canonical_name(text)) == canonical_name(text)
+
+
+def test_every_alias_is_reachable_and_ends_in_a_canonical_name() -> None:
+    file = importlib.resources.files("segassay.vocabulary").joinpath("aliases.csv")
+    rows = list(csv.DictReader(file.read_text("utf-8").splitlines()))
+    assert len({row["alias"] for row in rows}) == len(rows)
+    for row in rows:
+        assert row["alias"] != row["name"]
+        assert canonical_name(row["alias"]) == row["name"] == canonical_name(row["name"])
+
+
+def test_names_load_without_numpy() -> None:
+    code = "import sys, segassay.vocabulary.names; print('numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_names_with_side_or_level_stay_apart() -> None:

@@ -1,6 +1,7 @@
 """What a data set holds, without reading a voxel."""
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from segassay.data.case import Dataset
 
@@ -45,5 +46,12 @@ def dataset_info(dataset: Dataset) -> DatasetInfo:
         modality=sorted({c.modality.value for c in dataset.cases if c.modality is not None}),
         splits=splits,
         unlabelled=list(dataset.unlabelled),
-        unmatched=[{"file": u.path.name, "reason": u.reason} for u in dataset.unmatched],
+        unmatched=[
+            {"file": _within(u.path, dataset.root), "reason": u.reason} for u in dataset.unmatched
+        ],
     )
+
+
+def _within(path: Path, root: Path) -> str:
+    """Name a file by its path in the data set; nothing outside of it is written down."""
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name

@@ -29,13 +29,16 @@ class Structure:
 def canonical_name(text: str) -> str:
     """Spell a structure's name in the one way used everywhere.
 
-    >>> [canonical_name(text) for text in ("Left Kidney", "gall-bladder", "vertebrae_L1")]
+    Empty for a text without letters or digits.
+
+    >>> [canonical_name(text) for text in ("Left Kidney", "gall-bladder", "Vertebra L1")]
     ['kidney_left', 'gallbladder', 'vertebrae_L1']
     """
     text = text.strip()
     if text in _table():
         return text
     words = re.findall(r"[^\W_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text).lower())
+    words = ["vertebrae" if word == "vertebra" else word for word in words]
     plain = "_".join(words)
     turned = "_".join(_side_last(words))
     spelt = {name.lower(): name for name in _table()}
@@ -60,13 +63,17 @@ def near_matches(text: str) -> list[str]:
 def mirrored(name: str) -> str:
     """Exchange left and right in a canonical name where the structure has a twin.
 
+    The middle lobe of the right lung and the left atrial appendage have none.
+
     >>> mirrored("kidney_left"), mirrored("rib_left_3"), mirrored("heart_atrium_left")
     ('kidney_right', 'rib_right_3', 'heart_atrium_left')
+    >>> mirrored("lung_middle_lobe_right")
+    'lung_middle_lobe_right'
     """
-    if name.startswith(_CHAMBER):
-        return name
     exchange = {"left": "right", "right": "left"}
-    return "_".join(exchange.get(word, word) for word in name.split("_"))
+    twin = "_".join(exchange.get(word, word) for word in name.split("_"))
+    alone = name in _table() and twin not in _table()
+    return name if alone or name.startswith(_CHAMBER) else twin
 
 
 def _side_last(words: list[str]) -> list[str]:

@@ -1,0 +1,39 @@
+"""Counts of a data set, and what is named outside of it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conftest import write_picture
+from segassay.data.readers import open_dataset
+from segassay.pipelines.info import dataset_info
+
+PICTURE = np.zeros((4, 4), dtype=np.uint8)
+
+
+def test_counts_and_strays_by_their_path_in_the_data_set(tmp_path: Path) -> None:
+    for case in ("a", "b"):
+        write_picture(tmp_path / "images" / f"{case}.png", PICTURE)
+    write_picture(tmp_path / "masks" / "heart" / "a.png", PICTURE)
+    write_picture(tmp_path / "masks" / "Left Lung" / "z.png", PICTURE)
+    found = json.loads(json.dumps(dataset_info(open_dataset(tmp_path)).to_json()))
+    assert (found["cases"], found["subjects"], found["labels"]) == (2, 2, 1)
+    assert found["structures"] == {"heart": 1}
+    assert found["unlabelled"] == ["b"]
+    assert found["unmatched"] == [
+        {"file": "masks/Left Lung/z.png", "reason": "label without image"}
+    ]
+
+
+@pytest.mark.data
+def test_counting_a_real_set_reads_no_voxel(
+    shared_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> None:
+        raise AssertionError(f"read {path.name}")
+
+    monkeypatch.setattr("segassay.data.readers.listing.read_labels", refuse)
+    found = dataset_info(open_dataset(shared_data / "chaos_t2"))
+    assert (found.cases, found.labels) == (8, 32)
