@@ -1,5 +1,6 @@
 """The phantom set holds the faults it says it holds."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -32,3 +33,20 @@ def test_planted_set_opens_and_differs_where_it_should(tmp_path: Path) -> None:
         same_grid = np.allclose(stored.volume.grid.affine, clean.affine)
         assert same_voxels == (fault.kind == "wrong_grid"), fault
         assert same_grid == (fault.kind != "wrong_grid"), fault
+        assert fault.struck, fault
+        assert fault.structure is None or fault.structure in fault.struck
+
+
+def test_truth_table_holds_the_true_dice(tmp_path: Path) -> None:
+    planted = {p.kind: p for p in plant_dataset(tmp_path, n_clean=0)}
+    assert planted["empty_mask"].true_dice == {"kidney_right": 0.0}
+    assert planted["sides_exchanged"].true_dice == {"kidney_right": 0.0, "kidney_left": 0.0}
+    assert planted["undeclared_value"].struck == {"gallbladder"}
+    assert planted["wrong_grid"].struck == set(LABELS)
+    liver = make_phantom(1 + list(FAULTS).index("half_missing")).labels == LABELS["liver"]
+    kept = planted["half_missing"].true_dice["liver"]
+    filled = np.flatnonzero(liver.any(axis=(0, 1)))
+    upper = int(liver[:, :, filled[len(filled) // 2] :].sum())
+    assert kept == round(2 * upper / (upper + int(liver.sum())), 4)
+    table = json.loads((tmp_path / "planted.json").read_text())
+    assert [entry["kind"] for entry in table] == list(FAULTS)

@@ -2,19 +2,22 @@
 
 from pathlib import Path
 
-from segassay.cli.console import give_json
-from segassay.cli.options import Json, JudgeName, Out
+from segassay.cli.options import Json, JudgeName, Out, Quiet
 
 
 def demo(
-    out: Out = Path("segassay-demo"), judge: JudgeName = "judge-v0", as_json: Json = False
+    out: Out = Path("segassay-demo"),
+    judge: JudgeName = "judge-v0",
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Make phantoms, plant faults, audit them, and tell what was found and what was not."""
     import typer
 
+    from segassay.cli.console import CaseProgress, give_json
     from segassay.pipelines.demo import demo_text, run_demo
 
-    result = run_demo(out, judge=judge)
+    result = run_demo(out, judge=judge, progress=CaseProgress(quiet=quiet))
     if as_json:
         give_json(result.to_json())
     else:

@@ -13,27 +13,46 @@ from numpy.typing import NDArray
 
 from segassay.data.corruption.scene import BoolArray
 from segassay.data.phantom import LABELS, Phantom, make_phantom
+from segassay.metrics.overlap import dice as overlap
 
 Labels = NDArray[np.uint8]
+Stored = NDArray[Any]
+
+STRUCK_BELOW = 0.95
+"""A label that agrees less than this with the true one is struck; the rest count as clean."""
 
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """One planted fault. `structure` is `None` where it concerns the whole file."""
+    """One planted fault. `structure` is `None` where it concerns the whole file.
+
+    `true_dice` holds, for each structure whose label the fault changed, the Dice of the label as it
+    lies on the image against the true one: a fault may harm neighbours, too.
+    """
 
     case_id: str
     structure: str | None
     kind: str
     by_rules: bool
+    true_dice: dict[str, float]
+
+    @property
+    def struck(self) -> frozenset[str]:
+        """Structures whose label is clearly wrong now."""
+        return frozenset(name for name, dice in self.true_dice.items() if dice < STRUCK_BELOW)
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A kind of fault: the structure it strikes, how, and whether rules without a model see it."""
+    """A kind of fault: the structure it strikes, how, and whether a rule is made for it.
+
+    `moved_voxels` is how far the header moves the label away from its image.
+    """
 
     structure: str | None
-    edit: Callable[[Labels], Labels]
+    edit: Callable[[Labels], Stored]
     by_rules: bool
+    moved_voxels: tuple[int, int, int] = (0, 0, 0)
 
 
 def plant_dataset(root: Path, *, n_clean: int = 9) -> list[Planted]:
@@ -49,9 +68,14 @@ def plant_dataset(root: Path, *, n_clean: int = 9) -> list[Planted]:
         case_id = f"phantom_{number:03d}"
         phantom = make_phantom(seed=number)
         _save(phantom.image, phantom.affine, images / f"{case_id}_0000.nii.gz")
-        _save_labels(phantom, fault, kind, labels / f"{case_id}.nii.gz")
-        if fault is not None:
-            planted.append(Planted(case_id, fault.structure, kind, fault.by_rules))
+        path = labels / f"{case_id}.nii.gz"
+        if fault is None:
+            _save(phantom.labels, phantom.affine, path)
+            continue
+        stored = fault.edit(phantom.labels.copy())
+        _save(stored, _moved(phantom.affine, fault), path)
+        dice = _true_dice(phantom, np.roll(stored, fault.moved_voxels, axis=(0, 1, 2)))
+        planted.append(Planted(case_id, fault.structure, kind, fault.by_rules, dice))
     about = {
         "name": "phantom abdomen with planted faults",
         "channel_names": {"0": "CT"},
@@ -64,15 +88,16 @@ def plant_dataset(root: Path, *, n_clean: int = 9) -> list[Planted]:
     return planted
 
 
-def _save_labels(phantom: Phantom, fault: Fault | None, kind: str, path: Path) -> None:
-    labels: NDArray[Any] = phantom.labels if fault is None else fault.edit(phantom.labels.copy())
-    affine = phantom.affine
-    if kind == "wrong_grid":
-        affine[:3, 3] += (9.0, 0.0, 12.0)
-    if kind == "fractional_values":
-        labels = ndi.zoom(labels.astype(np.float32), (1, 1, 0.5), order=1)
-        labels = ndi.zoom(labels, (1, 1, 2), order=1)
-    _save(labels, affine, path)
+def _moved(affine: NDArray[np.float64], fault: Fault) -> NDArray[np.float64]:
+    affine[:3, 3] += affine[:3, :3] @ np.array(fault.moved_voxels)
+    return affine
+
+
+def _true_dice(phantom: Phantom, stored: Stored) -> dict[str, float]:
+    """Return the Dice of the labels that differ from the true ones; values count rounded."""
+    seen = np.rint(stored)
+    dice = {name: overlap(seen == value, phantom.labels == value) for name, value in LABELS.items()}
+    return {name: round(value, 4) for name, value in dice.items() if value < 1}
 
 
 def _save(array: NDArray[Any], affine: NDArray[np.float64], path: Path) -> None:
@@ -146,6 +171,17 @@ def _neighbour_swallowed(labels: Labels) -> Labels:
     return labels
 
 
+def _copied(name: str, *, seed: int) -> Callable[[Labels], Labels]:
+    """Give a structure the mask it has in another phantom."""
+    return _edit(name, lambda _: make_phantom(seed).labels == LABELS[name])
+
+
+def _fractional(labels: Labels) -> Stored:
+    """Resample to thick slices and back with interpolation, as careless tools do."""
+    thick = ndi.zoom(labels.astype(np.float32), (1, 1, 0.5), order=1)
+    return np.asarray(ndi.zoom(thick, (1, 1, 2), order=1))
+
+
 def _undeclared(labels: Labels) -> Labels:
     labels[labels == LABELS["gallbladder"]] = 42
     return labels
@@ -155,10 +191,10 @@ _IN_PLANE = np.zeros((3, 3, 3), dtype=np.bool_)
 _IN_PLANE[:, 1, 1] = _IN_PLANE[1, :, 1] = True
 
 FAULTS: dict[str, Fault] = {
-    "wrong_grid": Fault(None, lambda labels: labels, by_rules=True),
-    "fractional_values": Fault(None, lambda labels: labels, by_rules=True),
-    "undeclared_value": Fault(None, _undeclared, by_rules=True),
-    "empty_mask": Fault("kidney_right", _edit("kidney_right", np.zeros_like), by_rules=True),
+    "wrong_grid": Fault(None, lambda labels: labels, by_rules=True, moved_voxels=(3, 0, 2)),
+    "fractional_values": Fault(None, _fractional, by_rules=True),
+    "undeclared_value": Fault("gallbladder", _undeclared, by_rules=True),
+    "empty_mask": Fault("kidney_right", _edit("kidney_right", np.zeros_like), by_rules=False),
     "missing_slices": Fault("liver", _edit("liver", _without_slices), by_rules=True),
     "hollow": Fault("liver", _edit("liver", _hollow), by_rules=True),
     "islands": Fault("spleen", _edit("spleen", _with_islands), by_rules=True),
@@ -169,5 +205,6 @@ FAULTS: dict[str, Fault] = {
     "off_by_slices": Fault("stomach", _edit("stomach", _shifted((0, 0, 5))), by_rules=False),
     "sides_exchanged": Fault("kidney_left", _sides_exchanged, by_rules=False),
     "neighbour_swallowed": Fault("spleen", _neighbour_swallowed, by_rules=False),
+    "copied_mask": Fault("stomach", _copied("stomach", seed=4), by_rules=True),
 }
 """Every kind of planted fault, one phantom each."""

@@ -1,0 +1,114 @@
+"""The demo tells the truth about what was found: hand-made results, then one whole run."""
+
+import json
+from datetime import UTC, datetime
+from math import nan
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from segassay.data.planting import Planted
+from segassay.errors import OutputError
+from segassay.pipelines.conclude import AuditResult
+from segassay.pipelines.demo import N_WORST, DemoResult, compare, demo_text, run_demo
+from segassay.records.findings import Finding
+from segassay.records.scores import ScoreRow
+from segassay.types import ExitCode, Severity, Status
+
+
+def row(case_id: str, structure: str, score: float, status: Status = Status.SCORED) -> ScoreRow:
+    return ScoreRow(
+        case_id=case_id,
+        subject_id=case_id,
+        structure=structure,
+        label_path=f"{case_id}.nii.gz",
+        score=score,
+        status=status,
+        scored_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+def finding(case_id: str, structure: str | None, severity: Severity) -> Finding:
+    return Finding("holes", severity, case_id, structure, "12 voxels", "fill them")
+
+
+def compared(
+    planted: list[Planted], rows: list[ScoreRow], findings: list[Finding] | None = None
+) -> DemoResult:
+    done = ExitCode.DONE
+    result = AuditResult(Path("o"), None, tuple(rows), tuple(findings or ()), 1, 0, 0, done)
+    return compare(planted, result)
+
+
+LIVER = Planted("a", "liver", "hollow", True, {"liver": 0.5, "spleen": 0.99})
+
+
+def test_a_rule_is_credited_for_the_label_that_was_struck_only() -> None:
+    hit = compared([LIVER], [], [finding("a", "liver", Severity.WARNING)])
+    assert hit.outcomes[0].checks == ("holes",)
+    assert hit.false_by_rules == ()
+    beside = compared([LIVER], [], [finding("a", "spleen", Severity.WARNING)])
+    assert beside.outcomes[0].checks == ()
+    assert beside.missed == beside.outcomes
+    assert beside.false_by_rules == ("a spleen: holes, 12 voxels",)
+
+
+def test_a_finding_about_the_file_is_earned_where_a_fault_lies() -> None:
+    assert compared([LIVER], [], [finding("a", None, Severity.ERROR)]).outcomes[0].checks
+    assert compared([LIVER], [], [finding("b", None, Severity.ERROR)]).false_by_rules
+    assert not compared([LIVER], [], [finding("a", "liver", Severity.INFO)]).outcomes[0].checks
+
+
+def test_the_judge_is_credited_by_the_struck_label_not_by_its_case() -> None:
+    worst = [row("a", "spleen", 0.1), *(row(f"c{n}", "liver", 0.2) for n in range(N_WORST - 1))]
+    result = compared([LIVER], [*worst, row("a", "liver", 0.3)])
+    (outcome,) = result.outcomes
+    assert (outcome.by_judge, outcome.rank, outcome.score) == (False, N_WORST + 1, 0.3)
+    assert "a spleen: score 0.10" in result.false_by_judge
+    assert len(result.false_by_judge) == N_WORST
+    assert compared([LIVER], [*worst[1:], row("a", "liver", 0.3)]).outcomes[0].by_judge
+
+
+def test_an_emptied_mask_is_found_by_its_presence() -> None:
+    gone = Planted("a", "liver", "empty_mask", False, {"liver": 0.0})
+    rows = [row(case, "liver", nan, Status.ABSENT_SUSPECT) for case in ("a", "b")]
+    result = compared([gone], rows)
+    assert result.outcomes[0].suspected == ("liver",)
+    assert result.outcomes[0].rank is None
+    assert result.false_by_judge == ("b liver: empty, called a miss",)
+    quiet = compared([gone], [row("a", "liver", nan, Status.ABSENT_OK)])
+    assert quiet.missed == quiet.outcomes
+
+
+def test_text_tells_unavoidable_false_alarms_and_counts_clean_labels() -> None:
+    rows = [row("a", "liver", 0.1), *(row(f"c{n}", "liver", 0.9) for n in range(30))]
+    text = demo_text(compared([LIVER], rows))
+    assert "1 faults planted, one per phantom; 30 labels are clean." in text
+    assert "False alarms of the judge, clean labels on its list: 19" in text
+    assert "19 are unavoidable: only 1 struck labels scored" in text
+    few = demo_text(compared([LIVER], rows[:3]))
+    assert "2 are unavoidable" in few
+
+
+def test_whole_demo_finds_what_rules_must_find(tmp_path: Path) -> None:
+    seen: list[Any] = []
+    result = run_demo(tmp_path / "d", judge="judge-v0", progress=lambda *call: seen.append(call))
+    assert len(result.outcomes) >= 8
+    for outcome in result.outcomes:
+        assert outcome.checks or not outcome.planted.by_rules, outcome
+    assert result.false_by_rules == ()
+    assert seen[-1][0] == seen[-1][1]
+    assert result.report.is_file()
+    summary = json.loads(json.dumps(result.to_json(), allow_nan=False))
+    assert summary["report"] == "audit/index.html"
+    assert str(tmp_path) not in json.dumps(summary)
+
+
+def test_demo_does_not_write_into_a_folder_of_yours(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(OutputError, match="choose an empty folder"):
+        run_demo(tmp_path, judge="judge-v0")
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+    with pytest.raises(OutputError, match="cannot be written"):
+        run_demo(tmp_path / "thesis.tex", judge="judge-v0")
