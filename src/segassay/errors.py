@@ -14,6 +14,7 @@
 Every message is one line: which file or case, what came, what was expected, what to do.
 """
 
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -35,6 +36,12 @@ class MissingExtraError(UsageError):
 
 class OutputError(UsageError):
     """Results cannot be written to the place that was asked for."""
+
+    @classmethod
+    def of(cls, path: Path, error: OSError) -> "OutputError":
+        """Return the error for a file or folder that the system refused to write."""
+        reason = error.strerror or str(error)
+        return cls(f"{path}: cannot be written ({reason}); choose another -o or make room there")
 
 
 class DatasetError(UsageError):

@@ -49,10 +49,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         code = app(args=list(argv) if argv is not None else None, standalone_mode=False)
         status = int(code) if isinstance(code, int) else int(ExitCode.DONE)
+        if status == ExitCode.INTERRUPTED:  # how some versions of typer pass an interruption on
+            status = _interrupted()
     except SegassayError as error:
         status = _fail(str(error), type(error).exit_code)
     except KeyboardInterrupt:
-        status = _fail("interrupted; the same command continues", int(ExitCode.INTERRUPTED))
+        status = _interrupted()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = int(ExitCode.DONE)
@@ -68,7 +70,7 @@ def _other(error: Exception) -> int:
     from pydantic import ValidationError
 
     if isinstance(error, typer.Abort):
-        return _fail("interrupted; the same command continues", int(ExitCode.INTERRUPTED))
+        return _interrupted()
     # Typer has its own copy of click in some versions, so its errors are known by what they can do.
     explain = getattr(error, "format_message", None)
     if explain is not None:
@@ -76,8 +78,13 @@ def _other(error: Exception) -> int:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "options"
-        return _fail(f"{where}: {first['msg']}", UsageError.exit_code)
+        reason = first["msg"].removeprefix("Value error, ")
+        return _fail(f"{where}: {reason}", UsageError.exit_code)
     raise error
+
+
+def _interrupted() -> int:
+    return _fail("interrupted; the same command continues", int(ExitCode.INTERRUPTED))
 
 
 def _fail(message: str, code: int) -> int:

@@ -9,17 +9,19 @@ from segassay.cli.options import (
     DatasetPath,
     FailOn,
     Images,
+    Jobs,
     Json,
     JudgeName,
     Labels,
     Limit,
     Names,
-    Only,
     Out,
     Overwrite,
     Quiet,
     Structure,
+    Structures,
     SubjectRegex,
+    Verbose,
 )
 
 
@@ -32,8 +34,9 @@ def audit(
     names: Names = None,
     subject_regex: SubjectRegex = None,
     judge: JudgeName = "judge-v0",
-    only: Only = None,
+    structures: Structures = None,
     limit: Limit = None,
+    jobs: Jobs = 1,
     part_id: Annotated[int, typer.Option("--part-id", help="Which part to do, from 1.")] = 1,
     num_parts: Annotated[int, typer.Option("--num-parts", help="Split the cases.")] = 1,
     worst: Annotated[int, typer.Option("--worst", help="Labels shown as pictures.")] = 20,
@@ -41,6 +44,7 @@ def audit(
     fail_on: FailOn = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> int:
     """Audit a data set: rules, scores, a ranked list and a report. Continues where it stopped."""
     from segassay.cli.run import make_config, run_audit
@@ -56,7 +60,8 @@ def audit(
         },
         out=out,
         judge=judge,
-        structures=only or [],
+        structures=structures or [],
+        jobs=jobs,
         limit=limit,
         part=part_id,
         parts=num_parts,
@@ -64,4 +69,4 @@ def audit(
         overwrite=overwrite,
         fail_on=fail_on,
     )
-    return run_audit(config, command="audit", as_json=as_json, quiet=quiet)
+    return run_audit(config, command="audit", as_json=as_json, quiet=quiet, verbose=verbose)

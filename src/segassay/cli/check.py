@@ -6,16 +6,18 @@ from segassay.cli.options import (
     DatasetPath,
     FailOn,
     Images,
+    Jobs,
     Json,
     Labels,
     Limit,
     Names,
-    Only,
     Out,
     Overwrite,
     Quiet,
     Structure,
+    Structures,
     SubjectRegex,
+    Verbose,
 )
 
 
@@ -27,12 +29,14 @@ def check(
     structure: Structure = None,
     names: Names = None,
     subject_regex: SubjectRegex = None,
-    only: Only = None,
+    structures: Structures = None,
     limit: Limit = None,
+    jobs: Jobs = 1,
     overwrite: Overwrite = False,
     fail_on: FailOn = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> int:
     """Check a data set with rules that need no model."""
     from segassay.cli.run import make_config, run_audit
@@ -48,9 +52,10 @@ def check(
         },
         out=out,
         judge=None,
-        structures=only or [],
+        structures=structures or [],
+        jobs=jobs,
         limit=limit,
         overwrite=overwrite,
         fail_on=fail_on,
     )
-    return run_audit(config, command="check", as_json=as_json, quiet=quiet)
+    return run_audit(config, command="check", as_json=as_json, quiet=quiet, verbose=verbose)

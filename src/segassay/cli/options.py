@@ -21,9 +21,13 @@ SubjectRegex = Annotated[
     typer.Option("--subject-regex", help="Pattern; its first group is the subject in a case id."),
 ]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Result folder; made if missing.")]
-Only = Annotated[
-    list[str] | None, typer.Option("--only", help="Only this structure; may be repeated.")
+Structures = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--structures", "--only", help="Only these, as in 'liver,spleen'; may be repeated."
+    ),
 ]
+Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Processes; each holds one case.")]
 Limit = Annotated[int | None, typer.Option("--limit", help="Only the first cases.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin anew where another run lies.")]
 FailOn = Annotated[
@@ -32,4 +36,7 @@ FailOn = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print a JSON summary to stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Name every unusable label and every finding.")
+]
 JudgeName = Annotated[str, typer.Option("--judge", help="Judge: a name or a folder.")]

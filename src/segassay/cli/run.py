@@ -8,33 +8,47 @@ from segassay.pipelines.audit import audit
 from segassay.pipelines.conclude import AuditResult
 from segassay.pipelines.configs import AuditConfig, Gate, SourceConfig
 
+_SHOWN = 10
+
 
 def make_config(*, source: dict[str, Any], fail_on: str | None, **options: Any) -> AuditConfig:
     """Build the config; raises `UsageError` or pydantic's `ValidationError`."""
     return AuditConfig(source=SourceConfig(**source), fail_on=_gate(fail_on), **options)
 
 
-def run_audit(config: AuditConfig, *, command: str, as_json: bool, quiet: bool) -> int:
+def run_audit(
+    config: AuditConfig, *, command: str, as_json: bool, quiet: bool, verbose: bool
+) -> int:
     """Run, report on stderr or as JSON on stdout, and return the exit code."""
     result = audit(config, command=command, progress=CaseProgress(quiet=quiet))
     if as_json:
         give_json(result.to_json())
-    else:
+    if verbose:
+        for finding in result.findings:
+            tell(f"{finding.case_id} {finding.structure or 'file'}: {finding.message}")
+    if not as_json or verbose:
+        _tell_unusable(result, most=None if verbose else _SHOWN)
+    if not as_json:
         _tell_result(result)
     return int(result.exit_code)
 
 
+def _tell_unusable(result: AuditResult, *, most: int | None) -> None:
+    """Name labels that could not be used, and why."""
+    lines = [f"{r.case_id} {r.structure}: {r.status}: {r.reason}" for r in result.unusable]
+    for line in lines[:most]:
+        tell(line)
+    if most is not None and len(lines) > most:
+        tell(f"… and {len(lines) - most} more: see scores.csv, or add --verbose")
+
+
 def _tell_result(result: AuditResult) -> None:
     summary = result.to_json()
+    tell(f"{result.n_labels} labels of {result.n_cases} cases")
     for name in ("status", "findings"):
         counts = summary[name]
         if isinstance(counts, dict) and counts:
             tell(f"{name}: " + ", ".join(f"{n} {kind}" for kind, n in counts.items()))
-    failed = [row for row in result.rows if row.status.value in ("failed", "invalid")]
-    for row in failed[:10]:
-        tell(f"{row.case_id} {row.structure}: {row.status}: {row.reason}")
-    if len(failed) > 10:
-        tell(f"… and {len(failed) - 10} more, see scores.csv")
     if result.report is None:
         tell(f"{result.n_missing} cases are still to be done by other parts; no report yet")
     else:

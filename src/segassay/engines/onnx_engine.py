@@ -44,7 +44,7 @@ class OnnxEngine:
 
     def __init__(self, path: Path, *, threads: int | None = None) -> None:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or _usable_cores()
+        options.intra_op_num_threads = threads or usable_cores()
         options.log_severity_level = 3
         try:
             self._session: Any = onnxruntime.InferenceSession(
@@ -70,8 +70,8 @@ class OnnxEngine:
         return answers
 
 
-def _usable_cores() -> int:
-    """Cores this process may use; the machine may have more."""
+def usable_cores() -> int:
+    """Return the number of cores this process may use; the machine may have more."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,15 +1,16 @@
 """The main job: read a data set, check and score every label, rank them, show the worst."""
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
-from segassay.data.case import Case
-from segassay.pipelines.assay_case import AssayContext, assay_case
+from segassay.data.case import Dataset
+from segassay.errors import UsageError
+from segassay.pipelines.assay_case import AssayContext
+from segassay.pipelines.assay_cases import assay_cases
 from segassay.pipelines.conclude import AuditResult, conclude
 from segassay.pipelines.configs import AuditConfig
-from segassay.pipelines.read_case import CaseFiles, read_case
-from segassay.pipelines.result_folder import begin_run
-from segassay.records.shards import Shard, read_records, shard_path
+from segassay.pipelines.result_folder import begin_run, note_interruption
+from segassay.records.shards import CaseRecord, Shard, read_records, shard_path
 from segassay.scoring import load_judge
 
 Progress = Callable[[int, int, str], None]
@@ -25,9 +26,10 @@ def audit(
         DatasetError: The data set cannot be opened.
         ModelError: The judge cannot be loaded.
         OutputError: The result folder cannot be written.
-        UsageError: The folder holds a run with other options.
+        UsageError: The folder holds a run with other options, or no label has such a structure.
     """
     dataset = config.source.open()
+    _require_structures(config, dataset)
     judge = load_judge(config.judge) if config.judge is not None else None
     record = begin_run(
         config,
@@ -42,35 +44,33 @@ def audit(
     context = AssayContext(
         dataset.root, frozenset(dataset.declared), judge, record.run_id, config.structures
     )
-    _assay_all(config, todo, context, len(done), progress)
+    path = shard_path(config.out, config.part, config.parts)
+    finished = assay_cases(todo, context, jobs=config.jobs, judge=config.judge)
+    try:
+        for number, of_case in enumerate(_kept(finished, path), start=len(done) + 1):
+            if progress is not None:
+                progress(number, len(done) + len(todo), of_case.case_id)
+    except KeyboardInterrupt:
+        note_interruption(record, config.out)
+        raise
     return conclude(config, dataset, cases, judge, record)
 
 
-def _assay_all(
-    config: AuditConfig,
-    todo: Sequence[Case],
-    context: AssayContext,
-    n_done: int,
-    progress: Progress | None,
-) -> None:
-    shard = Shard(shard_path(config.out, config.part, config.parts))
+def _kept(finished: Iterable[CaseRecord], path: Path) -> Iterator[CaseRecord]:
+    """Pass records on once they are safe on the disk."""
+    shard = Shard(path)
     try:
-        for number, files in enumerate(_read_ahead(todo), start=1):
-            shard.append(assay_case(files, context))
-            if progress is not None:
-                progress(n_done + number, n_done + len(todo), files.case.case_id)
+        for of_case in finished:
+            shard.append(of_case)
+            yield of_case
     finally:
         shard.close()
 
 
-def _read_ahead(cases: Sequence[Case]) -> Iterator[CaseFiles]:
-    """Read the next case while the last one is worked on; never more than two are in memory."""
-    with ThreadPoolExecutor(max_workers=1) as reader:
-        waiting = [reader.submit(read_case, case) for case in cases[:1]]
-        for case in [*cases[1:], None]:
-            if not waiting:
-                return
-            files = waiting.pop().result()
-            if case is not None:
-                waiting.append(reader.submit(read_case, case))
-            yield files
+def _require_structures(config: AuditConfig, dataset: Dataset) -> None:
+    unknown = [name for name in config.structures if name not in dataset.structures]
+    if unknown:
+        raise UsageError(
+            f"{dataset.name}: no label is called {', '.join(unknown)}; "
+            f"there are {', '.join(dataset.structures) or 'no labels'}"
+        )

@@ -18,24 +18,37 @@ from segassay.records.run import RunRecord, now
 from segassay.records.scores import ScoreRow
 from segassay.records.shards import CaseRecord, read_records
 from segassay.records.table import write_table
+from segassay.records.whole_file import write_whole
 from segassay.report.html import render_report
 from segassay.report.model import ReportData
 from segassay.scoring import Judge
 from segassay.types import ExitCode, Severity, Status
 
+_UNUSABLE = (Status.FAILED, Status.INVALID)
+
 
 @dataclass(frozen=True, slots=True)
 class AuditResult:
-    """What a run found and where it lies. `report` is `None` while parts are missing."""
+    """What a run found and where it lies. `report` is `None` while parts are missing.
+
+    `n_labels` were looked at, whether or not a judge scored them; `n_failed` cases have a label
+    that could not be used.
+    """
 
     out: Path
     report: Path | None
     rows: tuple[ScoreRow, ...]
     findings: tuple[Finding, ...]
     n_cases: int
+    n_labels: int
     n_failed: int
     n_missing: int
     exit_code: ExitCode
+
+    @property
+    def unusable(self) -> tuple[ScoreRow, ...]:
+        """Rows of labels that could not be judged as they are."""
+        return tuple(row for row in self.rows if row.status in _UNUSABLE)
 
     def to_json(self) -> dict[str, object]:
         """Return the summary printed with `--json`."""
@@ -47,7 +60,7 @@ class AuditResult:
             "cases": self.n_cases,
             "cases_failed": self.n_failed,
             "cases_missing": self.n_missing,
-            "labels": len(self.rows),
+            "labels": self.n_labels,
             "status": dict(statuses),
             "findings": dict(severities),
             "worst": [
@@ -67,31 +80,60 @@ def conclude(
     judge: Judge | None,
     record: RunRecord,
 ) -> AuditResult:
-    """Make tables and report from the shards; with parts missing only count what is there."""
+    """Make tables and report from the shards; with parts missing only count what is there.
+
+    Raises:
+        OutputError: The result folder cannot be written.
+    """
     order = {case.case_id: n for n, case in enumerate(cases)}
-    records = [r for r in read_records(config.out) if r.case_id in order]
-    records.sort(key=lambda r: order[r.case_id])
+    records = sorted(
+        (r for r in read_records(config.out) if r.case_id in order),
+        key=lambda r: order[r.case_id],
+    )
     rows = tuple(row for r in records for row in r.rows)
     findings = _findings(records)
     n_missing = len(cases) - len(records)
-    code = _exit_code(config.fail_on, records, rows, findings)
-    report = None
-    if not n_missing:
-        try:
-            report = _write(config, dataset, cases, judge, rows, findings)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise OutputError(f"{config.out}: cannot be written ({reason})") from error
-    record.finished_at, record.exit_status = now(), int(code)
+    result = AuditResult(
+        out=config.out,
+        report=None if n_missing else config.out / "index.html",
+        rows=rows,
+        findings=findings,
+        n_cases=len(records),
+        n_labels=sum(_n_labels(r) for r in records),
+        n_failed=sum(_failed(r) for r in records),
+        n_missing=n_missing,
+        exit_code=_exit_code(config.fail_on, records, rows, findings),
+    )
+    try:
+        if not n_missing:
+            _write(config, dataset, cases, judge, rows, findings)
+        _close(record, result, len(cases))
+    except OSError as error:
+        raise OutputError.of(config.out, error) from error
+    return result
+
+
+def _close(record: RunRecord, result: AuditResult, n_cases: int) -> None:
+    """Write down what came of the run; it stays open while cases are missing."""
+    if not result.n_missing:
+        record.finished_at, record.exit_status = now(), int(result.exit_code)
     record.counts = {
-        "cases_in": len(cases),
-        "cases_out": len(records),
-        "labels": len(rows),
-        "findings": len(findings),
+        "cases_in": n_cases,
+        "cases_out": result.n_cases,
+        "cases_failed": result.n_failed,
+        "labels": result.n_labels,
+        "findings": len(result.findings),
     }
-    record.write(config.out)
-    n_failed = sum(bool(r.error) for r in records)
-    return AuditResult(config.out, report, rows, findings, len(records), n_failed, n_missing, code)
+    record.write(result.out)
+
+
+def _n_labels(record: CaseRecord) -> int:
+    """Return how many labels were looked at: usable ones leave facts, the others leave rows."""
+    return len(record.facts) + sum(row.status in _UNUSABLE for row in record.rows)
+
+
+def _failed(record: CaseRecord) -> bool:
+    return bool(record.error) or any(row.status in _UNUSABLE for row in record.rows)
 
 
 def _findings(records: Sequence[CaseRecord]) -> tuple[Finding, ...]:
@@ -107,10 +149,10 @@ def _write(
     judge: Judge | None,
     rows: tuple[ScoreRow, ...],
     findings: tuple[Finding, ...],
-) -> Path:
+) -> None:
     write_table(rows, config.out)
     lines = [json.dumps(finding.to_json(), ensure_ascii=False) + "\n" for finding in findings]
-    (config.out / "findings.jsonl").write_text("".join(lines))
+    write_whole(config.out / "findings.jsonl", "".join(lines).encode())
     exhibits = make_exhibits(rows, cases, judge, n=config.n_worst) if judge is not None else ()
     data = ReportData(
         title=dataset.name,
@@ -122,7 +164,7 @@ def _write(
         unmatched=tuple(f"{u.path.name}: {u.reason}" for u in dataset.unmatched),
         unlabelled=dataset.unlabelled,
     )
-    return render_report(data, config.out)
+    render_report(data, config.out)
 
 
 def _about(dataset: Dataset, judge: Judge | None) -> dict[str, str]:
@@ -159,7 +201,7 @@ def _exit_code(
     findings: Sequence[Finding],
 ) -> ExitCode:
     """Return 3 where a case failed, else 4 where the gate is tripped, else 0."""
-    if any(r.error or any(row.status is Status.INVALID for row in r.rows) for r in records):
+    if any(_failed(r) for r in records):
         return ExitCode.CASES_FAILED
     return ExitCode.GATE if gate is not None and _tripped(gate, rows, findings) else ExitCode.DONE
 

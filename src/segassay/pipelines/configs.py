@@ -23,6 +23,15 @@ class SourceConfig(BaseModel):
     names: Path | None = None
     subject_regex: str | None = None
 
+    @model_validator(mode="after")
+    def _names_need_pairs(self) -> "SourceConfig":
+        if self.path is not None and (self.structure is not None or self.names is not None):
+            raise ValueError(
+                "--structure and --names tell what lies in --images and --labels; a data set has "
+                "names of its own, and --structures picks some of them"
+            )
+        return self
+
     def open(self) -> Dataset:
         """Open the data set; raises `DatasetError` or `UsageError`."""
         return open_dataset(
@@ -53,7 +62,12 @@ class Gate(BaseModel):
 
 
 class AuditConfig(BaseModel):
-    """Options of `segassay audit` and `segassay check` (which has no judge)."""
+    """Options of `segassay audit` and `segassay check` (which has no judge).
+
+    `structures` are spelled canonically, and each entry may hold several with commas between them.
+    `jobs` processes work on one case each; a script that asks for more than one needs Python's
+    `if __name__ == "__main__":` guard.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -64,6 +78,7 @@ class AuditConfig(BaseModel):
     limit: int | None = Field(default=None, ge=1)
     part: int = Field(default=1, ge=1)
     parts: int = Field(default=1, ge=1)
+    jobs: int = Field(default=1, ge=1, le=256)
     n_worst: int = Field(default=20, ge=0)
     overwrite: bool = False
     fail_on: Gate | None = None
@@ -71,10 +86,13 @@ class AuditConfig(BaseModel):
     @field_validator("structures")
     @classmethod
     def _spell(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(canonical_name(name) for name in names)
+        every = [name for entry in names for name in entry.split(",") if name.strip()]
+        return tuple(dict.fromkeys(canonical_name(name) for name in every))
 
     @model_validator(mode="after")
     def _part_exists(self) -> "AuditConfig":
         if self.part > self.parts:
             raise ValueError(f"part {self.part} of {self.parts} does not exist")
+        if self.overwrite and self.parts > 1:
+            raise ValueError("--overwrite would lose the other parts' work: remove the folder")
         return self

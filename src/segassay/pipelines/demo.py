@@ -116,7 +116,7 @@ def run_demo(out: Path, *, judge: str, progress: Progress | None = None) -> Demo
         shutil.rmtree(root, ignore_errors=True)
         planted = plant_dataset(root)
     except OSError as error:
-        raise OutputError(f"{out}: cannot be written ({error.strerror or error})") from error
+        raise OutputError.of(out, error) from error
     config = AuditConfig(
         source=SourceConfig(path=root), out=out / "audit", judge=judge, overwrite=True
     )

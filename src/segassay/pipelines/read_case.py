@@ -33,6 +33,18 @@ def read_case(case: Case) -> CaseFiles:
     )
 
 
+def unusable_case(case: Case, error: CaseError) -> CaseFiles:
+    """Return a case of which nothing can be used, for the given reason."""
+    paths = tuple(dict.fromkeys(ref.path for ref in case.labels))
+    return CaseFiles(
+        case=case,
+        image=error,
+        image_sha256=file_sha256(case.images[0]),
+        labels=dict.fromkeys(paths, error),
+        label_sha256={path: file_sha256(path) for path in paths},
+    )
+
+
 def file_sha256(path: Path) -> str:
     """Return the checksum of a file, empty if it cannot be read."""
     try:

@@ -7,9 +7,20 @@ from pathlib import Path
 from segassay.data.case import Dataset
 from segassay.errors import OutputError, UsageError
 from segassay.pipelines.configs import AuditConfig
-from segassay.records.run import RunRecord, config_key, library_versions, now, read_run
+from segassay.records.run import MANIFEST, RunRecord, config_key, library_versions, now, read_run
+from segassay.records.whole_file import is_unfinished
+from segassay.types import ExitCode
 
-_OURS = ("shards", "manifest.json", "scores.csv", "scores.parquet", "findings.jsonl")
+_OURS = (
+    "shards",
+    "scores.csv",
+    "scores.parquet",
+    "findings.jsonl",
+    "index.html",
+    "issues.md",
+    MANIFEST,
+)
+"""What a run writes; the manifest last, so that a half-emptied folder is still known as a run's."""
 
 
 def begin_run(
@@ -17,68 +28,89 @@ def begin_run(
 ) -> RunRecord:
     """Prepare the result folder and return the record of the run, old or new.
 
+    Parts of one run may begin at the same moment: one writes the record, the others join it.
+
     Raises:
         OutputError: The folder cannot be written, or holds something else.
         UsageError: It holds a run with other data or options.
     """
-    options = _options(config)
-    key = config_key([options, _fingerprint(dataset), model_id, preprocess])
+    fingerprint = _fingerprint(dataset)
+    record = RunRecord(
+        run_id=uuid.uuid4().hex[:12],
+        config_key=config_key([_options(config), fingerprint, model_id, preprocess]),
+        command=command,
+        config={**_options(config), **_circumstances(config)},
+        dataset={**_about(dataset), "fingerprint": fingerprint},
+        model_id=model_id,
+        preprocess=preprocess,
+        versions=library_versions(),
+        started_at=now(),
+    )
     try:
         config.out.mkdir(parents=True, exist_ok=True)
-        record = _existing(config, key)
-        if record is None:
-            record = RunRecord(
-                run_id=uuid.uuid4().hex[:12],
-                config_key=key,
-                command=command,
-                config=options,
-                dataset=_about(dataset),
-                model_id=model_id,
-                preprocess=preprocess,
-                versions=library_versions(),
-                started_at=now(),
-            )
-            record.write(config.out)
+        _make_room(config)
+        if record.create(config.out):
+            return record
+        return _join(config.out, record.config_key)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise OutputError(
-            f"{config.out}: cannot be written ({reason}); choose another -o"
-        ) from error
-    return record
+        raise OutputError.of(config.out, error) from error
 
 
-def _existing(config: AuditConfig, key: str) -> RunRecord | None:
+def note_interruption(record: RunRecord, out: Path) -> None:
+    """Write down that a person stopped the run; what is finished stays finished."""
+    record.finished_at, record.exit_status = now(), int(ExitCode.INTERRUPTED)
+    record.write(out)
+
+
+def _make_room(config: AuditConfig) -> None:
+    """Refuse a folder that is not a run's; empty one that is, if that was asked for."""
     out = config.out
+    # Listed before the record is looked for: a part that begins beside us writes its record first.
+    files = [path for path in out.iterdir() if not is_unfinished(path)]
+    if files and read_run(out) is None:
+        raise OutputError(f"{out}: holds files that are not a run's; choose an empty folder")
     if config.overwrite:
-        for name in _OURS:
-            path = out / name
+        for path in (out / name for name in _OURS):
             if path.is_dir():
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
-        return None
+
+
+def _join(out: Path, key: str) -> RunRecord:
     record = read_run(out)
-    if record is None:
-        if any(out.iterdir()):
-            raise OutputError(f"{out}: holds files that are not a run's; choose an empty folder")
-        return None
-    if record.config_key != key:
+    if record is None or record.config_key != key:
         raise UsageError(
             f"{out}: holds a run with other data, options or judge; "
             "choose another folder, or add --overwrite to lose it"
         )
+    record.finished_at = record.exit_status = None
+    record.write(out)
     return record
 
 
 def _options(config: AuditConfig) -> dict[str, object]:
-    """Return the options that results depend on, without absolute paths."""
+    """Return the options that results depend on."""
     return {
-        "judge": config.judge,
         "structures": list(config.structures),
         "limit": config.limit,
+        "parts": config.parts,
         "structure": config.source.structure,
         "subject_regex": config.source.subject_regex,
-        "parts": config.parts,
+    }
+
+
+def _circumstances(config: AuditConfig) -> dict[str, object]:
+    """Return the options that no score depends on; of paths only the names."""
+    source = config.source
+    paths = {"path": source.path, "images": source.images, "labels": source.labels}
+    return {
+        **{key: None if path is None else path.name for key, path in paths.items()},
+        "names": None if source.names is None else source.names.name,
+        "judge": None if config.judge is None else Path(config.judge).name,
+        "n_worst": config.n_worst,
+        "jobs": config.jobs,
+        "fail_on": None if config.fail_on is None else config.fail_on.model_dump(mode="json"),
     }
 
 
@@ -95,17 +127,30 @@ def _about(dataset: Dataset) -> dict[str, object]:
 
 
 def _fingerprint(dataset: Dataset) -> str:
-    """Checksum over names and sizes of all files: cheap, and changes when a file is exchanged."""
-    files = [
-        (case.case_id, path.name, _size(path))
+    """Checksum over what every case is made of, with sizes and times of change of its files.
+
+    No file is opened. A label file that is mended keeps its name and often its size, so the time
+    counts; a copy of a data set is the same data set where the copying kept the times.
+    """
+    cases = [
+        (
+            case.case_id,
+            case.subject_id,
+            case.modality,
+            [(path.name, *_stamp(path)) for path in case.images],
+            [
+                (ref.structure, ref.source, ref.values, ref.path.name, *_stamp(ref.path))
+                for ref in case.labels
+            ],
+        )
         for case in dataset.cases
-        for path in (*case.images, *dict.fromkeys(ref.path for ref in case.labels))
     ]
-    return config_key([files, sorted(dataset.structures)])
+    return config_key([cases, sorted(dataset.declared.items())])
 
 
-def _size(path: Path) -> int:
+def _stamp(path: Path) -> tuple[int, int]:
     try:
-        return path.stat().st_size
+        found = path.stat()
     except OSError:
-        return -1
+        return -1, -1
+    return found.st_size, found.st_mtime_ns

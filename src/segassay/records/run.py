@@ -10,6 +10,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from segassay.records.scores import TABLE_VERSION
+from segassay.records.whole_file import create_whole, write_whole
+
+MANIFEST = "manifest.json"
 _LIBRARIES = ("segassay", "numpy", "scipy", "nibabel", "onnxruntime", "polars")
 
 
@@ -17,11 +21,14 @@ class RunRecord(BaseModel):
     """Contents of `manifest.json`.
 
     `config_key` is the checksum of everything that results depend on: data set, options, judge.
-    A run only goes on in a folder with the same key. `counts` tells what went in and what came out.
+    A run only goes on in a folder with the same key. `config` holds all options, with paths by name
+    only. `counts` tells what went in and what came out. `exit_status` is `None` while cases are
+    missing, and 130 after an interruption.
     """
 
     model_config = ConfigDict(extra="forbid")
 
+    table_version: int = TABLE_VERSION
     run_id: str
     config_key: str
     command: str
@@ -35,17 +42,30 @@ class RunRecord(BaseModel):
     counts: dict[str, int] = {}
     exit_status: int | None = None
 
+    def create(self, folder: Path) -> bool:
+        """Write `manifest.json` unless there is one; return whether this record is now the run's.
+
+        Raises:
+            OSError: The folder cannot be written.
+        """
+        return create_whole(folder / MANIFEST, self._content())
+
     def write(self, folder: Path) -> None:
-        """Write `manifest.json` in one step: it is whole, or the old one is still there."""
-        fresh = folder / "manifest.json.new"
-        fresh.write_text(self.model_dump_json(indent=2) + "\n")
-        fresh.replace(folder / "manifest.json")
+        """Write `manifest.json` over an older one.
+
+        Raises:
+            OSError: The folder cannot be written.
+        """
+        write_whole(folder / MANIFEST, self._content())
+
+    def _content(self) -> bytes:
+        return (self.model_dump_json(indent=2) + "\n").encode()
 
 
 def read_run(folder: Path) -> RunRecord | None:
     """Read the record of an earlier run; `None` if there is none that can be read."""
     try:
-        return RunRecord.model_validate_json((folder / "manifest.json").read_text())
+        return RunRecord.model_validate_json((folder / MANIFEST).read_bytes())
     except (OSError, ValueError):
         return None
 

@@ -7,6 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from segassay.types import Status
 
+TABLE_VERSION = 1
+"""Version of the table's columns and their meaning; goes up when either changes."""
+
 
 class ScoreRow(BaseModel):
     """What is known about one label. Scores lie in [0, 1], low = bad, NaN = could not be scored.

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from segassay.errors import OutputError
 from segassay.records.findings import Finding
 from segassay.records.scores import ScoreRow
 
@@ -55,20 +56,33 @@ class CaseRecord:
 
 
 class Shard:
-    """One part's file. Opening it drops a line that was cut off, and knows the finished cases."""
+    """One part's file. Opening it drops a line that was cut off.
+
+    Raises:
+        OutputError: The file cannot be written, on opening as on every `append`.
+    """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        whole = _whole_bytes(path)
-        self._file = path.open("ab")
-        if whole is not None:
-            self._file.truncate(whole)
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            whole = _whole_bytes(path)
+            # Unbuffered: a line that did not fit on the disk is not written again on closing.
+            self._file = path.open("ab", buffering=0)
+            if whole is not None:
+                self._file.truncate(whole)
+        except OSError as error:
+            raise OutputError.of(path, error) from error
 
     def append(self, record: CaseRecord) -> None:
         """Write one finished case through to the disk."""
-        self._file.write(record.to_json().encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        line = record.to_json().encode() + b"\n"
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise OutputError.of(self._path, error) from error
 
     def close(self) -> None:
         """Close the file."""

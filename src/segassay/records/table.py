@@ -1,12 +1,14 @@
 """Writing and reading the score table, as CSV for people and Parquet for programs."""
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from segassay.records.scores import ScoreRow
+from segassay.records.whole_file import write_whole
 
 _TYPES: dict[Any, Any] = {float: pl.Float64, int: pl.Int64}
 SCHEMA = pl.Schema(
@@ -31,13 +33,18 @@ def write_table(rows: Sequence[ScoreRow], folder: Path) -> None:
     """Write `scores.csv` and `scores.parquet`.
 
     Text in the CSV that a spreadsheet would run as a formula gets an apostrophe in front.
+
+    Raises:
+        OSError: The folder cannot be written.
     """
     frame = to_frame(rows)
-    frame.write_parquet(folder / "scores.parquet")
+    parquet = BytesIO()
+    frame.write_parquet(parquet)
+    write_whole(folder / "scores.parquet", parquet.getvalue())
     harmless = frame.with_columns(
         [_harmless(name) for name, kind in SCHEMA.items() if kind == pl.String]
     )
-    harmless.write_csv(folder / "scores.csv")
+    write_whole(folder / "scores.csv", harmless.write_csv().encode())
 
 
 def read_table(folder: Path) -> pl.DataFrame:
