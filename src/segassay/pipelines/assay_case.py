@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.checks.base import FileView, LabelFacts, LabelView
-from segassay.checks.registry import check_file, check_label, facts_of
+from segassay.checks.registry import check_file, check_label, facts_of, voxel_sha256
 from segassay.data.case import LabelRef
 from segassay.data.io import LabelMap, label_mask
 from segassay.data.slicing import as_planes, pixel_mm, slicing_axis
@@ -80,10 +80,11 @@ def _assay_labels(
             rows += [_row(files, ref, context, Status.INVALID, invalid) for ref in refs]
             continue
         good += [_checked(files, image, ref, labels) for ref in refs]
+    content = voxel_sha256(image.array) if good else ""
     for label in good:
         findings += label.findings
         owner = files.case.subject_id
-        facts.append(facts_of(label.view, subject_id=owner, image_sha256=files.image_sha256))
+        facts.append(facts_of(label.view, subject_id=owner, image_sha256=content))
     rows += _scored_rows(files, image, good, context)
     order = {(ref.structure, ref.source): n for n, ref in enumerate(wanted)}
     rows.sort(key=lambda row: order[row.structure, row.source])
