@@ -32,7 +32,7 @@ $(VENV)/core.stamp: $(SOURCES)
 
 $(VENV)/dev.stamp: $(VENV)/core.stamp
 	@echo "installing torch and the developers' tools, a few minutes"
-	$(PIP) --retries 1 --extra-index-url $(TORCH_INDEX) torch
+	$(PIP) --retries 1 --no-deps --extra-index-url $(TORCH_INDEX) torch
 	$(PIP) --editable '.[dev,train]'
 	@touch $@
 
