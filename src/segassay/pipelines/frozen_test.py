@@ -1,0 +1,195 @@
+"""The frozen test: which masks of which held-out subjects, made again bit for bit from a file.
+
+`benchmarks/pairs.yaml` names data sets, subjects, file checksums and a seed. Every pair follows
+from it: per label a flat spread of target Dice from 0 to 1, half of the faults from families judges
+are trained on (in slices and through slices), half from the families that none ever meets. Real
+network errors will replace half of them when they exist; the file's version will say so.
+"""
+
+import hashlib
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from segassay.data.case import Case
+from segassay.data.corruption.registry import NEVER_TRAINED
+from segassay.data.corruption.volume import LabelledPlanes, draw_volume_fault, slicewise
+from segassay.data.readers import open_dataset
+from segassay.data.slicing import as_planes, from_planes, slicing_axis
+from segassay.data.splits import split_subjects
+from segassay.errors import DatasetError, UsageError
+from segassay.metrics.overlap import dice, surface_dice
+from segassay.pipelines.faulty_cases import ExpertCase, read_expert_case
+from segassay.pipelines.read_case import file_sha256
+from segassay.types import Modality
+
+UNTOUCHED = "untouched"
+_NSD_MM = 2.0
+
+
+class FrozenSet(BaseModel):
+    """One data set of the test: its place below the data root, and its files' checksums by case.
+
+    A checksum covers the image and all label files of a case, so that a changed file is noticed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    path: str
+    modality: Modality
+    cases: dict[str, str]
+
+
+class FrozenTest(BaseModel):
+    """Contents of `pairs.yaml`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: int
+    seed: int
+    faults_per_label: int = Field(ge=2)
+    unseen_families: tuple[str, ...]
+    network_errors: bool
+    sets: tuple[FrozenSet, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrozenPair:
+    """One mask `(i, j, k)` of the test with what is true of it.
+
+    `dice` is 1 for the untouched label; `nsd` is the surface Dice at 2 mm (in pixels where the
+    image has no millimetres). `seed` makes this mask again.
+    """
+
+    structure: str
+    recipe: str
+    unseen: bool
+    seed: int
+    mask: NDArray[np.bool_]
+    dice: float
+    nsd: float
+
+
+def read_frozen_test(path: Path) -> FrozenTest:
+    """Read `pairs.yaml`; raises `UsageError` for a file of another form."""
+    try:
+        found = FrozenTest.model_validate(yaml.safe_load(path.read_text()))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UsageError(
+            f"{path.name}: not a frozen test ({' '.join(str(error).split())})"
+        ) from error
+    if set(found.unseen_families) != set(NEVER_TRAINED):
+        raise UsageError(f"{path.name}: its unseen families are not the ones that training avoids")
+    return found
+
+
+def freeze(sets: list[tuple[str, str, Modality]], data: Path, *, seed: int) -> FrozenTest:
+    """Choose the held-out subjects of data sets `(name, path, modality)` and take checksums."""
+    frozen = []
+    for name, path, modality in sets:
+        dataset = open_dataset(data / path)
+        held = set(split_subjects([c.subject_id for c in dataset.cases if c.labels]).test)
+        cases = {c.case_id: _checksum(c) for c in dataset.cases if c.subject_id in held}
+        frozen.append(FrozenSet(name=name, path=path, modality=modality, cases=cases))
+    return FrozenTest(
+        version=1,
+        seed=seed,
+        faults_per_label=10,
+        unseen_families=tuple(NEVER_TRAINED),
+        network_errors=False,
+        sets=tuple(frozen),
+    )
+
+
+def frozen_cases(entry: FrozenSet, data: Path) -> Iterator[ExpertCase]:
+    """Read the cases of one set of the test.
+
+    Raises:
+        DatasetError: A case is missing or one of its files has changed.
+    """
+    found = {case.case_id: case for case in open_dataset(data / entry.path).cases}
+    for case_id, checksum in entry.cases.items():
+        if case_id not in found:
+            raise DatasetError(f"{entry.name}: case {case_id} of the frozen test is missing")
+        if _checksum(found[case_id]) != checksum:
+            raise DatasetError(
+                f"{entry.name}: files of case {case_id} differ from the frozen test's; "
+                "figures would not be comparable"
+            )
+        yield read_expert_case(entry.name, found[case_id], entry.modality)
+
+
+def frozen_pairs(test: FrozenTest, expert: ExpertCase, structure: str) -> Iterator[FrozenPair]:
+    """Make the masks of one label: the untouched one, then the faulty ones in order."""
+    gold = expert.masks[structure]
+    yield FrozenPair(structure, UNTOUCHED, unseen=False, seed=0, mask=gold, dice=1.0, nsd=1.0)
+    label = _planes(expert, structure)
+    axis = slicing_axis(expert.image.grid)
+    unseen = sorted(test.unseen_families)
+    for number in range(test.faults_per_label):
+        seed = _seed(test, expert, structure, number)
+        rng = np.random.default_rng(seed)
+        target = (number + float(rng.random())) / test.faults_per_label
+        if number % 2:
+            family = unseen[int(rng.integers(len(unseen)))]
+            planes, recipe = slicewise(label, family, target, rng), family
+        else:
+            fault = draw_volume_fault(label, rng, dice=target)
+            planes, recipe = fault.mask, fault.recipe
+        mask = np.ascontiguousarray(from_planes(planes, axis))
+        if mask.any():
+            yield FrozenPair(
+                structure,
+                recipe,
+                unseen=bool(number % 2),
+                seed=seed,
+                mask=mask,
+                dice=dice(mask, gold),
+                nsd=_nsd(expert, mask, gold),
+            )
+
+
+def pair_checksum(pair: FrozenPair) -> str:
+    """Return the checksum of a pair's mask."""
+    return hashlib.sha256(np.packbits(pair.mask).tobytes()).hexdigest()[:16]
+
+
+def _planes(expert: ExpertCase, structure: str) -> LabelledPlanes:
+    axis = slicing_axis(expert.image.grid)
+    return LabelledPlanes(
+        image=as_planes(expert.image.array, axis),
+        gold=as_planes(expert.masks[structure], axis),
+        others=tuple(as_planes(m, axis) for n, m in expert.masks.items() if n != structure),
+    )
+
+
+def _nsd(expert: ExpertCase, mask: NDArray[np.bool_], gold: NDArray[np.bool_]) -> float:
+    spacing = expert.image.grid.spacing_mm
+    if mask.shape[2] == 1:
+        return surface_dice(mask[..., 0], gold[..., 0], spacing[:2], tolerance_mm=_NSD_MM)
+    return surface_dice(mask, gold, spacing, tolerance_mm=_NSD_MM)
+
+
+def _seed(test: FrozenTest, expert: ExpertCase, structure: str, number: int) -> int:
+    place = f"{test.seed}/{expert.set_name}/{expert.case.case_id}/{structure}/{number}"
+    return zlib.crc32(place.encode())
+
+
+def _checksum(case: Case) -> str:
+    paths = (*case.images, *dict.fromkeys(ref.path for ref in case.labels))
+    sums = ",".join(file_sha256(path) for path in paths)
+    return hashlib.sha256(sums.encode()).hexdigest()[:16]
+
+
+def as_yaml(test: FrozenTest) -> str:
+    """Return the text of `pairs.yaml`."""
+    data: dict[str, Any] = test.model_dump(mode="json")
+    return yaml.safe_dump(data, sort_keys=False)

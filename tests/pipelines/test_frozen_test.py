@@ -1,0 +1,105 @@
+"""The frozen test is the same every time, and refuses data that has changed."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conftest import write_nifti
+from segassay.data.corruption.registry import NEVER_TRAINED
+from segassay.data.phantom import LABELS, make_phantom
+from segassay.data.readers import open_dataset
+from segassay.data.splits import split_subjects
+from segassay.errors import DatasetError, UsageError
+from segassay.pipelines.frozen_test import (
+    UNTOUCHED,
+    FrozenTest,
+    as_yaml,
+    freeze,
+    frozen_cases,
+    frozen_pairs,
+    pair_checksum,
+    read_frozen_test,
+)
+from segassay.types import Modality
+
+PAIRS = Path(__file__).parents[2] / "benchmarks" / "pairs.yaml"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("data")
+    for seed in range(1, 9):
+        phantom = make_phantom(seed)
+        write_nifti(root / "set" / "images" / f"p{seed}.nii.gz", phantom.image, phantom.affine)
+        write_nifti(root / "set" / "labels" / f"p{seed}.nii.gz", phantom.labels, phantom.affine)
+    (root / "set" / "labels.json").write_text(f'{{"{LABELS["liver"]}": "liver", "1": "spleen"}}')
+    return root
+
+
+@pytest.fixture
+def test(data: Path) -> FrozenTest:
+    return freeze([("phantoms", "set", Modality.CT)], data, seed=3)
+
+
+def test_it_comes_back_from_its_file_and_holds_the_last_subjects(
+    test: FrozenTest, tmp_path: Path
+) -> None:
+    path = tmp_path / "pairs.yaml"
+    path.write_text(as_yaml(test))
+    assert read_frozen_test(path) == test
+    assert list(test.sets[0].cases) == ["p7", "p8"]
+
+
+def test_pairs_are_the_same_bit_for_bit_and_half_are_of_unseen_families(
+    test: FrozenTest, data: Path
+) -> None:
+    expert = next(frozen_cases(test.sets[0], data))
+    pairs = list(frozen_pairs(test, expert, "liver"))
+    again = list(frozen_pairs(test, expert, "liver"))
+    assert [pair_checksum(p) for p in pairs] == [pair_checksum(p) for p in again]
+    assert pairs[0].recipe == UNTOUCHED
+    assert (pairs[0].dice, pairs[0].nsd) == (1.0, 1.0)
+    assert sum(p.unseen for p in pairs) == 5
+    assert all((p.recipe in NEVER_TRAINED) == p.unseen for p in pairs)
+    dices = np.array([p.dice for p in pairs[1:]])
+    assert dices.min() < 0.35
+    assert dices.max() > 0.75
+    assert len({p.seed for p in pairs}) == len(pairs)
+
+
+def test_changed_or_missing_file_is_refused(test: FrozenTest, data: Path, tmp_path: Path) -> None:
+    entry = test.sets[0]
+    changed = entry.model_copy(update={"cases": {"p7": "0" * 16}})
+    with pytest.raises(DatasetError, match="case p7 differ"):
+        next(frozen_cases(changed, data))
+    gone = entry.model_copy(update={"cases": {"p99": "0" * 16}})
+    with pytest.raises(DatasetError, match="p99 of the frozen test is missing"):
+        next(frozen_cases(gone, data))
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("version: one")
+    with pytest.raises(UsageError, match="not a frozen test"):
+        read_frozen_test(bad)
+
+
+@pytest.mark.data
+def test_committed_test_holds_exactly_the_held_out_subjects(shared_data: Path) -> None:
+    found = read_frozen_test(PAIRS)
+    for entry in found.sets:
+        dataset = open_dataset(shared_data / entry.path)
+        held = split_subjects([c.subject_id for c in dataset.cases if c.labels]).test
+        cases = {c.case_id: c.subject_id for c in dataset.cases}
+        assert {cases[case_id] for case_id in entry.cases} == set(held), entry.name
+
+
+@pytest.mark.data
+def test_shipped_judge_never_saw_a_subject_of_the_test(shared_data: Path) -> None:
+    from segassay.models.folder import find_judge, open_judge
+
+    meta = open_judge(find_judge("judge-v0")).meta
+    for entry in read_frozen_test(PAIRS).sets:
+        dataset = open_dataset(shared_data / entry.path)
+        cases = {c.case_id: c.subject_id for c in dataset.cases}
+        tested = {cases[case_id] for case_id in entry.cases}
+        learned = meta["training_subjects"][entry.name]
+        assert not tested & {*learned["train"], *learned["tuning"]}
