@@ -57,11 +57,16 @@ def test_audit_writes_these_files_and_nothing_else(
 
 
 def test_check_needs_no_judge(
-    phantom_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    phantom_set: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("segassay.models.folder._packaged", lambda _: [])
     monkeypatch.delenv("SEGASSAY_HOME", raising=False)
-    assert run("check", phantom_set, "-o", tmp_path / "c", "-q") == 0
+    assert run("check", phantom_set, "-o", tmp_path / "c", "-q", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["labels"] == 32
+    assert {p.name for p in (tmp_path / "c").iterdir()} == FILES
     assert run("audit", phantom_set, "-o", tmp_path / "a", "-q") == 5
 
 
@@ -110,7 +115,7 @@ def test_bad_case_is_one_line_and_the_others_go_on(
     words: str,
 ) -> None:
     spoil(phantom_set, kind)
-    base = ("--only", "liver", "--worst", "0")
+    base = ("--structures", "liver", "--worst", "0")
     assert run("audit", phantom_set, "-o", tmp_path / "out", *base) == 3
     told = capsys.readouterr().err.splitlines()
     assert any(line.startswith("p2 ") and words in line for line in told)
@@ -143,7 +148,7 @@ def test_all_zero_mask_has_a_status_and_no_score(phantom_set: Path, tmp_path: Pa
     phantom = make_phantom(2)
     empty = np.where(phantom.labels == 5, 0, phantom.labels)
     write_nifti(phantom_set / "labels" / "p2.nii.gz", empty, phantom.affine)
-    assert run("audit", phantom_set, "-o", tmp_path / "o", "-q", "--only", "liver") == 0
+    assert run("audit", phantom_set, "-o", tmp_path / "o", "-q", "--structures", "liver") == 0
     found = read_table(tmp_path / "o").filter(pl.col("case_id") == "p2")
     assert found["status"][0] in ("absent_ok", "absent_suspect")
     assert found["score"].is_nan().all()
@@ -160,6 +165,7 @@ def test_all_zero_mask_has_a_status_and_no_score(phantom_set: Path, tmp_path: Pa
         ),
         (lambda root, out: shutil.rmtree(root), 2, "no such file or folder"),
         (lambda root, out: out.write_text("a file"), 2, "cannot be written"),
+        (lambda root, out: (root / "labels.json").write_text('{"5": "lever"}'), 2, "called liver"),
         (lambda root, out: (out.mkdir(), (out / "mine.txt").write_text("x")), 2, "not a run's"),
     ],
 )
@@ -174,7 +180,7 @@ def test_run_that_cannot_begin_says_why(
     out = tmp_path / "out"
     assert callable(break_it)
     break_it(phantom_set, out)
-    assert run("audit", phantom_set, "-o", out) == code
+    assert run("audit", phantom_set, "-o", out, "--structures", "liver") == code
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("segassay: ")
     assert words in line
@@ -185,14 +191,14 @@ def test_gate_and_other_options_in_a_used_folder(phantom_set: Path, tmp_path: Pa
     base = ("audit", phantom_set, "-o", out, "-q", "--worst", "0", "--limit", "1")
     assert run(*base, "--fail-on", "score<1.0") == 4
     assert run(*base, "--fail-on", "error") == 0
-    assert run(*base, "--only", "liver") == 2
-    assert run(*base, "--only", "liver", "--overwrite") == 0
+    assert run(*base, "--structures", "liver") == 2
+    assert run(*base, "--structures", "liver", "--overwrite") == 0
     assert read_table(out)["structure"].to_list() == ["liver"]
 
 
 def test_parts_make_one_table(phantom_set: Path, tmp_path: Path) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    base = ("audit", phantom_set, "-q", "--worst", "0", "--only", "liver")
+    base = ("audit", phantom_set, "-q", "--worst", "0", "--structures", "liver")
     assert run(*base, "-o", whole) == 0
     for part in (1, 2, 3):
         assert run(*base, "-o", parts, "--num-parts", "3", "--part-id", str(part)) == 0
@@ -202,7 +208,7 @@ def test_parts_make_one_table(phantom_set: Path, tmp_path: Path) -> None:
 
 def test_killed_audit_goes_on_and_ends_the_same(phantom_set: Path, tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    base = ("-q", "--worst", "0", "--only", "liver", "--only", "spleen")
+    base = ("-q", "--worst", "0", "--structures", "liver,spleen")
     assert run("audit", phantom_set, "-o", whole, *base) == 0
     command = [sys.executable, "-m", "segassay", "audit", str(phantom_set), "-o", str(killed)]
     source = str(Path(__file__).parents[2] / "src")
@@ -219,6 +225,29 @@ def test_killed_audit_goes_on_and_ends_the_same(phantom_set: Path, tmp_path: Pat
     assert 1 <= done <= 4
     assert read_table(killed).drop(TIMES).equals(read_table(whole).drop(TIMES))
     assert shard.read_bytes().count(b"\n") == 4
+
+
+def test_interrupted_audit_says_so_and_goes_on(phantom_set: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    base = ("audit", phantom_set, "-o", out, "--worst", "0", "--structures", "liver")
+    source = str(Path(__file__).parents[2] / "src")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "segassay", *map(str, base)],
+        env={**os.environ, "PYTHONPATH": source},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    first = process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert first.startswith("1/4 cases")
+    assert process.returncode == 130
+    assert told.splitlines()[-1] == "segassay: interrupted; the same command continues"
+    assert json.loads((out / "manifest.json").read_text())["exit_status"] == 130
+    assert run(*base) == 0
+    assert read_table(out)["case_id"].to_list() == ["p1", "p2", "p3", "p4"]
+    assert json.loads((out / "manifest.json").read_text())["exit_status"] == 0
 
 
 @pytest.mark.data

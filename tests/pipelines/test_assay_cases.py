@@ -1,0 +1,88 @@
+"""Many cases: in several processes, past an internal error, past a killed worker."""
+
+import logging
+import multiprocessing
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from segassay.data.case import Case
+from segassay.errors import SegassayError
+from segassay.pipelines.assay_case import AssayContext
+from segassay.pipelines.audit import audit
+from segassay.pipelines.configs import AuditConfig, SourceConfig
+from segassay.pipelines.read_case import CaseFiles
+from segassay.records.table import read_table
+
+TIMES = ["scored_at", "run_id"]
+
+
+def config(root: Path, out: Path, *, judge: str | None = None, jobs: int = 1) -> AuditConfig:
+    return AuditConfig(
+        source=SourceConfig(path=root),
+        out=out,
+        judge=judge,
+        structures=("liver,spleen",),
+        jobs=jobs,
+        n_worst=0,
+    )
+
+
+def test_two_processes_make_the_table_of_one(phantom_set: Path, tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    audit(config(phantom_set, one, judge="judge-v0"))
+    done: list[int] = []
+    result = audit(
+        config(phantom_set, two, judge="judge-v0", jobs=2),
+        progress=lambda n, total, case_id: done.append(n),
+    )
+    assert done == [1, 2, 3, 4]
+    assert (result.n_labels, result.n_failed) == (8, 0)
+    assert read_table(one).drop(TIMES).equals(read_table(two).drop(TIMES))
+
+
+def test_killed_worker_ends_the_run_and_the_next_one_continues(
+    phantom_set: Path, tmp_path: Path
+) -> None:
+    def kill(n: int, total: int, case_id: str) -> None:
+        for worker in multiprocessing.active_children():
+            worker.kill()
+            worker.join()
+
+    with pytest.raises(SegassayError, match="fewer --jobs"):
+        audit(config(phantom_set, tmp_path / "out", jobs=2), progress=kill)
+    result = audit(config(phantom_set, tmp_path / "out"))
+    assert (result.n_cases, result.n_labels, result.n_missing) == (4, 8, 0)
+
+
+@pytest.mark.parametrize("where", ["read_case", "assay_case"])
+def test_internal_error_costs_one_case_and_is_told_in_full(
+    phantom_set: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    where: str,
+) -> None:
+    import segassay.pipelines.assay_cases as module
+
+    real = getattr(module, where)
+    struck: list[Case] = []
+
+    def strike(first: Case | CaseFiles, *more: AssayContext) -> object:
+        case = first if isinstance(first, Case) else first.case
+        if case.case_id == "p2" and not struck:
+            struck.append(case)
+            raise ZeroDivisionError("planted")
+        return real(first, *more)
+
+    monkeypatch.setattr(module, where, strike)
+    with caplog.at_level(logging.ERROR):
+        result = audit(config(phantom_set, tmp_path / "out"))
+    assert (result.n_cases, result.n_failed, int(result.exit_code)) == (4, 1, 3)
+    bad = read_table(tmp_path / "out").filter(pl.col("case_id") == "p2")
+    assert set(bad["status"]) == {"failed"}
+    assert "internal error (ZeroDivisionError: planted)" in bad["reason"][0]
+    assert all(bad["label_sha256"].str.len_chars() == 64)
+    (told,) = caplog.records
+    assert told.exc_info is not None

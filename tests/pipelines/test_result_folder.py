@@ -1,0 +1,142 @@
+"""Whose folder it is, and which run it holds."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conftest import write_nifti
+from segassay.data.phantom import make_phantom
+from segassay.errors import OutputError, UsageError
+from segassay.pipelines.configs import AuditConfig, SourceConfig
+from segassay.pipelines.result_folder import begin_run, note_interruption
+from segassay.records.run import RunRecord, read_run
+
+
+def begin(root: Path, out: Path, **options: object) -> RunRecord:
+    config = AuditConfig.model_validate(
+        {"source": SourceConfig(path=root), "out": out, "judge": None, **options}
+    )
+    return begin_run(config, config.source.open(), command="check", model_id="", preprocess="")
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("name", ["mine.txt", "scores.csv", "shards", "manifest.json"])
+def test_foreign_files_stop_the_run_and_stay(
+    phantom_set: Path, tmp_path: Path, name: str, overwrite: bool
+) -> None:
+    out = tmp_path / "out"
+    if name == "shards":
+        (out / name).mkdir(parents=True)
+        kept = out / name / "keep"
+    else:
+        out.mkdir()
+        kept = out / name
+    kept.write_text("mine")
+    with pytest.raises(OutputError, match="not a run's"):
+        begin(phantom_set, out, overwrite=overwrite)
+    assert [p for p in out.rglob("*") if p.is_file()] == [kept]
+    assert kept.read_text() == "mine"
+
+
+def test_overwrite_takes_away_all_that_the_old_run_wrote(phantom_set: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    first = begin(phantom_set, out)
+    (out / "shards").mkdir()
+    for name in ("shards/part-0001-of-0001.jsonl", "scores.csv", "index.html", "notes.txt"):
+        (out / name).write_text("old")
+    second = begin(phantom_set, out, overwrite=True)
+    assert second.run_id != first.run_id
+    assert {p.name for p in out.iterdir()} == {"manifest.json", "notes.txt"}
+
+
+def test_crash_at_the_very_start_does_not_block_the_folder(
+    phantom_set: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".manifest.json.0123abcd.unfinished").write_text("{")
+    assert begin(phantom_set, tmp_path / "out").exit_status is None
+
+
+def test_parts_that_begin_at_once_join_one_run(phantom_set: Path, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(6) as threads:
+        jobs = [
+            threads.submit(begin, phantom_set, tmp_path / "out", part=n, parts=6)
+            for n in range(1, 7)
+        ]
+    assert len({job.result().run_id for job in jobs}) == 1
+
+
+def mend_label(root: Path) -> None:
+    """Change voxels of an uncompressed label: name and size stay."""
+    path = root / "labels" / "p2.nii"
+    before = path.stat()
+    phantom = make_phantom(2)
+    write_nifti(path, np.where(phantom.labels == 5, 0, phantom.labels), phantom.affine)
+    assert path.stat().st_size == before.st_size
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1_000_000))
+
+
+def swap_names(root: Path) -> None:
+    path = root / "labels.json"
+    text = path.read_text().replace("liver", "?").replace("spleen", "liver")
+    path.write_text(text.replace("?", "spleen"))
+
+
+@pytest.mark.parametrize("change", [mend_label, swap_names])
+def test_changed_data_are_another_run(
+    phantom_set: Path, tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    phantom = make_phantom(2)
+    (phantom_set / "labels" / "p2.nii.gz").unlink()
+    write_nifti(phantom_set / "labels" / "p2.nii", phantom.labels, phantom.affine)
+    first = begin(phantom_set, tmp_path / "out")
+    assert begin(phantom_set, tmp_path / "out").run_id == first.run_id
+    change(phantom_set)
+    with pytest.raises(UsageError, match="--overwrite"):
+        begin(phantom_set, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("options", "same"),
+    [
+        ({"jobs": 3}, True),
+        ({"n_worst": 5}, True),
+        ({"limit": 2}, False),
+        ({"structures": ("liver",)}, False),
+        ({"part": 2, "parts": 2}, False),
+    ],
+)
+def test_only_options_that_change_results_make_another_run(
+    phantom_set: Path, tmp_path: Path, options: dict[str, object], same: bool
+) -> None:
+    first = begin(phantom_set, tmp_path / "out")
+    if same:
+        assert begin(phantom_set, tmp_path / "out", **options).run_id == first.run_id
+    else:
+        with pytest.raises(UsageError, match="other data, options or judge"):
+            begin(phantom_set, tmp_path / "out", **options)
+
+
+def test_record_tells_all_options_and_no_place(phantom_set: Path, tmp_path: Path) -> None:
+    begin(phantom_set, tmp_path / "out", judge=str(tmp_path / "judges" / "mine"))
+    text = (tmp_path / "out" / "manifest.json").read_text()
+    assert str(tmp_path) not in text
+    found = read_run(tmp_path / "out")
+    assert found is not None
+    assert found.config["judge"] == "mine"
+    assert set(AuditConfig.model_fields) - {"source", "out", "part", "overwrite"} <= {*found.config}
+
+
+def test_interruption_is_written_down_until_the_run_goes_on(
+    phantom_set: Path, tmp_path: Path
+) -> None:
+    record = begin(phantom_set, tmp_path / "out")
+    note_interruption(record, tmp_path / "out")
+    stopped = read_run(tmp_path / "out")
+    assert stopped is not None
+    assert stopped.exit_status == 130
+    assert begin(phantom_set, tmp_path / "out").exit_status is None
