@@ -76,8 +76,8 @@ def as_markdown(result: dict[str, Any]) -> str:
     lines = [
         f"# Planted faults found by {result['judge']}",
         "",
-        f"{result['n_labels']} expert labels of held-out subjects; one in ten, drawn {SEEDS} times, "
-        f"was replaced by a faulty one with Dice below {BELOW}. Share of faults in the worst "
+        f"{result['n_labels']} labels of held-out subjects; one in ten, drawn {SEEDS} times, "
+        f"was replaced by a faulty one (Dice below {BELOW}). Share of faults in the worst "
         "tenth of the labels, by score and by distance from the structure's median size. Made by "
         "`python benchmarks/planted_faults.py DATA_ROOT`.",
         "",
