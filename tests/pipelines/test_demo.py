@@ -10,11 +10,10 @@ import pytest
 
 from segassay.data.planting import Planted
 from segassay.errors import OutputError
-from segassay.pipelines.conclude import AuditResult
 from segassay.pipelines.demo import N_WORST, DemoResult, compare, demo_text, run_demo
 from segassay.records.findings import Finding
 from segassay.records.scores import ScoreRow
-from segassay.types import ExitCode, Severity, Status
+from segassay.types import Severity, Status
 
 
 def row(case_id: str, structure: str, score: float, status: Status = Status.SCORED) -> ScoreRow:
@@ -36,9 +35,7 @@ def finding(case_id: str, structure: str | None, severity: Severity) -> Finding:
 def compared(
     planted: list[Planted], rows: list[ScoreRow], findings: list[Finding] | None = None
 ) -> DemoResult:
-    done = ExitCode.DONE
-    result = AuditResult(Path("o"), None, tuple(rows), tuple(findings or ()), 1, 0, 0, done)
-    return compare(planted, result)
+    return compare(planted, rows, findings or [], report=Path("audit/index.html"))
 
 
 LIVER = Planted("a", "liver", "hollow", True, {"liver": 0.5, "spleen": 0.99})

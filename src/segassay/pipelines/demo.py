@@ -9,7 +9,6 @@ from pathlib import Path
 from segassay.data.planting import Planted, plant_dataset
 from segassay.errors import OutputError
 from segassay.pipelines.audit import Progress, audit
-from segassay.pipelines.conclude import AuditResult
 from segassay.pipelines.configs import AuditConfig, SourceConfig
 from segassay.records.findings import Finding
 from segassay.records.scores import ScoreRow
@@ -120,14 +119,22 @@ def run_demo(out: Path, *, judge: str, progress: Progress | None = None) -> Demo
     config = AuditConfig(
         source=SourceConfig(path=root), out=out / "audit", judge=judge, overwrite=True
     )
-    return compare(planted, audit(config, command="demo", progress=progress))
+    result = audit(config, command="demo", progress=progress)
+    report = result.report or result.out
+    return compare(planted, result.rows, result.findings, report=report)
 
 
-def compare(planted: Sequence[Planted], result: AuditResult) -> DemoResult:
+def compare(
+    planted: Sequence[Planted],
+    rows: Sequence[ScoreRow],
+    findings: Sequence[Finding],
+    *,
+    report: Path,
+) -> DemoResult:
     """Set an audit's rows and findings against the faults that were planted."""
-    loud = [f for f in result.findings if f.severity is not Severity.INFO]
-    scored = sorted((r for r in result.rows if not isnan(r.score)), key=lambda r: r.score)
-    missed = [r for r in result.rows if r.status is Status.ABSENT_SUSPECT]
+    loud = [f for f in findings if f.severity is not Severity.INFO]
+    scored = sorted((r for r in rows if not isnan(r.score)), key=lambda r: r.score)
+    missed = [r for r in rows if r.status is Status.ABSENT_SUSPECT]
     suspects = [*scored[:N_WORST], *missed]
     struck = {(p.case_id, name) for p in planted for name in p.struck}
     cases = {p.case_id for p in planted}
@@ -135,11 +142,11 @@ def compare(planted: Sequence[Planted], result: AuditResult) -> DemoResult:
         outcomes=tuple(_outcome(p, loud, scored, missed) for p in planted),
         false_by_rules=tuple(_finding_text(f) for f in loud if not _deserved(f, struck, cases)),
         false_by_judge=tuple(_row_text(r) for r in suspects if _label(r) not in struck),
-        differences=tuple(protocol_differences(result.rows)),
-        n_clean=sum(_label(r) not in struck for r in result.rows),
+        differences=tuple(protocol_differences(tuple(rows))),
+        n_clean=sum(_label(r) not in struck for r in rows),
         n_scored=len(scored),
         n_struck_scored=sum(_label(r) in struck for r in scored),
-        report=result.report or result.out,
+        report=report,
     )
 
 

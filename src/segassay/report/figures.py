@@ -18,6 +18,9 @@ _ZOOM_PX = 360
 _FIELD_PX = 180
 _MARGIN = 0.35
 _LEAST_PX = 24
+_FAINT = 0.1
+"""Error probabilities up to this are not painted: the map would be pink all over."""
+
 _ERROR_COLOUR = np.array((213, 62, 79), dtype=np.float32)
 
 Colour = tuple[int, int, int]
@@ -41,7 +44,8 @@ def draw_exhibit(exhibit: Exhibit) -> ExhibitPictures:
     label = _outline(_resized(exhibit.mask[window], size))
     suggested = _outline(_resized(exhibit.suggested[window], size))
     lines = _painted(_painted(grey, suggested, SUGGESTED_COLOUR), label, LABEL_COLOUR)
-    strength = _resized(exhibit.error[window], size)[..., None]
+    likely = _resized(exhibit.error[window], size)[..., None]
+    strength = np.clip((likely - _FAINT) / (1 - _FAINT), 0, 1)
     heat = grey * (1 - 0.75 * strength) + 0.75 * strength * _ERROR_COLOUR
     return ExhibitPictures(
         outlines=_data_uri(lines),

@@ -8,18 +8,23 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from segassay.records.scores import ScoreRow
+from segassay.report.advice import STATUS_WORDS, next_steps, trust
 from segassay.report.figures import ExhibitPictures, draw_exhibit
 from segassay.report.issues import error_words, issue_list
 from segassay.report.model import (
     FAIL_BELOW,
     REVIEW_BELOW,
+    SEVERITIES,
     Exhibit,
     ReportData,
+    follows_difference,
     protocol_differences,
     verdict,
 )
 
 _BINS = 25
+_MOST_ROWS = 5000
+"""Rows of a table on the page, worst first: browsers get slow beyond, the files hold the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,8 @@ class _Shown:
     number: int
     exhibit: Exhibit
     pictures: ExhibitPictures
+    caption: str
+    alike: bool
 
 
 def render_report(data: ReportData, out: Path) -> Path:
@@ -54,13 +61,19 @@ def render_report(data: ReportData, out: Path) -> Path:
     environment.filters["verdict"] = verdict
     environment.filters["error_words"] = error_words
     issues = issue_list(data)
-    shown = [_Shown(n, e, draw_exhibit(e)) for n, e in enumerate(data.exhibits, start=1)]
     page = environment.get_template("index.html.j2").render(
         data=data,
-        shown=shown,
+        shown=_shown(data),
+        any_volume=any(not isnan(e.row.volume_ml) for e in data.exhibits),
+        steps=next_steps(data),
+        limits=trust(data),
+        status_words={status.value: words for status, words in STATUS_WORDS.items()},
         distributions=_distributions(data),
         differences=protocol_differences(data.rows),
-        unscored=[row for row in data.rows if isnan(row.score)],
+        labels=[*(row for row in data.rows if isnan(row.score)), *data.scored],
+        findings=sorted(data.findings, key=lambda f: SEVERITIES.index(f.severity)),
+        severities=[severity.value for severity in SEVERITIES],
+        most_rows=_MOST_ROWS,
         issues=issues,
         bins=_BINS,
         review_below=REVIEW_BELOW,
@@ -70,6 +83,23 @@ def render_report(data: ReportData, out: Path) -> Path:
     path = out / "index.html"
     path.write_text(page, encoding="utf-8")
     return path
+
+
+def _shown(data: ReportData) -> list[_Shown]:
+    differences = protocol_differences(data.rows)
+    return [
+        _Shown(n, e, draw_exhibit(e), _caption(e), follows_difference(e.row, differences))
+        for n, e in enumerate(data.exhibits, start=1)
+    ]
+
+
+def _caption(exhibit: Exhibit) -> str:
+    """Say what the lines show; a missing line is explained, not left to be searched for."""
+    if not exhibit.suggested.any():
+        return "the judge expects nothing in this slice"
+    if not exhibit.mask.any():
+        return "no label in this slice, the judge expects one"
+    return "label and suggestion"
 
 
 def _score_text(value: float) -> str:

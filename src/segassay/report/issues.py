@@ -1,9 +1,19 @@
-"""The issue list: markdown, one line per label, to be pasted into a tracker."""
+"""The issue list: markdown, one line per label or file, to be pasted into a tracker."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from math import isnan
 
+from segassay.records.findings import Finding
 from segassay.records.scores import ScoreRow
-from segassay.report.model import REVIEW_BELOW, ReportData, verdict
+from segassay.report.model import (
+    REVIEW_BELOW,
+    SEVERITIES,
+    ReportData,
+    follows_difference,
+    protocol_differences,
+    verdict,
+)
 from segassay.types import Severity, Status
 
 _WORDS = {
@@ -15,25 +25,30 @@ _WORDS = {
     "": "",
 }
 _MOST = 200
+"""Lines of a section: nobody works through more in one go, and trackers limit the text."""
 
 
 def issue_list(data: ReportData) -> str:
-    """Return the labels to be looked at, worst first, then error findings, as markdown."""
-    lines = [f"# Labels to look at: {_plain(data.title)}", ""]
-    rows = _doubtful(data)
-    lines += [_line(data, row) for row in rows[:_MOST]]
-    if len(rows) > _MOST:
-        lines.append(f"- … and {len(rows) - _MOST} more: see scores.csv")
-    errors = [f for f in data.findings if f.severity is Severity.ERROR]
-    if errors:
-        lines += ["", "## Errors found by rules", ""]
-        lines += [
-            f"- [ ] `{_plain(f.case_id)}` {_plain(f.structure or '')}: {_plain(f.message)}; "
-            f"{_plain(f.suggestion)}"
-            for f in errors[:_MOST]
-        ]
-    if not rows and not errors:
-        lines.append("Nothing: no label scored low, no rule found an error.")
+    """Return what to look at as markdown, in sections; what cannot even be judged comes first.
+
+    A rule's finding stands on the line of its label where that has one. Labels that all score low
+    in the same way are one line (`protocol_differences`).
+    """
+    low = _low(data)
+    sections = {
+        "Cannot be judged as they are": _broken_lines(data),
+        "Low scores, worst first": [_scored_line(data, row) for row in low],
+        "Empty, but the structure seems to be there": _missed_lines(data),
+        "Found by rules": _rule_lines(data, low),
+        "Protocol or domain differences": _difference_lines(data),
+    }
+    lines = [f"# Labels to look at: {_plain(data.title)}"]
+    for title, entries in sections.items():
+        lines += ["", f"## {title}", "", *entries[:_MOST]] if entries else []
+        if len(entries) > _MOST:
+            lines.append(f"- … and {len(entries) - _MOST} more: see scores.csv, findings.jsonl")
+    if not any(sections.values()):
+        lines += ["", "Nothing: no label scored low, no rule found a fault."]
     return "\n".join(lines) + "\n"
 
 
@@ -42,23 +57,81 @@ def error_words(row: ScoreRow) -> str:
     return _WORDS.get(row.error_type, row.error_type)
 
 
-def _doubtful(data: ReportData) -> list[ScoreRow]:
-    broken = [r for r in data.rows if r.status in (Status.FAILED, Status.INVALID)]
-    missed = [r for r in data.rows if r.status is Status.ABSENT_SUSPECT]
-    return [*broken, *(r for r in data.scored if r.score < REVIEW_BELOW), *missed]
+def _low(data: ReportData) -> list[ScoreRow]:
+    differences = protocol_differences(data.rows)
+    low = (row for row in data.scored if row.score < REVIEW_BELOW)
+    return [row for row in low if not follows_difference(row, differences)]
 
 
-def _line(data: ReportData, row: ScoreRow) -> str:
-    parts = [f"- [ ] `{_plain(row.case_id)}` {_plain(row.structure)}: **{verdict(row)}**"]
-    if not isnan(row.score):
-        parts.append(f"score {row.score:.2f} ({row.score_lo:.2f} to {row.score_hi:.2f})")
-        parts.append(error_words(row))
-        parts.append(f"worst slice {row.worst_slice}" if row.worst_slice >= 0 else "")
-    elif row.reason:
-        parts.append(_plain(row.reason))
-    severe = [f for f in data.findings_of(row) if f.severity is not Severity.INFO]
-    parts += [_plain(f.message) for f in severe[:2]]
-    return ", ".join(part for part in parts if part)
+def _broken_lines(data: ReportData) -> list[str]:
+    """One line per file and reason: a file's fault is not as many faults as it has labels."""
+    groups: dict[tuple[str, str], list[ScoreRow]] = defaultdict(list)
+    for row in data.rows:
+        if row.status in (Status.FAILED, Status.INVALID):
+            groups[row.case_id, row.reason].append(row)
+    lines = []
+    for (case_id, reason), rows in groups.items():
+        what = rows[0].structure if len(rows) == 1 else f"{len(rows)} labels"
+        step = next((f.suggestion for f in data.findings_of(rows[0]) if f.message == reason), "")
+        lines.append(_line(case_id, what, [f"**{verdict(rows[0])}**", reason, step]))
+    return lines
+
+
+def _scored_line(data: ReportData, row: ScoreRow) -> str:
+    parts = [f"**{verdict(row)}**", f"score {row.score:.2f}"]
+    if not isnan(row.score_lo):
+        parts[-1] += f" ({row.score_lo:.2f} to {row.score_hi:.2f})"
+    parts.append(error_words(row))
+    parts.append(f"worst slice {row.worst_slice}" if row.worst_slice >= 0 else "")
+    own = [f.message for f in data.findings_of(row) if _loud(f) and f.structure is not None]
+    return _line(row.case_id, row.structure, [*parts, *own])
+
+
+def _missed_lines(data: ReportData) -> list[str]:
+    missed = [row for row in data.rows if row.status is Status.ABSENT_SUSPECT]
+    missed.sort(key=lambda row: -row.presence)
+    return [_line(r.case_id, r.structure, [f"**{verdict(r)}**", r.reason]) for r in missed]
+
+
+def _rule_lines(data: ReportData, low: Sequence[ScoreRow]) -> list[str]:
+    told = {(row.case_id, row.structure) for row in low}
+    reasons = {(row.case_id, row.reason) for row in data.rows if row.status is Status.INVALID}
+    rest = [
+        f
+        for f in data.findings
+        if _loud(f)
+        and (f.case_id, f.structure) not in told
+        and (f.case_id, f.message) not in reasons
+    ]
+    rest.sort(key=lambda f: SEVERITIES.index(f.severity))
+    return [
+        _line(
+            f.case_id, f.structure or "file", [f"**{f.severity.value}**", f.message, f.suggestion]
+        )
+        for f in rest
+    ]
+
+
+def _difference_lines(data: ReportData) -> list[str]:
+    differences = protocol_differences(data.rows)
+    lines = []
+    for structure, kind in differences.items():
+        own = [row for row in data.scored if row.structure == structure]
+        n = sum(follows_difference(row, differences) for row in own)
+        lines.append(
+            f"- [ ] {_plain(structure)}: {n} of {len(own)} labels score low in the same way "
+            f"({_WORDS.get(kind, kind)}): another protocol, or images the judge does not know"
+        )
+    return lines
+
+
+def _loud(finding: Finding) -> bool:
+    return finding.severity is not Severity.INFO
+
+
+def _line(case_id: str, what: str, parts: Sequence[str]) -> str:
+    told = ", ".join(_plain(part) for part in parts if part)
+    return f"- [ ] `{_plain(case_id)}` {_plain(what)}: {told}"
 
 
 def _plain(text: str) -> str:

@@ -16,6 +16,9 @@ REVIEW_BELOW = 0.8
 
 FAIL_BELOW = 0.6
 
+SEVERITIES = (Severity.ERROR, Severity.WARNING, Severity.INFO)
+"""Worst first."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Exhibit:
@@ -65,8 +68,7 @@ class ReportData:
     def severities(self) -> dict[str, int]:
         """Number of findings of each severity, worst first."""
         counts = Counter(finding.severity for finding in self.findings)
-        order = (Severity.ERROR, Severity.WARNING, Severity.INFO)
-        return {severity.value: counts[severity] for severity in order}
+        return {severity.value: counts[severity] for severity in SEVERITIES}
 
     def findings_of(self, row: ScoreRow) -> tuple[Finding, ...]:
         """Return the findings about one label, worst first."""
@@ -75,8 +77,7 @@ class ReportData:
             for f in self.findings
             if f.case_id == row.case_id and f.structure in (None, row.structure)
         ]
-        order = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
-        return tuple(sorted(own, key=lambda f: order[f.severity]))
+        return tuple(sorted(own, key=lambda f: SEVERITIES.index(f.severity)))
 
 
 def verdict(row: ScoreRow) -> str:
@@ -106,3 +107,8 @@ def protocol_differences(rows: tuple[ScoreRow, ...]) -> dict[str, str]:
         if len(own) >= 5 and low and low.most_common(1)[0][1] > len(own) / 2:
             found[structure] = low.most_common(1)[0][0]
     return found
+
+
+def follows_difference(row: ScoreRow, differences: dict[str, str]) -> bool:
+    """Tell whether a low score is one of the many alike of `protocol_differences`."""
+    return row.score < FAIL_BELOW and differences.get(row.structure) == row.error_type

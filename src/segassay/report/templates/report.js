@@ -1,42 +1,48 @@
 "use strict";
 (() => {
-  const body = document.querySelector("#table tbody");
-  const rows = body ? Array.from(body.rows) : [];
-  const filter = document.getElementById("filter");
-  const count = document.getElementById("count");
-  const show = () => {
-    const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-    let n = 0;
-    for (const row of rows) {
-      const text = row.textContent.toLowerCase();
-      const hit = words.every((word) => text.includes(word));
-      row.hidden = !hit;
-      if (hit) n += 1;
-    }
-    count.textContent = words.length ? `${n} of ${rows.length}` : `${rows.length} labels`;
+  document.documentElement.classList.add("with-script");
+
+  const filterable = (input) => {
+    const rows = Array.from(document.getElementById(input.dataset.table).tBodies[0].rows);
+    const texts = rows.map((row) => row.textContent.toLowerCase());
+    const count = input.parentElement.querySelector(".count");
+    const show = () => {
+      const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+      let n = 0;
+      rows.forEach((row, index) => {
+        row.hidden = !words.every((word) => texts[index].includes(word));
+        if (!row.hidden) n += 1;
+      });
+      count.textContent = words.length ? `${n} of ${rows.length}` : `${rows.length} in all`;
+    };
+    input.addEventListener("input", show);
+    show();
   };
-  filter.addEventListener("input", show);
-  show();
+  document.querySelectorAll("input[data-table]").forEach(filterable);
+
   const value = (row, column) => {
     const cell = row.cells[column];
     return "value" in cell.dataset ? Number(cell.dataset.value) : cell.textContent;
   };
-  const heads = Array.from(document.querySelectorAll("#table thead th"));
-  heads.forEach((head, column) => {
-    const button = head.querySelector("button");
-    if (!button) return;
+  const sortable = (button) => {
+    const head = button.closest("th");
+    const body = head.closest("table").tBodies[0];
     button.addEventListener("click", () => {
       const up = head.getAttribute("aria-sort") !== "ascending";
-      heads.forEach((other) => other.hasAttribute("aria-sort") && other.setAttribute("aria-sort", "none"));
+      for (const other of head.parentElement.cells) {
+        if (other.hasAttribute("aria-sort")) other.setAttribute("aria-sort", "none");
+      }
       head.setAttribute("aria-sort", up ? "ascending" : "descending");
-      rows.sort((a, b) => {
-        const [x, y] = [value(a, column), value(b, column)];
+      const sorted = Array.from(body.rows).sort((a, b) => {
+        const [x, y] = [value(a, head.cellIndex), value(b, head.cellIndex)];
         const order = typeof x === "number" ? x - y : x.localeCompare(y, undefined, { numeric: true });
         return up ? order : -order;
       });
-      body.append(...rows);
+      body.append(...sorted);
     });
-  });
+  };
+  document.querySelectorAll("th button").forEach(sortable);
+
   document.getElementById("copy").addEventListener("click", async (event) => {
     const text = document.getElementById("markdown");
     try {

@@ -1,0 +1,83 @@
+"""The issue list: worst first, one line per label or file, harmless in a tracker."""
+
+from math import nan
+
+from report_samples import finding, report, row
+from segassay.report.issues import issue_list
+from segassay.types import Severity, Status
+
+
+def lines(text: str, section: str) -> list[str]:
+    body = text.split(f"## {section}\n\n")[1].split("\n\n## ")[0]
+    return body.strip().splitlines()
+
+
+def test_sections_and_order() -> None:
+    text = issue_list(report())
+    assert text.index("Cannot be judged") < text.index("Low scores") < text.index("Found by rules")
+    assert lines(text, "Cannot be judged as they are") == [
+        "- [ ] `d` liver: **FAILED**, d.nii.gz: no such file"
+    ]
+    worst, *others = lines(text, "Low scores, worst first")
+    assert worst == (
+        "- [ ] `a` liver: **FAIL**, score 0.31 (0.21 to 0.41), parts are missing, worst slice 3, "
+        "12 voxels"
+    )
+    assert "`b` liver: **REVIEW**, score 0.72" in others[-1]
+    assert "3 voxels" not in text
+    assert "0.95" not in text
+
+
+def test_names_cannot_be_markup() -> None:
+    case = "x`](http://a.b)\n- [x] done"
+    text = issue_list(report(rows=(row(case, 0.3),), findings=()))
+    (line,) = lines(text, "Low scores, worst first")
+    assert "<script" not in issue_list(report())
+    assert line.count("`") == 2
+    assert "](" not in line
+
+
+def test_a_fault_of_a_file_is_one_line_with_the_step() -> None:
+    rows = tuple(
+        row("a", nan, structure=name, status=Status.INVALID, reason="corners lie 15 mm apart")
+        for name in ("liver", "spleen", "aorta")
+    )
+    found = finding("a", None, Severity.ERROR, "corners lie 15 mm apart")
+    text = issue_list(report(rows=rows, findings=(found,)))
+    assert lines(text, "Cannot be judged as they are") == [
+        "- [ ] `a` 3 labels: **INVALID**, corners lie 15 mm apart, fill them"
+    ]
+    assert "Found by rules" not in text
+
+
+def test_a_good_score_does_not_hide_what_a_rule_found() -> None:
+    found = finding("c", "liver", Severity.WARNING, "many holes")
+    text = issue_list(report(rows=(row("c", 0.95),), findings=(found,)))
+    assert lines(text, "Found by rules") == ["- [ ] `c` liver: **warning**, many holes, fill them"]
+
+
+def test_many_equal_errors_are_one_line() -> None:
+    alike = tuple(row(f"a{n}", 0.3 + n / 100) for n in range(6))
+    other = row("z", 0.5, error_type="too_large")
+    text = issue_list(report(rows=(*alike, other, row("g", 0.9)), findings=()))
+    assert [line[:12] for line in lines(text, "Low scores, worst first")] == ["- [ ] `z` li"]
+    (line,) = lines(text, "Protocol or domain differences")
+    assert line.startswith("- [ ] liver: 6 of 8 labels score low in the same way")
+
+
+def test_suspected_misses_the_surest_first() -> None:
+    rows = tuple(
+        row(name, nan, status=Status.ABSENT_SUSPECT, presence=presence, reason="empty")
+        for name, presence in (("a", 0.6), ("b", 0.9))
+    )
+    text = issue_list(report(rows=rows, findings=()))
+    first, second = lines(text, "Empty, but the structure seems to be there")
+    assert (first[7], second[7]) == ("b", "a")
+
+
+def test_long_lists_end_and_empty_ones_say_so() -> None:
+    found = tuple(finding(f"c{n}", "liver", Severity.ERROR, "holes") for n in range(250))
+    rules = lines(issue_list(report(rows=(), findings=found)), "Found by rules")
+    assert len(rules) == 201
+    assert rules[-1] == "- … and 50 more: see scores.csv, findings.jsonl"
+    assert "Nothing" in issue_list(report(rows=(), findings=()))

@@ -1,0 +1,70 @@
+"""Hand-made runs for the tests of the report."""
+
+from datetime import UTC, datetime
+from math import nan
+from typing import Any
+
+import numpy as np
+
+from segassay.records.findings import Finding
+from segassay.records.scores import ScoreRow
+from segassay.report.model import Exhibit, ReportData
+from segassay.types import Severity, Status
+
+HOSTILE = "<script>document.title='owned'</script>"
+
+
+def row(case_id: str, score: float, **options: Any) -> ScoreRow:
+    fields: dict[str, Any] = {
+        "case_id": case_id,
+        "subject_id": case_id,
+        "structure": "liver",
+        "label_path": f"labels/{case_id}.nii.gz",
+        "score": score,
+        "score_lo": max(score - 0.1, 0),
+        "score_hi": min(score + 0.1, 1),
+        "status": Status.SCORED,
+        "error_type": "too_small",
+        "worst_slice": 3,
+        "scored_at": datetime(2026, 1, 1, tzinfo=UTC),
+        **options,
+    }
+    return ScoreRow.model_validate(fields)
+
+
+def finding(case_id: str, structure: str | None, severity: Severity, message: str) -> Finding:
+    return Finding("holes", severity, case_id, structure, message, "fill them")
+
+
+def exhibit(of: ScoreRow) -> Exhibit:
+    rng = np.random.default_rng(0)
+    mask = np.zeros((60, 80), dtype=np.bool_)
+    mask[20:35, 30:50] = True
+    image = rng.random((60, 80)).astype(np.float32)
+    error = np.zeros((60, 80), dtype=np.float32)
+    return Exhibit(of, 3, image, mask, np.roll(mask, 5, axis=1), error, (2.0, 1.0))
+
+
+def report(**options: Any) -> ReportData:
+    """Five labels: two low, one good, one unreadable, one with a hostile name."""
+    rows = (
+        row("a", 0.31),
+        row("b", 0.72),
+        row("c", 0.95, error_type="good"),
+        row("d", nan, status=Status.FAILED, reason="d.nii.gz: no such file"),
+        row(HOSTILE, 0.5, structure="spleen"),
+    )
+    findings = (
+        finding("a", "liver", Severity.WARNING, "12 voxels"),
+        finding("c", None, Severity.ERROR, HOSTILE),
+        finding("b", "liver", Severity.INFO, "3 voxels"),
+    )
+    fields: dict[str, Any] = {
+        "title": f"set {HOSTILE}",
+        "about": {"format": "nnunet", "cases": "5"},
+        "rows": rows,
+        "findings": findings,
+        "exhibits": (exhibit(rows[0]), exhibit(rows[4])),
+        **options,
+    }
+    return ReportData(**fields)
