@@ -26,7 +26,7 @@ _REACH = (1, 2, 2)
 """A piece this near the largest, in (slices, rows, columns), was drawn as one with it."""
 
 _TALL = 8
-"""From this many slices on, two pieces that end in the same slice are no coincidence."""
+"""A part over this many slices that ends abruptly was cut; a shorter one may just be flat."""
 
 _HOLE_LEAST = 0.005
 """Enclosed background below this share of the mask is a speck."""
@@ -94,7 +94,7 @@ def islands(view: LabelView) -> list[Finding]:
     share = loose.voxels / view.n_voxels
     natural = any(word in view.structure for word in _IN_PIECES)
     pair = share >= _LOOSE_MOST and not view.structure.endswith(_ONE_SIDE)
-    odd = not natural and not pair and (share > _LOOSE_LEAST or loose.n > _MANY_PIECES)
+    odd = not natural and (loose.n > _MANY_PIECES or (share > _LOOSE_LEAST and not pair))
     message = (
         f"{len(parts.sizes)} separate pieces; {loose.voxels * view.voxel_size:.3g} {view.unit} "
         f"({share:.1%}) float apart from the main one, mostly in {loose.where}"
@@ -195,7 +195,8 @@ def _loose(parts: Components, first_slice: int) -> _Loose | None:
 def _cut_ends(parts: Components) -> frozenset[int]:
     """Return the slices, first and last of the mask, in which its largest part ends abruptly."""
     depth = parts.numbers.shape[0]
-    if depth < _TALL or len(parts.sizes) < 2:
+    span = parts.boxes[0][0]
+    if span.stop - span.start < _TALL or len(parts.sizes) < 2:
         return frozenset()
     areas = np.count_nonzero(parts.numbers == parts.order[0], axis=(1, 2))
     least = _ABRUPT * areas.max()

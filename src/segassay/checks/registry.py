@@ -53,8 +53,8 @@ LABEL_CHECKS: dict[str, Check[LabelView]] = {
         "pieces that float apart from the largest one",
         "a piece within 1 slice and 2 pixels of it; one cut off by the end of the scan",
         Severity.WARNING,
-        "over 2 % of the voxels float, or more than 10 pieces; info below, over 30 % unless the "
-        "name ends in a side, and for structures in pieces by nature",
+        "over 2 % of the voxels float, or more than 10 pieces; info below, for a few pieces "
+        "over 30 % unless the name ends in a side, and for structures in pieces by nature",
     ),
     "holes": Check(
         pieces.holes,

@@ -28,7 +28,7 @@ class Components:
 def components(mask: BoolArray) -> Components:
     """Find the parts of a mask `(i, j)` or `(i, j, k)`; voxels that touch by a corner are one part.
 
-    An empty mask has no parts.
+    An empty mask has no parts. Of equally large parts the first in storage order comes first.
 
     >>> components(np.array([[True, False, True], [True, False, False]])).sizes
     (2, 1)
