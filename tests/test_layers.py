@@ -41,7 +41,7 @@ LIBRARIES: dict[str, set[str]] = {
     "scoring": {"numpy", "scipy"},
     "training": {"numpy", "scipy", "torch", "lightning_fabric", "pydantic", "yaml"},
     "report": {"numpy", "jinja2", "PIL"},
-    "pipelines": {"numpy", "pydantic"},
+    "pipelines": {"numpy", "pydantic", "yaml"},
     "cli": {"typer", "pydantic"},
 }
 
