@@ -13,6 +13,7 @@ def test_steps_count_what_is_there() -> None:
         "Mend 1 file that cannot be read or judged as stored.",
         "Settle 1 error that rules found.",
         "Look at 2 labels scored below 0.6, worst first.",
+        "Look at 1 label scored 0.6 to 0.8.",
         "Check 1 warning of the rules.",
         "Then audit again, into a new folder.",
     ]

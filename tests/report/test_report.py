@@ -64,6 +64,18 @@ def test_long_tables_end_and_name_the_file_with_the_rest(
     assert "The first 2 of 3; all are in <code>findings.jsonl</code>" in page
 
 
+def test_pictures_have_no_slices(tmp_path: Path) -> None:
+    flat = row("a", 0.3, worst_slice=0, n_slices=1, n_voxels=77)
+    page = render_report(report(rows=(flat,), exhibits=(exhibit(flat),)), tmp_path).read_text()
+    assert "77 pixels" in page
+    assert "whole image" in page
+    assert "slice" not in page.split("<article")[1].split("</article>")[0]
+    assert "worst slice" not in (tmp_path / "issues.md").read_text()
+    deep = row("a", 0.3, worst_slice=0, n_slices=1, volume_ml=2.5)
+    page = render_report(report(rows=(deep,), exhibits=(exhibit(deep),)), tmp_path).read_text()
+    assert "whole slice" in page
+
+
 def test_missing_lines_are_explained(tmp_path: Path) -> None:
     plain = exhibit(row("a", 0.3))
     nothing = np.zeros_like(plain.mask)
@@ -72,8 +84,8 @@ def test_missing_lines_are_explained(tmp_path: Path) -> None:
         for mask, suggested in ((plain.mask, nothing), (nothing, plain.mask))
     ]
     page = render_report(report(exhibits=tuple(pictures)), tmp_path).read_text()
-    assert "the judge expects nothing in this slice" in page
-    assert "no label in this slice, the judge expects one" in page
+    assert "the judge expects nothing here" in page
+    assert "no label here, the judge expects one" in page
 
 
 def test_protocol_difference_is_said_on_the_page_and_beside_the_picture(tmp_path: Path) -> None:
@@ -138,6 +150,7 @@ def test_page_works_in_a_browser(browser: Any, tmp_path: Path, width: int) -> No
     assert page.url.endswith(("#worst-1", "#worst-2"))
     sizes = page.evaluate("[...document.images].map(i => i.naturalWidth)")
     assert len(sizes) == 6
+    assert min(sizes) > 0
     assert complaints == []
     assert set(requests) <= {"file", "data"}
     page.close()

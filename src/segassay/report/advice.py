@@ -5,6 +5,7 @@ from math import isnan
 
 from segassay.report.model import (
     FAIL_BELOW,
+    REVIEW_BELOW,
     ReportData,
     follows_difference,
     protocol_differences,
@@ -34,6 +35,7 @@ def next_steps(data: ReportData) -> tuple[Step, ...]:
     differences = protocol_differences(data.rows)
     low = [r for r in data.scored if r.score < FAIL_BELOW]
     own = [r for r in low if not follows_difference(r, differences)]
+    n_between = sum(FAIL_BELOW <= r.score < REVIEW_BELOW for r in data.scored)
     broken = {r.label_path for r in data.rows if r.status in (Status.FAILED, Status.INVALID)}
     told = {r.reason for r in data.rows if r.status is Status.INVALID}
     errors = [f for f in data.findings if f.severity is Severity.ERROR and f.message not in told]
@@ -43,6 +45,7 @@ def next_steps(data: ReportData) -> tuple[Step, ...]:
         (len(broken), "Mend {} that cannot be read or judged as stored", "file", "labels"),
         (len(errors), "Settle {} that rules found", "error", "findings"),
         (len(own), f"Look at {{}} scored below {FAIL_BELOW}, worst first", "label", "worst"),
+        (n_between, f"Look at {{}} scored {FAIL_BELOW} to {REVIEW_BELOW}", "label", "worst"),
         (len(missed), "Look at {} whose structure seems to be there", "empty mask", "worst"),
         (warnings, "Check {} of the rules", "warning", "findings"),
         (len(differences), "Decide about {}: see the note below", "structure", "differences"),

@@ -18,6 +18,7 @@ from segassay.report.model import (
     Exhibit,
     ReportData,
     follows_difference,
+    is_volume,
     protocol_differences,
     verdict,
 )
@@ -60,11 +61,12 @@ def render_report(data: ReportData, out: Path) -> Path:
     environment.filters["score"] = _score_text
     environment.filters["verdict"] = verdict
     environment.filters["error_words"] = error_words
+    environment.tests["volume"] = is_volume
     issues = issue_list(data)
     page = environment.get_template("index.html.j2").render(
         data=data,
         shown=_shown(data),
-        any_volume=any(not isnan(e.row.volume_ml) for e in data.exhibits),
+        any_volume=any(is_volume(e.row) for e in data.exhibits),
         steps=next_steps(data),
         limits=trust(data),
         status_words={status.value: words for status, words in STATUS_WORDS.items()},
@@ -96,9 +98,9 @@ def _shown(data: ReportData) -> list[_Shown]:
 def _caption(exhibit: Exhibit) -> str:
     """Say what the lines show; a missing line is explained, not left to be searched for."""
     if not exhibit.suggested.any():
-        return "the judge expects nothing in this slice"
+        return "the judge expects nothing here"
     if not exhibit.mask.any():
-        return "no label in this slice, the judge expects one"
+        return "no label here, the judge expects one"
     return "label and suggestion"
 
 

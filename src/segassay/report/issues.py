@@ -11,6 +11,7 @@ from segassay.report.model import (
     SEVERITIES,
     ReportData,
     follows_difference,
+    is_volume,
     protocol_differences,
     verdict,
 )
@@ -82,7 +83,7 @@ def _scored_line(data: ReportData, row: ScoreRow) -> str:
     if not isnan(row.score_lo):
         parts[-1] += f" ({row.score_lo:.2f} to {row.score_hi:.2f})"
     parts.append(error_words(row))
-    parts.append(f"worst slice {row.worst_slice}" if row.worst_slice >= 0 else "")
+    parts.append(f"worst slice {row.worst_slice}" if is_volume(row) else "")
     own = [f.message for f in data.findings_of(row) if _loud(f) and f.structure is not None]
     return _line(row.case_id, row.structure, [*parts, *own])
 

@@ -80,6 +80,11 @@ class ReportData:
         return tuple(sorted(own, key=lambda f: SEVERITIES.index(f.severity)))
 
 
+def is_volume(row: ScoreRow) -> bool:
+    """Tell whether a label has slices to speak of; pictures have one, and no volume."""
+    return row.n_slices > 1 or row.worst_slice > 0 or not isnan(row.volume_ml)
+
+
 def verdict(row: ScoreRow) -> str:
     """Return the word shown for a row: PASS, REVIEW, FAIL, or its status."""
     if row.status in (Status.SCORED, Status.ABSTAINED) and not isnan(row.score):
