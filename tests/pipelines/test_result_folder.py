@@ -1,9 +1,12 @@
 """Whose folder it is, and which run it holds."""
 
+import json
 import os
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,16 +14,16 @@ import pytest
 from conftest import write_nifti
 from segassay.data.phantom import make_phantom
 from segassay.errors import OutputError, UsageError
+from segassay.models.folder import find_judge, write_checksums
 from segassay.pipelines.configs import AuditConfig, SourceConfig
 from segassay.pipelines.result_folder import begin_run, note_interruption
 from segassay.records.run import RunRecord, read_run
+from segassay.scoring import Judge, load_judge
 
 
-def begin(root: Path, out: Path, **options: object) -> RunRecord:
-    config = AuditConfig.model_validate(
-        {"source": SourceConfig(path=root), "out": out, "judge": None, **options}
-    )
-    return begin_run(config, config.source.open(), command="check", model_id="", preprocess="")
+def begin(root: Path, out: Path, judge: Judge | None = None, **options: Any) -> RunRecord:
+    config = AuditConfig.model_validate({"source": SourceConfig(path=root), "out": out, **options})
+    return begin_run(config, config.source.open(), command="check", judge=judge)
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -100,6 +103,24 @@ def test_changed_data_are_another_run(
         begin(phantom_set, tmp_path / "out")
 
 
+def test_other_weights_of_the_same_name_are_another_run(phantom_set: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "judge-v0"
+    shutil.copytree(find_judge("judge-v0"), copy)
+    first = begin(phantom_set, tmp_path / "out", load_judge(str(copy)))
+    (copy / "card.md").write_text("better words")
+    write_checksums(copy)
+    same = begin(phantom_set, tmp_path / "out", load_judge(str(copy)))
+    assert (same.run_id, same.model_sha256) == (first.run_id, first.model_sha256)
+    curve = json.loads((copy / "calibration.json").read_text())
+    curve["expected"] = [value / 2 for value in curve["expected"]]
+    (copy / "calibration.json").write_text(json.dumps(curve))
+    write_checksums(copy)
+    changed = load_judge(str(copy))
+    assert (changed.model_id, changed.preprocess) == (first.model_id, first.preprocess)
+    with pytest.raises(UsageError, match="or judge"):
+        begin(phantom_set, tmp_path / "out", changed)
+
+
 @pytest.mark.parametrize(
     ("options", "same"),
     [
@@ -122,7 +143,9 @@ def test_only_options_that_change_results_make_another_run(
 
 
 def test_record_tells_all_options_and_no_place(phantom_set: Path, tmp_path: Path) -> None:
-    begin(phantom_set, tmp_path / "out", judge=str(tmp_path / "judges" / "mine"))
+    where = str(tmp_path / "judges" / "mine")
+    config = AuditConfig(source=SourceConfig(path=phantom_set), out=tmp_path / "out", judge=where)
+    begin_run(config, config.source.open(), command="audit", judge=None)
     text = (tmp_path / "out" / "manifest.json").read_text()
     assert str(tmp_path) not in text
     found = read_run(tmp_path / "out")

@@ -99,6 +99,7 @@ def test_run_record_comes_back_and_a_broken_one_is_none(tmp_path: Path) -> None:
         config={},
         dataset={},
         model_id="m",
+        model_sha256="h",
         preprocess="p",
         versions={},
         started_at=now(),

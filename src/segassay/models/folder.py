@@ -34,6 +34,16 @@ class JudgeFolder:
         """The network's file."""
         return self.path / "judge.onnx"
 
+    @property
+    def sha256(self) -> str:
+        """Checksum of all that scores depend on: everything but the card.
+
+        The name of a judge holds a date; two exports of one day differ in this alone.
+        """
+        sums = _read_checksums(self.path)
+        relevant = "".join(sums[name] for name in FILES if name != "card.md")
+        return hashlib.sha256(relevant.encode()).hexdigest()
+
 
 def find_judge(name_or_path: str) -> Path:
     """Return the folder of a judge.

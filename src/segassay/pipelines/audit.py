@@ -31,13 +31,7 @@ def audit(
     dataset = config.source.open()
     _require_structures(config, dataset)
     judge = load_judge(config.judge) if config.judge is not None else None
-    record = begin_run(
-        config,
-        dataset,
-        command=command,
-        model_id=judge.model_id if judge is not None else "",
-        preprocess=judge.preprocess if judge is not None else "",
-    )
+    record = begin_run(config, dataset, command=command, judge=judge)
     cases = dataset.cases[: config.limit]
     done = {r.case_id for r in read_records(config.out)}
     todo = [c for c in cases[config.part - 1 :: config.parts] if c.case_id not in done]

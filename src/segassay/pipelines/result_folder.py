@@ -9,6 +9,7 @@ from segassay.errors import OutputError, UsageError
 from segassay.pipelines.configs import AuditConfig
 from segassay.records.run import MANIFEST, RunRecord, config_key, library_versions, now, read_run
 from segassay.records.whole_file import is_unfinished
+from segassay.scoring import Judge
 from segassay.types import ExitCode
 
 _OURS = (
@@ -24,7 +25,7 @@ _OURS = (
 
 
 def begin_run(
-    config: AuditConfig, dataset: Dataset, *, command: str, model_id: str, preprocess: str
+    config: AuditConfig, dataset: Dataset, *, command: str, judge: Judge | None
 ) -> RunRecord:
     """Prepare the result folder and return the record of the run, old or new.
 
@@ -35,14 +36,16 @@ def begin_run(
         UsageError: It holds a run with other data or options.
     """
     fingerprint = _fingerprint(dataset)
+    model_sha256 = "" if judge is None else judge.sha256
     record = RunRecord(
         run_id=uuid.uuid4().hex[:12],
-        config_key=config_key([_options(config), fingerprint, model_id, preprocess]),
+        config_key=config_key([_options(config), fingerprint, model_sha256]),
         command=command,
         config={**_options(config), **_circumstances(config)},
         dataset={**_about(dataset), "fingerprint": fingerprint},
-        model_id=model_id,
-        preprocess=preprocess,
+        model_id="" if judge is None else judge.model_id,
+        model_sha256=model_sha256,
+        preprocess="" if judge is None else judge.preprocess,
         versions=library_versions(),
         started_at=now(),
     )

@@ -35,6 +35,7 @@ class RunRecord(BaseModel):
     config: dict[str, Any]
     dataset: dict[str, Any]
     model_id: str
+    model_sha256: str
     preprocess: str
     versions: dict[str, str]
     started_at: datetime

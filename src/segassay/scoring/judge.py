@@ -47,6 +47,7 @@ class Judge:
     Attributes:
         model_id: Name and version, written into every score.
         preprocess: Fingerprint of the preprocessing, written into every score.
+        sha256: Checksum of weights, description and calibration, written into a run's record.
     """
 
     def __init__(self, folder: JudgeFolder, *, threads: int | None = None) -> None:
@@ -61,6 +62,7 @@ class Judge:
             raise ModelError(f"{folder.path.name}: made by another version ({error})") from error
         self._engine = OnnxEngine(folder.onnx, threads=threads)
         self.preprocess = self._settings.fingerprint()
+        self.sha256 = folder.sha256
 
     def score(
         self,
