@@ -132,7 +132,7 @@ def test_other_weights_of_the_same_name_are_another_run(phantom_set: Path, tmp_p
     ],
 )
 def test_only_options_that_change_results_make_another_run(
-    phantom_set: Path, tmp_path: Path, options: dict[str, object], same: bool
+    phantom_set: Path, tmp_path: Path, options: dict[str, Any], same: bool
 ) -> None:
     first = begin(phantom_set, tmp_path / "out")
     if same:
