@@ -44,7 +44,7 @@ def _tell_unusable(result: AuditResult, *, most: int | None) -> None:
 
 def _tell_result(result: AuditResult) -> None:
     summary = result.to_json()
-    tell(f"{result.n_labels} labels of {result.n_cases} cases")
+    tell(f"labels: {result.n_labels}, cases: {result.n_cases}")
     for name in ("status", "findings"):
         counts = summary[name]
         if isinstance(counts, dict) and counts:
