@@ -10,8 +10,8 @@ import numpy as np
 import scipy.ndimage as ndi
 from numpy.typing import NDArray
 
-SHAPE = (112, 88, 36)
-SPACING_MM = (3.0, 3.0, 6.0)
+SHAPE = (144, 108, 34)
+SPACING_MM = (2.5, 2.5, 6.0)
 LABELS = {
     "spleen": 1,
     "kidney_right": 2,
@@ -24,9 +24,10 @@ LABELS = {
 }
 """Voxel value of every structure; later ones are drawn over earlier ones where they touch."""
 
-_AIR, _FAT, _MUSCLE, _BONE, _NOISE = -1000.0, -100.0, 45.0, 420.0, 14.0
-_WAVE = 9
-"""Voxels from one value of the coarse noise to the next."""
+_AIR, _FAT, _WALL, _MUSCLE, _BONE, _NOISE = -1000.0, -100.0, 45.0, 55.0, 260.0, 14.0
+_BOWEL, _GAS = 35.0, -500.0
+_WAVE, _FINE_WAVE = 9, 5
+"""Voxels from one value of the coarse noise to the next: for outlines, and for loops of bowel."""
 
 _HU = {
     "spleen": 115.0,
@@ -40,14 +41,14 @@ _HU = {
 }
 # Centre (x to the right, y to the front, z up) and half axes as shares of the body's half axes.
 _PLACES = {
-    "spleen": ((-0.62, -0.25, 0.35), (0.20, 0.30, 0.30)),
+    "spleen": ((-0.64, -0.20, 0.35), (0.19, 0.34, 0.34)),
     "kidney_right": ((0.40, -0.42, -0.25), (0.15, 0.19, 0.36)),
     "kidney_left": ((-0.40, -0.42, -0.15), (0.15, 0.19, 0.36)),
-    "gallbladder": ((0.34, 0.36, -0.15), (0.09, 0.15, 0.16)),
-    "liver": ((0.45, 0.10, 0.35), (0.42, 0.55, 0.42)),
-    "stomach": ((-0.32, 0.32, 0.35), (0.26, 0.30, 0.28)),
-    "aorta": ((-0.05, -0.25, 0.0), (0.06, 0.085, 2.0)),
-    "pancreas": ((-0.08, 0.10, -0.05), (0.34, 0.10, 0.10)),
+    "gallbladder": ((0.40, 0.40, -0.02), (0.10, 0.15, 0.20)),
+    "liver": ((0.42, 0.12, 0.38), (0.44, 0.62, 0.48)),
+    "stomach": ((-0.33, 0.34, 0.35), (0.27, 0.30, 0.32)),
+    "aorta": ((-0.06, -0.27, 0.0), (0.065, 0.09, 2.0)),
+    "pancreas": ((-0.10, 0.06, 0.0), (0.36, 0.11, 0.14)),
 }
 
 Array = NDArray[np.float32]
@@ -88,17 +89,31 @@ def make_phantom(seed: int) -> Phantom:
 
 
 def _torso(position: list[Array], rng: np.random.Generator) -> tuple[Array, Mask]:
+    """Draw wall, muscles, spine and a cavity full of bowel; return it and where organs may lie."""
     x, y, _ = position
     radius = np.sqrt(x**2 + y**2)
     fat = rng.uniform(0.06, 0.14)
     image = np.full(SHAPE, _AIR, dtype=np.float32)
     image[radius < 1.0] = _FAT
-    image[radius < 1.0 - fat] = _MUSCLE
-    within = np.asarray(radius < 0.92 - fat)
-    image[within] = _FAT + 20 * _waves(rng)[within]
-    spine = np.sqrt((x / 0.14) ** 2 + ((y + 0.55) / 0.2) ** 2) < 1
+    image[radius < 1.0 - fat] = _WALL
+    within = np.asarray(radius < 0.9 - fat)
+    image[within] = _FAT
+    _fill_with_bowel(image, within & (y > -0.3), rng)
+    for side in (-1, 1):
+        back = ((x - side * 0.27) / 0.24) ** 2 + ((y + 0.78) / 0.2) ** 2 < 1
+        psoas = ((x - side * 0.22) / 0.1) ** 2 + ((y + 0.45) / 0.14) ** 2 < 1
+        image[(back | psoas) & (radius < 1.0 - fat)] = _MUSCLE
+        within &= ~psoas
+    spine = np.sqrt((x / 0.13) ** 2 + ((y + 0.52) / 0.19) ** 2) < 1
     image[spine] = _BONE
     return image, within & ~spine
+
+
+def _fill_with_bowel(image: Array, cavity: Mask, rng: np.random.Generator) -> None:
+    """Fill the cavity with loops of bowel in fat, some with gas: organs seldom lie in fat alone."""
+    loops = _waves(rng, _FINE_WAVE)
+    image[cavity & (loops > -0.1)] = _BOWEL
+    image[cavity & (loops > 1.9)] = _GAS
 
 
 def _organ(position: list[Array], name: str, rng: np.random.Generator) -> Mask:
@@ -110,17 +125,17 @@ def _organ(position: list[Array], name: str, rng: np.random.Generator) -> Mask:
     return np.asarray(radius + 0.09 * _waves(rng) < 1)
 
 
-def _waves(rng: np.random.Generator) -> Array:
+def _waves(rng: np.random.Generator, step: int = _WAVE) -> Array:
     """Return smooth noise of unit spread: no organ is an exact ellipsoid."""
-    full = rng.standard_normal([n // _WAVE + 3 for n in SHAPE])
+    full = rng.standard_normal([n // step + 3 for n in SHAPE])
     for n in SHAPE:  # linear along one axis after the other; each step brings the next axis first
-        full = np.tensordot(full, _stretching(n), axes=(0, 1))
+        full = np.tensordot(full, _stretching(n, step), axes=(0, 1))
     return np.asarray(full / full.std(), dtype=np.float32)
 
 
 @cache
-def _stretching(n: int) -> NDArray[np.float64]:
+def _stretching(n: int, step: int) -> NDArray[np.float64]:
     """Return the matrix `(n, coarse)` that draws coarse values out to `n`, linear in between."""
-    coarse = n // _WAVE + 3
-    at = np.arange(n) * (coarse - 1) / (coarse * _WAVE - 1)
+    coarse = n // step + 3
+    at = np.arange(n) * (coarse - 1) / (coarse * step - 1)
     return np.maximum(0.0, 1.0 - np.abs(at[:, None] - np.arange(coarse)))
