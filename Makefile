@@ -6,9 +6,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt weights/pyproject.toml $(wildcard weights/*/SHA256SUMS)
 DEMO := demo-output
-# PyPI's torch for Linux brings gigabytes of GPU libraries along; here it comes without them. Where
-# this index cannot be reached, pip says so and takes what it finds elsewhere.
-TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+# On Linux the plain torch wheel may bring gigabytes of GPU libraries along. To go without, give
+# pip the index of torch's CPU wheels: `make test PIP_EXTRA_INDEX_URL=…` (see torch's install page).
 
 .PHONY: demo test check clean
 
@@ -32,7 +31,6 @@ $(VENV)/core.stamp: $(SOURCES)
 
 $(VENV)/dev.stamp: $(VENV)/core.stamp
 	@echo "installing torch and the developers' tools, a few minutes"
-	$(PIP) --retries 1 --no-deps --extra-index-url $(TORCH_INDEX) torch
 	$(PIP) --editable '.[dev,train]'
 	@touch $@
 
