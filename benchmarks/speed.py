@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from segassay.data.phantom import LABELS, Phantom, make_phantom
+from segassay.data.phantom import LABELS, SPACING_MM, Phantom, make_phantom
 from segassay.data.sentinel_input import sentinel_input, sentinel_slices
 from segassay.models.quality_sentinel import TEXT_DIM, QualitySentinelNet
 from segassay.scoring import Judge, load_judge
@@ -56,7 +56,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 def judge_all(judge: Judge, phantom: Phantom) -> list[float]:
     """Score all masks of a phantom with the judge."""
-    image = image_volume(phantom.image, (3.0, 3.0, 6.0))
+    image = image_volume(phantom.image, SPACING_MM)
     labels = [(name, phantom.labels == value) for name, value in LABELS.items()]
     return [score.value for score in judge.score_labels(image, labels, modality=None)]
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from conftest import write_nifti
-from segassay.data.phantom import LABELS, Phantom, make_phantom
+from segassay.data.phantom import LABELS, SPACING_MM, Phantom, make_phantom
 from segassay.errors import ContentError, GeometryError, ModelError, ReadError
 from segassay.models.folder import find_judge, open_judge
 from segassay.scoring import Judge, load_judge
@@ -27,7 +27,7 @@ def liver(phantom: Phantom) -> np.ndarray:
 
 def test_good_mask_scores_above_a_bad_one(judge: Judge, phantom: Phantom) -> None:
     mask = liver(phantom)
-    spacing = (3.0, 3.0, 6.0)
+    spacing = SPACING_MM
     good = judge.score(phantom.image, mask, "liver", spacing, "ct")
     bad = judge.score(phantom.image, np.roll(mask, 16, axis=0), "liver", spacing, "ct")
     assert good.status is Status.SCORED
@@ -52,7 +52,7 @@ def test_score_does_not_depend_on_storage(judge: Judge, phantom: Phantom, tmp_pa
         write_nifti(tmp_path / "n.nii.gz", turned_mask, flip),
         "liver",
     )
-    array = judge.score(phantom.image, liver(phantom), "liver", (3.0, 3.0, 6.0))
+    array = judge.score(phantom.image, liver(phantom), "liver", SPACING_MM)
     assert two.value == pytest.approx(one.value, abs=1e-4)
     assert array.value == pytest.approx(one.value, abs=1e-4)
 
@@ -107,11 +107,11 @@ def test_many_and_labels_equal_one_by_one(judge: Judge, phantom: Phantom) -> Non
 
 def test_suggestion_is_on_the_slice_and_keeps_the_mask(judge: Judge, phantom: Phantom) -> None:
     mask = np.roll(liver(phantom), 10, axis=0)
-    suggestion = judge.suggest(phantom.image, mask, "liver", (3.0, 3.0, 6.0))
+    suggestion = judge.suggest(phantom.image, mask, "liver", SPACING_MM)
     rows, columns = phantom.image.shape[1], phantom.image.shape[0]
     assert suggestion.mask.shape == suggestion.suggested.shape == (rows, columns)
     assert suggestion.mask.sum() == mask[:, :, suggestion.index].sum()
-    assert suggestion.pixel_mm == (3.0, 3.0)
+    assert suggestion.pixel_mm == SPACING_MM[:2]
     assert suggestion.image.min() >= 0
     assert suggestion.error.max() <= 1
 

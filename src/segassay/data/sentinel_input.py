@@ -58,4 +58,4 @@ def _resized(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     """Resize 0..1 to the network's size by way of 8-bit grey: the released numbers need that."""
     grey = Image.fromarray((plane * 255).astype(np.uint8))
     resized = grey.resize((_SIZE, _SIZE), Image.Resampling.BILINEAR)
-    return np.asarray(resized, dtype=np.float32) / 255
+    return np.asarray(resized, dtype=np.float32) / np.float32(255)

@@ -53,6 +53,7 @@ def train_judge(recipe_path: Path, data: Path, out: Path, *, say: Say) -> Traine
     export_onnx(net, preprocess, folder / "judge.onnx")
     meta = describe(recipe, material, preprocess, training.progress.pairs)
     meta["parameters"] = sum(weights.numel() for weights in net.parameters())
+    meta["minutes_trained"] = round(training.progress.seconds / 60, 1)
     result = calibrate_folder(folder, meta, recipe, data, material.splits, say=say)
     write_card(folder, meta, result)
     return TrainedJudge(folder, result.pearson, result.mae, result.n_labels)
