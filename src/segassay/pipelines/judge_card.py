@@ -47,9 +47,9 @@ only, so are these weights.
 
 One network for 2D and 3D, CT, MRI, X-ray, ultrasound and dermoscopy. It sees a crop around the
 mask with its neighbour slices, the whole slice at low resolution, name, modality and scale, and
-answers with the mask that should be there. {meta["parameters"] / 1e6:.2f} M parameters, trained for
-{meta["minutes_trained"]:.0f} minutes on CPU with {meta["pairs_seen"]} shown pairs of image and faulty
-mask (every drawn pair is shown {recipe["echo"]} times).
+answers with the mask that should be there. {meta["parameters"] / 1e6:.2f} M parameters, trained
+for {meta["minutes_trained"]:.0f} minutes on CPU with {meta["pairs_seen"]} shown pairs of image and
+faulty mask (every drawn pair is shown {recipe["echo"]} times).
 
 ## How well it does
 
