@@ -111,6 +111,7 @@ def _edit(name: str, change: Callable[[BoolArray], BoolArray]) -> Callable[[Labe
     """Change one structure's mask; what it newly covers is taken from its neighbours."""
 
     def edit(labels: Labels) -> Labels:
+        """Change the structure in a label map of its own."""
         value = LABELS[name]
         mask = labels == value
         changed = change(mask)

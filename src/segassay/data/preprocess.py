@@ -233,6 +233,7 @@ def _frame_picture(
     whole = whole_image(shape, pixel)
 
     def along(low: float, high: float, start: float, end: float) -> NDArray[np.bool_]:
+        """Mark the field's pixels between `low` and `high` along one axis."""
         at = start + (np.arange(n_out) + 0.5) * (end - start) / n_out
         return np.asarray((at >= low) & (at < high))
 

@@ -34,6 +34,7 @@ class _Named:
 
     @property
     def remark(self) -> str:
+        """Why the score was made without a name; empty if it was not."""
         if self.given is None:
             return "no structure name given: judged without it"
         if self.known is None:

@@ -106,6 +106,7 @@ def fresh_batches(
     """
 
     def one_thread(_: int) -> None:
+        """Leave the cores to the network."""
         torch.set_num_threads(1)
 
     loader = DataLoader(

@@ -175,6 +175,7 @@ class _Clock:
 
     @property
     def seconds(self) -> float:
+        """Seconds up to now."""
         return self._before + time.monotonic() - self._start
 
 
@@ -186,12 +187,14 @@ class _RunningMeans:
         self._count = 0
 
     def add(self, parts: LossParts) -> None:
+        """Take in the parts of one update."""
         for name in LossParts.__slots__:
             value = float(getattr(parts, name).detach())
             self._sums[name] = self._sums.get(name, 0.0) + value
         self._count += 1
 
     def take(self) -> dict[str, float]:
+        """Return the means and begin anew."""
         means = {name: total / max(self._count, 1) for name, total in self._sums.items()}
         self._sums, self._count = {}, 0
         return means

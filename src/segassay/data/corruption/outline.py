@@ -61,6 +61,7 @@ def elastic(scene: Scene, dice: float, rng: np.random.Generator) -> BoolArray:
     grid = np.indices(scene.gold.shape, dtype=np.float32)
 
     def warp(strength: float) -> BoolArray:
+        """Displace by `strength` pixels at one standard deviation."""
         at = [g + strength * s for g, s in zip(grid, shifts, strict=True)]
         return _sample(scene.depth, at)
 

@@ -56,6 +56,7 @@ def disc(scene: Scene, dice: float, rng: np.random.Generator) -> BoolArray:
     angle = rng.uniform(0, 2 * np.pi)
 
     def at(distance: float) -> BoolArray:
+        """Put the disc that many pixels from the centre."""
         row = scene.centre[0] + distance * np.sin(angle)
         column = scene.centre[1] + distance * np.cos(angle)
         return np.asarray((rows - row) ** 2 + (columns - column) ** 2 <= scene.radius**2)

@@ -63,6 +63,7 @@ def grid_distortion(scene: Scene, dice: float, rng: np.random.Generator) -> Bool
     grid = np.indices(shape, dtype=np.float32)
 
     def warp(strength: float) -> BoolArray:
+        """Move knots by up to `strength` pixels."""
         at = [g + strength * f for g, f in zip(grid, fields, strict=True)]
         return np.asarray(ndi.map_coordinates(scene.depth, at, order=1, mode="nearest") > 0)
 
