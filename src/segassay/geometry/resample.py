@@ -1,15 +1,17 @@
-"""Antialiased resampling of a box of an image as two small matrix products.
+"""Antialiased resampling of a box of an image as two small sparse matrix products.
 
 One row of a resampling matrix holds the weights with which an output pixel averages the input:
 a triangle as wide as the output pixel, or as wide as one input pixel when enlarging (bilinear).
 Because rows and columns separate, cropping and resizing `(n, h, w)` costs two matrix products,
-and the box may reach beyond the image.
+and the box may reach beyond the image. A row has few weights, so the matrices are sparse: dense
+ones cost more, and on a busy machine the threads of a dense product wait for one another.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +26,12 @@ class Box:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AxisResampler:
-    """Weights `(n_out, stop - start)` on input pixels `start:stop` of one axis.
+    """Sparse weights `(n_out, stop - start)` on input pixels `start:stop` of one axis.
 
     `coverage` `(n_out,)` is the share of each output pixel that lies inside the image.
     """
 
-    weights: NDArray[np.float32]
+    weights: csr_array
     coverage: NDArray[np.float32]
     start: int
     stop: int
@@ -49,7 +51,7 @@ def axis_resampler(n_in: int, low: float, high: float, n_out: int) -> AxisResamp
     weights /= weights.sum(axis=1, keepdims=True)
     start, stop = min(max(begin, 0), n_in), min(max(end, 0), n_in)
     inside = weights[:, start - begin : stop - begin].astype(np.float32)
-    return AxisResampler(inside, inside.sum(axis=1), start, stop)
+    return AxisResampler(csr_array(inside), inside.sum(axis=1), start, stop)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,7 +78,10 @@ class BoxResampler:
         """Resample `(..., rows, columns)` to float32 `(..., n_out, n_out)`; zero outside."""
         r, c = self.rows, self.columns
         part = np.asarray(planes[..., r.start : r.stop, c.start : c.stop], dtype=np.float32)
-        return np.asarray(r.weights @ part @ c.weights.T, dtype=np.float32)
+        lead, n_out = part.shape[:-2], r.coverage.size
+        stack = part.reshape(-1, *part.shape[-2:])
+        cut = [(c.weights @ (r.weights @ plane).T).T for plane in stack]
+        return np.asarray(cut, dtype=np.float32).reshape(*lead, n_out, n_out)
 
     def paste(self, crop: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
         """Spread a crop `(n_out, n_out)` back over an image of `shape`; zero outside the box.
@@ -85,8 +90,8 @@ class BoxResampler:
         crop was reduced, an average where it was enlarged.
         """
         r, c = self.rows, self.columns
-        back_r = _normalised(r.weights.T)
-        back_c = _normalised(c.weights.T)
+        back_r = _normalised(r.weights.toarray().T)
+        back_c = _normalised(c.weights.toarray().T)
         out = np.zeros(shape, dtype=np.float32)
         out[r.start : r.stop, c.start : c.stop] = back_r @ crop @ back_c.T
         return out
