@@ -79,6 +79,12 @@ def _rest(sheet: Row) -> list[str]:
         "",
         *(f"- {name}: Pearson {value:.3f}" for name, value in sheet["by_size"].items()),
         "",
+        "## What it does not show",
+        "",
+        "The test's subjects come from the data sets that the judge learned from; erosion and "
+        "dilation are families it was trained on. Sets with few held-out subjects (CHAOS 2, left "
+        "atrium and BTCV 3) say little. Errors of real networks and unseen data sets are to come.",
+        "",
         "![Predicted against true Dice by set](judge.png)",
     ]
 
