@@ -39,7 +39,7 @@ LIBRARIES: dict[str, set[str]] = {
     "models": {"torch", "monai"},
     "engines": {"numpy", "onnxruntime"},
     "scoring": {"numpy", "scipy"},
-    "training": {"numpy", "scipy", "torch", "lightning_fabric", "pydantic", "yaml"},
+    "training": {"numpy", "scipy", "onnx", "torch", "lightning_fabric", "pydantic", "yaml"},
     "report": {"numpy", "jinja2", "PIL"},
     "pipelines": {"numpy", "pydantic", "yaml"},
     "cli": {"typer", "pydantic"},

@@ -43,3 +43,11 @@ def test_models_are_whole_small_and_found_by_name(model: str) -> None:
     folder = open_judge(WEIGHTS / model)
     assert sum(p.stat().st_size for p in folder.path.iterdir()) <= MOST_BYTES
     assert find_judge(model).name == model
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_models_do_not_tell_where_they_were_made(model: str) -> None:
+    """Exporters leave source paths of the machine in the file unless they are taken out."""
+    for path in (WEIGHTS / model).iterdir():
+        assert b"site-packages" not in path.read_bytes(), path.name
+        assert b".py" not in path.read_bytes(), path.name
