@@ -16,24 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from segassay.data.readers import open_dataset
-from segassay.data.splits import split_subjects
-from segassay.pipelines.faulty_cases import ExpertCase, plant_fault, read_expert_case
+from segassay.pipelines.faulty_cases import ExpertCase, plant_fault
+from segassay.pipelines.frozen_test import frozen_cases, read_frozen_test
 from segassay.scoring import Judge, load_judge
-from segassay.types import Modality
 
-SETS = (
-    ("btcv", "nnUNet_raw/Dataset101_BTCV", Modality.CT),
-    ("acdc", "nnUNet_raw/Dataset027_ACDC", Modality.MR),
-    ("hippocampus", "Task04_Hippocampus", Modality.MR),
-    ("left_atrium", "Task90_LeftAtrium", Modality.MR),
-    ("chaos_t2", "chaos_t2", Modality.MR),
-    ("jsrt", "jsrt", Modality.XRAY),
-    ("hc18", "hc18", Modality.ULTRASOUND),
-    ("ph2", "ph2", Modality.DERMOSCOPY),
-)
 SHARE, BELOW, SEEDS = 0.1, 0.7, 10
-MOST_CASES = 40
+PAIRS = Path(__file__).with_name("pairs.yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +46,12 @@ def main() -> None:
     options = parser.parse_args()
     judge = load_judge(options.judge)
     clean, faulty = [], []
-    for name, path, modality in SETS:
-        for expert in held_out(options.data / path, name, modality):
+    for entry in read_frozen_test(PAIRS).sets:
+        for expert in frozen_cases(entry, options.data):
             pairs = score_case(expert, judge)
             clean += [pair[0] for pair in pairs]
             faulty += [pair[1] for pair in pairs]
-        print(name, len(clean), flush=True)
+        print(entry.name, len(clean), flush=True)
     found = compare(clean, faulty)
     result = {"judge": judge.model_id, "n_labels": len(clean), "found": found}
     options.out.mkdir(parents=True, exist_ok=True)
@@ -91,14 +79,6 @@ def as_markdown(result: dict[str, Any]) -> str:
             f"| {found['by_size_outlier']:.2f} |"
         )
     return "\n".join(lines) + "\n"
-
-
-def held_out(root: Path, name: str, modality: Modality) -> list[ExpertCase]:
-    """Read the cases of the subjects that no training opens."""
-    dataset = open_dataset(root)
-    subjects = set(split_subjects([c.subject_id for c in dataset.cases if c.labels]).test)
-    cases = [c for c in dataset.cases if c.subject_id in subjects][:MOST_CASES]
-    return [read_expert_case(name, case, modality) for case in cases]
 
 
 def score_case(expert: ExpertCase, judge: Judge) -> list[tuple[Scored, Scored]]:
