@@ -5,8 +5,6 @@ with several values, `value`; or `label_<structure>` columns. Optional: `case_id
 `split`, `modality`, `source`. Paths are relative to the manifest's folder, or absolute.
 """
 
-import csv
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,14 +14,13 @@ from segassay.data.case import Case, Dataset, LabelRef
 from segassay.data.io import stem_of
 from segassay.data.readers.listing import modality_of, require_cases, subject_of
 from segassay.data.splits import natural_key
+from segassay.data.text_table import Row, read_rows
 from segassay.errors import DatasetError
 from segassay.vocabulary.names import canonical_name
 
 NAME = "manifest"
 LOOKS_FOR = "a .csv, .tsv or .jsonl file with the columns image, label and structure"
 SUFFIXES = (".csv", ".tsv", ".jsonl")
-
-Row = dict[str, str]
 
 
 def sniff(root: Path) -> bool:
@@ -34,7 +31,7 @@ def sniff(root: Path) -> bool:
 def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
     """Read the table; rows with the same `case_id` make one case."""
     cases: dict[str, Case] = {}
-    for number, row in enumerate(_rows(root), start=1):
+    for number, row in enumerate(read_rows(root), start=1):
         case = _case(root, number, row, subject)
         before = cases.get(case.case_id)
         if before is not None:
@@ -43,40 +40,6 @@ def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
         cases[case.case_id] = case
     found = require_cases(list(cases.values()), root, LOOKS_FOR)
     return Dataset(root.parent, NAME, root.stem, found)
-
-
-def _rows(path: Path) -> Iterator[Row]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise DatasetError(f"{path.name}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{path.name}: is not UTF-8 text ({error.reason})") from error
-    if path.suffix.lower() == ".jsonl":
-        yield from _json_rows(path, text)
-        return
-    head = text.split("\n", 1)[0]
-    delimiter = max("\t;,", key=head.count)
-    try:
-        for number, row in enumerate(csv.DictReader(text.splitlines(), delimiter=delimiter), 1):
-            if None in row:
-                raise DatasetError(f"{path.name}: row {number}: more cells than columns; quote it")
-            yield {key.strip().lower(): (value or "").strip() for key, value in row.items()}
-    except csv.Error as error:
-        raise DatasetError(f"{path.name}: not a table of text ({error})") from error
-
-
-def _json_rows(path: Path, text: str) -> Iterator[Row]:
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            data = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DatasetError(f"{path.name}: line {number}: not JSON ({error.msg})") from error
-        if not isinstance(data, dict):
-            raise DatasetError(f"{path.name}: line {number}: expected an object")
-        yield {str(key).lower(): str(value) for key, value in data.items() if value is not None}
 
 
 def _joined(root: Path, number: int, before: Case, case: Case) -> Case:

@@ -1,0 +1,52 @@
+"""Tables as users have them: CSV or TSV of any delimiter, with or without a BOM, or JSON lines."""
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from segassay.errors import DatasetError
+
+Row = dict[str, str]
+"""One row: column names in lower case, cells without blanks at their ends."""
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """Yield the rows of a table; the delimiter is the one most often found in its first line.
+
+    A missing cell is an empty text. An empty file has no rows.
+
+    Raises:
+        DatasetError: The file cannot be read, is not UTF-8, or a row has too many cells.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DatasetError(f"{path.name}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path.name}: is not UTF-8 text ({error.reason})") from error
+    if path.suffix.lower() == ".jsonl":
+        yield from _json_rows(path, text)
+        return
+    head = text.split("\n", 1)[0]
+    delimiter = max("\t;,", key=head.count)
+    try:
+        for number, row in enumerate(csv.DictReader(text.splitlines(), delimiter=delimiter), 1):
+            if None in row:
+                raise DatasetError(f"{path.name}: row {number}: more cells than columns; quote it")
+            yield {key.strip().lower(): (value or "").strip() for key, value in row.items()}
+    except csv.Error as error:
+        raise DatasetError(f"{path.name}: not a table of text ({error})") from error
+
+
+def _json_rows(path: Path, text: str) -> Iterator[Row]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            data = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise DatasetError(f"{path.name}: line {number}: not JSON ({error.msg})") from error
+        if not isinstance(data, dict):
+            raise DatasetError(f"{path.name}: line {number}: expected an object")
+        yield {str(key).lower(): str(value) for key, value in data.items() if value is not None}
