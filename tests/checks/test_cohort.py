@@ -6,7 +6,8 @@ import pytest
 from check_views import cube, facts, names, view
 from segassay.checks.base import LabelFacts
 from segassay.checks.cohort import duplicates, volume_outlier
-from segassay.checks.registry import facts_of, voxel_sha256
+from segassay.checks.registry import facts_of
+from segassay.data.volume import voxel_sha256
 from segassay.types import Severity
 
 

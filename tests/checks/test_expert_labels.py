@@ -14,12 +14,12 @@ from segassay.checks.registry import (
     check_file,
     check_label,
     facts_of,
-    voxel_sha256,
 )
 from segassay.data.case import Case, Dataset
 from segassay.data.io import label_mask, read_image, read_labels
 from segassay.data.readers import open_dataset
 from segassay.data.slicing import as_planes, pixel_mm, slicing_axis
+from segassay.data.volume import voxel_sha256
 from segassay.geometry.grid import Grid
 from segassay.records.findings import Finding
 from segassay.types import Severity

@@ -15,7 +15,7 @@ from segassay.engines.onnx_engine import OnnxEngine  # noqa: E402
 from segassay.errors import UsageError  # noqa: E402
 from segassay.models.judge_net import ExportedJudge, JudgeNet, expected_dice  # noqa: E402
 from segassay.training.batches import EchoPool, collate, fresh_batches  # noqa: E402
-from segassay.training.export import export_onnx  # noqa: E402
+from segassay.training.export import describe, export_onnx  # noqa: E402
 from segassay.training.loop import JudgeTraining, build_net, learning_rate  # noqa: E402
 from segassay.training.material import Material, load_material  # noqa: E402
 from segassay.training.pairs import PairDraw  # noqa: E402
@@ -122,6 +122,20 @@ def test_exported_judge_answers_like_the_network(material: Material, tmp_path: P
     names = ("map", "outside", "presence", "kind", "embedding")
     for name, value in zip(names, expected, strict=True):
         np.testing.assert_allclose(getattr(answers, name), value.numpy(), atol=1e-4)
+
+
+def test_two_exports_of_a_day_have_different_names(material: Material, tmp_path: Path) -> None:
+    names = []
+    for content in (b"one", b"two", b"two"):
+        weights = tmp_path / "judge.onnx"
+        weights.write_bytes(content)
+        meta = describe(recipe(), material, JudgePreprocess(), pairs=1, weights=weights)
+        names.append(meta["model_id"])
+    assert len({name.rsplit("-", 1)[0] for name in names}) == 1
+    assert names[0] != names[1] == names[2]
+    stored = [case for s in (*material.train, *material.tuning) for case in s.cases]
+    assert meta["training_voxels"] == sorted({case.voxels_sha256 for case in stored})
+    assert len(meta["training_voxels"]) == 7
 
 
 def test_expected_dice_by_hand() -> None:

@@ -2,10 +2,8 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from segassay.checks import cohort, pieces, shape, storage
 from segassay.checks.base import Check, FileView, LabelFacts, LabelView
@@ -119,7 +117,7 @@ def facts_of(view: LabelView, *, subject_id: str, image_sha256: str) -> LabelFac
 
     The mask's checksum covers its bounding box, where that lies and the shape of the image: two
     masks are the same where they have the same voxels in the same place. `image_sha256` is to be
-    the checksum of the image's voxels, see `voxel_sha256`; empty where it is not known.
+    the checksum of the image's voxels, see `data.volume.voxel_sha256`; empty where it is not known.
     """
     digest = hashlib.sha256(f"{view.planes.shape} {view.box}".encode())
     digest.update(np.packbits(view.cropped).tobytes())
@@ -135,11 +133,3 @@ def facts_of(view: LabelView, *, subject_id: str, image_sha256: str) -> LabelFac
         image_sha256=image_sha256,
         cut=view.at_sides + view.at_ends > _CUT * view.n_voxels,
     )
-
-
-def voxel_sha256(array: NDArray[Any]) -> str:
-    """Return a checksum of shape, type and voxels; how a file was compressed does not matter."""
-    digest = hashlib.sha256(f"{array.shape} {array.dtype}".encode())
-    for plane in np.moveaxis(array, -1, 0):
-        digest.update(plane.T.tobytes())
-    return digest.hexdigest()

@@ -5,6 +5,7 @@ pointing to the patient's right, front and top. Storage order on disk, flipped a
 axes make no difference to anything that follows.
 """
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,3 +48,11 @@ def to_canonical(array: NDArray[Any], affine: NDArray[np.float64]) -> tuple[NDAr
     moved = affine @ nbo.inv_ornt_aff(orientation, shape)
     i, j, k = turned.shape
     return turned, Grid((i, j, k), np.asarray(moved, dtype=np.float64))
+
+
+def voxel_sha256(array: NDArray[Any]) -> str:
+    """Return a checksum of shape, type and voxels; how a file was compressed does not matter."""
+    digest = hashlib.sha256(f"{array.shape} {array.dtype}".encode())
+    for plane in np.moveaxis(array, -1, 0):
+        digest.update(plane.T.tobytes())
+    return digest.hexdigest()

@@ -44,6 +44,21 @@ class JudgeFolder:
         relevant = "".join(sums[name] for name in FILES if name != "card.md")
         return hashlib.sha256(relevant.encode()).hexdigest()
 
+    @property
+    def training_images(self) -> frozenset[str]:
+        """Checksums of the images it learned from.
+
+        Of their voxels, so that an image compressed anew is still known; the first judge kept
+        checksums of files.
+        """
+        kept = [self.meta.get(key, []) for key in ("training_voxels", "training_images")]
+        return frozenset(checksum for some in kept for checksum in some)
+
+
+def model_id(name: str, weights: Path) -> str:
+    """Return a name that no other weights share: eight digits of their checksum are added."""
+    return f"{name}-{_sha256(weights)[:8]}"
+
 
 def find_judge(name_or_path: str) -> Path:
     """Return the folder of a judge.

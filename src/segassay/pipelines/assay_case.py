@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.checks.base import FileView, LabelFacts, LabelView
-from segassay.checks.registry import check_file, check_label, facts_of, voxel_sha256
+from segassay.checks.registry import check_file, check_label, facts_of
 from segassay.data.case import LabelRef
 from segassay.data.io import LabelMap, label_mask
 from segassay.data.slicing import as_planes, pixel_mm, slicing_axis
-from segassay.data.volume import Volume
+from segassay.data.volume import Volume, voxel_sha256
 from segassay.errors import CaseError
 from segassay.pipelines.read_case import CaseFiles
 from segassay.records.findings import Finding
@@ -85,7 +85,7 @@ def _assay_labels(
         findings += label.findings
         owner = files.case.subject_id
         facts.append(facts_of(label.view, subject_id=owner, image_sha256=content))
-    rows += _scored_rows(files, image, good, context)
+    rows += _scored_rows(files, image, good, context, content)
     order = {(ref.structure, ref.source): n for n, ref in enumerate(wanted)}
     rows.sort(key=lambda row: order[row.structure, row.source])
     return CaseRecord(
@@ -144,14 +144,18 @@ def _why_invalid(findings: Sequence[Finding], labels: LabelMap) -> str:
 
 
 def _scored_rows(
-    files: CaseFiles, image: Volume, labels: Sequence[_Label], context: AssayContext
+    files: CaseFiles,
+    image: Volume,
+    labels: Sequence[_Label],
+    context: AssayContext,
+    content: str,
 ) -> list[ScoreRow]:
     judge = context.judge
     if judge is None or not labels:
         return []
     masks = [(label.ref.structure, label.mask) for label in labels]
     scores = judge.score_labels(image, masks, modality=files.case.modality)
-    seen = judge.trained_on(files.image_sha256)
+    seen = judge.trained_on(files.image_sha256, content)
     return [
         _scored_row(files, label, score, context, trained_on=seen)
         for label, score in zip(labels, scores, strict=True)

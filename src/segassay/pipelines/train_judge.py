@@ -50,9 +50,10 @@ def train_judge(recipe_path: Path, data: Path, out: Path, *, say: Say) -> Traine
     folder = out / recipe.name
     folder.mkdir(exist_ok=True)
     preprocess = JudgePreprocess()
-    export_onnx(net, preprocess, folder / "judge.onnx")
-    meta = describe(recipe, material, preprocess, training.progress.pairs)
-    meta["parameters"] = sum(weights.numel() for weights in net.parameters())
+    weights = folder / "judge.onnx"
+    export_onnx(net, preprocess, weights)
+    meta = describe(recipe, material, preprocess, pairs=training.progress.pairs, weights=weights)
+    meta["parameters"] = sum(part.numel() for part in net.parameters())
     meta["minutes_trained"] = round(training.progress.seconds / 60, 1)
     result = calibrate_folder(folder, meta, recipe, data, material.splits, say=say)
     write_card(folder, meta, result)

@@ -57,7 +57,7 @@ class Judge:
             self._settings = settings_from_json(folder.meta["preprocess"])
             self._calibration = Calibration.from_json(folder.calibration)
             self._structures = frozenset(folder.meta["structures"])
-            self._images = frozenset(folder.meta["training_images"])
+            self._images = folder.training_images
             self.model_id: str = folder.meta["model_id"]
         except (KeyError, TypeError) as error:
             raise ModelError(f"{folder.path.name}: made by another version ({error})") from error
@@ -165,9 +165,14 @@ class Judge:
         answers = self._engine(plan.inputs)
         return make_suggestion(stack, plan, answers.map[0])
 
-    def trained_on(self, image_sha256: str) -> bool:
-        """Whether an image file with this checksum was among the judge's training images."""
-        return image_sha256 in self._images
+    def trained_on(self, *checksums: str) -> bool:
+        """Whether an image was among the judge's training images.
+
+        Args:
+            checksums: Of the image's voxels (`data.volume.voxel_sha256`), which newer judges keep,
+                and of its file, which the first one kept. Any match counts.
+        """
+        return not self._images.isdisjoint(checksums)
 
     def _worst(
         self, stack: PlaneStack, mask: BoolArray, name: str | None, modality: Modality | None

@@ -10,6 +10,7 @@ import onnx
 import torch
 
 from segassay.data.preprocess import CONDITION_DIM, CROP_CHANNELS, FIELD_CHANNELS, JudgePreprocess
+from segassay.models.folder import model_id
 from segassay.models.judge_net import ExportedJudge, JudgeNet
 from segassay.training.material import Material
 from segassay.training.settings import JudgeRecipe
@@ -53,21 +54,33 @@ def _forget_where(path: Path) -> None:
 
 
 def describe(
-    recipe: JudgeRecipe, material: Material, preprocess: JudgePreprocess, pairs: int
+    recipe: JudgeRecipe,
+    material: Material,
+    preprocess: JudgePreprocess,
+    *,
+    pairs: int,
+    weights: Path,
 ) -> dict[str, Any]:
     """Collect what a score needs to know about the judge besides its weights.
 
-    Training images are named by the checksum of their files, training subjects by set and id, so
+    Training images are named by the checksum of their voxels, training subjects by set and id, so
     that an audit can say "the judge has seen this" and an experiment can refuse to cheat.
+
+    Args:
+        recipe: What was trained.
+        material: On what.
+        preprocess: How inputs are made.
+        pairs: Number of pairs shown.
+        weights: The exported network; part of its checksum makes two exports of a day differ.
     """
     named = [s for s in material.train if s.recipe.named]
     return {
-        "model_id": f"{recipe.name}-{datetime.now(UTC):%Y%m%d}",
+        "model_id": model_id(f"{recipe.name}-{datetime.now(UTC):%Y%m%d}", weights),
         "format": 1,
         "preprocess": preprocess.as_json(),
         "structures": sorted({name for s in named for name in s.holders}),
-        "training_images": sorted(
-            {case.image_sha256 for s in (*material.train, *material.tuning) for case in s.cases}
+        "training_voxels": sorted(
+            {case.voxels_sha256 for s in (*material.train, *material.tuning) for case in s.cases}
         ),
         "training_subjects": {
             name: {"train": list(split.train), "tuning": list(split.tuning)}

@@ -4,7 +4,6 @@ Images are kept as bytes between their 0.1 and 99.9 percentiles: the judge stand
 anyway, and all training sets together fit into a laptop's memory that way.
 """
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from segassay.data.io import read_image, read_labels
 from segassay.data.preprocess import plane_stack
 from segassay.data.readers import open_dataset
 from segassay.data.slicing import as_planes
+from segassay.data.volume import voxel_sha256
 from segassay.training.settings import SetRecipe
 from segassay.types import Modality
 
@@ -48,7 +48,7 @@ class StoredCase:
     set_name: str
     case_id: str
     subject_id: str
-    image_sha256: str
+    voxels_sha256: str
     modality: Modality | None
     planes: Bytes
     pixel_mm: tuple[float, float]
@@ -130,7 +130,7 @@ def load_case(recipe: SetRecipe, case: Case) -> StoredCase:
         set_name=recipe.name,
         case_id=case.case_id,
         subject_id=case.subject_id,
-        image_sha256=hashlib.sha256(case.images[0].read_bytes()).hexdigest(),
+        voxels_sha256=voxel_sha256(volume.array),
         modality=recipe.modality,
         planes=to_bytes(stack.planes),
         pixel_mm=stack.pixel_mm,
