@@ -22,6 +22,7 @@ from sheet_text import draw, write_markdown
 from segassay.data.corruption.volume import LabelledPlanes, slicewise
 from segassay.data.slicing import as_planes, from_planes, slicing_axis
 from segassay.metrics.agreement import auroc, pearson
+from segassay.metrics.baselines import mean_of_structure, size_oddness
 from segassay.metrics.overlap import dice
 from segassay.metrics.summary import JudgedLabels, agreement, mean_over_groups, reliability
 from segassay.pipelines.faulty_cases import ExpertCase
@@ -209,39 +210,16 @@ def summarise(rows: list[Row]) -> Row:
 def baselines(pairs: list[Row], labels: JudgedLabels) -> Row:
     """Score the same labels by things that do not look at the image."""
     blind = np.array([r["mask_only"] for r in pairs])
+    sizes = np.array([r["size"] for r in pairs], dtype=np.float64)
+    clean = np.array([r["recipe"] == UNTOUCHED for r in pairs])
     return {
         name: {**mean_over_groups(labels.with_value(v)), **agreement(labels.with_value(v))}
         for name, v in (
             ("mask_only", blind),
             ("mean_of_structure", mean_of_structure(labels)),
-            ("size_outlier", -size_oddness(pairs, labels)),
+            ("size_outlier", -size_oddness(sizes, labels, clean)),
         )
     }
-
-
-def mean_of_structure(labels: JudgedLabels) -> Any:
-    """Return the mean true Dice of the structure over the other subjects of its set."""
-    keys = np.char.add(np.char.add(labels.group, "/"), labels.structure)
-    means = np.full(len(labels), labels.true.mean())
-    for n in range(len(labels)):
-        others = (keys == keys[n]) & (labels.subject != labels.subject[n])
-        if others.any():
-            means[n] = labels.true[others].mean()
-    return means
-
-
-def size_oddness(pairs: list[Row], labels: JudgedLabels) -> Any:
-    """Return robust distances of log size from the median of the untouched labels."""
-    sizes = np.log([r["size"] for r in pairs])
-    clean = np.array([r["recipe"] == UNTOUCHED for r in pairs])
-    keys = np.char.add(np.char.add(labels.group, "/"), labels.structure)
-    odd = np.zeros(len(labels))
-    for key in np.unique(keys):
-        own = keys == key
-        reference = sizes[own & clean]
-        spread = 1.4826 * np.median(np.abs(reference - np.median(reference)))
-        odd[own] = np.abs(sizes[own] - np.median(reference)) / max(float(spread), 0.05)
-    return odd
 
 
 def untouched(pairs: list[Row]) -> Row:

@@ -6,6 +6,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from segassay.errors import GeometryError
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grid:
@@ -43,3 +45,18 @@ def corner_distance_mm(a: Grid, b: Grid) -> float:
     if a.shape != b.shape:
         return float("inf")
     return float(np.linalg.norm(a.corners_mm - b.corners_mm, axis=1).max())
+
+
+def require_same_grid(got: Grid, expected: Grid, name: str) -> None:
+    """Refuse the file `name` if it does not lie on the grid of its image, within half a voxel.
+
+    Raises:
+        GeometryError: Shape or position differ.
+    """
+    if got.shape != expected.shape:
+        raise GeometryError(f"{name}: shape {got.shape}; the image has {expected.shape}")
+    if not np.allclose(got.affine, expected.affine, atol=0.5 * min(expected.spacing_mm)):
+        raise GeometryError(
+            f"{name}: lies on another grid than the image, though the shapes agree; "
+            "compare the headers, or copy the image's onto the mask if the voxels line up"
+        )

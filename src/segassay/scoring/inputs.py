@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from segassay.data.io import read_image, read_labels
 from segassay.data.volume import Volume
 from segassay.errors import ContentError, GeometryError
-from segassay.geometry.grid import Grid
+from segassay.geometry.grid import Grid, require_same_grid
 
 ArrayOrPath: TypeAlias = NDArray[Any] | str | Path
 BoolArray = NDArray[np.bool_]
@@ -54,7 +54,7 @@ def mask_array(mask: ArrayOrPath, like: Volume) -> BoolArray:
     """
     if isinstance(mask, str | Path):
         labels = read_labels(Path(mask)).volume
-        _require_grid(labels.grid, like.grid, str(Path(mask).name))
+        require_same_grid(labels.grid, like.grid, str(Path(mask).name))
         return np.asarray(labels.array != 0)
     array = np.asarray(mask)
     if array.ndim == 2:
@@ -62,16 +62,6 @@ def mask_array(mask: ArrayOrPath, like: Volume) -> BoolArray:
     if array.shape != like.grid.shape:
         raise GeometryError(f"mask: shape {array.shape}; the image has {like.grid.shape}")
     return np.asarray(array != 0)
-
-
-def _require_grid(got: Grid, expected: Grid, name: str) -> None:
-    if got.shape != expected.shape:
-        raise GeometryError(f"{name}: shape {got.shape}; the image has {expected.shape}")
-    if not np.allclose(got.affine, expected.affine, atol=0.5 * min(expected.spacing_mm)):
-        raise GeometryError(
-            f"{name}: lies on another grid than the image, though the shapes agree; "
-            "compare the headers, or copy the image's onto the mask if the voxels line up"
-        )
 
 
 def _as_volume(array: NDArray[np.float32], spacing_mm: Sequence[float] | None) -> Volume:
