@@ -11,7 +11,7 @@ import numpy as np
 from segassay.data.splits import SubjectSplit
 from segassay.models.folder import open_judge, write_checksums
 from segassay.pipelines.faulty_cases import JudgedFault, judge_faults, read_expert_case
-from segassay.scoring import Judge
+from segassay.scoring import Judge, judge_of
 from segassay.scoring.calibration import Calibration
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def calibrate_folder(
     each structure counts these labels.
     """
     _write(folder, meta, Calibration.identity())
-    judge = Judge(open_judge(folder))
+    judge = judge_of(open_judge(folder))
     rows = list(_judged(judge, recipe, data, splits, say))
     raw, true = np.array([r.value for r in rows]), np.array([r.true for r in rows])
     result = _cross_validated(rows, raw, true)
