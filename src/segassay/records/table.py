@@ -21,7 +21,12 @@ SCHEMA = pl.Schema(
 )
 """Columns of the table in order. Floats keep NaN: a label without a score has no made-up one."""
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_SIGNS = "=+\\-@\uff1d\uff0b\uff0d\uff20"
+_FORMULA = rf"^( *[{_SIGNS}]|[\t\r\n])"
+"""Spreadsheets run what begins like this, some also with the signs' full-width twins."""
+
+_FORMULA_INSIDE = rf"([;\t\r\n])([ \t]*[{_SIGNS}])"
+"""The same where a spreadsheet splits a line at semicolons, as is usual in half of Europe."""
 
 
 def to_frame(rows: Sequence[ScoreRow]) -> pl.DataFrame:
@@ -32,7 +37,8 @@ def to_frame(rows: Sequence[ScoreRow]) -> pl.DataFrame:
 def write_table(rows: Sequence[ScoreRow], folder: Path) -> None:
     """Write `scores.csv` and `scores.parquet`.
 
-    Text in the CSV that a spreadsheet would run as a formula gets an apostrophe in front.
+    Text in the CSV that a spreadsheet would run as a formula gets an apostrophe in front, also
+    inside a cell, behind signs at which some spreadsheets split.
 
     Raises:
         OSError: The folder cannot be written.
@@ -53,6 +59,5 @@ def read_table(folder: Path) -> pl.DataFrame:
 
 
 def _harmless(name: str) -> pl.Expr:
-    column = pl.col(name)
-    formula = pl.any_horizontal([column.str.starts_with(sign) for sign in _FORMULA])
-    return pl.when(formula).then(pl.lit("'") + column).otherwise(column).alias(name)
+    inside = pl.col(name).str.replace_all(_FORMULA_INSIDE, "${1}'${2}")
+    return inside.str.replace(_FORMULA, "'${1}").alias(name)
