@@ -50,6 +50,20 @@ def surface_dice(
     return float(agreeing / (np.count_nonzero(edge_a) + np.count_nonzero(edge_b)))
 
 
+def volume_surface_dice(
+    a: BoolArray, b: BoolArray, spacing_mm: Sequence[float], *, tolerance_mm: float
+) -> float:
+    """Return `surface_dice` of two volumes; along an axis of one voxel there is no surface.
+
+    Without this every voxel of a picture, a volume of one slice, would lie on the surface.
+    """
+    flat = tuple(axis for axis, size in enumerate(a.shape) if size == 1)
+    kept = [mm for axis, mm in enumerate(spacing_mm) if axis not in flat]
+    if not kept:
+        return dice(a, b)
+    return surface_dice(a.squeeze(flat), b.squeeze(flat), kept, tolerance_mm=tolerance_mm)
+
+
 def _surface(mask: BoolArray) -> BoolArray:
     return np.asarray(mask & ~ndi.binary_erosion(mask))
 

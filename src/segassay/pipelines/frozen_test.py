@@ -25,7 +25,7 @@ from segassay.data.readers import open_dataset
 from segassay.data.slicing import as_planes, from_planes, slicing_axis
 from segassay.data.splits import split_subjects
 from segassay.errors import DatasetError, UsageError
-from segassay.metrics.overlap import dice, surface_dice
+from segassay.metrics.overlap import dice, volume_surface_dice
 from segassay.pipelines.faulty_cases import ExpertCase, read_expert_case
 from segassay.pipelines.read_case import file_sha256
 from segassay.types import Modality
@@ -173,9 +173,7 @@ def _planes(expert: ExpertCase, structure: str) -> LabelledPlanes:
 
 def _nsd(expert: ExpertCase, mask: NDArray[np.bool_], gold: NDArray[np.bool_]) -> float:
     spacing = expert.image.grid.spacing_mm
-    if mask.shape[2] == 1:
-        return surface_dice(mask[..., 0], gold[..., 0], spacing[:2], tolerance_mm=_NSD_MM)
-    return surface_dice(mask, gold, spacing, tolerance_mm=_NSD_MM)
+    return volume_surface_dice(mask, gold, spacing, tolerance_mm=_NSD_MM)
 
 
 def _seed(test: FrozenTest, expert: ExpertCase, structure: str, number: int) -> int:

@@ -1,6 +1,6 @@
 """Writing and reading the score table, as CSV for people and Parquet for programs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import polars as pl
 from segassay.records.scores import ScoreRow
 from segassay.records.whole_file import write_whole
 
-_TYPES: dict[Any, Any] = {float: pl.Float64, int: pl.Int64}
+_TYPES: dict[Any, Any] = {float: pl.Float64, int: pl.Int64, bool: pl.Boolean}
 SCHEMA = pl.Schema(
     {
         name: pl.Datetime(time_unit="us", time_zone="UTC")
@@ -47,15 +47,30 @@ def write_table(rows: Sequence[ScoreRow], folder: Path) -> None:
     parquet = BytesIO()
     frame.write_parquet(parquet)
     write_whole(folder / "scores.parquet", parquet.getvalue())
-    harmless = frame.with_columns(
-        [_harmless(name) for name, kind in SCHEMA.items() if kind == pl.String]
-    )
-    write_whole(folder / "scores.csv", harmless.write_csv().encode())
+    write_whole(folder / "scores.csv", _as_csv(frame))
 
 
 def read_table(folder: Path) -> pl.DataFrame:
     """Read the table of a result folder."""
     return pl.read_parquet(folder / "scores.parquet")
+
+
+def csv_bytes(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, type]) -> bytes:
+    """Return rows of any columns as CSV, text made harmless as in `write_table`.
+
+    Args:
+        rows: Values by column; a missing one is a blank cell, as NaN is.
+        columns: Names in order, each `str`, `int`, `float` or `bool`.
+    """
+    schema = {name: _TYPES.get(kind, pl.String) for name, kind in columns.items()}
+    listed = [{name: row.get(name) for name in columns} for row in rows]
+    frame = pl.DataFrame(listed, schema=schema, orient="row")
+    return _as_csv(frame.with_columns(pl.col(pl.Float64).fill_nan(None)))
+
+
+def _as_csv(frame: pl.DataFrame) -> bytes:
+    texts = [name for name, kind in frame.schema.items() if kind == pl.String]
+    return frame.with_columns([_harmless(name) for name in texts]).write_csv().encode()
 
 
 def _harmless(name: str) -> pl.Expr:

@@ -1,0 +1,86 @@
+"""One row per pair of mask and gold: what is true of the mask, and what a judge said of it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
+from math import nan
+from pathlib import Path
+from typing import Any
+
+from segassay.records.table import csv_bytes
+from segassay.records.whole_file import write_whole
+from segassay.types import Status
+
+_UNUSABLE = (Status.FAILED, Status.INVALID)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedPair:
+    """One row of `scores.csv` of an evaluation; all scores lie in [0, 1], low = bad, NaN = none.
+
+    `row` counts the table's rows from 1. Paths stand as in the table, of absolute ones only the
+    file's name. `true_dice` is NaN for a row that could not be used and where mask and gold are
+    both empty; `true_nsd` is the surface Dice at 2 mm, NaN where no millimetres are known. `score`
+    is NaN for an empty mask. `mask_only` is the judge's score with the image blacked out;
+    `mean_of_structure` and `size_outlier` are the other baselines, made when all rows are there.
+    `extra` holds the table's further columns.
+    """
+
+    row: int
+    case_id: str
+    subject_id: str
+    set_name: str
+    structure: str
+    image: str
+    mask: str
+    gold: str
+    status: Status
+    reason: str = ""
+    true_dice: float = nan
+    true_nsd: float = nan
+    score: float = nan
+    score_lo: float = nan
+    score_hi: float = nan
+    mask_only: float = nan
+    mean_of_structure: float = nan
+    size_outlier: float = nan
+    error_type: str = ""
+    presence: float = nan
+    n_voxels: int = 0
+    n_gold_voxels: int = 0
+    volume_ml: float = nan
+    trained_on: bool = False
+    evidence: str = ""
+    model_id: str = ""
+    preprocess: str = ""
+    extra: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def usable(self) -> bool:
+        """Whether all files of the row could be read and lie on one grid."""
+        return self.status not in _UNUSABLE
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data for a line of a shard."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "JudgedPair":
+        """Rebuild a row from a line of a shard."""
+        return cls(**{**data, "status": Status(data["status"])})
+
+
+def write_judged_pairs(rows: Sequence[JudgedPair], path: Path) -> None:
+    """Write rows as CSV; further columns of the table follow ours, where names do not clash.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    own: dict[str, type] = {
+        f.name: f.type if f.type in (int, float, bool) else str
+        for f in fields(JudgedPair)
+        if f.name != "extra"
+    }
+    others = dict.fromkeys(name for row in rows for name in row.extra if name not in own)
+    columns = {**own, **dict.fromkeys(others, str)}
+    plain = [{**row.extra, **row.to_json()} for row in rows]
+    write_whole(path, csv_bytes(plain, columns))
