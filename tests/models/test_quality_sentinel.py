@@ -11,7 +11,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the train extra")
 
 from segassay.data.sentinel_input import sentinel_input, sentinel_slices  # noqa: E402
+from segassay.engines.sentinel_engine import SentinelEngine  # noqa: E402
 from segassay.models.quality_sentinel import QualitySentinelNet  # noqa: E402
+from segassay.training.sentinel_export import export_sentinel  # noqa: E402
 
 
 def weights(key: str, shape: tuple[int, ...], seed: int) -> Any:
@@ -70,6 +72,34 @@ def test_end_to_end_parity(parity: dict[str, Any], net: QualitySentinelNet) -> N
         answers = net(torch.from_numpy(inputs), text).numpy()
     np.testing.assert_allclose(answers, expected["per_slice"], atol=2e-3)
     assert answers.mean() == pytest.approx(expected["mean"], abs=2e-3)
+
+
+@pytest.fixture(scope="module")
+def engine(net: QualitySentinelNet, tmp_path_factory: pytest.TempPathFactory) -> SentinelEngine:
+    path = tmp_path_factory.mktemp("onnx") / "sentinel.onnx"
+    export_sentinel(net, path)
+    assert b"site-packages" not in path.read_bytes()
+    return SentinelEngine(path, threads=1)
+
+
+@pytest.mark.data
+def test_network_parity_on_onnx(parity: dict[str, Any], engine: SentinelEngine) -> None:
+    seed = parity["seed"]
+    slices, text = normal(seed + 1, 4, 2, 256, 256).numpy(), normal(seed + 2, 4, 512).numpy()
+    np.testing.assert_allclose(engine(slices, text), parity["network"]["y"], atol=1e-4)
+
+
+@pytest.mark.data
+def test_onnx_answers_like_torch_in_batches_of_any_length(
+    net: QualitySentinelNet, engine: SentinelEngine
+) -> None:
+    slices, text = normal(3, 11, 2, 256, 256), normal(4, 11, 512)
+    with torch.no_grad():
+        expected = net(slices, text).numpy()
+    np.testing.assert_allclose(engine(slices.numpy(), text.numpy()), expected, atol=1e-4)
+    np.testing.assert_allclose(
+        engine(slices[:1].numpy(), text[:1].numpy()), expected[:1], atol=1e-4
+    )
 
 
 def test_slices_of_thin_and_thick_masks() -> None:

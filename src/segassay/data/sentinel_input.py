@@ -10,7 +10,9 @@ from PIL import Image
 
 _WINDOW = (-200.0, 200.0)
 _MARGIN = 20
-_SIZE = 256
+SIZE = 256
+"""Side of the network's square input in pixels."""
+
 _MOST_SLICES = 10
 
 
@@ -57,5 +59,5 @@ def _square(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
 def _resized(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     """Resize 0..1 to the network's size by way of 8-bit grey: the released numbers need that."""
     grey = Image.fromarray((plane * 255).astype(np.uint8))
-    resized = grey.resize((_SIZE, _SIZE), Image.Resampling.BILINEAR)
+    resized = grey.resize((SIZE, SIZE), Image.Resampling.BILINEAR)
     return np.asarray(resized, dtype=np.float32) / np.float32(255)

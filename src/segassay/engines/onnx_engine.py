@@ -1,22 +1,14 @@
 """The judge's network on ONNX Runtime."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segassay.data.preprocess import JudgeInput
-from segassay.errors import ModelError
-
-# Read when the library is loaded: onnxruntime collects usage data even on Linux otherwise, names
-# the machine in a file of the user's home, and sends it when it can.
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-
-import onnxruntime
+from segassay.engines.session import open_session
 
 _BATCH = 32
 """Slices per call: enough to keep the cores busy, few enough for the caches."""
@@ -43,15 +35,7 @@ class OnnxEngine:
     """Runs one ONNX file on the CPU; safe to share between threads."""
 
     def __init__(self, path: Path, *, threads: int | None = None) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or usable_cores()
-        options.log_severity_level = 3
-        try:
-            self._session: Any = onnxruntime.InferenceSession(
-                path, options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # onnxruntime's errors share no base class of their own
-            raise ModelError(f"{path.name}: onnxruntime cannot load it: {error}") from error
+        self._session = open_session(path, threads=threads)
 
     def __call__(self, inputs: Sequence[JudgeInput]) -> JudgeAnswers:
         """Judge slices, in batches. `inputs` must not be empty."""
@@ -68,10 +52,3 @@ class OnnxEngine:
             },
         )
         return answers
-
-
-def usable_cores() -> int:
-    """Return the number of cores this process may use; the machine may have more."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

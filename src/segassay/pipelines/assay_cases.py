@@ -16,7 +16,7 @@ from itertools import islice, zip_longest
 from multiprocessing import get_context
 
 from segassay.data.case import Case
-from segassay.engines.onnx_engine import usable_cores
+from segassay.engines.session import usable_cores
 from segassay.errors import CaseError, SegassayError
 from segassay.pipelines.assay_case import AssayContext, assay_case
 from segassay.pipelines.read_case import CaseFiles, read_case, unusable_case

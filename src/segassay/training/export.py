@@ -2,12 +2,14 @@
 
 import json
 import warnings
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import onnx
 import torch
+from torch import nn
 
 from segassay.data.preprocess import CONDITION_DIM, CROP_CHANNELS, FIELD_CHANNELS, JudgePreprocess
 from segassay.models.folder import model_id
@@ -25,17 +27,39 @@ def export_onnx(net: JudgeNet, preprocess: JudgePreprocess, path: Path) -> None:
         (2, FIELD_CHANNELS, preprocess.field_px, preprocess.field_px),
         (2, CONDITION_DIM),
     )
-    inputs = tuple(torch.zeros(shape) for shape in shapes)
+    write_onnx(
+        ExportedJudge(net),
+        tuple(torch.zeros(shape) for shape in shapes),
+        path,
+        names=(("crop", "field", "condition"), _OUTPUTS),
+    )
+
+
+def write_onnx(
+    net: nn.Module,
+    inputs: tuple[torch.Tensor, ...],
+    path: Path,
+    *,
+    names: tuple[Sequence[str], Sequence[str]],
+) -> None:
+    """Write a network as one ONNX file, weights inside, with a free batch size.
+
+    Args:
+        net: Takes `inputs` in order.
+        inputs: Examples; their first axis is the batch, and must be longer than 1.
+        path: The file to write.
+        names: Of the inputs and of the outputs.
+    """
     batch = torch.export.Dim("batch", min=1, max=4096)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns of its own future changes
         torch.onnx.export(
-            ExportedJudge(net).eval().cpu(),
+            net.eval().cpu(),
             inputs,
             path,
-            input_names=["crop", "field", "condition"],
-            output_names=list(_OUTPUTS),
-            dynamic_shapes=({0: batch}, {0: batch}, {0: batch}),
+            input_names=list(names[0]),
+            output_names=list(names[1]),
+            dynamic_shapes=tuple({0: batch} for _ in inputs),
             dynamo=True,
             external_data=False,
             verbose=False,
