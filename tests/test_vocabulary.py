@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segassay.vocabulary.names import canonical_name, lookup, mirrored, near_matches
+from segassay.vocabulary.freesurfer import freesurfer_names
+from segassay.vocabulary.names import (
+    canonical_name,
+    canonical_names,
+    lookup,
+    mirrored,
+    near_matches,
+)
 from segassay.vocabulary.vector import NAME_DIM, name_vector
 
 
@@ -74,7 +81,31 @@ def test_every_alias_is_reachable_and_ends_in_a_canonical_name() -> None:
     assert len({row["alias"] for row in rows}) == len(rows)
     for row in rows:
         assert row["alias"] != row["name"]
-        assert canonical_name(row["alias"]) == row["name"] == canonical_name(row["name"])
+        company = row["company"].split()
+        if company:
+            assert canonical_name(row["alias"]) == row["alias"]
+        named = canonical_names([row["alias"], *company[:1]])
+        assert named[row["alias"]] == row["name"] == canonical_name(row["name"])
+
+
+def test_general_words_mean_something_only_in_company() -> None:
+    assert canonical_names(["Anterior", "Posterior"], of="Task04_Hippocampus") == {
+        "Anterior": "hippocampus_anterior",
+        "Posterior": "hippocampus_posterior",
+    }
+    assert canonical_names(["Anterior", "veins"], of="eye") == {
+        "Anterior": "anterior",
+        "veins": "veins",
+    }
+    both = canonical_names(["veins", "liver", "portal_vein_and_splenic_vein"])
+    assert len(set(both.values())) == 3
+
+
+def test_freesurfer_numbers_are_named_only_where_they_are_unmistakable() -> None:
+    assert freesurfer_names([17, 1001, 2002, 2035])[17] == "hippocampus_left"
+    assert freesurfer_names([17, 53, 1001, 2002]) == {}
+    assert freesurfer_names([1001, 2002, 2035, 4]) != {}
+    assert freesurfer_names([1001, 2002, 2035, 999]) == {}
 
 
 def test_names_load_without_numpy() -> None:

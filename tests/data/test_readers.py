@@ -3,14 +3,16 @@
 import json
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 
 from conftest import write_nifti, write_picture
 from segassay.data.case import Dataset
+from segassay.data.io import label_mask, read_label
 from segassay.data.readers import open_dataset
 from segassay.data.readers.registry import READERS
-from segassay.errors import DatasetError, UsageError
+from segassay.errors import DatasetError, GeometryError, UsageError
 from segassay.types import Modality
 
 VOXELS = np.zeros((4, 4, 3), dtype=np.uint8)
@@ -73,11 +75,46 @@ def manifest(root: Path) -> Path:
     return path
 
 
+def named_masks(root: Path) -> Path:
+    for scan in ("p1_9", "p1_10", "p2_9"):
+        write_picture(root / "images" / f"{scan}.png", VOXELS[..., 0])
+        for structure in ("liver_000", "rib_left_9_000", "rib_left_9_001"):
+            write_picture(root / "masks" / f"{scan}_{structure}.png", LABELS[..., 1])
+    return root
+
+
+def sources(root: Path) -> Path:
+    for case in ("a", "b", "c"):
+        write_picture(root / "images" / f"{case}.png", VOXELS[..., 0])
+        for source in ("gold", "weak_box"):
+            write_picture(root / source / f"{case}.png", LABELS[..., 1])
+    return root
+
+
+def case_folders(root: Path) -> Path:
+    for case in ("BDMAP_1", "BDMAP_2", "BDMAP_10"):
+        write_nifti(root / case / "ct.nii.gz", VOXELS)
+        for structure in ("postcava", "liver"):
+            write_nifti(root / case / "segmentations" / f"{structure}.nii.gz", LABELS)
+    return root
+
+
+def totalsegmentator(root: Path) -> Path:
+    case_folders(root)
+    lines = ["\ufeffimage_id;age;gender;split", "BDMAP_1;50;m;train", "BDMAP_10;;f;test"]
+    (root / "meta.csv").write_text("\r\n".join(lines))
+    return root
+
+
 MAKERS = {
     "nnunet": nnunet,
     "msd": msd,
     "images+labels": label_folder,
     "images+masks": mask_folders,
+    "images+named-masks": named_masks,
+    "images+sources": sources,
+    "case-folders": case_folders,
+    "totalsegmentator": totalsegmentator,
     "manifest": manifest,
 }
 
@@ -302,6 +339,81 @@ def test_links_out_of_the_data_set_are_not_followed(tmp_path: Path) -> None:
     assert [u.path.name for u in dataset.unmatched] == ["x.nii.gz"]
 
 
+def test_pieces_of_one_structure_are_one_label_and_slices_have_their_scan(tmp_path: Path) -> None:
+    root = named_masks(tmp_path)
+    other = np.zeros((4, 4), dtype=np.uint8)
+    other[3, 3] = 255
+    write_picture(root / "masks" / "p1_9_rib_left_9_001.png", other)
+    dataset = open_dataset(root)
+    assert dataset.subjects == ("p1", "p2")
+    ref = next(r for r in dataset.cases[0].labels if r.structure == "rib_left_9")
+    mask = label_mask(read_label(ref), ref)
+    assert [p.name for p in ref.pieces] == ["p1_9_rib_left_9_001.png"]
+    assert mask.sum() == 2
+    write_picture(root / "masks" / "p1_9_rib_left_9_001.png", np.zeros((5, 4), dtype=np.uint8))
+    with pytest.raises(GeometryError, match="shape"):
+        read_label(ref)
+
+
+def test_mask_goes_to_the_image_with_the_longest_fitting_name(tmp_path: Path) -> None:
+    for image in ("p1", "p1_left"):
+        write_picture(tmp_path / "images" / f"{image}.png", VOXELS[..., 0])
+    for mask in ("p1_left_kidney_000", "p1_heart_000", "p2_heart_000"):
+        write_picture(tmp_path / "masks" / f"{mask}.png", LABELS[..., 1])
+    dataset = open_dataset(tmp_path)
+    found = {case.case_id: [r.structure for r in case.labels] for case in dataset.cases}
+    assert found == {"p1": ["heart"], "p1_left": ["kidney"]}
+    assert [u.path.name for u in dataset.unmatched] == ["p2_heart_000.png"]
+
+
+def test_sources_are_kept_apart_and_the_target_is_that_of_the_published_set(tmp_path: Path) -> None:
+    root = sources(tmp_path / "busi")
+    (root / "weak_box" / "b.png").unlink()
+    write_picture(root / "notes" / "a.png", LABELS[..., 1])
+    dataset = open_dataset(root)
+    assert dataset.structures == ("breast_lesion",)
+    assert [[r.source for r in c.labels] for c in dataset.cases][:2] == [
+        ["gold", "weak_box"],
+        ["gold"],
+    ]
+    assert [u.path.name for u in dataset.unmatched] == ["notes"]
+    assert open_dataset(sources(tmp_path / "mine")).structures == ("label_1",)
+
+
+def test_case_folders_carry_the_metadata_of_their_table(tmp_path: Path) -> None:
+    first, second, third = open_dataset(totalsegmentator(tmp_path)).cases
+    assert (first.case_id, first.split, first.metadata) == (
+        "BDMAP_1",
+        "train",
+        {"age": "50", "gender": "m"},
+    )
+    assert (second.metadata, third.split) == ({}, "test")
+    assert {first.modality, third.modality} == {Modality.CT}
+    assert [ref.structure for ref in first.labels] == ["liver", "inferior_vena_cava"]
+
+
+def test_case_folder_without_image_or_with_joined_labels_only(tmp_path: Path) -> None:
+    root = case_folders(tmp_path)
+    (root / "BDMAP_2" / "ct.nii.gz").unlink()
+    write_nifti(root / "BDMAP_3" / "ct.nii.gz", VOXELS)
+    write_nifti(root / "BDMAP_3" / "combined_labels.nii.gz", LABELS)
+    dataset = open_dataset(root)
+    assert [c.case_id for c in dataset.cases] == ["BDMAP_1", "BDMAP_3", "BDMAP_10"]
+    assert [r.values for r in dataset.cases[1].labels] == [(1,), (2,)]
+    assert {u.path.parent.parent.name for u in dataset.unmatched} == {"BDMAP_2"}
+
+
+def test_names_in_the_header_of_a_label_file_are_used(tmp_path: Path) -> None:
+    root = label_folder(tmp_path)
+    (root / "labels.json").unlink()
+    path = root / "labels" / "a.nii.gz"
+    image = nib.load(path)
+    table = '<Label Key="1" Red="0"><![CDATA[gall_bladder]]></Label><Label Key="7"><![CDATA[x]]>'
+    image.header.extensions.append(nib.nifti1.Nifti1Extension(0, table.encode()))
+    nib.save(nib.Nifti1Image(LABELS, image.affine, image.header), path)
+    assert [r.structure for r in open_dataset(root).cases[0].labels] == ["gallbladder", "label_2"]
+
+
 @pytest.mark.data
 @pytest.mark.parametrize(
     ("path", "cases", "subjects", "labels"),
@@ -314,6 +426,14 @@ def test_links_out_of_the_data_set_are_not_followed(tmp_path: Path) -> None:
         ("hc18", 150, 150, 150),
         ("ph2", 160, 160, 160),
         ("chaos_t2", 8, 8, 32),
+        ("autowl/busi", 125, 125, 225),
+        ("autowl/isic2016", 122, 122, 219),
+        ("autowl/covid_cxr", 153, 153, 175),
+        ("ct_slices_30organs", 5, 5, 28),
+        ("totalsegmentator", 1, 1, 104),
+        ("totalsegmentator/s0001", 1, 1, 104),
+        ("oasis_slices", 14, 14, 666),
+        ("proton_lung", 5, 5, 25),
     ],
 )
 def test_real_sets_have_the_counts_of_their_readme(
@@ -329,17 +449,15 @@ def test_real_sets_have_the_counts_of_their_readme(
 
 
 @pytest.mark.data
-def test_real_images_with_some_labels(shared_data: Path) -> None:
-    root = shared_data / "autowl" / "busi"
-    dataset = open_dataset(images=root / "images", labels=root / "gold", structure="breast lesion")
-    assert (len(dataset.cases), dataset.n_labels, len(dataset.unlabelled)) == (125, 25, 100)
+def test_real_sets_without_names_open(shared_data: Path) -> None:
+    dataset = open_dataset(shared_data / "proton_lung")
+    assert (len(dataset.cases), dataset.unlabelled, dataset.unmatched) == (5, (), ())
+    assert dataset.structures == tuple(f"label_{n}" for n in range(1, 6))
 
 
 @pytest.mark.data
-@pytest.mark.parametrize(("path", "cases"), [("proton_lung", 5), ("oasis_slices", 14)])
-def test_real_sets_without_names_open(shared_data: Path, path: str, cases: int) -> None:
-    dataset = open_dataset(shared_data / path)
-    assert len(dataset.cases) == cases
-    assert not dataset.unlabelled
-    assert not dataset.unmatched
-    assert all(name.startswith("label_") for name in dataset.structures)
+def test_real_brain_slices_are_named_by_their_freesurfer_numbers(shared_data: Path) -> None:
+    dataset = open_dataset(shared_data / "oasis_slices")
+    assert (len(dataset.cases), dataset.unlabelled, dataset.unmatched) == (14, (), ())
+    assert {"thalamus_left", "precuneus_cortex_right"} <= set(dataset.structures)
+    assert not any(name.startswith("label_") for name in dataset.structures)

@@ -16,13 +16,15 @@ class LabelRef:
 
     `values` are the voxel values that mean this structure in a multi-label file (several for an
     nnU-Net region); `None` means that the file is a binary mask of this structure alone.
-    `source` tells raters, versions and models of one structure apart.
+    `source` tells raters, versions and models of one structure apart. `pieces` are further files
+    that hold other parts of the same structure; the mask is the union.
     """
 
     structure: str
     path: Path
     values: tuple[int, ...] | None = None
     source: str = "label"
+    pieces: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,8 @@ class Case:
 
     `case_id` is unique in the data set; `subject_id` is the patient, by which splits and
     bootstraps go. `images` holds one path per channel, in order. `labels` may be empty: an
-    unlabelled image is a case too.
+    unlabelled image is a case too. `metadata` holds what a table of the data set says about the
+    case (sex, age, scanner, …), as text, under its own column names.
     """
 
     case_id: str
@@ -40,6 +43,7 @@ class Case:
     labels: tuple[LabelRef, ...] = ()
     modality: Modality | None = None
     split: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

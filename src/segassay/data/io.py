@@ -1,6 +1,6 @@
 """Reading images and label files into one orientation; every voxel comes through here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from segassay.data import nifti, raster
 from segassay.data.case import LabelRef
 from segassay.data.volume import Volume, to_canonical
 from segassay.errors import ContentError, ReadError
+from segassay.geometry.grid import require_same_grid
 
 SUFFIXES = (*nifti.SUFFIXES, *raster.SUFFIXES)
 """Endings of the files that can be read, longest first where one ends in another."""
@@ -77,6 +78,33 @@ def read_labels(path: Path) -> LabelMap:
     turned, grid = to_canonical(whole, voxels.affine)
     volume = Volume(turned, grid, voxels.believable, voxels.spacing_known)
     return LabelMap(volume, _count(whole), fraction, voxels.dtype)
+
+
+def label_names(path: Path) -> dict[int, str]:
+    """Return the names that a label file gives its own values; empty if it names none.
+
+    Raises:
+        ReadError: Missing, damaged, or not what its name says.
+    """
+    return nifti.label_table(path) if path.name.lower().endswith(nifti.SUFFIXES) else {}
+
+
+def read_label(ref: LabelRef) -> LabelMap:
+    """Read the file of a label, together with the files of its further pieces.
+
+    Raises:
+        ReadError, ContentError: As `read_labels` does.
+        GeometryError: A piece lies on another grid than the first one.
+    """
+    first = read_labels(ref.path)
+    for path in ref.pieces:
+        piece = read_labels(path)
+        require_same_grid(piece.volume.grid, first.volume.grid, path.name)
+        array = np.maximum(first.volume.array, piece.volume.array)
+        fraction = max(first.max_fraction, piece.max_fraction)
+        volume = replace(first.volume, array=array)
+        first = LabelMap(volume, _count(array), fraction, first.dtype)
+    return first
 
 
 def label_mask(labels: LabelMap, ref: LabelRef) -> NDArray[np.bool_]:

@@ -1,6 +1,7 @@
 """NIfTI files: opened with limits checked from the header, unpacked with isal, read by nibabel."""
 
 import math
+import re
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,12 @@ _HEADER_BYTES = 1024
 _MOST_VOXELS = 2**31
 _SLACK = 1 << 20
 """Bytes allowed beyond voxels and header."""
+
+_MOST_EXTENSION = 1 << 20
+"""Bytes of header extensions that are searched for a label table."""
+
+_LABEL = re.compile(r'<Label Key="(\d{1,9})"[^<>]*>\s*<!\[CDATA\[([^\]<>]{1,200})\]\]>')
+"""One entry of a label table. A pattern, not an XML parser: the text comes from anywhere."""
 
 _FARTHEST_MM = 1e6
 _FLAT = 1e-3
@@ -94,6 +101,29 @@ def read_nifti(path: Path) -> NiftiVoxels:
         raise ContentError(f"{path.name}: its header gives no usable geometry; mend the affine")
     dtype = str(image.get_data_dtype())
     return NiftiVoxels(array, affine, dtype, _believable(image, affine), spacing_known)
+
+
+def label_table(path: Path) -> dict[int, str]:
+    """Return the label table of a NIfTI file's header extension, value to name; empty if none.
+
+    Connectome Workbench's form, which TotalSegmentator writes into its multi-label files. Only the
+    header is unpacked.
+
+    Raises:
+        ReadError: Missing, damaged, or not NIfTI.
+    """
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_MOST_EXTENSION)
+        head = _gunzip(raw, _HEADER_BYTES)[0] if raw[:2] == _GZIP else raw[:_HEADER_BYTES]
+        end = min(int(_header(path, head)["vox_offset"]), _MOST_EXTENSION)
+        data = _gunzip(raw, end)[0] if raw[:2] == _GZIP else raw[:end]
+    except (OSError, OverflowError, ValueError) as error:
+        raise ReadError(f"{path.name}: its header cannot be read") from error
+    except IsalError as error:  # type: ignore[misc]  # its stub forgets the base class
+        raise ReadError(f"{path.name}: is damaged gzip ({error}); copy it again") from error
+    pairs = _LABEL.findall(data.decode("utf-8", errors="replace"))
+    return {int(key): name.strip() for key, name in pairs if int(key) != 0}
 
 
 def _parse(path: Path, data: bytes) -> Any:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from segassay.data.case import Case
 from segassay.data.corruption.volume import LabelledPlanes, draw_volume_fault
-from segassay.data.io import label_mask, read_image, read_labels
+from segassay.data.io import label_mask, read_image, read_label
 from segassay.data.slicing import as_planes, from_planes, slicing_axis
 from segassay.data.volume import Volume
 from segassay.scoring import Judge
@@ -46,7 +46,7 @@ class JudgedFault:
 def read_expert_case(set_name: str, case: Case, modality: Modality | None) -> ExpertCase:
     """Read a case whose labels are trusted; errors of its files are raised."""
     image = read_image(case.images[0])
-    files = {path: read_labels(path) for path in dict.fromkeys(r.path for r in case.labels)}
+    files = {ref.path: read_label(ref) for ref in {r.path: r for r in case.labels}.values()}
     masks = {ref.structure: label_mask(files[ref.path], ref) for ref in case.labels}
     filled = {name: mask for name, mask in masks.items() if mask.any()}
     return ExpertCase(set_name, case, modality, image, filled)

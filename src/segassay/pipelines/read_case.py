@@ -4,8 +4,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from segassay.data.case import Case
-from segassay.data.io import LabelMap, read_image, read_labels
+from segassay.data.case import Case, LabelRef
+from segassay.data.io import LabelMap, read_image, read_label
 from segassay.data.volume import Volume
 from segassay.errors import CaseError
 
@@ -23,25 +23,25 @@ class CaseFiles:
 
 def read_case(case: Case) -> CaseFiles:
     """Read image and label files, each file once; never raises for a bad file."""
-    paths = tuple(dict.fromkeys(ref.path for ref in case.labels))
+    first = {ref.path: ref for ref in reversed(case.labels)}
     return CaseFiles(
         case=case,
         image=_image(case.images[0]),
         image_sha256=file_sha256(case.images[0]),
-        labels={path: _labels(path) for path in paths},
-        label_sha256={path: file_sha256(path) for path in paths},
+        labels={path: _label(ref) for path, ref in first.items()},
+        label_sha256={path: _sha256(ref) for path, ref in first.items()},
     )
 
 
 def unusable_case(case: Case, error: CaseError) -> CaseFiles:
     """Return a case of which nothing can be used, for the given reason."""
-    paths = tuple(dict.fromkeys(ref.path for ref in case.labels))
+    first = {ref.path: ref for ref in reversed(case.labels)}
     return CaseFiles(
         case=case,
         image=error,
         image_sha256=file_sha256(case.images[0]),
-        labels=dict.fromkeys(paths, error),
-        label_sha256={path: file_sha256(path) for path in paths},
+        labels=dict.fromkeys(first, error),
+        label_sha256={path: _sha256(ref) for path, ref in first.items()},
     )
 
 
@@ -61,8 +61,17 @@ def _image(path: Path) -> Volume | CaseError:
         return error
 
 
-def _labels(path: Path) -> LabelMap | CaseError:
+def _label(ref: LabelRef) -> LabelMap | CaseError:
     try:
-        return read_labels(path)
+        return read_label(ref)
     except CaseError as error:
         return error
+
+
+def _sha256(ref: LabelRef) -> str:
+    """Return the checksum of a label's file; of several pieces, that of their checksums."""
+    first = file_sha256(ref.path)
+    if not ref.pieces:
+        return first
+    every = ",".join([first, *map(file_sha256, ref.pieces)])
+    return hashlib.sha256(every.encode()).hexdigest()

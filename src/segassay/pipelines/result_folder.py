@@ -3,6 +3,7 @@
 import shutil
 import uuid
 from pathlib import Path
+from typing import Any
 
 from segassay.data.case import Dataset
 from segassay.errors import OutputError, UsageError
@@ -14,20 +15,70 @@ from segassay.types import ExitCode
 
 _OURS = (
     "shards",
+    "masks",
     "scores.csv",
     "scores.parquet",
+    "pairs.csv",
     "findings.jsonl",
     "index.html",
     "issues.md",
+    "evaluation.json",
+    "evaluation.md",
+    "scatter.svg",
     MANIFEST,
 )
-"""What a run writes; the manifest last, so that a half-emptied folder is still known as a run's."""
+"""What runs write; the manifest last, so that a half-emptied folder is still known as a run's."""
 
 
 def begin_run(
     config: AuditConfig, dataset: Dataset, *, command: str, judge: Judge | None
 ) -> RunRecord:
-    """Prepare the result folder and return the record of the run, old or new.
+    """Prepare the result folder of an audit; errors as in `open_run`."""
+    found = fingerprint(dataset)
+    record = new_record(
+        command,
+        judge,
+        options=_options(config),
+        circumstances=_circumstances(config),
+        dataset={**about(dataset), "fingerprint": found},
+    )
+    return open_run(record, config.out, overwrite=config.overwrite)
+
+
+def new_record(
+    command: str,
+    judge: Judge | None,
+    *,
+    options: dict[str, Any],
+    circumstances: dict[str, Any],
+    dataset: dict[str, Any],
+) -> RunRecord:
+    """Return the record of a run that begins now.
+
+    Args:
+        command: The verb.
+        judge: The judge, if the run has one.
+        options: What results depend on, besides data and judge.
+        circumstances: Options that no result depends on; of paths only the names.
+        dataset: What is told of the data; results depend on its `fingerprint`.
+    """
+    model_sha256 = "" if judge is None else judge.sha256
+    return RunRecord(
+        run_id=uuid.uuid4().hex[:12],
+        config_key=config_key([options, dataset["fingerprint"], model_sha256]),
+        command=command,
+        config={**options, **circumstances},
+        dataset=dataset,
+        model_id="" if judge is None else judge.model_id,
+        model_sha256=model_sha256,
+        preprocess="" if judge is None else judge.preprocess,
+        versions=library_versions(),
+        started_at=now(),
+    )
+
+
+def open_run(record: RunRecord, out: Path, *, overwrite: bool) -> RunRecord:
+    """Prepare the result folder and return the record of the run, this one or an older one.
 
     Parts of one run may begin at the same moment: one writes the record, the others join it.
 
@@ -35,28 +86,14 @@ def begin_run(
         OutputError: The folder cannot be written, or holds something else.
         UsageError: It holds a run with other data or options.
     """
-    fingerprint = _fingerprint(dataset)
-    model_sha256 = "" if judge is None else judge.sha256
-    record = RunRecord(
-        run_id=uuid.uuid4().hex[:12],
-        config_key=config_key([_options(config), fingerprint, model_sha256]),
-        command=command,
-        config={**_options(config), **_circumstances(config)},
-        dataset={**_about(dataset), "fingerprint": fingerprint},
-        model_id="" if judge is None else judge.model_id,
-        model_sha256=model_sha256,
-        preprocess="" if judge is None else judge.preprocess,
-        versions=library_versions(),
-        started_at=now(),
-    )
     try:
-        config.out.mkdir(parents=True, exist_ok=True)
-        _make_room(config)
-        if record.create(config.out):
+        out.mkdir(parents=True, exist_ok=True)
+        _make_room(out, overwrite=overwrite)
+        if record.create(out):
             return record
-        return _join(config.out, record.config_key)
+        return _join(out, record.config_key)
     except OSError as error:
-        raise OutputError.of(config.out, error) from error
+        raise OutputError.of(out, error) from error
 
 
 def note_interruption(record: RunRecord, out: Path) -> None:
@@ -65,14 +102,13 @@ def note_interruption(record: RunRecord, out: Path) -> None:
     record.write(out)
 
 
-def _make_room(config: AuditConfig) -> None:
+def _make_room(out: Path, *, overwrite: bool) -> None:
     """Refuse a folder that is not a run's; empty one that is, if that was asked for."""
-    out = config.out
     # Listed before the record is looked for: a part that begins beside us writes its record first.
     files = [path for path in out.iterdir() if not is_unfinished(path)]
     if files and read_run(out) is None:
         raise OutputError(f"{out}: holds files that are not a run's; choose an empty folder")
-    if config.overwrite:
+    if overwrite:
         for path in (out / name for name in _OURS):
             if path.is_dir():
                 shutil.rmtree(path)
@@ -117,7 +153,8 @@ def _circumstances(config: AuditConfig) -> dict[str, object]:
     }
 
 
-def _about(dataset: Dataset) -> dict[str, object]:
+def about(dataset: Dataset) -> dict[str, object]:
+    """Return what a record tells of a data set: names and counts."""
     return {
         "name": dataset.name,
         "format": dataset.format,
@@ -129,7 +166,7 @@ def _about(dataset: Dataset) -> dict[str, object]:
     }
 
 
-def _fingerprint(dataset: Dataset) -> str:
+def fingerprint(dataset: Dataset) -> str:
     """Checksum over what every case is made of, with sizes and times of change of its files.
 
     No file is opened. A label file that is mended keeps its name and often its size, so the time
@@ -140,9 +177,12 @@ def _fingerprint(dataset: Dataset) -> str:
             case.case_id,
             case.subject_id,
             case.modality,
-            [(path.name, *_stamp(path)) for path in case.images],
+            [(path.name, *stamp(path)) for path in case.images],
             [
-                (ref.structure, ref.source, ref.values, ref.path.name, *_stamp(ref.path))
+                (
+                    *(ref.structure, ref.source, ref.values, ref.path.name),
+                    *(number for path in (ref.path, *ref.pieces) for number in stamp(path)),
+                )
                 for ref in case.labels
             ],
         )
@@ -151,7 +191,8 @@ def _fingerprint(dataset: Dataset) -> str:
     return config_key([cases, sorted(dataset.declared.items())])
 
 
-def _stamp(path: Path) -> tuple[int, int]:
+def stamp(path: Path) -> tuple[int, int]:
+    """Return size and time of change of a file, in nanoseconds; -1 twice if it is not there."""
     try:
         found = path.stat()
     except OSError:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.data.case import Case, Dataset
-from segassay.data.io import read_image, read_labels
+from segassay.data.io import read_image, read_label
 from segassay.data.preprocess import plane_stack
 from segassay.data.readers import open_dataset
 from segassay.data.slicing import as_planes
@@ -121,7 +121,7 @@ def load_case(recipe: SetRecipe, case: Case) -> StoredCase:
     for ref in case.labels:
         if ref.path not in layers:
             layers[ref.path] = len(maps)
-            coded, code = _compact(as_planes(read_labels(ref.path).volume.array, stack.axis))
+            coded, code = _compact(as_planes(read_label(ref).volume.array, stack.axis))
             maps.append(coded)
             codes.append(code)
         layer = layers[ref.path]

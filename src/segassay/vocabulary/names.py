@@ -7,6 +7,7 @@ import csv
 import difflib
 import importlib.resources
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -37,8 +38,7 @@ def canonical_name(text: str) -> str:
     text = text.strip()
     if text in _table():
         return text
-    words = re.findall(r"[^\W_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text).lower())
-    words = ["vertebrae" if word == "vertebra" else word for word in words]
+    words = ["vertebrae" if word == "vertebra" else word for word in _words(text)]
     plain = "_".join(words)
     turned = "_".join(_side_last(words))
     spelt = {name.lower(): name for name in _table()}
@@ -48,6 +48,24 @@ def canonical_name(text: str) -> str:
         if candidate in _aliases():
             return _aliases()[candidate]
     return turned
+
+
+def canonical_names(texts: Iterable[str], *, of: str = "") -> dict[str, str]:
+    """Spell all names of one data set, each in the light of the others.
+
+    A general word, such as "veins" or "anterior", means a certain structure only in a certain
+    company: where another name of the set, or `of`, the name of the set itself, calls for it.
+
+    >>> canonical_names(["veins", "liver"])["veins"], canonical_names(["veins"])["veins"]
+    ('portal_vein_and_splenic_vein', 'veins')
+    """
+    plain = {text: canonical_name(text) for text in texts}
+    company = {*plain.values(), *_words(of)}
+    for text, name in plain.items():
+        general = _general().get(name)
+        if general is not None and company & general[1] and general[0] not in company:
+            plain[text] = general[0]
+    return plain
 
 
 def lookup(text: str) -> Structure | None:
@@ -74,6 +92,10 @@ def mirrored(name: str) -> str:
     twin = "_".join(exchange.get(word, word) for word in name.split("_"))
     alone = name in _table() and twin not in _table()
     return name if alone or name.startswith(_CHAMBER) else twin
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text).lower())
 
 
 def _side_last(words: list[str]) -> list[str]:
@@ -104,7 +126,17 @@ def _table() -> dict[str, Structure]:
 
 @lru_cache(maxsize=1)
 def _aliases() -> dict[str, str]:
-    return {row["alias"]: row["name"] for row in _read("aliases.csv")}
+    return {row["alias"]: row["name"] for row in _read("aliases.csv") if not row["company"]}
+
+
+@lru_cache(maxsize=1)
+def _general() -> dict[str, tuple[str, frozenset[str]]]:
+    """Return what a general word means, and the company in which it does."""
+    return {
+        row["alias"]: (row["name"], frozenset(row["company"].split()))
+        for row in _read("aliases.csv")
+        if row["company"]
+    }
 
 
 def _read(name: str) -> list[dict[str, str]]:

@@ -18,7 +18,7 @@ from segassay.data.readers.listing import (
     subject_of,
 )
 from segassay.errors import DatasetError
-from segassay.vocabulary.names import canonical_name
+from segassay.vocabulary.names import canonical_names
 
 LABELS = "images+labels"
 MASKS = "images+masks"
@@ -40,7 +40,7 @@ def sniff_masks(root: Path) -> bool:
 def read_label_folder(root: Path, subject: re.Pattern[str] | None) -> Dataset:
     """Read `images/` + `labels/`; without `labels.json` the files' values are the structures."""
     names = root / "labels.json"
-    labels = declared_labels(names, read_json(names)) if names.is_file() else {}
+    labels = declared_labels(names, read_json(names), of=root.name) if names.is_file() else {}
     images, unmatched = by_stem(files_of(root / "images", root))
     files, doubles = by_stem(files_of(root / "labels", root))
     cases = []
@@ -88,8 +88,10 @@ def read_mask_folders(root: Path, subject: re.Pattern[str] | None) -> Dataset:
 def _by_structure(masks: Path) -> dict[str, Path]:
     """Index the folders of masks by structure; two that mean one structure are an error."""
     index: dict[str, Path] = {}
-    for folder in sorted(folders_of(masks)):
-        structure = canonical_name(folder.name)
+    folders = sorted(folders_of(masks))
+    spelt = canonical_names((folder.name for folder in folders), of=masks.parent.name)
+    for folder in folders:
+        structure = spelt[folder.name]
         first = index.setdefault(structure, folder)
         if first is not folder:
             names = f"{first.name!r} and {folder.name!r}"

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from segassay.data.case import Case, LabelRef, Unmatched
-from segassay.data.io import is_readable, read_labels, stem_of
+from segassay.data.io import is_readable, label_names, read_labels, stem_of
 from segassay.data.splits import natural_key
 from segassay.errors import CaseError, DatasetError
 from segassay.types import Modality
-from segassay.vocabulary.names import canonical_name
+from segassay.vocabulary.freesurfer import freesurfer_names
+from segassay.vocabulary.names import canonical_names
 
 _MODALITIES = {
     Modality.CT: ("ct", "cta", "cbct", "hu"),
@@ -112,30 +113,39 @@ def read_json(path: Path) -> dict[str, Any]:
     return data
 
 
-def declared_labels(path: Path, labels: Any) -> dict[str, tuple[int, ...]]:
+def declared_labels(path: Path, labels: Any, *, of: str = "") -> dict[str, tuple[int, ...]]:
     """Read a `labels` object in either direction, name to value(s) or value to name.
 
-    Background is left out; names are spelt canonically.
+    Background is left out; names are spelt canonically, in the light of the others and of `of`,
+    the name of the data set.
 
     Raises:
         DatasetError: The object has another form, or two of its names mean one structure.
     """
+    found: dict[str, tuple[int, ...]] = {}
+    given = _given_labels(path, labels)
+    names = canonical_names((name for name, _ in given), of=of)
+    for name, values in given:
+        structure = names[name]
+        if not structure or structure in found:
+            why = f"means {structure!r}, as another one does" if structure else "names nothing"
+            raise DatasetError(f"{path.name}: label {name!r} {why}; rename it")
+        found[structure] = values
+    return found
+
+
+def _given_labels(path: Path, labels: Any) -> list[tuple[str, tuple[int, ...]]]:
     if not isinstance(labels, dict):
         raise DatasetError(f"{path.name}: 'labels' is {labels!r}; expected names and values")
-    found: dict[str, tuple[int, ...]] = {}
+    given = []
     for key, value in labels.items():
         name, values = (value, key) if str(key).lstrip("-").isdigit() else (key, value)
         whole = _whole_numbers(values)
         if not whole:
             raise DatasetError(f"{path.name}: label {key!r} has value {value!r}; expected integers")
-        if whole == (0,) or str(name).lower() == "background":
-            continue
-        structure = canonical_name(str(name))
-        if not structure or structure in found:
-            why = f"means {structure!r}, as another one does" if structure else "names nothing"
-            raise DatasetError(f"{path.name}: label {name!r} {why}; rename it")
-        found[structure] = whole
-    return found
+        if whole != (0,) and str(name).lower() != "background":
+            given.append((str(name), whole))
+    return given
 
 
 def _whole_numbers(values: Any) -> tuple[int, ...]:
@@ -179,17 +189,25 @@ def subject_of(case_id: str, pattern: re.Pattern[str] | None) -> str:
 def multilabel_refs(path: Path, labels: dict[str, tuple[int, ...]]) -> tuple[LabelRef, ...]:
     """Refer to every declared structure of a multi-label file; unnamed files are looked into.
 
-    Without names the values of the file itself are the structures, `label_1`, `label_2`, … A file
-    without any value, or one that cannot be read, is `label_1`: it has a label, and the run will
-    read it again and report that it is empty, or why it cannot be read.
+    Without names the values of the file itself are the structures: named by the table in its own
+    header if it has one, else by FreeSurfer's numbers if they are unmistakable, else `label_1`,
+    `label_2`, … A file without any value, or one that cannot be read, is `label_1`: it has a label,
+    and the run will read it again and report that it is empty, or why it cannot be read.
     """
-    if not labels:
-        try:
-            values = [value for value in read_labels(path).counts if value != 0] or [1]
-        except CaseError:
-            values = [1]
-        return tuple(LabelRef(f"label_{value}", path, (value,)) for value in values)
-    return tuple(LabelRef(name, path, values) for name, values in labels.items() if name != IGNORE)
+    if labels:
+        return tuple(LabelRef(name, path, v) for name, v in labels.items() if name != IGNORE)
+    try:
+        values = [value for value in read_labels(path).counts if value != 0] or [1]
+        names = label_names(path) or freesurfer_names(values)
+    except CaseError:
+        values, names = [1], {}
+    spelt = canonical_names(names.values())
+    named = {value: spelt[name] for value, name in names.items() if spelt[name]}
+    every: dict[str, tuple[int, ...]] = {}
+    for value in values:
+        name = named.get(value, f"label_{value}")
+        every[name] = (*every.get(name, ()), value)
+    return tuple(LabelRef(name, path, values) for name, values in every.items())
 
 
 def distinct_cases(cases: Iterable[Case]) -> tuple[list[Case], list[Unmatched]]:

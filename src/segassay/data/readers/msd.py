@@ -33,7 +33,7 @@ def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
     """Read the layout; files in the folders that the list does not name are reported."""
     path = root / "dataset.json"
     about = read_json(path)
-    labels = declared_labels(path, about.get("labels"))
+    labels = declared_labels(path, about.get("labels"), of=f"{root.name} {about.get('name')}")
     modality = modality_of(str(about.get("modality", "")))
     cases = []
     for image, label, split in _pairs(root, about):

@@ -39,7 +39,7 @@ def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
     """Read the layout; no voxel is touched."""
     path = root / "dataset.json"
     about = read_json(path)
-    labels = declared_labels(path, about.get("labels"))
+    labels = declared_labels(path, about.get("labels"), of=f"{root.name} {about.get('name')}")
     channels = about["channel_names"]
     if not isinstance(channels, dict):
         raise DatasetError(f"dataset.json: 'channel_names' is {channels!r}; expected an object")

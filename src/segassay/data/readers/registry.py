@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segassay.data.case import Dataset
-from segassay.data.readers import folders, manifest, msd, nnunet
+from segassay.data.readers import (
+    case_folders,
+    folders,
+    manifest,
+    msd,
+    named_masks,
+    nnunet,
+    sources,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +35,18 @@ READERS: dict[str, Reader] = {
     folders.MASKS: Reader(folders.sniff_masks, folders.read_mask_folders, folders.MASKS_LOOKS_FOR),
     folders.LABELS: Reader(
         folders.sniff_labels, folders.read_label_folder, folders.LABELS_LOOKS_FOR
+    ),
+    named_masks.NAME: Reader(named_masks.sniff, named_masks.read, named_masks.LOOKS_FOR),
+    sources.NAME: Reader(sources.sniff, sources.read, sources.LOOKS_FOR),
+    case_folders.TOTALSEGMENTATOR: Reader(
+        case_folders.sniff_totalsegmentator,
+        case_folders.read_totalsegmentator,
+        case_folders.TOTALSEGMENTATOR_LOOKS_FOR,
+    ),
+    case_folders.CASE_FOLDERS: Reader(
+        case_folders.sniff_case_folders,
+        case_folders.read_case_folders,
+        case_folders.CASE_FOLDERS_LOOKS_FOR,
     ),
     manifest.NAME: Reader(manifest.sniff, manifest.read, manifest.LOOKS_FOR),
 }

@@ -1,0 +1,63 @@
+"""`images/` beside folders of masks that are named by who made them, as `gold/`, `weak_box/`."""
+
+import re
+from pathlib import Path
+
+from segassay.data.case import Case, Dataset, LabelRef, Unmatched
+from segassay.data.readers.listing import (
+    by_stem,
+    files_of,
+    folders_of,
+    leftover_files,
+    require_cases,
+    subject_of,
+)
+from segassay.vocabulary.targets import target_of
+
+NAME = "images+sources"
+LOOKS_FOR = "images/ and folders of masks named by their source (gold/, weak_…/, reader_…/)"
+
+UNNAMED = "label_1"
+"""The structure of masks that nothing names, as in label files without names."""
+
+_SOURCE = re.compile(
+    r"^(gold|silver|weak|pseudo|manual|expert|auto|pred|prediction|rater|reader|annotator|gt"
+    r"|ground|consensus|staple|medsam|sam)s?(?:[_\W\d]|$)",
+    re.IGNORECASE,
+)
+
+
+def sniff(root: Path) -> bool:
+    """Whether there are `images/` and at least one folder named like a source."""
+    return (root / "images").is_dir() and bool(_sources(root))
+
+
+def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
+    """Read the layout; one structure, and per image as many labels as sources have it.
+
+    The structure is the known target of a published set of that name, else `label_1`.
+    """
+    structure = target_of(root.name) or UNNAMED
+    images, unmatched = by_stem(files_of(root / "images", root))
+    refs: dict[str, list[LabelRef]] = {case_id: [] for case_id in images}
+    for folder in _sources(root):
+        files, doubles = by_stem(files_of(folder, root))
+        unmatched += [*doubles, *leftover_files(folder, root)]
+        for stem, path in files.items():
+            if stem in refs:
+                refs[stem].append(LabelRef(structure, path, source=folder.name))
+            else:
+                unmatched.append(Unmatched(path, "label without image"))
+    cases = [
+        Case(case_id, subject_of(case_id, subject), (image,), tuple(refs[case_id]))
+        for case_id, image in images.items()
+    ]
+    unmatched += leftover_files(root / "images", root)
+    read_folders = {root / "images", *_sources(root)}
+    others = [folder for folder in folders_of(root) if folder not in read_folders]
+    unmatched += [Unmatched(p, "folder not named like a source of labels") for p in others]
+    return Dataset(root, NAME, root.name, require_cases(cases, root, LOOKS_FOR), tuple(unmatched))
+
+
+def _sources(root: Path) -> list[Path]:
+    return [folder for folder in folders_of(root) if _SOURCE.match(folder.name)]
