@@ -17,10 +17,10 @@ GRID = Grid((10, 12, 14), np.diag([1.0, 1.0, 3.0, 1.0]))
 FILE = FileView("c", None, "label", "c.nii.gz", GRID, GRID, {0: 900, 1: 100}, frozenset({1}), 0.0)
 
 
-def cube() -> Planes:
+def cube(n_slices: int = 12) -> Planes:
     """A block of 8 x 20 x 20 = 3200 voxels, clear of the border on all sides."""
-    planes = np.zeros((12, 40, 40), dtype=np.bool_)
-    planes[2:10, 10:30, 10:30] = True
+    planes = np.zeros((n_slices, 40, 40), dtype=np.bool_)
+    planes[2 : n_slices - 2, 10:30, 10:30] = True
     return planes
 
 

@@ -18,6 +18,7 @@ from segassay.checks.registry import (
     check_file,
     check_label,
 )
+from segassay.data.header import HeaderFacts
 from segassay.geometry.grid import Grid
 from segassay.records.findings import Finding
 from segassay.types import Severity
@@ -32,11 +33,30 @@ def faulty_inputs() -> dict[str, Any]:
     island[3:6, 33:39, 33:39] = True
     hole[4:7, 15:20, 15:20] = False
     gap[5:7] = False
+    speck, coarse, jumping = np.zeros_like(island), cube(20), cube(20)
+    speck[3, 4, 5] = True
+    for n in range(2, 18):
+        coarse[n, : 10 + n // 4, :] = False
+        jumping[n, : 12 + 6 * (n % 2), :] = False
+    moved = np.eye(4)
+    moved[0, 3] = 2.0
+    odd = HeaderFacts((10, 12, 14), "float32", "RAS", moved, np.eye(4), moved, 2.0, 0.0)
+    header = replace(FILE, header=odd, image_header=replace(odd, axes="LPS"))
+    rims = np.tile(np.array([0, 2, 4, 8, 4, 2, 0], dtype=np.int32), (9, 9, 1))
     same = [facts(n, image_sha256="i") for n in range(2)]
     sizes = [facts(n, 100.0) for n in range(9)]
     return {
         "grid_mismatch": replace(FILE, label_grid=Grid((10, 12, 15), GRID.affine)),
         "label_values": replace(FILE, max_fraction=0.5),
+        "mask_coding": replace(FILE, counts={0: 9, 255: 1}),
+        "interpolated_values": replace(FILE, array=rims, counts=dict.fromkeys((0, 2, 4, 8), 9)),
+        "float_storage": header,
+        "scaled_values": header,
+        "header_forms": header,
+        "axis_order": header,
+        "tiny_mask": view(speck),
+        "stair_steps": view(coarse),
+        "slice_jumps": view(jumping),
         "empty_mask": view(np.zeros_like(island)),
         "all_foreground": view(np.ones_like(island)),
         "islands": view(island),
@@ -48,8 +68,8 @@ def faulty_inputs() -> dict[str, Any]:
     }
 
 
-def test_there_are_ten() -> None:
-    assert len(EVERY) == len(FILE_CHECKS) + len(LABEL_CHECKS) + len(COHORT_CHECKS) == 10
+def test_every_name_is_taken_once() -> None:
+    assert len(EVERY) == len(FILE_CHECKS) + len(LABEL_CHECKS) + len(COHORT_CHECKS)
     assert set(faulty_inputs()) == set(EVERY)
 
 

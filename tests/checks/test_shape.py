@@ -1,7 +1,7 @@
 import numpy as np
 
 from check_views import cube, view
-from segassay.checks.shape import all_foreground, border_contact, empty_mask
+from segassay.checks.shape import all_foreground, border_contact, empty_mask, tiny_mask
 from segassay.types import Severity
 
 
@@ -9,6 +9,17 @@ def test_empty_mask() -> None:
     (finding,) = empty_mask(view(np.zeros((4, 8, 8), dtype=np.bool_)))
     assert finding.severity is Severity.INFO
     assert empty_mask(view(cube())) == []
+
+
+def test_a_speck() -> None:
+    planes = np.zeros((4, 8, 8), dtype=np.bool_)
+    assert tiny_mask(view(planes)) == []
+    planes[2, 3:5, 3:5] = True
+    (finding,) = tiny_mask(view(planes))
+    assert finding.severity is Severity.WARNING
+    assert "4 voxels, in slice 2" in finding.message
+    planes[1, 3, 3] = True
+    assert tiny_mask(view(planes)) == []
 
 
 def test_all_foreground() -> None:

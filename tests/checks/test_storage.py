@@ -5,15 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from check_views import FILE, GRID, names
-from segassay.checks.storage import grid_mismatch, label_values
+from check_views import FILE, GRID
+from segassay.checks.storage import grid_mismatch
 from segassay.geometry.grid import Grid
 from segassay.types import Severity
 
 
 def test_a_file_on_its_images_grid_draws_nothing() -> None:
     assert grid_mismatch(FILE) == []
-    assert label_values(FILE) == []
 
 
 @pytest.mark.parametrize(
@@ -63,34 +62,3 @@ def test_an_affine_with_nan_is_an_error() -> None:
     affine[0, 0] = np.nan
     (finding,) = grid_mismatch(replace(FILE, label_grid=Grid(GRID.shape, affine)))
     assert finding.severity is Severity.ERROR
-
-
-def test_fractional_values() -> None:
-    (finding,) = label_values(replace(FILE, max_fraction=0.4))
-    assert finding.severity is Severity.ERROR
-    assert "up to 0.4 from a whole number" in finding.message
-    assert label_values(replace(FILE, max_fraction=1e-5)) == []  # 4.99999 is a 5
-
-
-def test_undeclared_and_negative_values() -> None:
-    (unknown,) = label_values(replace(FILE, counts={0: 1, 1: 5, 7: 3, -1: 2}))
-    assert unknown.evidence["values"] == [-1, 7]
-    assert "5 voxels" in unknown.message
-    assert label_values(replace(FILE, counts={0: 1, 9: 1}, declared=frozenset())) == []
-
-
-def test_a_mask_of_one_structure_holds_one_value() -> None:
-    alone = replace(FILE, structure="liver", declared=frozenset())
-    assert label_values(replace(alone, counts={0: 9, 255: 4})) == []
-    assert (
-        label_values(replace(alone, counts={0: 9})) == []
-    )  # empty masks have a check of their own
-    (grey,) = label_values(replace(alone, counts={0: 9, 254: 1, 255: 4}))
-    assert grey.severity is Severity.WARNING
-    assert "254, 255; all count as liver" in grey.message
-
-
-def test_a_file_of_background_only() -> None:
-    (finding,) = label_values(replace(FILE, counts={0: 1000}))
-    assert names([finding], Severity.WARNING) == {"label_values"}
-    assert "background only" in finding.message

@@ -7,6 +7,8 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from segassay.checks.changes import PlaneChanges, plane_changes
+from segassay.data.header import HeaderFacts
 from segassay.geometry.components import bounding_box
 from segassay.geometry.grid import Grid
 from segassay.records.findings import Finding
@@ -19,7 +21,9 @@ class FileView:
 
     `structure` is set where the file holds that structure alone. `counts` maps every voxel value
     to its number of voxels; `declared` are the values the data set names (empty: any may come).
-    `max_fraction` is the largest distance of a voxel from a whole number. Grids are RAS+.
+    `max_fraction` is the largest distance of a voxel from a whole number. Grids are RAS+, as is
+    `array`, the file's whole numbers `(i, j, k)`. Headers are as stored, `None` where the format
+    has none like NIfTI's.
     """
 
     case_id: str
@@ -31,6 +35,9 @@ class FileView:
     counts: dict[int, int]
     declared: frozenset[int]
     max_fraction: float
+    header: HeaderFacts | None = None
+    image_header: HeaderFacts | None = None
+    array: NDArray[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +45,8 @@ class LabelView:
     """One label as slices `(slice, row, column)` along the slicing axis; nothing may be changed.
 
     `pixel_mm` is (row, column). Sizes are in millilitres; in voxels where the spacing is unknown.
-    `areas` are the mask pixels of every slice, `box` is the bounding box, `None` without a voxel.
+    `areas` are the mask pixels of every slice, `box` is the bounding box, `None` without a voxel;
+    `changes` tell how the mask changes from plane to plane.
     """
 
     case_id: str
@@ -50,11 +58,13 @@ class LabelView:
     spacing_known: bool
     areas: NDArray[np.int64] = field(init=False)
     box: tuple[slice, ...] | None = field(init=False)
+    changes: tuple[PlaneChanges, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         areas = np.array([np.count_nonzero(plane) for plane in self.planes], dtype=np.int64)
         object.__setattr__(self, "areas", areas)
         object.__setattr__(self, "box", _box(self.planes, areas))
+        object.__setattr__(self, "changes", plane_changes(self.cropped))
 
     @property
     def n_voxels(self) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from segassay.checks import cohort, pieces, shape, storage
+from segassay.checks import cohort, header, pieces, shape, steps, storage, values
 from segassay.checks.base import Check, FileView, LabelFacts, LabelView
 from segassay.records.findings import Finding
 from segassay.types import Severity
@@ -23,11 +23,53 @@ FILE_CHECKS: dict[str, Check[FileView]] = {
         "other shape error",
     ),
     "label_values": Check(
-        storage.label_values,
+        values.label_values,
         "fractional or undeclared values, several values in a mask of one structure, no structure",
         "two structures whose values are exchanged",
         Severity.ERROR,
         "farther than 0.001 from a whole number, or not declared: error; several, or none: warning",
+    ),
+    "mask_coding": Check(
+        values.mask_coding,
+        "a mask of 0 and 255 (or another number) where 0 and 1 are meant",
+        "pictures of one structure, where 255 is usual",
+        Severity.WARNING,
+        "one value other than 1: warning where only 1 is declared, info in a NIfTI mask",
+    ),
+    "interpolated_values": Check(
+        values.interpolated_values,
+        "a label map resampled as an image: rims of other structures' values",
+        "files of one value; hardly those of 1 and 2, which leave few values in between",
+        Severity.ERROR,
+        "from 25 % of all steps between values (200 at least) over a voxel of a value in between",
+    ),
+    "float_storage": Check(
+        header.float_storage,
+        "whole numbers stored as floats",
+        "formats other than NIfTI",
+        Severity.INFO,
+        "float on disk, all values within 0.001 of a whole number",
+    ),
+    "scaled_values": Check(
+        header.scaled_values,
+        "label values stored with a scale factor or an offset",
+        "formats other than NIfTI",
+        Severity.WARNING,
+        "slope other than 1 or intercept other than 0 in the header",
+    ),
+    "header_forms": Check(
+        header.header_forms,
+        "a label header whose sform and qform disagree",
+        "headers with one form only; which of the two is right",
+        Severity.WARNING,
+        "both stated, corners farther apart than 0.1 voxel",
+    ),
+    "axis_order": Check(
+        header.axis_order,
+        "label axes stored in another order or direction than the image's, in the same place",
+        "formats other than NIfTI",
+        Severity.WARNING,
+        "other axis codes than the image's",
     ),
 }
 
@@ -76,6 +118,28 @@ LABEL_CHECKS: dict[str, Check[LabelView]] = {
         "whether the structure really goes on there",
         Severity.INFO,
         "any voxel in the outermost row, column or slice",
+    ),
+    "tiny_mask": Check(
+        shape.tiny_mask,
+        "a mask of a few voxels",
+        "specks beside a larger piece: see islands",
+        Severity.WARNING,
+        "1 to 4 voxels",
+    ),
+    "stair_steps": Check(
+        steps.stair_steps,
+        "a mask made on a coarser grid, or in thicker slices, and enlarged",
+        "labels that were smoothed afterwards; masks under 12 planes along the axis",
+        Severity.WARNING,
+        "90 % above chance of all changes fall on every n-th plane (n to 8), or, in volumes, 25 % "
+        "of planes along two axes or 45 % along one repeat the plane before",
+    ),
+    "slice_jumps": Check(
+        steps.slice_jumps,
+        "an outline that jumps to and fro between planes: slices drawn apart or in another plane",
+        "slow drift; volumes under 12 slices",
+        Severity.WARNING,
+        "from 50 % of the changes between planes are taken back by the next plane",
     ),
 }
 

@@ -5,6 +5,8 @@ from segassay.records.findings import Finding
 from segassay.types import Severity
 
 _ALL, _NEARLY_ALL = 1.0, 0.95
+_SPECK = 4
+"""Voxels up to which no outline can be told from noise: 2 x 2 in one slice."""
 
 
 def empty_mask(view: LabelView) -> list[Finding]:
@@ -14,6 +16,16 @@ def empty_mask(view: LabelView) -> list[Finding]:
     message = "the mask is empty"
     step = "if the structure is in the image, it was missed; the judge's presence tells"
     return [found("empty_mask", view, Severity.INFO, message, step)]
+
+
+def tiny_mask(view: LabelView) -> list[Finding]:
+    """Find masks of a few voxels, as a slip of the mouse or a resampled speck leaves them."""
+    if not 0 < view.n_voxels <= _SPECK:
+        return []
+    voxels = "voxel" if view.n_voxels == 1 else "voxels"
+    message = f"the mask is {view.n_voxels} {voxels}, in slice {view.first_slice}"
+    step = f"look at slice {view.first_slice}: remove the speck, or draw the structure"
+    return [found("tiny_mask", view, Severity.WARNING, message, step, voxels=view.n_voxels)]
 
 
 def all_foreground(view: LabelView) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""Checks of the label file: does it lie on the image's grid, does it hold what it may hold."""
+"""Check of the label file's place: does it lie on the image's grid?"""
 
 from itertools import permutations
 
@@ -14,8 +14,6 @@ _ROUNDING = 0.1
 
 _NOTICEABLE = 0.5
 """From half a voxel on, image and mask no longer line up."""
-
-_FRACTION = 1e-3
 
 _DIRECTIONS = ("L/R", "P/A", "I/S")
 """What the axes of a RAS+ grid run along."""
@@ -73,43 +71,3 @@ def _reversed(label: Grid, image: Grid) -> str:
     if not (whole | (shift < _NOTICEABLE)).all() or not whole.any():
         return ""
     return " and ".join(name for name, is_whole in zip(_DIRECTIONS, whole, strict=True) if is_whole)
-
-
-def label_values(view: FileView) -> list[Finding]:
-    """Look for fractional values, values that nobody named, and files without any structure.
-
-    Whole numbers stored as floats are fine. A mask of one structure may hold one value only: more
-    of them are another structure, or the grey rim that JPEG or smoothing left.
-    """
-    findings = []
-    if view.max_fraction > _FRACTION:
-        message = f"{view.file_name}: voxels lie up to {view.max_fraction:.3g} from a whole number"
-        step = "resample labels with nearest neighbour; the values were rounded here"
-        findings.append(
-            found("label_values", view, Severity.ERROR, message, step, fraction=view.max_fraction)
-        )
-    unknown = sorted(set(view.counts) - view.declared - {0}) if view.declared else []
-    negative = [value for value in view.counts if value < 0]
-    odd = sorted({*unknown, *negative})
-    if odd:
-        n = sum(view.counts[value] for value in odd)
-        message = f"{view.file_name}: {n} voxels hold undeclared values {_few(odd)}"
-        step = "name these values in the data set's description, or set them to 0"
-        findings.append(found("label_values", view, Severity.ERROR, message, step, values=odd[:20]))
-    several = sorted(set(view.counts) - {0}) if view.structure is not None else []
-    if len(several) > 1 and not odd:
-        message = f"{view.file_name}: holds values {_few(several)}; all count as {view.structure}"
-        step = "keep one value per mask file, or declare the values in labels.json"
-        findings.append(
-            found("label_values", view, Severity.WARNING, message, step, values=several[:20])
-        )
-    if view.structure is None and set(view.counts) <= {0}:
-        message = f"{view.file_name}: holds background only, not one structure"
-        step = "look whether the right file was saved; remove it if the case is not labelled"
-        findings.append(found("label_values", view, Severity.WARNING, message, step))
-    return findings
-
-
-def _few(values: list[int]) -> str:
-    shown = ", ".join(map(str, values[:5]))
-    return shown if len(values) <= 5 else f"{shown}, … ({len(values)} values)"

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from segassay.checks.base import FileView, LabelFacts, LabelView
 from segassay.checks.registry import check_file, check_label, facts_of
 from segassay.data.case import LabelRef
+from segassay.data.header import header_facts
 from segassay.data.io import LabelMap, label_mask
 from segassay.data.slicing import as_planes, pixel_mm, slicing_axis
 from segassay.data.volume import Volume, voxel_sha256
@@ -130,6 +131,9 @@ def _file_view(
         counts=labels.counts,
         declared=declared if alone is None else frozenset(),
         max_fraction=labels.max_fraction,
+        header=header_facts(refs[0].path),
+        image_header=header_facts(files.case.images[0]),
+        array=labels.volume.array,
     )
 
 

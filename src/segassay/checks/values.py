@@ -1,0 +1,110 @@
+"""Checks of the values in a label file: which ones come, how they are coded, where they lie."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segassay.checks.base import FileView, found
+from segassay.records.findings import Finding
+from segassay.types import Severity
+
+_FRACTION = 1e-3
+
+_IN_BETWEEN = 0.25
+"""Share of all steps between values that go over a voxel of a value in between. Linear resampling
+puts one on most steps of more than 1; the experts' largest share is told in docs/checks.md."""
+
+_LEAST_STEPS = 200
+
+
+def label_values(view: FileView) -> list[Finding]:
+    """Look for fractional values, values that nobody named, and files without any structure.
+
+    Whole numbers stored as floats are fine. A mask of one structure may hold one value only: more
+    of them are another structure, or the grey rim that JPEG or smoothing left.
+    """
+    findings = []
+    if view.max_fraction > _FRACTION:
+        message = f"{view.file_name}: voxels lie up to {view.max_fraction:.3g} from a whole number"
+        step = "resample labels with nearest neighbour; the values were rounded here"
+        findings.append(
+            found("label_values", view, Severity.ERROR, message, step, fraction=view.max_fraction)
+        )
+    unknown = sorted(set(view.counts) - view.declared - {0}) if view.declared else []
+    negative = [value for value in view.counts if value < 0]
+    odd = sorted({*unknown, *negative})
+    if odd:
+        n = sum(view.counts[value] for value in odd)
+        message = f"{view.file_name}: {n} voxels hold undeclared values {_few(odd)}"
+        step = "name these values in the data set's description, or set them to 0"
+        findings.append(found("label_values", view, Severity.ERROR, message, step, values=odd[:20]))
+    several = sorted(set(view.counts) - {0}) if view.structure is not None else []
+    if len(several) > 1 and not odd:
+        message = f"{view.file_name}: holds values {_few(several)}; all count as {view.structure}"
+        step = "keep one value per mask file, or declare the values in labels.json"
+        findings.append(
+            found("label_values", view, Severity.WARNING, message, step, values=several[:20])
+        )
+    if view.structure is None and set(view.counts) <= {0}:
+        message = f"{view.file_name}: holds background only, not one structure"
+        step = "look whether the right file was saved; remove it if the case is not labelled"
+        findings.append(found("label_values", view, Severity.WARNING, message, step))
+    return findings
+
+
+def mask_coding(view: FileView) -> list[Finding]:
+    """Find masks that say 255 (or another single number) where 1 is meant.
+
+    A picture of one structure is silent: 0 and 255 is how masks are looked at. A NIfTI mask of one
+    structure is info; a label map whose only declared value is 1 cannot be read like this.
+    """
+    filled = sorted(set(view.counts) - {0})
+    if len(filled) != 1 or filled[0] == 1:
+        return []
+    declared = view.declared == frozenset({1})
+    if not declared and (view.structure is None or view.header is None):
+        return []
+    severity = Severity.WARNING if declared else Severity.INFO
+    message = f"{view.file_name}: the mask is coded 0 and {filled[0]}, 0 and 1 are expected"
+    step = "store 1 for the structure; `segassay fix DATA --dry-run` shows the repair"
+    return [found("mask_coding", view, severity, message, step, value=filled[0])]
+
+
+def interpolated_values(view: FileView) -> list[Finding]:
+    """Find label maps that were resampled as if they were images, then rounded.
+
+    Between a structure with value 6 and background such a map has a rim of 1 to 5, other
+    structures' values. Counted are voxels that lie, along an axis, between a lower and a higher
+    value, as a share of all steps from one value to another along the axes.
+    """
+    if view.array is None or len(view.counts) < 3 or view.structure is not None:
+        return []
+    between, steps = _in_between(view.array)
+    if steps < _LEAST_STEPS or between < _IN_BETWEEN * steps:
+        return []
+    share = between / steps
+    message = (
+        f"{view.file_name}: {share:.0%} of {steps} steps between values go over a voxel of a value "
+        "in between: the label was resampled as an image"
+    )
+    step = "make the label again from the original with nearest neighbour; rims hold wrong values"
+    evidence = {"share": share, "steps": steps}
+    return [found("interpolated_values", view, Severity.ERROR, message, step, **evidence)]
+
+
+def _in_between(array: NDArray[np.integer]) -> tuple[int, int]:
+    """Count voxels between a lower and a higher neighbour, and steps, over all axes."""
+    between = steps = 0
+    for axis in range(3):
+        if array.shape[axis] < 3:
+            continue
+        lines = np.moveaxis(array, axis, 0)
+        rises, falls = lines[:-1] < lines[1:], lines[:-1] > lines[1:]
+        steps += int(np.count_nonzero(rises)) + int(np.count_nonzero(falls))
+        between += int(np.count_nonzero(rises[:-1] & rises[1:]))
+        between += int(np.count_nonzero(falls[:-1] & falls[1:]))
+    return between, steps
+
+
+def _few(values: list[int]) -> str:
+    shown = ", ".join(map(str, values[:5]))
+    return shown if len(values) <= 5 else f"{shown}, … ({len(values)} values)"

@@ -1,0 +1,90 @@
+"""What the header of a NIfTI file says beyond one affine: two coordinate systems, scale, storage.
+
+Checks and repairs ask for it. Readers do not need it: `data.nifti` settles on one affine, the one
+nibabel prefers, and applies the scale.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from isal import isal_zlib
+from isal.igzip_lib import IsalError
+from nibabel.orientations import aff2axcodes
+from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
+from numpy.typing import NDArray
+
+from segassay.data.nifti import SUFFIXES
+
+_GZIP = b"\x1f\x8b"
+_PACKED_BYTES = 1 << 14
+"""Enough of a packed file to hold its header."""
+
+_NIFTI_2_BYTES = 540
+_UNREADABLE = (OSError, ValueError, KeyError, IsalError, HeaderDataError, WrapStructError)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeaderFacts:
+    """The header of one file as stored on disk; arrays are 4x4, voxel indices to millimetres.
+
+    `sform` and `qform` are `None` where their code is 0, that is where the file does not state
+    them; `affine` is the one that is used. `axes` tells where the stored axes point, as `LPS`.
+    `slope` and `intercept` are what stored values are scaled with: 1 and 0 for none.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    axes: str
+    affine: NDArray[np.float64]
+    sform: NDArray[np.float64] | None
+    qform: NDArray[np.float64] | None
+    slope: float
+    intercept: float
+
+
+def header_facts(path: Path) -> HeaderFacts | None:
+    """Read the header of a NIfTI file, not its voxels.
+
+    `None` for other formats and for files whose header cannot be read: reading the voxels says why.
+    """
+    if not path.name.lower().endswith(SUFFIXES):
+        return None
+    try:
+        header = _header(_first_bytes(path))
+        return _facts(header)
+    except _UNREADABLE:  # type: ignore[misc]  # the stub of isal forgets a base class
+        return None
+
+
+def _first_bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        head = file.read(_PACKED_BYTES)
+    if head[:2] != _GZIP:
+        return head[:_NIFTI_2_BYTES]
+    return isal_zlib.decompressobj(wbits=31).decompress(head, _NIFTI_2_BYTES)
+
+
+def _header(head: bytes) -> Any:
+    is_second = head[:4] in (b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c")
+    kind, size = (nib.Nifti2Header, 540) if is_second else (nib.Nifti1Header, 348)
+    return kind(head[:size], check=False)
+
+
+def _facts(header: Any) -> HeaderFacts:
+    affine = np.asarray(header.get_best_affine(), dtype=np.float64)
+    slope, intercept = (float(header[name]) for name in ("scl_slope", "scl_inter"))
+    scaled = np.isfinite(slope) and slope != 0
+    return HeaderFacts(
+        shape=tuple(int(n) for n in header.get_data_shape()),
+        dtype=str(header.get_data_dtype()),
+        axes="".join(str(code) for code in aff2axcodes(affine)),
+        affine=affine,
+        sform=header.get_sform(coded=True)[0],
+        qform=header.get_qform(coded=True)[0],
+        slope=slope if scaled else 1.0,
+        intercept=intercept if scaled and np.isfinite(intercept) else 0.0,
+    )
