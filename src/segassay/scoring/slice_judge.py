@@ -1,0 +1,136 @@
+"""What judges that look at single slices share: from the slices' sums to a score, or to absence."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from math import nan
+
+from segassay.data.preprocess import PlaneStack, plane_stack, settings_from_json
+from segassay.data.volume import Volume
+from segassay.errors import ModelError
+from segassay.models.folder import JudgeFolder
+from segassay.scoring.aggregate import SliceSums, estimate_presence, estimate_volume
+from segassay.scoring.calibration import Calibration
+from segassay.scoring.inputs import BoolArray
+from segassay.scoring.judge import Judge, Named
+from segassay.scoring.plan import LabelPlan, plan_label
+from segassay.scoring.result import Score, SliceScore
+from segassay.types import Modality, Status
+
+_WIDEST = 0.7
+_FEWEST_VOXELS = 5
+
+
+class SliceJudge(Judge):
+    """A judge that examines some slices of a label and leads their sums back to the volume."""
+
+    def __init__(self, folder: JudgeFolder) -> None:
+        super().__init__(folder)
+        try:
+            self._settings = settings_from_json(folder.meta["preprocess"])
+            self._calibration = Calibration.from_json(folder.calibration)
+        except (KeyError, TypeError) as error:
+            raise ModelError(f"{folder.path.name}: made by another version ({error})") from error
+        self.preprocess = self._settings.fingerprint()
+
+    @abstractmethod
+    def examine(self, plans: Sequence[LabelPlan]) -> list[list[SliceSums]]:
+        """Return what the network says of every slice of every plan; `plans` is not empty."""
+
+    def score_labels(
+        self,
+        image: Volume,
+        masks: Sequence[tuple[str | None, BoolArray]],
+        *,
+        modality: Modality | None,
+    ) -> list[Score]:
+        """Score all labels `(structure, mask)` of one image in one go."""
+        stack = plane_stack(image)
+        names = [self.named(structure) for structure, _ in masks]
+        plans = [
+            self.plan(stack, mask, name, modality)
+            for name, (_, mask) in zip(names, masks, strict=True)
+        ]
+        if not plans:
+            return []
+        return [
+            self._filled(name, plan, sums) if plan.n_voxels else self._empty(name, sums)
+            for name, plan, sums in zip(names, plans, self.examine(plans), strict=True)
+        ]
+
+    def plan(
+        self,
+        stack: PlaneStack,
+        mask: BoolArray,
+        name: Named,
+        modality: Modality | None,
+        *,
+        only: int | None = None,
+    ) -> LabelPlan:
+        """Choose slices of a mask and prepare them; `only` looks at that one slice."""
+        return plan_label(
+            stack, mask, self._settings, name=name.known, modality=modality, only=only
+        )
+
+    def worst(
+        self, stack: PlaneStack, mask: BoolArray, name: Named, modality: Modality | None
+    ) -> int:
+        """Return the examined slice with the lowest score.
+
+        For an empty mask the one where the structure is most likely seen.
+        """
+        plan = self.plan(stack, mask, name, modality)
+        (sums,) = self.examine([plan])
+        if not plan.n_voxels:
+            return max(sums, key=lambda s: s.presence).index
+        return min((s for s in sums if s.mask > 0), key=lambda s: s.dice).index
+
+    def _filled(self, name: Named, plan: LabelPlan, sums: list[SliceSums]) -> Score:
+        estimate = estimate_volume(sums, plan.n_voxels)
+        value, low, high = self._calibration(estimate.dice)
+        doubts = _doubts(plan.n_voxels, high - low)
+        return Score(
+            value=value,
+            low=low,
+            high=high,
+            status=Status.ABSTAINED if doubts else Status.SCORED,
+            reason="; ".join(text for text in (doubts, name.remark) if text),
+            slices=tuple(SliceScore(s.index, s.dice, int(s.mask)) for s in sums if s.mask > 0),
+            presence=estimate.presence,
+            error_type=estimate.error_type,
+            evidence=self.evidence(name),
+            model_id=self.model_id,
+            preprocess=self.preprocess,
+        )
+
+    def _empty(self, name: Named, sums: list[SliceSums]) -> Score:
+        presence = estimate_presence([s.presence for s in sums])
+        if name.known is None:
+            status, reason = Status.ABSTAINED, f"the mask is empty, and {name.remark}"
+        elif presence > 0.5:
+            status = Status.ABSENT_SUSPECT
+            reason = (
+                f"the mask is empty, but {name.given} seems to be in the image ({presence:.2f})"
+            )
+        else:
+            status, reason = Status.ABSENT_OK, f"{name.given} is not in the image ({presence:.2f})"
+        return Score(
+            value=nan,
+            low=nan,
+            high=nan,
+            status=status,
+            reason=reason,
+            slices=(),
+            presence=presence,
+            error_type="",
+            evidence=self.evidence(name),
+            model_id=self.model_id,
+            preprocess=self.preprocess,
+        )
+
+
+def _doubts(n_voxels: int, width: float) -> str:
+    if n_voxels < _FEWEST_VOXELS:
+        return f"the mask has only {n_voxels} voxels"
+    if width > _WIDEST:
+        return f"the interval is {width:.2f} wide"
+    return ""
