@@ -10,11 +10,6 @@ from segassay.cli.console import tell
 app = typer.Typer(help="Train a judge.", no_args_is_help=True)
 
 
-@app.callback()
-def _root() -> None:
-    """Keep `judge` a verb of its own while it is the only one."""
-
-
 @app.command("judge")
 def judge(
     config: Annotated[Path, typer.Option("--config", help="Recipe, as in recipes/.")],
@@ -27,3 +22,16 @@ def judge(
     trained = train_judge(config, data, out, say=tell)
     tell(f"judge: {trained.folder}")
     tell(f"{trained.n_labels} tuning labels: Pearson {trained.pearson:.3f}, MAE {trained.mae:.3f}")
+
+
+@app.command("segmenters")
+def segmenters(
+    config: Annotated[Path, typer.Option("--config", help="A judge's recipe with segmenters.")],
+    data: Annotated[Path, typer.Option("--data", help="Folder that its paths start from.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Networks and their masks.")],
+) -> None:
+    """Train small segmenters whose mistakes a judge learns from; continues where it stopped."""
+    from segassay.pipelines.network_errors import train_segmenters
+
+    n_cases = train_segmenters(config, data, out, say=tell)
+    tell(f"masks of networks for {n_cases} cases: {out}")

@@ -61,6 +61,22 @@ class LossRecipe(_Frozen):
     kind: float = 0.1
 
 
+class SegmenterRecipe(_Frozen):
+    """How small segmenters are trained so that the judge meets errors of real networks.
+
+    Every kind is trained once per fold for `minutes`; `snapshots` are the shares of that time at
+    which its weights are kept. `size` is the side of the letterboxed slice in pixels.
+    """
+
+    kinds: tuple[str, ...] = ("unet", "unet_plus_plus", "attention_unet")
+    folds: int = Field(default=2, ge=2)
+    minutes: float = Field(default=4.0, gt=0)
+    snapshots: tuple[float, ...] = (0.1, 0.35, 1.0)
+    size: int = Field(default=112, ge=32)
+    batch: int = Field(default=16, ge=2)
+    learning_rate: float = Field(default=3e-3, gt=0)
+
+
 class JudgeRecipe(_Frozen):
     """Everything that a judge's training depends on."""
 
@@ -68,6 +84,7 @@ class JudgeRecipe(_Frozen):
     data: tuple[SetRecipe, ...] = Field(min_length=1)
     pairs: PairRecipe = PairRecipe()
     loss: LossRecipe = LossRecipe()
+    segmenters: SegmenterRecipe | None = None
     widths: tuple[int, ...] = (16, 32, 64, 128)
     batch: int = Field(default=64, ge=2)
     minutes: float = Field(default=60.0, gt=0)

@@ -1,0 +1,76 @@
+"""Small segmentation networks whose mistakes a judge learns from; MONAI's, with a head per data set.
+
+They are not products: trained for minutes on some subjects, they are used on the others, early and
+late, so that the judge meets the errors that networks make and no formula imitates.
+"""
+
+from collections.abc import Callable, Mapping
+
+import torch
+from monai.networks.nets import AttentionUnet, BasicUNet, BasicUNetPlusPlus, SegResNet
+from torch import Tensor, nn
+
+FEATURES = 16
+"""Channels that every trunk gives to the heads."""
+
+NEIGHBOURS = {"unet": 0, "unet_plus_plus": 0, "attention_unet": 1, "seg_resnet": 0}
+"""Slices that a kind of network sees on either side of the one it segments: 0 is 2D, 1 is 2.5D."""
+
+
+def _unet() -> nn.Module:
+    return BasicUNet(2, 1, FEATURES, features=(16, 16, 32, 64, 128, 16), norm="batch")
+
+
+def _unet_plus_plus() -> nn.Module:
+    return BasicUNetPlusPlus(2, 1, FEATURES, features=(8, 8, 16, 32, 64, 8), norm="batch")
+
+
+def _attention_unet() -> nn.Module:
+    return AttentionUnet(2, 3, FEATURES, channels=(16, 32, 64, 128), strides=(2, 2, 2))
+
+
+def _seg_resnet() -> nn.Module:
+    return SegResNet(
+        2,
+        init_filters=16,
+        in_channels=1,
+        out_channels=FEATURES,
+        blocks_down=(1, 1, 2, 2),
+        blocks_up=(1, 1, 1),
+        norm=("BATCH", {}),
+    )
+
+
+SEGMENTERS: dict[str, Callable[[], nn.Module]] = {
+    "unet": _unet,
+    "unet_plus_plus": _unet_plus_plus,
+    "attention_unet": _attention_unet,
+    "seg_resnet": _seg_resnet,
+}
+
+NEVER_TRAINED_ON = "seg_resnet"
+"""The architecture whose errors only the frozen test holds; no judge may meet them in training."""
+
+
+class Segmenter(nn.Module):
+    """One trunk for all data sets and a 1x1 head for each: which labels exist is known per set.
+
+    Args:
+        kind: A key of `SEGMENTERS`.
+        heads: Number of structures of each data set.
+    """
+
+    def __init__(self, kind: str, heads: Mapping[str, int]) -> None:
+        super().__init__()
+        self.kind = kind
+        self.trunk = SEGMENTERS[kind]()
+        self.heads = nn.ModuleDict({name: nn.Conv2d(FEATURES, n, 1) for name, n in heads.items()})
+
+    def forward(self, planes: Tensor, set_name: str) -> Tensor:
+        """Map `(b, 3, n, n)`, slice and neighbours, to logits `(b, structures, n, n)`."""
+        seen = planes if NEIGHBOURS[self.kind] else planes[:, 1:2]
+        features = self.trunk(seen)
+        if isinstance(features, list):  # UNet++ answers with a list, also without deep supervision
+            features = features[-1]
+        logits: Tensor = self.heads[set_name](torch.relu(features))
+        return logits

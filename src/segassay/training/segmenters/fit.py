@@ -1,0 +1,88 @@
+"""Training of one segmenter on all data sets of one fold; early to late copies are kept."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from monai.losses import DiceLoss
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from segassay.models.segmenters import Segmenter
+from segassay.training.augment import tone_curve
+from segassay.training.segmenters.slices import SquareCase, with_neighbours
+from segassay.training.settings import SegmenterRecipe
+
+_EMPTY_SHARE = 0.15
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FoldSet:
+    """The cases of one data set that a segmenter learns from; `weight` as in the judge's recipe."""
+
+    name: str
+    structures: tuple[str, ...]
+    weight: float
+    cases: tuple[SquareCase, ...]
+
+
+Weights = Mapping[str, Tensor]
+
+
+def fit_segmenter(
+    kind: str, sets: Sequence[FoldSet], recipe: SegmenterRecipe, *, seed: int
+) -> list[Weights]:
+    """Train one network and return its weights at the recipe's shares of the time, in order."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    heads = {s.name: len(s.structures) for s in sets}
+    net = Segmenter(kind, heads).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = torch.optim.AdamW(net.parameters(), lr=recipe.learning_rate, weight_decay=1e-2)
+    dice = DiceLoss(sigmoid=True, batch=True)
+    shares = np.array([s.weight for s in sets]) / sum(s.weight for s in sets)
+    total, begin = recipe.minutes * 60, time.monotonic()
+    kept: list[Weights] = []
+    while len(kept) < len(recipe.snapshots):
+        share = (time.monotonic() - begin) / total
+        if share >= recipe.snapshots[len(kept)]:
+            kept.append({k: v.detach().clone() for k, v in net.state_dict().items()})
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.learning_rate * (1 - 0.95 * min(share, 1.0))
+        chosen = sets[int(rng.choice(len(sets), p=shares))]
+        planes, gold = _batch(chosen, recipe.batch, rng)
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = net(planes, chosen.name)
+        logits = logits.float()
+        loss = F.binary_cross_entropy_with_logits(logits, gold) + dice(logits, gold)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return kept
+
+
+def _batch(chosen: FoldSet, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    drawn = [_draw(chosen, rng) for _ in range(size)]
+    planes = torch.from_numpy(np.stack([planes for planes, _ in drawn]))
+    gold = torch.from_numpy(np.stack([gold for _, gold in drawn]).astype(np.float32))
+    return planes.contiguous(memory_format=torch.channels_last), gold
+
+
+def _draw(
+    chosen: FoldSet, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    case = chosen.cases[int(rng.integers(len(chosen.cases)))]
+    filled = case.filled
+    anywhere = rng.random() < _EMPTY_SHARE or not filled.size
+    index = int(rng.integers(len(case.planes)) if anywhere else rng.choice(filled))
+    seen = with_neighbours(case.planes, index)
+    return standardise(tone_curve(rng)[seen]), case.gold[:, index]
+
+
+def standardise(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bring each slice `(..., n, n)` to zero mean and unit spread, as for the judge."""
+    mean = planes.mean(axis=(-2, -1), keepdims=True)
+    spread = planes.std(axis=(-2, -1), keepdims=True)
+    return np.asarray((planes - mean) / np.maximum(spread, 1e-6), dtype=np.float32)

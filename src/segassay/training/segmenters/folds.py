@@ -1,0 +1,136 @@
+"""Who learns from whom: segmenters see the subjects of one fold and are used on all others."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from segassay.data.splits import natural_key
+from segassay.models.segmenters import NEVER_TRAINED_ON, Segmenter
+from segassay.training.segmenters.fit import FoldSet, fit_segmenter
+from segassay.training.segmenters.predict import NetworkMasks, keep_sizeable, predict_case
+from segassay.training.segmenters.slices import square_case
+from segassay.training.settings import SegmenterRecipe
+from segassay.training.store import StoredCase, StoredSet
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedSegmenter:
+    """One network at one moment of its training, as a file."""
+
+    kind: str
+    fold: int
+    moment: int
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """Short name that says where its masks come from."""
+        return f"{self.kind}-{self.fold}-{self.moment}"
+
+
+def fold_of(store: StoredSet, folds: int) -> dict[str, int]:
+    """Return the fold of every subject of a set, in turn over their natural order."""
+    subjects = sorted({case.subject_id for case in store.cases}, key=natural_key)
+    return {subject: number % folds for number, subject in enumerate(subjects)}
+
+
+def structures_of(stores: Sequence[StoredSet]) -> dict[str, tuple[str, ...]]:
+    """Return the structures that each set's training subjects hold, in order of their names."""
+    return {store.recipe.name: tuple(sorted(store.holders)) for store in stores}
+
+
+def train_folds(
+    stores: tuple[StoredSet, ...], recipe: SegmenterRecipe, folder: Path, *, say: Say
+) -> list[TrainedSegmenter]:
+    """Train every kind once per fold on the subjects of that fold; finished ones are kept."""
+    trained = []
+    for fold in range(recipe.folds):
+        for kind in recipe.kinds:
+            trained += _train(kind, fold, stores, recipe, folder, say)
+    return trained
+
+
+def train_unseen(
+    stores: tuple[StoredSet, ...], recipe: SegmenterRecipe, folder: Path, *, say: Say
+) -> list[TrainedSegmenter]:
+    """Train the architecture of the frozen test, on all training subjects."""
+    alone = recipe.model_copy(update={"folds": 1})
+    return _train(NEVER_TRAINED_ON, 0, stores, alone, folder, say)
+
+
+def _train(
+    kind: str,
+    fold: int,
+    stores: tuple[StoredSet, ...],
+    recipe: SegmenterRecipe,
+    folder: Path,
+    say: Say,
+) -> list[TrainedSegmenter]:
+    wanted = [
+        TrainedSegmenter(kind, fold, moment, folder / f"{kind}-{fold}-{moment}.safetensors")
+        for moment in range(len(recipe.snapshots))
+    ]
+    if all(one.path.exists() for one in wanted):
+        return wanted
+    say(f"training {kind} on fold {fold} for {recipe.minutes} minutes")
+    sets = [_fold_set(store, fold, recipe) for store in stores]
+    weights = fit_segmenter(kind, [s for s in sets if s.cases], recipe, seed=fold)
+    folder.mkdir(parents=True, exist_ok=True)
+    for one, state in zip(wanted, weights, strict=True):
+        save_file({name: value.contiguous() for name, value in state.items()}, one.path)
+    return wanted
+
+
+def _fold_set(store: StoredSet, fold: int, recipe: SegmenterRecipe) -> FoldSet:
+    folds, structures = fold_of(store, recipe.folds), tuple(sorted(store.holders))
+    cases = [case for case in store.cases if folds[case.subject_id] == fold]
+    return FoldSet(
+        store.recipe.name,
+        structures,
+        store.recipe.weight,
+        tuple(square_case(case, structures, recipe.size) for case in cases),
+    )
+
+
+def load_segmenter(one: TrainedSegmenter) -> Segmenter:
+    """Rebuild a trained network from its file; which sets it knows follows from its heads."""
+    state = load_file(one.path)
+    heads = {
+        key.split(".")[1]: len(value)
+        for key, value in state.items()
+        if key.startswith("heads.") and key.endswith(".weight")
+    }
+    net = Segmenter(one.kind, heads)
+    net.load_state_dict(state)
+    return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def predict_set(
+    store: StoredSet,
+    structures: tuple[str, ...],
+    segmenters: Sequence[TrainedSegmenter],
+    recipe: SegmenterRecipe,
+    folder: Path,
+    *,
+    seen_fold: Callable[[StoredCase], int | None],
+) -> Iterator[tuple[StoredCase, NetworkMasks]]:
+    """Give every case the masks of the networks that did not learn from its subject.
+
+    `seen_fold` tells the fold whose networks saw a case, `None` for cases that none saw.
+    """
+    nets = {one: load_segmenter(one) for one in segmenters}
+    for case in store.cases:
+        path = folder / store.recipe.name / f"{case.case_id}.npz"
+        if not path.exists():
+            fair = [one for one in segmenters if one.fold != seen_fold(case)]
+            fair = [one for one in fair if store.recipe.name in nets[one].heads]
+            square = square_case(case, structures, recipe.size)
+            answers = [predict_case(nets[one], store.recipe.name, square) for one in fair]
+            names = tuple(one.name for one in fair)
+            keep_sizeable(names, structures, answers, square.gold).save(path)
+        yield case, NetworkMasks.load(path)
