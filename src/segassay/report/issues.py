@@ -43,7 +43,7 @@ def issue_list(data: ReportData) -> str:
         "Found by rules": _rule_lines(data, low),
         "Protocol or domain differences": _difference_lines(data),
     }
-    lines = [f"# Labels to look at: {_plain(data.title)}"]
+    lines = [f"# Labels to look at: {plain_text(data.title)}"]
     for title, entries in sections.items():
         lines += ["", f"## {title}", "", *entries[:_MOST]] if entries else []
         if len(entries) > _MOST:
@@ -120,7 +120,7 @@ def _difference_lines(data: ReportData) -> list[str]:
         own = [row for row in data.scored if row.structure == structure]
         n = sum(follows_difference(row, differences) for row in own)
         lines.append(
-            f"- [ ] {_plain(structure)}: {n} of {len(own)} labels score low in the same way "
+            f"- [ ] {plain_text(structure)}: {n} of {len(own)} labels score low in the same way "
             f"({_WORDS.get(kind, kind)}): another protocol, or images the judge does not know"
         )
     return lines
@@ -131,11 +131,11 @@ def _loud(finding: Finding) -> bool:
 
 
 def _line(case_id: str, what: str, parts: Sequence[str]) -> str:
-    told = ", ".join(_plain(part) for part in parts if part)
-    return f"- [ ] `{_plain(case_id)}` {_plain(what)}: {told}"
+    told = ", ".join(plain_text(part) for part in parts if part)
+    return f"- [ ] `{plain_text(case_id)}` {plain_text(what)}: {told}"
 
 
-def _plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """Keep names from being markup: no line breaks, no backticks, no HTML, no links."""
     flat = " ".join(text.split())
     for sign in "`<>[]|":
