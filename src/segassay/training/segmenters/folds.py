@@ -10,7 +10,8 @@ from safetensors.torch import load_file, save_file
 from segassay.data.splits import natural_key
 from segassay.models.segmenters import NEVER_TRAINED_ON, Segmenter
 from segassay.training.segmenters.fit import FoldSet, fit_segmenter
-from segassay.training.segmenters.predict import NetworkMasks, keep_sizeable, predict_case
+from segassay.training.segmenters.masks import NetworkMasks
+from segassay.training.segmenters.predict import keep_sizeable, predict_case
 from segassay.training.segmenters.slices import square_case
 from segassay.training.settings import SegmenterRecipe
 from segassay.training.store import StoredCase, StoredSet
