@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,16 +40,22 @@ class OnnxEngine:
 
     def __call__(self, inputs: Sequence[JudgeInput]) -> JudgeAnswers:
         """Judge slices, in batches. `inputs` must not be empty."""
-        parts = [self._run(inputs[n : n + _BATCH]) for n in range(0, len(inputs), _BATCH)]
-        return JudgeAnswers(*(np.concatenate(p) for p in zip(*parts, strict=True)))
+        return JudgeAnswers(*in_batches(self._session, inputs))
 
-    def _run(self, inputs: Sequence[JudgeInput]) -> list[Floats]:
-        answers: list[Floats] = self._session.run(
-            None,
-            {
-                "crop": np.stack([i.crop for i in inputs]),
-                "field": np.stack([i.field for i in inputs]),
-                "condition": np.stack([i.condition for i in inputs]),
-            },
-        )
-        return answers
+
+def in_batches(session: Any, inputs: Sequence[JudgeInput]) -> list[Floats]:
+    """Run a session over slices; returns its outputs in order, each `(slices, ...)`."""
+    parts = [_run(session, inputs[n : n + _BATCH]) for n in range(0, len(inputs), _BATCH)]
+    return [np.concatenate(p) for p in zip(*parts, strict=True)]
+
+
+def _run(session: Any, inputs: Sequence[JudgeInput]) -> list[Floats]:
+    answers: list[Floats] = session.run(
+        None,
+        {
+            "crop": np.stack([i.crop for i in inputs]),
+            "field": np.stack([i.field for i in inputs]),
+            "condition": np.stack([i.condition for i in inputs]),
+        },
+    )
+    return answers

@@ -38,8 +38,8 @@ class Judge(ABC):
         model_id: Name and version, written into every score.
         preprocess: Fingerprint of the preprocessing, written into every score.
         sha256: Checksum of weights, description and calibration, written into a run's record.
-        suggests: Whether it can say what the mask should be; if not, `suggest` shows the label
-            with nothing beside it.
+        suggests: Whether it can say what the mask should be; if not, `suggest` may refuse, and
+            `suggest_volume` shows the label with nothing beside it.
     """
 
     suggests: ClassVar[bool] = True

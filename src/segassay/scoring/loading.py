@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 from segassay.errors import ModelError
 from segassay.models.folder import JudgeFolder, find_judge, open_judge
+from segassay.scoring.direct_judge import DirectJudge
 from segassay.scoring.judge import Judge
 from segassay.scoring.map_judge import MapJudge
 
-KINDS: dict[str, Callable[..., Judge]] = {"map": MapJudge}
+KINDS: dict[str, Callable[..., Judge]] = {"map": MapJudge, "direct": DirectJudge}
 """What `meta.json` calls `kind`, and the judge that runs such a folder; judge-v0 names none."""
 
 

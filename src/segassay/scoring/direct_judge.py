@@ -1,0 +1,81 @@
+"""The judge that answers with a number per slice, such as `segae-vlm`."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, NoReturn
+
+from segassay.data.preprocess import plane_stack
+from segassay.data.slicing import as_planes
+from segassay.data.volume import Volume
+from segassay.engines.direct_engine import DirectAnswers, DirectEngine
+from segassay.errors import UsageError
+from segassay.models.folder import JudgeFolder
+from segassay.scoring.aggregate import SliceSums
+from segassay.scoring.inputs import BoolArray
+from segassay.scoring.label_alone import label_alone
+from segassay.scoring.plan import LabelPlan
+from segassay.scoring.result import Suggestion
+from segassay.scoring.slice_judge import SliceJudge
+from segassay.types import Modality
+
+
+class DirectJudge(SliceJudge):
+    """A judge that predicts Dice and the true mask's size, and draws nothing."""
+
+    suggests: ClassVar[bool] = False
+
+    def __init__(self, folder: JudgeFolder, *, threads: int | None = None) -> None:
+        super().__init__(folder)
+        self._engine = DirectEngine(folder.onnx, threads=threads)
+
+    def examine(self, plans: Sequence[LabelPlan]) -> list[list[SliceSums]]:
+        """Turn the predicted Dice of every slice into sums."""
+        answers = self._engine([seen for plan in plans for seen in plan.inputs])
+        found, start = [], 0
+        for plan in plans:
+            found.append(direct_sums(plan, answers, start))
+            start += len(plan.inputs)
+        return found
+
+    def suggest(self, *_: Any, **__: Any) -> NoReturn:
+        """Refuse: there is no map to suggest from.
+
+        Raises:
+            UsageError: Always.
+        """
+        raise UsageError(
+            f"{self.model_id} answers with a number and draws no mask, so it has nothing to "
+            "suggest; ask a judge with a map, such as judge-v0"
+        )
+
+    def suggest_volume(
+        self,
+        image: Volume,
+        mask: BoolArray,
+        *,
+        structure: str | None,
+        modality: Modality | None,
+        index: int | None = None,
+    ) -> Suggestion:
+        """Show slice `index` of the label, by default the worst, with nothing beside it."""
+        stack = plane_stack(image)
+        if index is None:
+            index = self.worst(stack, mask, self.named(structure), modality)
+        return label_alone(stack, as_planes(mask, stack.axis), index)
+
+
+def direct_sums(plan: LabelPlan, answers: DirectAnswers, start: int) -> list[SliceSums]:
+    """Return the sums of one plan, whose answers begin at `start`, in image pixels.
+
+    From Dice d, size of the mask m and of the true mask t follows the overlap d (m + t) / 2; over a
+    volume the slices then count by their size, and one without mask adds what is missing there.
+    """
+    sums = []
+    for n, (sample, seen) in enumerate(zip(plan.samples, plan.inputs, strict=True), start):
+        true = float(answers.size[n]) * seen.crop[3].size * seen.pixels_per_cell
+        area = float(plan.areas[sample.index])
+        overlap = 0.5 * float(answers.dice[n]) * (true + area) if area else 0.0
+        presence = float(answers.presence[n])
+        sums.append(
+            SliceSums(sample.index, sample.weight, sample.beyond, area, overlap, true, presence)
+        )
+    return sums
