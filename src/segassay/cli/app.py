@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from segassay import __version__
-from segassay.cli import audit, check, demo, info, score, train
+from segassay.cli import audit, check, demo, evaluate, info, score, train
 from segassay.cli.console import tell
 from segassay.errors import OutputError, SegassayError, UsageError
 from segassay.types import ExitCode
@@ -25,6 +25,7 @@ app.command("info")(info.info)
 app.command("check")(check.check)
 app.command("score")(score.score)
 app.command("audit")(audit.audit)
+app.command("evaluate")(evaluate.evaluate)
 app.command("demo")(demo.demo)
 app.add_typer(train.app, name="train")
 

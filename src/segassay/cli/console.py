@@ -21,8 +21,9 @@ def give_json(data: Any) -> None:
 class CaseProgress:
     """Progress on stderr with the time left: one moving line in a terminal, few lines elsewhere."""
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, *, quiet: bool, what: str = "cases") -> None:
         self._quiet = quiet
+        self._what = what
         self._moving = sys.stderr.isatty()
         self._start = time.monotonic()
         self._first: int | None = None
@@ -35,7 +36,7 @@ class CaseProgress:
             return
         passed = time.monotonic() - self._start
         left = passed / (done - self._first) * (total - done)
-        text = f"{done}/{total} cases, {_minutes(left)} left, {case_id}"
+        text = f"{done}/{total} {self._what}, {_minutes(left)} left, {case_id}"
         if self._moving:
             sys.stderr.write(f"\r\x1b[2K{text}" + ("\n" if done == total else ""))
             sys.stderr.flush()

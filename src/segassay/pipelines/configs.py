@@ -96,3 +96,15 @@ class AuditConfig(BaseModel):
         if self.overwrite and self.parts > 1:
             raise ValueError("--overwrite would lose the other parts' work: remove the folder")
         return self
+
+
+class EvaluateConfig(BaseModel):
+    """Options of `segassay evaluate`; `limit` counts images."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    table: Path
+    out: Path
+    judge: str = "judge-v0"
+    limit: int | None = Field(default=None, ge=1)
+    overwrite: bool = False
