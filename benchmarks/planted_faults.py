@@ -88,7 +88,7 @@ def score_case(expert: ExpertCase, judge: Judge) -> list[tuple[Scored, Scored]]:
     for structure, mask in expert.masks.items():
         for _ in range(20):
             recipe, dice, bad = plant_fault(
-                expert, structure, rng, dice=float(rng.uniform(0.05, BELOW))
+                expert, structure, rng, target=float(rng.uniform(0.05, BELOW))
             )
             if 0 < dice < BELOW and bad.any():
                 break

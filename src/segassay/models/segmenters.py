@@ -1,4 +1,4 @@
-"""Small segmentation networks whose mistakes a judge learns from; MONAI's, with a head per data set.
+"""Small segmentation networks whose mistakes a judge learns from: MONAI's, a head per data set.
 
 They are not products: trained for minutes on some subjects, they are used on the others, early and
 late, so that the judge meets the errors that networks make and no formula imitates.
@@ -18,27 +18,31 @@ NEIGHBOURS = {"unet": 0, "unet_plus_plus": 0, "attention_unet": 1, "seg_resnet":
 
 
 def _unet() -> nn.Module:
-    return BasicUNet(2, 1, FEATURES, features=(16, 16, 32, 64, 128, 16), norm="batch")
+    net: nn.Module = BasicUNet(2, 1, FEATURES, features=(16, 16, 32, 64, 128, 16), norm="batch")
+    return net
 
 
 def _unet_plus_plus() -> nn.Module:
-    return BasicUNetPlusPlus(2, 1, FEATURES, features=(8, 8, 16, 32, 64, 8), norm="batch")
+    net: nn.Module = BasicUNetPlusPlus(2, 1, FEATURES, features=(8, 8, 16, 32, 64, 8), norm="batch")
+    return net
 
 
 def _attention_unet() -> nn.Module:
-    return AttentionUnet(2, 3, FEATURES, channels=(16, 32, 64, 128), strides=(2, 2, 2))
+    net: nn.Module = AttentionUnet(2, 3, FEATURES, channels=(16, 32, 64, 128), strides=(2, 2, 2))
+    return net
 
 
 def _seg_resnet() -> nn.Module:
-    return SegResNet(
+    net: nn.Module = SegResNet(
         2,
-        init_filters=16,
+        init_filters=8,
         in_channels=1,
         out_channels=FEATURES,
         blocks_down=(1, 1, 2, 2),
         blocks_up=(1, 1, 1),
         norm=("BATCH", {}),
     )
+    return net
 
 
 SEGMENTERS: dict[str, Callable[[], nn.Module]] = {

@@ -13,14 +13,15 @@ from segassay.models.folder import open_judge, write_checksums
 from segassay.pipelines.faulty_cases import JudgedFault, judge_faults, read_expert_case
 from segassay.scoring import Judge, judge_of
 from segassay.scoring.calibration import Calibration
+from segassay.training.segmenters.masks import NetworkMasks
 
 if TYPE_CHECKING:
     from segassay.training.settings import JudgeRecipe
 
 Say = Callable[[str], None]
 
-_ROWS_PER_SET = 120
-_FEWEST, _MOST = 2, 10
+_ROWS_PER_SET = 200
+_FEWEST, _MOST = 2, 20
 _STRUCTURES_PER_CASE = 13
 _FOLDS = 5
 _SEED = 20261121
@@ -49,16 +50,18 @@ def calibrate_folder(
     data: Path,
     splits: dict[str, SubjectSplit],
     *,
+    masks: Path | None,
     say: Say,
 ) -> CalibrationResult:
     """Write meta and calibration of the judge in `folder`, which holds its ONNX file.
 
-    Synthetic faults on whole labels, through the same path as in use; the evidence written for
-    each structure counts these labels.
+    Faults on whole labels, through the same path as in use: planted ones, and half of them those
+    of networks where `masks` holds any (a folder per set, a file per case). The evidence written
+    for each structure counts these labels.
     """
     _write(folder, meta, Calibration.identity())
     judge = judge_of(open_judge(folder))
-    rows = list(_judged(judge, recipe, data, splits, say))
+    rows = list(_judged(judge, recipe, data, splits, masks, say))
     raw, true = np.array([r.value for r in rows]), np.array([r.true for r in rows])
     result = _cross_validated(rows, raw, true)
     meta["evidence"] = _evidence(rows)
@@ -88,6 +91,7 @@ def _judged(
     recipe: "JudgeRecipe",
     data: Path,
     splits: dict[str, SubjectSplit],
+    masks: Path | None,
     say: Say,
 ) -> Iterator[JudgedFault]:
     from segassay.training.store import open_recipe
@@ -105,8 +109,18 @@ def _judged(
             expert = read_expert_case(entry.name, case, entry.modality)
             structures = tuple(expert.masks)[:_STRUCTURES_PER_CASE]
             yield from judge_faults(
-                expert, judge, n_faults=n_faults, structures=structures, seed=_SEED
+                expert,
+                judge,
+                n_faults=n_faults,
+                structures=structures,
+                seed=_SEED,
+                networks=_network_masks(masks, entry.name, case.case_id),
             )
+
+
+def _network_masks(masks: Path | None, set_name: str, case_id: str) -> NetworkMasks | None:
+    path = None if masks is None else masks / set_name / f"{case_id}.npz"
+    return NetworkMasks.load(path) if path is not None and path.exists() else None
 
 
 def _cross_validated(

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +11,17 @@ from numpy.typing import NDArray
 from segassay.data.case import Case
 from segassay.data.corruption.volume import LabelledPlanes, draw_volume_fault
 from segassay.data.io import label_mask, read_image, read_label
-from segassay.data.slicing import as_planes, from_planes, slicing_axis
+from segassay.data.slicing import as_planes, from_planes, pixel_mm, slicing_axis
 from segassay.data.volume import Volume
+from segassay.metrics.overlap import dice
 from segassay.scoring import Judge
+from segassay.training.segmenters.masks import NetworkMasks
 from segassay.types import Modality
+
+Variant = tuple[str, float, NDArray[np.bool_]]
+"""A mask `(i, j, k)` with its recipe and its true Dice: (recipe, Dice, mask)."""
+
+_THRESHOLDS = (0.3, 0.5, 0.7)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,13 +61,26 @@ def read_expert_case(set_name: str, case: Case, modality: Modality | None) -> Ex
 
 
 def judge_faults(
-    expert: ExpertCase, judge: Judge, *, n_faults: int, structures: Sequence[str], seed: int
+    expert: ExpertCase,
+    judge: Judge,
+    *,
+    n_faults: int,
+    structures: Sequence[str],
+    seed: int,
+    networks: NetworkMasks | None = None,
 ) -> Iterator[JudgedFault]:
-    """Judge structures untouched and with `n_faults` faults; the same seed, the same faults."""
+    """Judge structures untouched and with `n_faults` faults; the same seed, the same faults.
+
+    With masks of `networks` half of the faults are theirs.
+    """
     for structure in structures:
         rng = np.random.default_rng([seed, _number(expert, structure)])
         variants = [("untouched", 1.0, expert.masks[structure])]
-        variants += [plant_fault(expert, structure, rng) for _ in range(n_faults)]
+        if networks is not None:
+            targets = rng.uniform(0, 1, size=n_faults // 2).tolist()
+            variants += network_faults(expert, structure, networks, targets)
+        n_planted = n_faults - len(variants) + 1
+        variants += [plant_fault(expert, structure, rng) for _ in range(n_planted)]
         labels = [(structure, mask) for _, _, mask in variants]
         scores = judge.score_labels(expert.image, labels, modality=expert.modality)
         for (recipe, true, mask), score in zip(variants, scores, strict=True):
@@ -79,17 +100,47 @@ def judge_faults(
 
 
 def plant_fault(
-    expert: ExpertCase, structure: str, rng: np.random.Generator, *, dice: float | None = None
-) -> tuple[str, float, NDArray[np.bool_]]:
-    """Return recipe, true Dice and mask `(i, j, k)` of one fault near a target Dice."""
+    expert: ExpertCase, structure: str, rng: np.random.Generator, *, target: float | None = None
+) -> Variant:
+    """Return one fault, near a target Dice or of a Dice drawn evenly."""
     axis = slicing_axis(expert.image.grid)
     label = LabelledPlanes(
         image=as_planes(expert.image.array, axis),
         gold=as_planes(expert.masks[structure], axis),
         others=tuple(as_planes(m, axis) for n, m in expert.masks.items() if n != structure),
     )
-    fault = draw_volume_fault(label, rng, dice=dice)
+    fault = draw_volume_fault(label, rng, dice=target)
     return fault.recipe, fault.dice, from_planes(fault.mask, axis)
+
+
+def network_faults(
+    expert: ExpertCase, structure: str, networks: NetworkMasks, targets: Sequence[float]
+) -> list[Variant]:
+    """Return the masks of networks whose Dice lies nearest to each target, none twice.
+
+    Candidates are all networks at several thresholds; those that miss altogether are left out, so
+    there may be fewer than targets.
+    """
+    axis = slicing_axis(expert.image.grid)
+    gold = as_planes(expert.masks[structure], axis)
+    pixel = pixel_mm(expert.image.grid, axis)
+
+    def planes(network: int, threshold: float) -> NDArray[np.bool_]:
+        """Return one candidate's mask `(slice, row, column)`."""
+        return networks.volume(network, structure, gold.shape, pixel, threshold)
+
+    known = structure in networks.structures
+    every = product(range(len(networks.networks)), _THRESHOLDS) if known else ()
+    dices = {candidate: dice(planes(*candidate), gold) for candidate in every}
+    left = {candidate: value for candidate, value in dices.items() if value > 0}
+    chosen = []
+    for target in targets:
+        if left:
+            nearest = min(left, key=lambda c: abs(left[c] - target))
+            mask = np.ascontiguousarray(from_planes(planes(*nearest), axis))
+            recipe = f"{networks.networks[nearest[0]]} above {nearest[1]}"
+            chosen.append((recipe, left.pop(nearest), mask))
+    return chosen
 
 
 def _number(expert: ExpertCase, structure: str) -> int:

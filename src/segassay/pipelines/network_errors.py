@@ -1,6 +1,7 @@
 """Errors of real networks for a judge's training: train small segmenters, use them on others."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,54 +10,70 @@ from segassay.extras import require
 
 if TYPE_CHECKING:
     from segassay.training.material import Material
-    from segassay.training.settings import JudgeRecipe
+    from segassay.training.segmenters.folds import TrainedSegmenter
+    from segassay.training.settings import JudgeRecipe, SegmenterRecipe
+    from segassay.training.store import StoredSet
 
 Say = Callable[[str], None]
 
+MASKS = "masks"
+"""Folder of the networks' masks, one file per case in a folder per data set."""
 
-def make_network_errors(recipe: "JudgeRecipe", material: "Material", out: Path, *, say: Say) -> int:
-    """Train the recipe's segmenters in `out` and write their masks for every case.
+
+def with_network_errors(
+    recipe: "JudgeRecipe", material: "Material", out: Path, *, say: Say
+) -> "Material":
+    """Train the recipe's segmenters in `out` and give every case their masks.
 
     Training subjects get masks of the networks of the other folds, tuning subjects of all. What
     is finished is kept: an interrupted run is continued by the same call.
 
-    Returns:
-        Number of cases with masks.
-
     Raises:
         UsageError: The recipe has no `segmenters`.
     """
-    from segassay.training.segmenters.folds import (
-        fold_of,
-        predict_set,
-        structures_of,
-        train_folds,
-    )
+    from segassay.training.material import Material
+    from segassay.training.segmenters.folds import fold_of, structures_of, train_folds
 
     if recipe.segmenters is None:
         raise UsageError(f"recipe {recipe.name} has no 'segmenters': nothing to train")
     settings = recipe.segmenters
     segmenters = train_folds(material.train, settings, out / "networks", say=say)
     structures = structures_of(material.train)
-    n_cases = 0
-    for store in (*material.train, *material.tuning):
-        folds = fold_of(store, settings.folds) if store in material.train else {}
+    masks = _MaskMaker(segmenters, structures, settings, out / MASKS, say)
+    train = tuple(masks(store, fold_of(store, settings.folds)) for store in material.train)
+    tuning = tuple(masks(store, {}) for store in material.tuning)
+    return Material(train, tuning, material.splits)
+
+
+@dataclass(frozen=True, slots=True)
+class _MaskMaker:
+    segmenters: "list[TrainedSegmenter]"
+    structures: dict[str, tuple[str, ...]]
+    settings: "SegmenterRecipe"
+    folder: Path
+    say: Say
+
+    def __call__(self, store: "StoredSet", seen: Mapping[str, int]) -> "StoredSet":
+        """Return the set with masks; `seen` maps subjects to the fold whose networks saw them."""
+        from segassay.training.segmenters.folds import predict_set
+        from segassay.training.store import StoredSet
+
+        name = store.recipe.name
         done = predict_set(
             store,
-            structures[store.recipe.name],
-            segmenters,
-            settings,
-            out / "masks",
-            seen_fold=lambda case, folds=folds: folds.get(case.subject_id),
+            self.structures[name],
+            self.segmenters,
+            self.settings,
+            self.folder,
+            seen_fold=lambda case: seen.get(case.subject_id),
         )
-        n_here = sum(1 for _ in done)
-        say(f"{store.recipe.name}: masks of networks for {n_here} cases")
-        n_cases += n_here
-    return n_cases
+        cases = tuple(replace(case, networks=masks) for case, masks in done)
+        self.say(f"{name}: masks of networks for {len(cases)} cases")
+        return StoredSet.of(store.recipe, cases)
 
 
 def train_segmenters(recipe_path: Path, data: Path, out: Path, *, say: Say) -> int:
-    """Do only the first part of a judge's training: the errors of real networks.
+    """Do only the first part of a judge's training and return the number of cases with masks.
 
     Args:
         recipe_path: YAML as in `recipes/`, with `segmenters`.
@@ -73,4 +90,6 @@ def train_segmenters(recipe_path: Path, data: Path, out: Path, *, say: Say) -> i
     from segassay.training.settings import read_recipe
 
     recipe = read_recipe(recipe_path)
-    return make_network_errors(recipe, load_material(recipe, data, say=say), out, say=say)
+    material = load_material(recipe, data, say=say)
+    done = with_network_errors(recipe, material, out, say=say)
+    return sum(len(store.cases) for store in (*done.train, *done.tuning))

@@ -8,6 +8,7 @@ from segassay.data.preprocess import JudgePreprocess
 from segassay.extras import require
 from segassay.pipelines.calibrate_judge import calibrate_folder
 from segassay.pipelines.judge_card import write_card
+from segassay.pipelines.network_errors import MASKS, with_network_errors
 
 Say = Callable[[str], None]
 
@@ -45,6 +46,8 @@ def train_judge(recipe_path: Path, data: Path, out: Path, *, say: Say) -> Traine
     recipe = read_recipe(recipe_path)
     material = load_material(recipe, data, say=say)
     out.mkdir(parents=True, exist_ok=True)
+    if recipe.segmenters is not None:
+        material = with_network_errors(recipe, material, out / "segmenters", say=say)
     training = JudgeTraining(recipe, material, out, say=say)
     net = training.run()
     folder = out / recipe.name
@@ -55,6 +58,7 @@ def train_judge(recipe_path: Path, data: Path, out: Path, *, say: Say) -> Traine
     meta = describe(recipe, material, preprocess, pairs=training.progress.pairs, weights=weights)
     meta["parameters"] = sum(part.numel() for part in net.parameters())
     meta["minutes_trained"] = round(training.progress.seconds / 60, 1)
-    result = calibrate_folder(folder, meta, recipe, data, material.splits, say=say)
+    masks = out / "segmenters" / MASKS if recipe.segmenters is not None else None
+    result = calibrate_folder(folder, meta, recipe, data, material.splits, masks=masks, say=say)
     write_card(folder, meta, result)
     return TrainedJudge(folder, result.pearson, result.mae, result.n_labels)

@@ -1,8 +1,8 @@
 """The draw of one training pair: an image, a mask whose fault is known, what the judge should say.
 
-Four kinds of pairs besides the plain fault keep the judge from knowing the answer beforehand: the
-untouched expert mask, an empty slice of a mask that exists elsewhere (cut end, missing slice), a
-mask where the structure is not, and a mask empty everywhere.
+Most faults are planted, others are real networks' own. Four kinds of pairs besides keep the judge
+from knowing the answer beforehand: the untouched expert mask, an empty slice of a mask that exists
+elsewhere (cut end, missing slice), a mask where the structure is not, and a mask empty everywhere.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from segassay.data.preprocess import JudgeInput, JudgePreprocess, PlaneStack, wh
 from segassay.geometry.resample import Box
 from segassay.models.error_types import ERROR_TYPES, error_type
 from segassay.training.augment import augment_bytes
-from segassay.training.places import Place, draw_place, faulty_or_not, scene_of
+from segassay.training.places import Place, draw_place, faulty_or_not, network_mask, scene_of
 from segassay.training.settings import PairRecipe
 from segassay.training.store import StoredCase, StoredSet
 from segassay.vocabulary.names import mirrored
@@ -74,9 +74,9 @@ class PairDraw:
         place = draw_place(self._sets, self._shares, rng)
         r = self._recipe
         roll = np.searchsorted(
-            np.cumsum((r.gold, r.blank_crop, r.absent, r.blank_field)), rng.random()
+            np.cumsum((r.network, r.gold, r.blank_crop, r.absent, r.blank_field)), rng.random()
         )
-        kinds = (untouched, blank_crop, absent, blank_field, faulty)
+        kinds = (of_network, untouched, blank_crop, absent, blank_field, faulty)
         return self._finish(place, kinds[int(roll)](place, rng), rng)
 
     def _finish(self, place: Place, candidate: Candidate, rng: np.random.Generator) -> Pair:
@@ -136,6 +136,14 @@ def faulty(place: Place, rng: np.random.Generator) -> Candidate:
     return Candidate(place.index, place.gold, fault.mask, fault.mask, needed)
 
 
+def of_network(place: Place, rng: np.random.Generator) -> Candidate:
+    """The mask of a segmenter that did not learn from the subject."""
+    mask = network_mask(place, place.index, rng)
+    if mask is None:
+        return faulty(place, rng)
+    return Candidate(place.index, place.gold, mask, mask, name_needed=False)
+
+
 def blank_crop(place: Place, rng: np.random.Generator) -> Candidate:
     """A slice without mask, seen through the box of the mask next door."""
     beyond = place.slice_beyond(rng) if rng.random() < 0.5 else None
@@ -150,7 +158,10 @@ def absent(place: Place, rng: np.random.Generator) -> Candidate:
     if index is None:
         return faulty(place, rng)
     others = place.case.present(index)
-    if others and rng.random() < 0.4:
+    seen_by_network = network_mask(place, index, rng) if rng.random() < 0.4 else None
+    if seen_by_network is not None:
+        mask = seen_by_network
+    elif others and rng.random() < 0.4:
         mask = place.case.mask(others[int(rng.integers(len(others)))], index)
     else:
         mask = faulty_or_not(place, rng)

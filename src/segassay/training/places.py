@@ -14,6 +14,9 @@ BoolArray = NDArray[np.bool_]
 _NEIGHBOURS = 4
 """Slices up to this far away lend their masks to through-plane faults."""
 
+_THRESHOLDS = (0.25, 0.75)
+"""Between these a network's probabilities are cut: careless thresholds are faults, too."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Place:
@@ -83,6 +86,24 @@ def faulty_or_not(place: Place, rng: np.random.Generator) -> BoolArray:
         return place.gold
     mask = draw_fault(scene_of(place, rng), rng).mask
     return mask if mask.any() else place.gold
+
+
+def network_mask(place: Place, index: int, rng: np.random.Generator) -> BoolArray | None:
+    """Return a segmenter's mask of the structure in slice `index`; `None` where none has any.
+
+    Half of the draws ask for a Dice drawn evenly and take the nearest: late networks err rarely,
+    and the judge must know all degrees. The rest take any.
+    """
+    masks, case = place.case.networks, place.case
+    rows = [] if masks is None else masks.candidates(place.structure, index)
+    if masks is None or not rows:
+        return None
+    row = rows[int(rng.integers(len(rows)))]
+    if rng.random() < 0.5:
+        row = rows[int(np.abs(masks.dice[rows] - rng.random()).argmin())]
+    shape = (case.planes.shape[1], case.planes.shape[2])
+    mask = masks.mask(row, shape, case.pixel_mm, rng.uniform(*_THRESHOLDS))
+    return mask if mask.any() else None
 
 
 def _foreign_mask(place: Place, rng: np.random.Generator) -> BoolArray | None:

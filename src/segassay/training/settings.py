@@ -38,10 +38,12 @@ class SetRecipe(_Frozen):
 class PairRecipe(_Frozen):
     """How pairs are drawn; shares of all pairs, the rest is a fault on a slice with the structure.
 
-    `gold`: the expert mask untouched. `blank_crop`: an empty slice of a mask that exists elsewhere.
-    `absent`: a mask where the structure is not. `blank_field`: a mask empty everywhere.
+    `network`: the mask of a segmenter that did not learn from the subject; a planted fault where
+    no network saw anything. `gold`: the expert mask untouched. `blank_crop`: an empty slice of a
+    mask that exists elsewhere. `absent`: a mask where the structure is not. `blank_field`: a mask empty everywhere.
     """
 
+    network: float = Field(default=0.0, ge=0)
     gold: float = Field(default=0.12, ge=0)
     blank_crop: float = Field(default=0.08, ge=0)
     absent: float = Field(default=0.08, ge=0)

@@ -17,6 +17,7 @@ from segassay.data.preprocess import plane_stack
 from segassay.data.readers import open_dataset
 from segassay.data.slicing import as_planes
 from segassay.data.volume import voxel_sha256
+from segassay.training.segmenters.masks import NetworkMasks
 from segassay.training.settings import SetRecipe
 from segassay.types import Modality
 
@@ -43,7 +44,10 @@ class StoredLabel:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredCase:
-    """One image as `(slice, row, column)` bytes with its label maps of the same shape."""
+    """One image as `(slice, row, column)` bytes with its label maps of the same shape.
+
+    `networks` holds what segmenters made of it that did not learn from its subject.
+    """
 
     set_name: str
     case_id: str
@@ -56,6 +60,7 @@ class StoredCase:
     spacing_known: bool
     maps: tuple[Bytes, ...]
     labels: dict[str, StoredLabel]
+    networks: NetworkMasks | None = None
 
     def mask(self, structure: str, index: int) -> NDArray[np.bool_]:
         """Return the expert mask `(row, column)` of one slice."""

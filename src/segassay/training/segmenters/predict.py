@@ -25,7 +25,7 @@ def predict_case(net: Segmenter, set_name: str, case: SquareCase) -> NDArray[np.
     )
     planes = torch.from_numpy(seen).contiguous(memory_format=torch.channels_last)
     parts = []
-    for some in planes.split(_AT_ONCE):
+    for some in torch.split(planes, _AT_ONCE):
         with torch.autocast("cpu", torch.bfloat16):
             logits = net(some, set_name)
         parts.append((255 * logits.float().sigmoid()).round().byte().numpy())
