@@ -40,7 +40,8 @@ class PairRecipe(_Frozen):
 
     `network`: the mask of a segmenter that did not learn from the subject; a planted fault where
     no network saw anything. `gold`: the expert mask untouched. `blank_crop`: an empty slice of a
-    mask that exists elsewhere. `absent`: a mask where the structure is not. `blank_field`: a mask empty everywhere.
+    mask that exists elsewhere. `absent`: a mask where the structure is not. `blank_field`: a mask
+    empty everywhere.
     """
 
     network: float = Field(default=0.0, ge=0)
