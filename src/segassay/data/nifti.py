@@ -17,6 +17,7 @@ from nibabel.spatialimages import HeaderDataError, HeaderTypeError
 from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
+from segassay.data.files import read_bytes
 from segassay.errors import ContentError, ReadError
 
 SUFFIXES = (".nii.gz", ".nii")
@@ -113,12 +114,11 @@ def label_table(path: Path) -> dict[int, str]:
         ReadError: Missing, damaged, or not NIfTI.
     """
     try:
-        with path.open("rb") as file:
-            raw = file.read(_MOST_EXTENSION)
+        raw = read_bytes(path, _MOST_EXTENSION)
         head = _gunzip(raw, _HEADER_BYTES)[0] if raw[:2] == _GZIP else raw[:_HEADER_BYTES]
         end = min(int(_header(path, head)["vox_offset"]), _MOST_EXTENSION)
         data = _gunzip(raw, end)[0] if raw[:2] == _GZIP else raw[:end]
-    except (OSError, OverflowError, ValueError) as error:
+    except (OverflowError, ValueError) as error:
         raise ReadError(f"{path.name}: its header cannot be read") from error
     except IsalError as error:  # type: ignore[misc]  # its stub forgets the base class
         raise ReadError(f"{path.name}: is damaged gzip ({error}); copy it again") from error
@@ -142,17 +142,15 @@ def _unpack(path: Path) -> tuple[bytes, bool]:
 
     Never more is unpacked than the header announces.
     """
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError as error:
-        raise ReadError(f"{path.name}: no such file") from error
-    except OSError as error:
-        raise ReadError(f"{path.name}: cannot be read ({error.strerror})") from error
-    if raw[:2] != _GZIP:
-        header = _header(path, raw[:_HEADER_BYTES])
-        if len(raw) < _announced_bytes(path, header):
+    head = read_bytes(path, _HEADER_BYTES)
+    if head[:2] != _GZIP:
+        header = _header(path, head)
+        limit = _announced_bytes(path, header)
+        raw = read_bytes(path, limit + _SLACK)
+        if len(raw) < limit:
             raise ReadError(f"{path.name}: ends before its last voxel; copy it again")
         return raw, _spacing_known(header)
+    raw = read_bytes(path)
     try:
         header = _header(path, _gunzip(raw, _HEADER_BYTES)[0])
         limit = _announced_bytes(path, header)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from segassay.data.files import open_file
 from segassay.errors import ContentError, ReadError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
@@ -24,12 +25,10 @@ def read_picture(path: Path, *, as_labels: bool) -> NDArray[Any]:
         ContentError: Larger than 2**27 pixels, several pages, or a coloured label picture.
     """
     try:
-        with Image.open(path) as picture:
+        with open_file(path) as file, Image.open(file) as picture:
             _check(path, picture)
             picture.load()
             return _numbers(path, picture, as_labels=as_labels)
-    except FileNotFoundError as error:
-        raise ReadError(f"{path.name}: no such file") from error
     except UnidentifiedImageError as error:
         raise ReadError(f"{path.name}: is not a picture that can be read") from error
     except Image.DecompressionBombError as error:

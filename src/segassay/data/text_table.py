@@ -5,7 +5,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from segassay.errors import DatasetError
+from segassay.data.files import read_bytes
+from segassay.errors import DatasetError, ReadError
 
 Row = dict[str, str]
 """One row: column names in lower case, cells without blanks at their ends."""
@@ -20,9 +21,9 @@ def read_rows(path: Path) -> Iterator[Row]:
         DatasetError: The file cannot be read, is not UTF-8, or a row has too many cells.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise DatasetError(f"{path.name}: cannot be read ({error.strerror})") from error
+        text = read_bytes(path).decode("utf-8-sig")
+    except ReadError as error:
+        raise DatasetError(str(error)) from error
     except UnicodeDecodeError as error:
         raise DatasetError(f"{path.name}: is not UTF-8 text ({error.reason})") from error
     if path.suffix.lower() == ".jsonl":

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from segassay.data.files import stamp
 from segassay.data.pair_table import Pair, read_pairs
 from segassay.errors import OutputError
 from segassay.metrics.baselines import mean_of_structure, size_oddness
@@ -17,7 +18,7 @@ from segassay.metrics.summary import JudgedLabels
 from segassay.pipelines.configs import EvaluateConfig
 from segassay.pipelines.evaluate_image import evaluate_image, record_id
 from segassay.pipelines.read_case import file_sha256
-from segassay.pipelines.result_folder import new_record, note_interruption, open_run, stamp
+from segassay.pipelines.result_folder import new_record, note_interruption, open_run
 from segassay.records.judged_pairs import JudgedPair, write_judged_pairs
 from segassay.records.run import RunRecord, config_key, now
 from segassay.records.shards import Shard, read_records, shard_path

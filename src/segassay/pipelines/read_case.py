@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segassay.data.case import Case, LabelRef
+from segassay.data.files import checksum
 from segassay.data.io import LabelMap, read_image, read_label
 from segassay.data.volume import Volume
-from segassay.errors import CaseError
+from segassay.errors import CaseError, ReadError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,9 +49,8 @@ def unusable_case(case: Case, error: CaseError) -> CaseFiles:
 def file_sha256(path: Path) -> str:
     """Return the checksum of a file, empty if it cannot be read."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
+        return checksum(path)
+    except ReadError:
         return ""
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from segassay.data.case import Dataset
+from segassay.data.files import stamp
 from segassay.errors import OutputError, UsageError
 from segassay.pipelines.configs import AuditConfig
 from segassay.records.run import MANIFEST, RunRecord, config_key, library_versions, now, read_run
@@ -21,6 +22,7 @@ _OURS = (
     "pairs.csv",
     "findings.jsonl",
     "index.html",
+    "cases",
     "issues.md",
     "evaluation.json",
     "evaluation.md",
@@ -189,12 +191,3 @@ def fingerprint(dataset: Dataset) -> str:
         for case in dataset.cases
     ]
     return config_key([cases, sorted(dataset.declared.items())])
-
-
-def stamp(path: Path) -> tuple[int, int]:
-    """Return size and time of change of a file, in nanoseconds; -1 twice if it is not there."""
-    try:
-        found = path.stat()
-    except OSError:
-        return -1, -1
-    return found.st_size, found.st_mtime_ns

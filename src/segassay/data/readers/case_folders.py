@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from segassay.data.case import Case, Dataset, LabelRef, Unmatched
+from segassay.data.files import is_dir, is_file
 from segassay.data.io import stem_of
 from segassay.data.readers.listing import (
     by_stem,
@@ -38,13 +39,13 @@ _LOOKED_AT = 50
 
 def sniff_totalsegmentator(root: Path) -> bool:
     """Whether `root` holds case folders and `meta.csv`."""
-    return (root / "meta.csv").is_file() and sniff_case_folders(root)
+    return is_file(root / "meta.csv") and sniff_case_folders(root)
 
 
 def sniff_case_folders(root: Path) -> bool:
     """Whether `root` holds case folders, or is one."""
-    return root.is_dir() and any(
-        (folder / _MASKS).is_dir() and _image(folder, root) is not None
+    return is_dir(root) and any(
+        is_dir(folder / _MASKS) and _image(folder, root) is not None
         for folder in islice(_candidates(root), _LOOKED_AT)
     )
 
@@ -99,7 +100,7 @@ def _read(
 
 def _candidates(root: Path) -> Iterator[Path]:
     """Return the folders that may be cases; `root` itself if it is one."""
-    return iter([root] if (root / _MASKS).is_dir() else folders_of(root))
+    return iter([root] if is_dir(root / _MASKS) else folders_of(root))
 
 
 def _image(folder: Path, root: Path) -> Path | None:

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from segassay.data.case import Case, Dataset, LabelRef, Unmatched
-from segassay.data.io import is_readable
+from segassay.data.files import is_dir, is_file
 from segassay.data.readers.listing import (
     by_stem,
     declared_labels,
@@ -28,19 +28,19 @@ MASKS_LOOKS_FOR = "images/ and masks/<structure>/ with files of the same names"
 
 def sniff_labels(root: Path) -> bool:
     """Whether `root` holds `images/` and `labels/`."""
-    return (root / "images").is_dir() and (root / "labels").is_dir()
+    return is_dir(root / "images") and is_dir(root / "labels")
 
 
 def sniff_masks(root: Path) -> bool:
     """Whether `root` holds `images/` and `masks/` with a folder per structure."""
     masks = root / "masks"
-    return (root / "images").is_dir() and masks.is_dir() and bool(folders_of(masks))
+    return is_dir(root / "images") and is_dir(masks) and bool(folders_of(masks))
 
 
 def read_label_folder(root: Path, subject: re.Pattern[str] | None) -> Dataset:
     """Read `images/` + `labels/`; without `labels.json` the files' values are the structures."""
     names = root / "labels.json"
-    labels = declared_labels(names, read_json(names), of=root.name) if names.is_file() else {}
+    labels = declared_labels(names, read_json(names), of=root.name) if is_file(names) else {}
     images, unmatched = by_stem(files_of(root / "images", root))
     files, doubles = by_stem(files_of(root / "labels", root))
     cases = []
@@ -78,7 +78,7 @@ def read_mask_folders(root: Path, subject: re.Pattern[str] | None) -> Dataset:
         for case_id, image in images.items()
     ]
     unmatched += leftover_files(root / "images", root)
-    loose = [p for p in sorted((root / "masks").iterdir()) if p.is_file() and is_readable(p)]
+    loose = files_of(root / "masks", root)
     unmatched += [Unmatched(p, "mask outside the structures' folders") for p in loose]
     return Dataset(
         root, MASKS, root.name, require_cases(cases, root, MASKS_LOOKS_FOR), tuple(unmatched)

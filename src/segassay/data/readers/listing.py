@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from segassay.data import files
 from segassay.data.case import Case, LabelRef, Unmatched
 from segassay.data.io import is_readable, label_names, read_labels, stem_of
 from segassay.data.splits import natural_key
-from segassay.errors import CaseError, DatasetError
+from segassay.errors import CaseError, DatasetError, ReadError
 from segassay.types import Modality
 from segassay.vocabulary.freesurfer import freesurfer_names
 from segassay.vocabulary.names import canonical_names
@@ -46,25 +47,21 @@ def files_of(folder: Path, root: Path) -> list[Path]:
 
     A folder that is itself a link may lie elsewhere: whoever made it meant it.
     """
-    if not folder.is_dir():
-        return []
     homes = (root.resolve(), folder.resolve())
-    files = [p for p in folder.iterdir() if is_readable(p) and p.is_file()]
-    inside = [p for p in files if not p.is_symlink() or any(map(p.resolve().is_relative_to, homes))]
+    found = [p for p in files.children(folder) if is_readable(p) and files.is_file(p)]
+    inside = [p for p in found if not p.is_symlink() or any(map(p.resolve().is_relative_to, homes))]
     return sorted(inside, key=lambda p: natural_key(p.name))
 
 
 def leftover_files(folder: Path, root: Path) -> list[Unmatched]:
     """Return what no reader can use of a folder, other than hidden and system files."""
-    if not folder.is_dir():
-        return []
     used = set(files_of(folder, root))
-    others = sorted(p for p in folder.iterdir() if p not in used and not _is_system(p))
+    others = [p for p in files.children(folder) if p not in used and not files.is_system(p)]
     return [
         Unmatched(
             p,
             "folder within a folder of files, not looked into"
-            if p.is_dir()
+            if files.is_dir(p)
             else "ending that cannot be read, or a link out of the data set",
         )
         for p in others
@@ -72,21 +69,19 @@ def leftover_files(folder: Path, root: Path) -> list[Unmatched]:
 
 
 def folders_of(folder: Path) -> list[Path]:
-    """Return the folders within a folder in natural order, hidden ones left out."""
-    found = (p for p in folder.iterdir() if p.is_dir() and not _is_system(p))
-    return sorted(found, key=lambda p: natural_key(p.name))
+    """Return the folders within a folder in natural order, hidden ones left out.
+
+    An archive within a folder is a file, not a folder.
+    """
+    found = (p for p in files.children(folder) if not files.is_system(p) and not p.is_file())
+    return sorted(filter(files.is_dir, found), key=lambda p: natural_key(p.name))
 
 
-def _is_system(path: Path) -> bool:
-    ignored = ("thumbs.db", "desktop.ini", "__macosx")
-    return path.name.startswith(".") or path.name.lower() in ignored
-
-
-def by_stem(files: Iterable[Path]) -> tuple[dict[str, Path], list[Unmatched]]:
+def by_stem(paths: Iterable[Path]) -> tuple[dict[str, Path], list[Unmatched]]:
     """Index files by stem; a second file with the same stem is reported, the first one is used."""
     index: dict[str, Path] = {}
     doubles = []
-    for path in files:
+    for path in paths:
         first = index.setdefault(stem_of(path), path)
         if first is not path:
             doubles.append(Unmatched(path, f"second file for one case, {first.name} is used"))
@@ -100,12 +95,14 @@ def read_json(path: Path) -> dict[str, Any]:
         DatasetError: Missing, not JSON (with line and column), or not an object.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
+        data = json.loads(files.read_bytes(path).decode("utf-8-sig"))
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise DatasetError(f"{path.name}: not valid JSON, {error.msg} at {where}") from error
-    except OSError as error:
-        raise DatasetError(f"{path.name}: cannot be read ({error.strerror})") from error
+    except ReadError as error:
+        raise DatasetError(str(error)) from error
+    except RecursionError as error:
+        raise DatasetError(f"{path.name}: not a description, nested without end") from error
     except UnicodeDecodeError as error:
         raise DatasetError(f"{path.name}: is not UTF-8 text ({error.reason})") from error
     if not isinstance(data, dict):
@@ -216,8 +213,8 @@ def distinct_cases(cases: Iterable[Case]) -> tuple[list[Case], list[Unmatched]]:
     doubles: list[Unmatched] = []
     for case in cases:
         if index.setdefault(case.case_id, case) is not case:
-            files = dict.fromkeys((*case.images, *(ref.path for ref in case.labels)))
-            doubles += [Unmatched(p, f"second case named {case.case_id}; rename it") for p in files]
+            paths = dict.fromkeys((*case.images, *(ref.path for ref in case.labels)))
+            doubles += [Unmatched(p, f"second case named {case.case_id}; rename it") for p in paths]
     return list(index.values()), doubles
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from segassay.data.case import Case, Dataset, Unmatched
+from segassay.data.files import is_file
 from segassay.data.io import stem_of
 from segassay.data.readers.listing import (
     declared_labels,
@@ -26,7 +27,7 @@ LOOKS_FOR = "dataset.json with a 'training' list of image and label"
 def sniff(root: Path) -> bool:
     """Whether `root` is laid out like this."""
     path = root / "dataset.json"
-    return path.is_file() and "training" in read_json(path)
+    return is_file(path) and "training" in read_json(path)
 
 
 def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:

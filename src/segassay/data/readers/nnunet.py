@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from segassay.data.case import Case, Dataset, Unmatched
+from segassay.data.files import is_file
 from segassay.data.readers.listing import (
     by_stem,
     declared_labels,
@@ -32,7 +33,7 @@ _PARTS = (("imagesTr", "labelsTr", "train"), ("imagesTs", "labelsTs", "test"))
 def sniff(root: Path) -> bool:
     """Whether `root` is laid out like this."""
     path = root / "dataset.json"
-    return path.is_file() and "channel_names" in read_json(path)
+    return is_file(path) and "channel_names" in read_json(path)
 
 
 def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:

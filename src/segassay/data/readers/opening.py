@@ -4,9 +4,14 @@ import re
 from pathlib import Path
 
 from segassay.data.case import Dataset
+from segassay.data.files import exists, is_archive
+from segassay.data.readers.listing import folders_of
 from segassay.data.readers.pairs import read_pairs
-from segassay.data.readers.registry import READERS
+from segassay.data.readers.registry import READERS, Reader
 from segassay.errors import DatasetError, UsageError
+
+_LOOKED_AT = 50
+"""Folders within a folder of no known layout that are looked at for data sets."""
 
 
 def open_dataset(
@@ -21,7 +26,7 @@ def open_dataset(
     """Open a data set without reading voxels.
 
     Args:
-        path: A folder of a known layout or a manifest; the layout is detected.
+        path: A folder of a known layout, a zip or tar of one, or a manifest; it is recognised.
         images: Instead of `path`: a folder of images, or one image.
         labels: With `images`: the folder of labels, or one label file.
         structure: With `images`: what the label files hold, if it is one structure.
@@ -42,14 +47,34 @@ def open_dataset(
     if path is None or images is not None or labels is not None:
         raise UsageError("give either a data set, or both images and labels")
     root = Path(path)
-    if not root.exists():
+    if not exists(root):
         raise DatasetError(f"{root.name or root}: no such file or folder")
-    for reader in READERS.values():
-        if reader.sniff(root):
-            return reader.read(root, subject)
+    reader = _reader_of(root)
+    if reader is None and is_archive(root):
+        root = _only_folder(root)
+        reader = _reader_of(root)
+    if reader is None:
+        raise DatasetError(f"{root.name}: {_what_else(root)}")
+    return reader.read(root, subject)
+
+
+def _reader_of(root: Path) -> Reader | None:
+    return next((reader for reader in READERS.values() if reader.sniff(root)), None)
+
+
+def _only_folder(archive: Path) -> Path:
+    """Return the one folder at the top of an archive, as packing a folder makes it, or itself."""
+    folders = folders_of(archive)
+    return folders[0] if len(folders) == 1 else archive
+
+
+def _what_else(root: Path) -> str:
+    """Say where data sets lie if the user gave the folder around them, else what was looked for."""
+    inside = [f.name for f in folders_of(root)[:_LOOKED_AT] if _reader_of(f) is not None]
+    if inside:
+        return f"holds data sets in {', '.join(inside)}; give one of them"
     known = "; ".join(f"{name}: {reader.looks_for}" for name, reader in READERS.items())
-    known += "; or give images and labels apart"
-    raise DatasetError(f"{root.name}: no known layout; looked for {known}")
+    return f"no known layout; looked for {known}; or give images and labels apart"
 
 
 def _pattern(text: str | None) -> re.Pattern[str] | None:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from segassay.data.case import Case, Dataset, LabelRef, Unmatched
+from segassay.data.files import exists, is_dir, is_file
 from segassay.data.io import stem_of
 from segassay.data.readers.listing import (
     by_stem,
@@ -46,12 +47,12 @@ def read_pairs(
         DatasetError: One does not exist, or there are no images.
     """
     for path in (images, labels):
-        if not path.exists():
+        if not exists(path):
             raise DatasetError(f"{path.name}: no such file or folder")
-    if images.is_dir() != labels.is_dir():
+    if is_dir(images) != is_dir(labels):
         raise UsageError(f"{images.name}, {labels.name}: give two folders or two files")
     declared = declared_labels(names, read_json(names)) if names is not None else {}
-    if images.is_file() and labels.is_file():
+    if is_file(images) and is_file(labels):
         case_id = stem_of(images)
         refs = _refs(labels, structure, declared)
         one = Case(case_id, subject_of(case_id, subject), (images,), refs)

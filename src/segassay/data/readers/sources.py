@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from segassay.data.case import Case, Dataset, LabelRef, Unmatched
+from segassay.data.files import is_dir
 from segassay.data.readers.listing import (
     by_stem,
     files_of,
@@ -29,7 +30,7 @@ _SOURCE = re.compile(
 
 def sniff(root: Path) -> bool:
     """Whether there are `images/` and at least one folder named like a source."""
-    return (root / "images").is_dir() and bool(_sources(root))
+    return is_dir(root / "images") and bool(_sources(root))
 
 
 def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
