@@ -4,20 +4,27 @@ judge.onnx        the network
 meta.json         preprocessing, known structures, hashes of training images, evidence
 calibration.json  from raw to expected Dice, and how far off that was on unseen subjects
 card.md           what it is for, what it learned from, how well it does, licence
-SHA256SUMS        checksums of the above; a judge whose files do not match is refused
+SHA256SUMS        checksums of all files; a judge whose files do not match is refused
+
+Some kinds of judge have more files: `text.npy`, a vector `(structures, n)` for every structure of
+`meta.json` in its order, and `weights.safetensors`, to train on from.
 """
 
 import hashlib
 import importlib.resources
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from segassay.errors import ModelError
 
-FILES = ("judge.onnx", "meta.json", "calibration.json", "card.md")
+CARD = "card.md"
+FILES = ("judge.onnx", "meta.json", "calibration.json", CARD)
+"""What every judge has."""
+
 CHECKSUMS = "SHA256SUMS"
 
 
@@ -41,7 +48,7 @@ class JudgeFolder:
         The name of a judge holds a date; two exports of one day differ in this alone.
         """
         sums = _read_checksums(self.path)
-        relevant = "".join(sums[name] for name in FILES if name != "card.md")
+        relevant = "".join(sums[name] for name in (*FILES, *_further(sums)) if name != CARD)
         return hashlib.sha256(relevant.encode()).hexdigest()
 
     @property
@@ -69,11 +76,7 @@ def find_judge(name_or_path: str) -> Path:
     Raises:
         ModelError: None of these places has it.
     """
-    places = [Path(name_or_path)]
-    home = os.environ.get("SEGASSAY_HOME")
-    if home:
-        places.append(Path(home) / name_or_path)
-    places.extend(_packaged(name_or_path))
+    places = [Path(name_or_path), *(root / name_or_path for root in judge_roots())]
     for place in places:
         if (place / "meta.json").is_file():
             return place
@@ -81,6 +84,24 @@ def find_judge(name_or_path: str) -> Path:
         f"no judge {name_or_path!r}: not a folder with a meta.json, not in $SEGASSAY_HOME, not in "
         "the segassay-weights package; install it with `pip install segassay-weights`"
     )
+
+
+def judge_roots() -> tuple[Path, ...]:
+    """Return the folders in which judges are looked up by name, the first to be asked first."""
+    home = os.environ.get("SEGASSAY_HOME")
+    return (*([Path(home)] if home else []), *_packaged())
+
+
+def known_judges() -> dict[str, Path]:
+    """Return the judges that are found by name, in order of their names.
+
+    Of two with one name the one that `find_judge` takes. Their files are not looked at.
+    """
+    found: dict[str, Path] = {}
+    for root in judge_roots():
+        for meta in root.glob("*/meta.json") if root.is_dir() else ():
+            found.setdefault(meta.parent.name, meta.parent)
+    return dict(sorted(found.items()))
 
 
 def open_judge(path: Path) -> JudgeFolder:
@@ -101,7 +122,7 @@ def open_judge(path: Path) -> JudgeFolder:
 def verify(path: Path) -> None:
     """Compare every file with `SHA256SUMS`; raise `ModelError` at the first that differs."""
     sums = _read_checksums(path)
-    for name in FILES:
+    for name in (*FILES, *_further(sums)):
         file = path / name
         if not file.is_file():
             raise ModelError(f"{path.name}: {name} is missing; install the judge again")
@@ -113,17 +134,22 @@ def verify(path: Path) -> None:
 
 
 def write_checksums(path: Path) -> None:
-    """Write `SHA256SUMS` for the files of a judge folder."""
-    lines = [f"{_sha256(path / name)}  {name}\n" for name in FILES]
+    """Write `SHA256SUMS` for all files of a judge folder."""
+    present = {p.name: p for p in path.iterdir() if p.is_file() and p.name != CHECKSUMS}
+    names = (*FILES, *_further(present))
+    lines = [f"{_sha256(path / name)}  {name}\n" for name in names]
     (path / CHECKSUMS).write_text("".join(lines))
 
 
-def _packaged(name: str) -> list[Path]:
+def _further(names: Iterable[str]) -> list[str]:
+    return sorted(name for name in names if name not in FILES)
+
+
+def _packaged() -> list[Path]:
     try:
-        root = importlib.resources.files("segassay_weights")
+        return [Path(str(importlib.resources.files("segassay_weights")))]
     except ModuleNotFoundError:
         return []
-    return [Path(str(root / name))]
 
 
 def _read_checksums(path: Path) -> dict[str, str]:
@@ -131,8 +157,12 @@ def _read_checksums(path: Path) -> dict[str, str]:
         lines = (path / CHECKSUMS).read_text().splitlines()
     except OSError as error:
         raise ModelError(f"{path.name}: {CHECKSUMS} cannot be read; install it again") from error
-    return {name: digest for digest, name in (line.split(maxsplit=1) for line in lines if line)}
+    fields = [line.split(maxsplit=1) for line in lines if line]
+    if any(len(pair) != 2 or pair[1] != Path(pair[1]).name for pair in fields):
+        raise ModelError(f"{path.name}: {CHECKSUMS} is damaged; install the judge again")
+    return {name: digest for digest, name in fields}
 
 
 def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,13 +1,12 @@
 """The judge that answers with a number per slice, such as `segae-vlm`."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, NoReturn
+from typing import ClassVar
 
 from segassay.data.preprocess import plane_stack
 from segassay.data.slicing import as_planes
 from segassay.data.volume import Volume
 from segassay.engines.direct_engine import DirectAnswers, DirectEngine
-from segassay.errors import UsageError
 from segassay.models.folder import JudgeFolder
 from segassay.scoring.aggregate import SliceSums
 from segassay.scoring.inputs import BoolArray
@@ -35,17 +34,6 @@ class DirectJudge(SliceJudge):
             found.append(direct_sums(plan, answers, start))
             start += len(plan.inputs)
         return found
-
-    def suggest(self, *_: Any, **__: Any) -> NoReturn:
-        """Refuse: there is no map to suggest from.
-
-        Raises:
-            UsageError: Always.
-        """
-        raise UsageError(
-            f"{self.model_id} answers with a number and draws no mask, so it has nothing to "
-            "suggest; ask a judge with a map, such as judge-v0"
-        )
 
     def suggest_volume(
         self,

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from segassay.data.volume import Volume
-from segassay.errors import ModelError
+from segassay.errors import ModelError, UsageError
 from segassay.models.folder import JudgeFolder
 from segassay.scoring.inputs import ArrayOrPath, BoolArray, image_volume, mask_array
 from segassay.scoring.result import Score, Suggestion
 from segassay.types import Modality
 from segassay.vocabulary.names import canonical_name
+
+FEWEST_VOXELS = 5
+"""No judge trusts itself on a mask of fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class Judge(ABC):
         model_id: Name and version, written into every score.
         preprocess: Fingerprint of the preprocessing, written into every score.
         sha256: Checksum of weights, description and calibration, written into a run's record.
-        suggests: Whether it can say what the mask should be; if not, `suggest` may refuse, and
+        suggests: Whether it can say what the mask should be; if not, `suggest` refuses, and
             `suggest_volume` shows the label with nothing beside it.
     """
 
@@ -112,7 +115,16 @@ class Judge(ABC):
         spacing_mm: Sequence[float] | None = None,
         modality: Modality | str | None = None,
     ) -> Suggestion:
-        """Suggest a correction of the mask's worst slice. Arguments as in `score`."""
+        """Suggest a correction of the mask's worst slice. Arguments as in `score`.
+
+        Raises:
+            UsageError: This judge answers with a number and draws no mask.
+        """
+        if not self.suggests:
+            raise UsageError(
+                f"{self.model_id} answers with a number and draws no mask, so it has nothing to "
+                "suggest; ask a judge with a map, such as judge-v0"
+            )
         volume = image_volume(image, spacing_mm)
         kind = None if modality is None else Modality(modality)
         mask_voxels = mask_array(mask, volume)

@@ -7,8 +7,13 @@ from segassay.models.folder import JudgeFolder, find_judge, open_judge
 from segassay.scoring.direct_judge import DirectJudge
 from segassay.scoring.judge import Judge
 from segassay.scoring.map_judge import MapJudge
+from segassay.scoring.sentinel_judge import SentinelJudge
 
-KINDS: dict[str, Callable[..., Judge]] = {"map": MapJudge, "direct": DirectJudge}
+KINDS: dict[str, Callable[..., Judge]] = {
+    "map": MapJudge,
+    "direct": DirectJudge,
+    "quality_sentinel": SentinelJudge,
+}
 """What `meta.json` calls `kind`, and the judge that runs such a folder; judge-v0 names none."""
 
 

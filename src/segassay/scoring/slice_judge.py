@@ -11,13 +11,12 @@ from segassay.models.folder import JudgeFolder
 from segassay.scoring.aggregate import SliceSums, estimate_presence, estimate_volume
 from segassay.scoring.calibration import Calibration
 from segassay.scoring.inputs import BoolArray
-from segassay.scoring.judge import Judge, Named
+from segassay.scoring.judge import FEWEST_VOXELS, Judge, Named
 from segassay.scoring.plan import LabelPlan, plan_label
 from segassay.scoring.result import Score, SliceScore
 from segassay.types import Modality, Status
 
 _WIDEST = 0.7
-_FEWEST_VOXELS = 5
 
 
 class SliceJudge(Judge):
@@ -129,7 +128,7 @@ class SliceJudge(Judge):
 
 
 def _doubts(n_voxels: int, width: float) -> str:
-    if n_voxels < _FEWEST_VOXELS:
+    if n_voxels < FEWEST_VOXELS:
         return f"the mask has only {n_voxels} voxels"
     if width > _WIDEST:
         return f"the interval is {width:.2f} wide"

@@ -1,8 +1,12 @@
-"""Quality Sentinel's network as an ONNX file, for `engines.sentinel_engine`."""
+"""Quality Sentinel's network as the files of a judge folder."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import torch
+from safetensors.torch import save_file
+from torch import Tensor
 
 from segassay.data.sentinel_input import SIZE
 from segassay.models.quality_sentinel import TEXT_DIM, QualitySentinelNet
@@ -16,3 +20,22 @@ def export_sentinel(net: QualitySentinelNet, path: Path) -> None:
     """
     inputs = (torch.zeros(2, 2, SIZE, SIZE), torch.zeros(2, TEXT_DIM))
     write_onnx(net, inputs, path, names=(("slices", "text"), ("dice",)))
+
+
+def write_sentinel(state: Mapping[str, Tensor], vectors: Mapping[int, Tensor], folder: Path) -> int:
+    """Write `judge.onnx`, `weights.safetensors` and `text.npy`.
+
+    Args:
+        state: The whole state dictionary of `QualitySentinelNet`.
+        vectors: Text vectors `(512,)`; their order is that of the rows of `text.npy`.
+        folder: Where to; it exists.
+
+    Returns:
+        The number of the network's parameters.
+    """
+    net = QualitySentinelNet()
+    net.load_state_dict(dict(state))
+    export_sentinel(net, folder / "judge.onnx")
+    save_file(dict(state), folder / "weights.safetensors")
+    np.save(folder / "text.npy", torch.stack(list(vectors.values())).numpy())
+    return sum(part.numel() for part in net.parameters())

@@ -1,0 +1,155 @@
+"""Quality Sentinel and SegAE as released: one number per slice, their mean for the label.
+
+Faithful to the published inference, so its known faults stay: only slices with mask are looked at,
+a missing slice or a missed end is not seen, the mean of slice Dice is called the label's, and
+nothing tells how far off it may be. What a released score cannot tell is said with each of them.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from math import nan
+from typing import ClassVar
+
+import numpy as np
+
+from segassay.data.preprocess import plane_stack
+from segassay.data.sentinel_input import sentinel_input, sentinel_slices
+from segassay.data.slicing import as_planes, slicing_axis
+from segassay.data.volume import Volume
+from segassay.engines.sentinel_engine import SentinelEngine
+from segassay.errors import ModelError
+from segassay.models.folder import JudgeFolder
+from segassay.scoring.inputs import BoolArray
+from segassay.scoring.judge import FEWEST_VOXELS, Judge, Named
+from segassay.scoring.label_alone import label_alone
+from segassay.scoring.result import Score, SliceScore, Suggestion
+from segassay.types import Modality, Status
+
+NO_INTERVAL = "no interval: imported model"
+_AXIAL = 2
+
+
+class SentinelJudge(Judge):
+    """A judge that answers with a number: no interval, no suggestion, no view of empty masks."""
+
+    suggests: ClassVar[bool] = False
+
+    def __init__(self, folder: JudgeFolder, *, threads: int | None = None) -> None:
+        super().__init__(folder)
+        try:
+            settings = json.dumps(folder.meta["preprocess"], sort_keys=True)
+            rows = {name: n for n, name in enumerate(folder.meta["structures"])}
+            text = np.load(folder.path / "text.npy", allow_pickle=False)
+        except (KeyError, ValueError, OSError) as error:
+            raise ModelError(f"{folder.path.name}: made by another version ({error})") from error
+        if text.dtype != np.float32 or text.ndim != 2 or len(text) != len(rows):
+            raise ModelError(
+                f"{folder.path.name}: text.npy holds {text.dtype} {text.shape}; expected a float32 "
+                f"row for each of its {len(rows)} structures; import it again"
+            )
+        self._rows, self._text = rows, text
+        self._engine = SentinelEngine(folder.onnx, threads=threads)
+        self.preprocess = hashlib.sha256(settings.encode()).hexdigest()[:12]
+
+    def score_labels(
+        self,
+        image: Volume,
+        masks: Sequence[tuple[str | None, BoolArray]],
+        *,
+        modality: Modality | None,
+    ) -> list[Score]:
+        """Score all labels `(structure, mask)` of one image."""
+        doubts = _doubts_about(image, modality)
+        return [self._score(image, self.named(name), mask, doubts) for name, mask in masks]
+
+    def suggest_volume(
+        self,
+        image: Volume,
+        mask: BoolArray,
+        *,
+        structure: str | None,
+        modality: Modality | None,
+        index: int | None = None,
+    ) -> Suggestion:
+        """Show slice `index` of the label, by default its worst, with nothing beside it."""
+        stack = plane_stack(image)
+        if index is None:
+            score = self.score_volume(image, mask, structure=structure, modality=modality)
+            worst = score.worst_slice
+            index = worst.index if worst is not None else len(stack.planes) // 2
+        return label_alone(stack, as_planes(mask, stack.axis), index)
+
+    def evidence(self, name: Named) -> str:
+        """Say that the model comes from elsewhere, and on how many labels it was tested here."""
+        return f"imported model, {super().evidence(name)}"
+
+    def _score(self, image: Volume, name: Named, mask: BoolArray, doubts: list[str]) -> Score:
+        n_voxels = int(mask.sum())
+        if not n_voxels:
+            return self._unscored(name, "the mask is empty, and this judge only sees what is there")
+        if name.known is None:
+            asked = "no structure name given" if name.given is None else f"knows no {name.given!r}"
+            return self._unscored(name, f"{asked}: this judge cannot score without a known name")
+        if n_voxels < FEWEST_VOXELS:
+            doubts = [*doubts, f"the mask has only {n_voxels} voxels"]
+        slices = self._slices(image, name.known, mask)
+        value = float(np.mean([s.score for s in slices]))
+        return self._answer(
+            name,
+            min(max(value, 0.0), 1.0),
+            slices=slices,
+            status=Status.ABSTAINED if doubts else Status.SCORED,
+            reason="; ".join((*doubts, NO_INTERVAL)),
+        )
+
+    def _slices(self, image: Volume, structure: str, mask: BoolArray) -> tuple[SliceScore, ...]:
+        """Score up to ten slices; single answers stay as they are, also outside [0, 1]."""
+        axis = slicing_axis(image.grid)
+        planes, outlines = as_planes(image.array, axis), as_planes(mask, axis)
+        chosen = sentinel_slices(outlines)
+        seen = np.stack([sentinel_input(planes, outlines, index) for index in chosen])
+        text = np.repeat(self._text[[self._rows[structure]]], len(chosen), axis=0)
+        answers = self._engine(seen, text)
+        return tuple(
+            SliceScore(index, float(answer), int(outlines[index].sum()))
+            for index, answer in zip(chosen, answers, strict=True)
+        )
+
+    def _unscored(self, name: Named, reason: str) -> Score:
+        return self._answer(name, nan, slices=(), status=Status.ABSTAINED, reason=reason)
+
+    def _answer(
+        self,
+        name: Named,
+        value: float,
+        *,
+        slices: tuple[SliceScore, ...],
+        status: Status,
+        reason: str,
+    ) -> Score:
+        return Score(
+            value=value,
+            low=nan,
+            high=nan,
+            status=status,
+            reason=reason,
+            slices=slices,
+            presence=nan,
+            error_type="",
+            evidence=self.evidence(name),
+            model_id=self.model_id,
+            preprocess=self.preprocess,
+        )
+
+
+def _doubts_about(image: Volume, modality: Modality | None) -> list[str]:
+    """Say why an image is not what the network was made for; empty if it seems to be."""
+    doubts = []
+    if modality not in (None, Modality.CT):
+        doubts.append(f"this judge was made for CT, the image is {modality}")
+    elif float(image.array.min()) >= 0:
+        doubts.append("this judge was made for CT in Hounsfield units, the image has none below 0")
+    if slicing_axis(image.grid) != _AXIAL:
+        doubts.append("this judge was made for axial slices")
+    return doubts
