@@ -16,8 +16,9 @@ from segassay.errors import UsageError  # noqa: E402
 from segassay.models.judge_net import ExportedJudge, JudgeNet, expected_dice  # noqa: E402
 from segassay.training.batches import EchoPool, collate, fresh_batches  # noqa: E402
 from segassay.training.export import describe, export_onnx  # noqa: E402
-from segassay.training.loop import JudgeTraining, build_net, learning_rate  # noqa: E402
+from segassay.training.loop import JudgeTraining, learning_rate  # noqa: E402
 from segassay.training.material import Material, load_material  # noqa: E402
+from segassay.training.networks import build_net  # noqa: E402
 from segassay.training.pairs import PairDraw  # noqa: E402
 from segassay.training.settings import JudgeRecipe, PairRecipe, read_recipe  # noqa: E402
 
@@ -109,7 +110,8 @@ def test_stopped_training_goes_on_and_writes_curves(
 
 
 def test_exported_judge_answers_like_the_network(material: Material, tmp_path: Path) -> None:
-    net: JudgeNet = build_net(recipe())
+    net = build_net(recipe())
+    assert isinstance(net, JudgeNet)
     export_onnx(net, JudgePreprocess(), tmp_path / "judge.onnx")
     draw = PairDraw(material.train, JudgePreprocess(), PairRecipe())
     rng = np.random.default_rng(1)

@@ -54,7 +54,7 @@ def train_judge(recipe_path: Path, data: Path, out: Path, *, say: Say) -> Traine
     folder.mkdir(exist_ok=True)
     preprocess = JudgePreprocess()
     weights = folder / "judge.onnx"
-    export_onnx(net, preprocess, weights)
+    export_onnx(net, preprocess, weights, network=recipe.network)
     meta = describe(recipe, material, preprocess, pairs=training.progress.pairs, weights=weights)
     meta["parameters"] = sum(part.numel() for part in net.parameters())
     meta["minutes_trained"] = round(training.progress.seconds / 60, 1)

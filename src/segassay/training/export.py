@@ -13,25 +13,26 @@ from torch import nn
 
 from segassay.data.preprocess import CONDITION_DIM, CROP_CHANNELS, FIELD_CHANNELS, JudgePreprocess
 from segassay.models.folder import model_id
-from segassay.models.judge_net import ExportedJudge, JudgeNet
 from segassay.training.material import Material
+from segassay.training.networks import NETWORKS
 from segassay.training.settings import JudgeRecipe
 
-_OUTPUTS = ("map", "outside", "presence", "kind", "embedding")
 
-
-def export_onnx(net: JudgeNet, preprocess: JudgePreprocess, path: Path) -> None:
-    """Write the network with a free batch size; one file, weights inside."""
+def export_onnx(
+    net: nn.Module, preprocess: JudgePreprocess, path: Path, *, network: str = "map"
+) -> None:
+    """Write a network of the kind `network` (`networks.NETWORKS`): one file, weights inside."""
+    exported, outputs = NETWORKS[network].exported
     shapes = (
         (2, CROP_CHANNELS, preprocess.crop_px, preprocess.crop_px),
         (2, FIELD_CHANNELS, preprocess.field_px, preprocess.field_px),
         (2, CONDITION_DIM),
     )
     write_onnx(
-        ExportedJudge(net),
+        exported(net),
         tuple(torch.zeros(shape) for shape in shapes),
         path,
-        names=(("crop", "field", "condition"), _OUTPUTS),
+        names=(("crop", "field", "condition"), outputs),
     )
 
 
@@ -97,12 +98,12 @@ def describe(
         pairs: Number of pairs shown.
         weights: The exported network; part of its checksum makes two exports of a day differ.
     """
-    named = [s for s in material.train if s.recipe.named]
     return {
         "model_id": model_id(f"{recipe.name}-{datetime.now(UTC):%Y%m%d}", weights),
         "format": 1,
+        "kind": NETWORKS[recipe.network].judge,
         "preprocess": preprocess.as_json(),
-        "structures": sorted({name for s in named for name in s.holders}),
+        "structures": list(material.structures),
         "training_voxels": sorted(
             {case.voxels_sha256 for s in (*material.train, *material.tuning) for case in s.cases}
         ),

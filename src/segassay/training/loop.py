@@ -10,21 +10,22 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from segassay.data.preprocess import CONDITION_DIM, CROP_CHANNELS, FIELD_CHANNELS, JudgePreprocess
-from segassay.models.judge_net import JudgeNet, JudgeNetConfig
+from segassay.data.preprocess import JudgePreprocess
 from segassay.training.batches import EchoPool, PairBatch, fresh_batches
-from segassay.training.loss import LossParts, judge_loss
+from segassay.training.loss import LossParts
 from segassay.training.material import Material
+from segassay.training.networks import NETWORKS, build_net
 from segassay.training.pairs import PairDraw
 from segassay.training.settings import JudgeRecipe
 from segassay.training.tuning import evaluate, fixed_batches
+from segassay.training.vlm_loss import VlmLossParts
 
 _SAVE_EVERY_S = 120.0
 _LOOK_EVERY_S = 300.0
@@ -57,12 +58,6 @@ def _average(decay: float) -> Callable[..., None]:
     return average
 
 
-def build_net(recipe: JudgeRecipe) -> JudgeNet:
-    """Build the untrained network of a recipe."""
-    torch.manual_seed(recipe.seed)
-    return JudgeNet(JudgeNetConfig(CROP_CHANNELS, FIELD_CHANNELS, CONDITION_DIM, recipe.widths))
-
-
 class JudgeTraining:
     """One training in one folder. Making it again in the same folder continues it."""
 
@@ -73,7 +68,9 @@ class JudgeTraining:
         tuning = PairDraw(material.tuning, self.preprocess, recipe.pairs)
         self.fixed = fixed_batches(tuning, _TUNING_PAIRS, batch=recipe.batch, seed=1)
         self.fabric = Fabric(accelerator="auto", devices=1, precision=recipe.precision)
-        net = build_net(recipe).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.kind = NETWORKS[recipe.network]
+        net = build_net(recipe, material.structures)
+        net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         decay = 0.5 ** (1 / recipe.ema_halflife)
         self.average = AveragedModel(net, multi_avg_fn=_average(decay), use_buffers=True)
         self.average.to(self.fabric.device)
@@ -85,11 +82,11 @@ class JudgeTraining:
         self._resume()
 
     @property
-    def averaged_net(self) -> JudgeNet:
+    def averaged_net(self) -> torch.nn.Module:
         """The moving average of the weights: what is evaluated and exported."""
-        return cast(JudgeNet, self.average.module)
+        return self.average.module
 
-    def run(self) -> JudgeNet:
+    def run(self) -> torch.nn.Module:
         """Learn until the recipe's minutes are spent; return the averaged network."""
         total = self.recipe.minutes * 60
         saved = looked = self.progress.seconds
@@ -115,13 +112,13 @@ class JudgeTraining:
         fresh = fresh_batches(self.draw, r.batch // r.echo, seed=seed, workers=r.workers)
         return EchoPool(fresh, r.batch, size=r.pool), np.random.default_rng((*seed, 7))
 
-    def _update(self, batch: PairBatch, share: float) -> LossParts:
+    def _update(self, batch: PairBatch, share: float) -> LossParts | VlmLossParts:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.recipe, share)
         batch = PairBatch(*(self.fabric.to_device(t) for t in batch))
         batch = batch._replace(crop=batch.crop.contiguous(memory_format=torch.channels_last))
         self.net.train()
-        parts = judge_loss(self.net, batch, self.recipe.loss)
+        parts = self.kind.loss(self.net, batch, self.recipe)
         self.optimizer.zero_grad()
         self.fabric.backward(parts.total)
         self.fabric.clip_gradients(self.net, self.optimizer, max_norm=2.0)
@@ -132,7 +129,7 @@ class JudgeTraining:
         return parts
 
     def _look(self, curve: "_RunningMeans") -> None:
-        result = evaluate(self.averaged_net, self.fixed)
+        result = evaluate(self.averaged_net, self.fixed, verdict=self.kind.verdict)
         row = {
             **asdict(self.progress),
             **curve.take(),
@@ -186,9 +183,9 @@ class _RunningMeans:
         self._sums: dict[str, float] = {}
         self._count = 0
 
-    def add(self, parts: LossParts) -> None:
+    def add(self, parts: LossParts | VlmLossParts) -> None:
         """Take in the parts of one update."""
-        for name in LossParts.__slots__:
+        for name in type(parts).__slots__:
             value = float(getattr(parts, name).detach())
             self._sums[name] = self._sums.get(name, 0.0) + value
         self._count += 1

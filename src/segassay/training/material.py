@@ -20,6 +20,12 @@ class Material:
     tuning: tuple[StoredSet, ...]
     splits: dict[str, SubjectSplit]
 
+    @property
+    def structures(self) -> tuple[str, ...]:
+        """Canonical names of the structures to learn; sets whose names are numbers add none."""
+        named = (s for s in self.train if s.recipe.named)
+        return tuple(sorted({name for s in named for name in s.holders}))
+
 
 def load_material(recipe: JudgeRecipe, root: Path, *, say: Callable[[str], None]) -> Material:
     """Read all sets of a recipe below `root`; test subjects' files are never opened."""

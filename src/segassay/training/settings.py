@@ -7,6 +7,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from segassay.errors import UsageError
+from segassay.training.vlm_settings import VlmRecipe
 from segassay.types import Modality
 
 
@@ -88,7 +89,9 @@ class JudgeRecipe(_Frozen):
     pairs: PairRecipe = PairRecipe()
     loss: LossRecipe = LossRecipe()
     segmenters: SegmenterRecipe | None = None
+    network: Literal["map", "segae_vlm"] = "map"
     widths: tuple[int, ...] = (16, 32, 64, 128)
+    vlm: VlmRecipe = VlmRecipe()
     batch: int = Field(default=64, ge=2)
     minutes: float = Field(default=60.0, gt=0)
     learning_rate: float = Field(default=2e-3, gt=0)

@@ -1,14 +1,14 @@
 """How well the judge does on subjects kept from its weights: fixed pairs, drawn once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from segassay.models.judge_net import JudgeNet, expected_dice
 from segassay.training.batches import PairBatch, collate
 from segassay.training.pairs import PairDraw
 
@@ -45,10 +45,15 @@ def fixed_batches(draw: PairDraw, n_pairs: int, *, batch: int, seed: int) -> lis
 
 
 @torch.no_grad()
-def evaluate(net: JudgeNet, batches: Sequence[PairBatch]) -> TuningResult:
-    """Judge fixed pairs with `net` in evaluation mode."""
+def evaluate(
+    net: nn.Module,
+    batches: Sequence[PairBatch],
+    *,
+    verdict: Callable[[Any, PairBatch], tuple[Tensor, Tensor]],
+) -> TuningResult:
+    """Judge fixed pairs with `net` in evaluation mode; `verdict` as in `networks.NetworkKind`."""
     net.eval()
-    answers = [(_judge(net, batch), batch) for batch in batches]
+    answers = [(verdict(net, batch), batch) for batch in batches]
     predicted = torch.cat([a[0] for a, _ in answers])
     presence = torch.cat([a[1] for a, _ in answers])
     true = torch.cat([b.dice for _, b in answers])
@@ -60,10 +65,3 @@ def evaluate(net: JudgeNet, batches: Sequence[PairBatch]) -> TuningResult:
         presence.double().numpy(),
         (present > 0.5).numpy(),
     )
-
-
-def _judge(net: JudgeNet, batch: PairBatch) -> tuple[Tensor, Tensor]:
-    logits, outside, presence, _, _ = net(batch.crop, batch.field, batch.condition)
-    probability = logits[:, 0].float().sigmoid() * batch.crop[:, 4]
-    dice = expected_dice(probability, outside.float(), batch.crop[:, 3])
-    return dice, presence.float().sigmoid()
