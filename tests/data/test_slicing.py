@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segassay.data.slicing import (
+    Sampling,
     as_planes,
     choose_slices,
     from_planes,
@@ -52,9 +53,14 @@ def test_pixel_size_is_row_then_column() -> None:
     assert pixel_mm(grid((4, 4, 4), (1.0, 2.0, 5.0)), 2) == (2.0, 1.0)
 
 
-@given(st.lists(st.integers(0, 3), min_size=1, max_size=60), st.integers(1, 12), st.integers(0, 2))
-def test_inside_weights_cover_every_slice_once(areas: list[int], inside: int, beyond: int) -> None:
-    samples = choose_slices(np.array(areas), n_inside=inside, n_beyond=beyond)
+_SHELLS = st.sampled_from([(), (0.15,), (0.15, 0.6), (0.05, 0.1, 2.0)])
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=60), st.integers(1, 12), _SHELLS)
+def test_inside_weights_cover_every_slice_once(
+    areas: list[int], inside: int, beyond: tuple[float, ...]
+) -> None:
+    samples = choose_slices(np.array(areas), Sampling(inside, beyond))
     filled = np.flatnonzero(areas)
     if not filled.size:
         assert samples == []
@@ -65,6 +71,20 @@ def test_inside_weights_cover_every_slice_once(areas: list[int], inside: int, be
     assert all(filled[0] <= s.index <= filled[-1] for s in within)
     assert all(not filled[0] <= s.index <= filled[-1] for s in samples if s.beyond)
     assert [s.index for s in samples] == sorted({s.index for s in samples})
+
+
+def test_shells_beyond_an_end_stand_for_the_slices_they_hold() -> None:
+    areas = np.zeros(100, dtype=int)
+    areas[40:60] = 1
+    beyond = [s for s in choose_slices(areas, Sampling(10, (0.15, 0.6))) if s.beyond]
+    assert [(s.index, s.weight) for s in beyond] == [(32, 9), (38, 3), (61, 3), (67, 9)]
+
+
+def test_shells_end_with_the_image() -> None:
+    areas = np.array([0, 0, 1, 1, 1, 1, 1, 1, 1, 1])
+    beyond = [s for s in choose_slices(areas, Sampling(10, (0.15, 0.6))) if s.beyond]
+    assert sum(s.weight for s in beyond) == 2
+    assert {s.index for s in beyond} <= {0, 1}
 
 
 def test_spread_slices_covers_the_stack() -> None:

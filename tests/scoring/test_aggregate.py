@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from segassay.data.slicing import choose_slices
+from segassay.data.slicing import Sampling, choose_slices
 from segassay.scoring.aggregate import SliceSums, estimate_presence, estimate_volume
 from segassay.scoring.calibration import Calibration
 
@@ -53,7 +53,7 @@ def test_sampled_estimate_is_near_the_full_count() -> None:
         )
         overlap, true = mask * share, mask * rng.uniform(0.8, 1.2)
         overlap = np.minimum(overlap, true)
-        samples = choose_slices(mask, n_inside=10, n_beyond=0)
+        samples = choose_slices(mask, Sampling(10, ()))
         seen = [
             sums(mask[s.index], overlap[s.index], true[s.index], weight=s.weight) for s in samples
         ]

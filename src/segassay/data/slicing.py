@@ -15,8 +15,24 @@ from segassay.geometry.grid import Grid
 _ANISOTROPY = 1.2
 """A spacing this much above the other two makes its axis the through-plane axis."""
 
-_BEYOND = 0.15
-"""Share of the mask's extent that is examined beyond each of its ends."""
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How many slices of a label are examined, and where.
+
+    Attributes:
+        inside: Most slices taken between the mask's first and last one.
+        beyond: Ends of the shells beyond either end of the mask, in shares of its extent, rising.
+            One slice is taken from each shell: a structure half missing goes on far.
+    """
+
+    inside: int = 10
+    beyond: tuple[float, ...] = (0.15,)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Sampling":
+        """Rebuild the sampling saved with a judge."""
+        return cls(int(data["inside"]), tuple(float(end) for end in data["beyond"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +79,14 @@ def pixel_mm(grid: Grid, axis: int) -> tuple[float, float]:
     return down, across
 
 
-def choose_slices(
-    areas: NDArray[np.integer[Any]], *, n_inside: int, n_beyond: int
-) -> list[SliceSample]:
+def choose_slices(areas: NDArray[np.integer[Any]], sampling: Sampling) -> list[SliceSample]:
     """Choose slices inside a mask and beyond its ends.
 
     Args:
         areas: Mask pixels of every slice, shape `(slices,)`. Empty slices between filled ones
             count as inside: that is where a missing slice shows.
-        n_inside: Most slices taken between the first and the last filled one. The range is cut
-            into that many equal parts, the middle slice of each stands for its part.
-        n_beyond: Slices taken beyond each end; together they stand for 15 % of the extent there.
+        sampling: How many, and how far. The range inside is cut into equal parts, the middle
+            slice of each stands for its part; so does the middle slice of each shell beyond.
 
     Returns:
         Samples in rising order. Empty when no slice holds any mask.
@@ -83,13 +96,17 @@ def choose_slices(
         return []
     first, last = int(filled[0]), int(filled[-1])
     extent = last - first + 1
-    reach = max(1, round(_BEYOND * extent))
-    below = range(max(0, first - reach), first)
-    above = range(last + 1, min(len(areas), last + 1 + reach))
+    below, above, near = [], [], 0
+    for end in sampling.beyond:
+        far = max(near + 1, round(end * extent))
+        below += _spread(range(max(0, first - far), max(0, first - near)), 1, beyond=True)
+        top = len(areas)
+        above += _spread(range(min(last + 1 + near, top), min(last + 1 + far, top)), 1, beyond=True)
+        near = far
     return [
-        *_spread(below, n_beyond, beyond=True),
-        *_spread(range(first, last + 1), n_inside, beyond=False),
-        *_spread(above, n_beyond, beyond=True),
+        *reversed(below),
+        *_spread(range(first, last + 1), sampling.inside, beyond=False),
+        *above,
     ]
 
 

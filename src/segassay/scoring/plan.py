@@ -7,15 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.data.preprocess import JudgeInput, JudgePreprocess, PlaneStack, whole_image
-from segassay.data.slicing import SliceSample, as_planes, choose_slices, spread_slices
+from segassay.data.slicing import Sampling, SliceSample, as_planes, choose_slices, spread_slices
 from segassay.engines.onnx_engine import JudgeAnswers
 from segassay.geometry.resample import Box
 from segassay.scoring.aggregate import SliceSums
 from segassay.types import Modality
 
-_INSIDE = 10
-_BEYOND = 1
 _EMPTY = 10
+"""Slices that are looked at when the mask is empty."""
+
 _LEAST_SHARE = 0.5
 """No slice is framed more tightly than this share of the mask's largest in-plane extent."""
 
@@ -39,6 +39,7 @@ def plan_label(
     stack: PlaneStack,
     mask: NDArray[np.bool_],
     preprocess: JudgePreprocess,
+    sampling: Sampling,
     *,
     name: str | None,
     modality: Modality | None,
@@ -50,7 +51,7 @@ def plan_label(
     if only is not None:
         samples = [SliceSample(only, 1.0, beyond=False)]
     elif areas.any():
-        samples = choose_slices(areas, n_inside=_INSIDE, n_beyond=_BEYOND)
+        samples = choose_slices(areas, sampling)
     else:
         samples = spread_slices(len(planes), _EMPTY)
     boxes = _boxes(stack, planes, areas, samples, preprocess)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from math import nan
 
 from segassay.data.preprocess import PlaneStack, plane_stack, settings_from_json
+from segassay.data.slicing import Sampling
 from segassay.data.volume import Volume
 from segassay.errors import ModelError
 from segassay.models.folder import JudgeFolder
@@ -17,6 +18,8 @@ from segassay.scoring.result import Score, SliceScore
 from segassay.types import Modality, Status
 
 _WIDEST = 0.7
+_FIRST_SAMPLING = {"inside": 10, "beyond": [0.15]}
+"""What judges examine that were made before sampling was saved with them."""
 
 
 class SliceJudge(Judge):
@@ -26,6 +29,7 @@ class SliceJudge(Judge):
         super().__init__(folder)
         try:
             self._settings = settings_from_json(folder.meta["preprocess"])
+            self._sampling = Sampling.from_json(folder.meta.get("sampling", _FIRST_SAMPLING))
             self._calibration = Calibration.from_json(folder.calibration)
         except (KeyError, TypeError) as error:
             raise ModelError(f"{folder.path.name}: made by another version ({error})") from error
@@ -67,7 +71,13 @@ class SliceJudge(Judge):
     ) -> LabelPlan:
         """Choose slices of a mask and prepare them; `only` looks at that one slice."""
         return plan_label(
-            stack, mask, self._settings, name=name.known, modality=modality, only=only
+            stack,
+            mask,
+            self._settings,
+            self._sampling,
+            name=name.known,
+            modality=modality,
+            only=only,
         )
 
     def worst(
