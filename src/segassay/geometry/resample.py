@@ -7,6 +7,7 @@ and the box may reach beyond the image. A row has few weights, so the matrices a
 ones cost more, and on a busy machine the threads of a dense product wait for one another.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +53,19 @@ def axis_resampler(n_in: int, low: float, high: float, n_out: int) -> AxisResamp
     start, stop = min(max(begin, 0), n_in), min(max(end, 0), n_in)
     inside = weights[:, start - begin : stop - begin].astype(np.float32)
     return AxisResampler(csr_array(inside), inside.sum(axis=1), start, stop)
+
+
+def resized(image: NDArray[np.float32], shape: Sequence[int]) -> NDArray[np.float32]:
+    """Bring an image of any number of axes to another shape over the same box, antialiased."""
+    for axis, size in enumerate(shape):
+        if size == image.shape[axis]:
+            continue
+        one = axis_resampler(image.shape[axis], 0, image.shape[axis], size)
+        lead = np.moveaxis(image, axis, 0)
+        flat = one.weights @ np.ascontiguousarray(lead).reshape(len(lead), -1)
+        whole = np.asarray(flat / one.coverage[:, None], dtype=np.float32)
+        image = np.moveaxis(whole.reshape(size, *lead.shape[1:]), 0, axis)
+    return np.ascontiguousarray(image, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,134 @@
+"""Reverse classification accuracy with a simple atlas (Valindria 2017, arXiv 1702.03407).
+
+The mask to judge is taken for true. The judged image is laid over a few reference images whose
+labels are trusted, the mask goes along, and where it then agrees with a trusted label it must be
+good: the best Dice over the references is the predicted quality. No training is needed, one kind
+of image and a handful of trusted labels are enough. It cannot see more than the registration can:
+where anatomy differs (lesions), good masks score low.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isnan, nan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segassay.data.volume import Volume
+from segassay.errors import GeometryError
+from segassay.geometry.affine_fit import grid_points
+from segassay.metrics.overlap import dice
+from segassay.scoring.atlas import Picture, Registration, around, lay_over
+
+BoolArray = NDArray[np.bool_]
+
+_MEASURED = 128
+"""Voxels along the longest axis at which a mask is compared with a label."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """An image whose masks `(i, j, k)` by structure are trusted; a missing name is not known."""
+
+    name: str
+    image: Volume
+    masks: Mapping[str, BoolArray]
+
+
+@dataclass(frozen=True, slots=True)
+class ReverseScore:
+    """What the references say about a mask.
+
+    Attributes:
+        value: Best Dice over the references in [0, 1], low = bad. NaN: see `reason`.
+        reason: Why there is no value; empty if there is one.
+        by_reference: Dice against every reference that knows the structure.
+    """
+
+    value: float
+    reason: str
+    by_reference: Mapping[str, float]
+
+
+class ReverseAccuracy:
+    """Judges masks by a few references. Make it once; every image is registered once."""
+
+    def __init__(
+        self, references: Sequence[Reference], registration: Registration | None = None
+    ) -> None:
+        self._how = registration or Registration()
+        self._references = [_Prepared(reference, self._how) for reference in references]
+
+    def score_labels(
+        self, image: Volume, masks: Sequence[tuple[str, BoolArray]]
+    ) -> list[ReverseScore]:
+        """Score all labels `(structure, mask)` of one image; masks are `(i, j, k)` on its grid.
+
+        Parts of a mask that come to lie outside a reference's image are not counted.
+
+        Raises:
+            GeometryError: A mask has another shape than the image, or image and references are
+                not of the same kind, 2D or 3D.
+        """
+        for structure, mask in masks:
+            if mask.shape != image.grid.shape:
+                raise GeometryError(
+                    f"{structure}: shape {mask.shape}; the image has {image.grid.shape}"
+                )
+        asked = {structure for structure, mask in masks if mask.any()}
+        places = {
+            reference.name: reference.places_in(image)
+            for reference in self._references
+            if asked & set(reference.labels)
+        }
+        return [self._score(structure, mask, places) for structure, mask in masks]
+
+    def _score(
+        self, structure: str, mask: BoolArray, places: Mapping[str, NDArray[np.int32]]
+    ) -> ReverseScore:
+        if not mask.any():
+            return ReverseScore(nan, "the mask is empty", {})
+        flat = np.append(mask.ravel(), False)
+        found = {
+            reference.name: dice(flat[places[reference.name]], reference.labels[structure])
+            for reference in self._references
+            if structure in reference.labels
+        }
+        known = {name: value for name, value in found.items() if not isnan(value)}
+        if not known:
+            return ReverseScore(nan, f"no reference holds {structure!r}", {})
+        return ReverseScore(max(known.values()), "", known)
+
+
+class _Prepared:
+    """A reference with its labels sampled at the points of comparison."""
+
+    def __init__(self, reference: Reference, how: Registration) -> None:
+        self.name, self._how = reference.name, how
+        self._picture = Picture.of(reference.image)
+        shape = self._picture.array.shape
+        masks = {n: m.reshape(shape) for n, m in reference.masks.items() if m.any()}
+        self._region = around(list(masks.values()), how.margin)
+        lattice = self._picture.reduced(_MEASURED)
+        self._points = np.rint(lattice.place(grid_points(lattice.pixels.shape)))
+        at = tuple(self._points.astype(np.intp))
+        self.labels = {name: mask[at].ravel() for name, mask in masks.items()}
+
+    def places_in(self, image: Volume) -> NDArray[np.int32]:
+        """Return the voxel of an image that belongs to every point of comparison.
+
+        Indices into the flattened image; one past its end where the point lies outside.
+        """
+        moving = Picture.of(image)
+        if moving.array.ndim != self._picture.array.ndim:
+            raise GeometryError(
+                f"reference {self.name}: {self._picture.array.ndim}D; the image is "
+                f"{moving.array.ndim}D, give references of the same kind"
+            )
+        shape = moving.array.shape
+        found = lay_over(self._picture, moving, self._region, self._how)
+        voxels = np.rint(found(self._points)).astype(np.int32)
+        limits = np.array(shape).reshape(-1, *[1] * len(shape))
+        inside = np.all((voxels >= 0) & (voxels < limits), axis=0)
+        flat = np.ravel_multi_index(tuple(voxels), shape, mode="clip")
+        return np.where(inside, flat, moving.array.size).astype(np.int32).ravel()
