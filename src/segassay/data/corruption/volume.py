@@ -13,7 +13,7 @@ from segassay.data.corruption.solve import overlap
 
 Planes = NDArray[np.bool_]
 
-_SLICEWISE = (
+SLICEWISE = (
     "erosion",
     "dilation",
     "rough",
@@ -64,7 +64,7 @@ def draw_volume_fault(
         name = families[int(rng.integers(len(families)))]
         mask = VOLUME_FAULTS[name](label, target, rng)
     else:
-        name = _SLICEWISE[int(rng.integers(len(_SLICEWISE)))]
+        name = SLICEWISE[int(rng.integers(len(SLICEWISE)))]
         mask = slicewise(label, name, target, rng)
     return FaultyVolume(mask, name, overlap(mask, label.gold))
 
