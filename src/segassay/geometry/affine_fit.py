@@ -34,7 +34,7 @@ class AffineMap:
     @classmethod
     def between(cls, shape: Sequence[int], other: Sequence[int]) -> "AffineMap":
         """Map a grid of `shape` to one of shape `other` over the same box."""
-        factor = np.array(other, dtype=np.float64) / np.array(shape)
+        factor = np.asarray(np.divide(other, shape), dtype=np.float64)
         return cls(np.diag(factor), 0.5 * factor - 0.5)
 
     def __call__(self, points: NDArray[np.floating]) -> Doubles:
