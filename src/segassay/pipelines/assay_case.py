@@ -7,15 +7,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.checks.base import FileView, LabelFacts, LabelView
-from segassay.checks.registry import check_file, check_label, facts_of
+from segassay.checks.base import Bound, LabelFacts, LabelView
+from segassay.checks.prints import image_print
+from segassay.checks.registry import (
+    check_case,
+    check_file,
+    check_image,
+    check_label,
+    facts_of,
+)
 from segassay.data.case import LabelRef
-from segassay.data.header import header_facts
 from segassay.data.io import LabelMap, label_mask
-from segassay.data.slicing import as_planes, pixel_mm, slicing_axis
 from segassay.data.volume import Volume, voxel_sha256
 from segassay.errors import CaseError
 from segassay.pipelines.read_case import CaseFiles
+from segassay.pipelines.views import case_views, file_view, image_view, label_view
 from segassay.records.findings import Finding
 from segassay.records.run import now
 from segassay.records.scores import ScoreRow
@@ -35,6 +41,7 @@ class AssayContext:
     judge: Judge | None
     run_id: str
     structures: tuple[str, ...] = ()
+    bounds: tuple[Bound, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,8 +69,9 @@ def assay_case(files: CaseFiles, context: AssayContext) -> CaseRecord:
 def _assay_labels(
     files: CaseFiles, image: Volume, wanted: Sequence[LabelRef], context: AssayContext
 ) -> CaseRecord:
+    shown = image_view(files, image)
     rows: list[ScoreRow] = []
-    findings: list[Finding] = []
+    findings = check_image(shown)
     facts: list[LabelFacts] = []
     good: list[_Label] = []
     errors = []
@@ -74,18 +82,23 @@ def _assay_labels(
             errors.append(str(labels))
             rows += [_row(files, ref, context, Status.FAILED, str(labels)) for ref in refs]
             continue
-        of_file = check_file(_file_view(files, refs, labels, image, context.declared))
+        of_file = check_file(file_view(refs, labels, shown, context.declared))
         findings += of_file
         invalid = _why_invalid(of_file, labels)
         if invalid:
             rows += [_row(files, ref, context, Status.INVALID, invalid) for ref in refs]
             continue
-        good += [_checked(files, image, ref, labels) for ref in refs]
+        for ref in refs:
+            mask = label_mask(labels, ref)
+            view = label_view(ref, mask, shown, context.bounds, known=image.spacing_known)
+            good.append(_Label(ref, mask, view, tuple(check_label(view))))
     content = voxel_sha256(image.array) if good else ""
+    printed = image_print(shown.planes) if good else ""
     for label in good:
         findings += label.findings
-        owner = files.case.subject_id
-        facts.append(facts_of(label.view, subject_id=owner, image_sha256=content))
+        facts.append(_facts(files, label.view, content, "" if facts else printed))
+    for together in case_views(shown, [label.view for label in good]):
+        findings += check_case(together)
     rows += _scored_rows(files, image, good, context, content)
     order = {(ref.structure, ref.source): n for n, ref in enumerate(wanted)}
     rows.sort(key=lambda row: order[row.structure, row.source])
@@ -98,42 +111,14 @@ def _assay_labels(
     )
 
 
-def _checked(files: CaseFiles, image: Volume, ref: LabelRef, labels: LabelMap) -> _Label:
-    mask = label_mask(labels, ref)
-    axis = slicing_axis(image.grid)
-    view = LabelView(
-        case_id=files.case.case_id,
-        structure=ref.structure,
-        source=ref.source,
-        planes=as_planes(mask, axis),
-        pixel_mm=pixel_mm(image.grid, axis),
-        thickness_mm=image.grid.spacing_mm[axis],
-        spacing_known=image.spacing_known,
-    )
-    return _Label(ref, mask, view, tuple(check_label(view)))
-
-
-def _file_view(
-    files: CaseFiles,
-    refs: Sequence[LabelRef],
-    labels: LabelMap,
-    image: Volume,
-    declared: frozenset[int],
-) -> FileView:
-    alone = refs[0] if len(refs) == 1 and refs[0].values is None else None
-    return FileView(
-        case_id=files.case.case_id,
-        structure=alone.structure if alone is not None else None,
-        source=refs[0].source,
-        file_name=refs[0].path.name,
-        label_grid=labels.volume.grid,
-        image_grid=image.grid,
-        counts=labels.counts,
-        declared=declared if alone is None else frozenset(),
-        max_fraction=labels.max_fraction,
-        header=header_facts(refs[0].path),
-        image_header=header_facts(files.case.images[0]),
-        array=labels.volume.array,
+def _facts(files: CaseFiles, view: LabelView, content: str, printed: str) -> LabelFacts:
+    """Keep what the cohort checks need; the image's print stands with a case's first label."""
+    return facts_of(
+        view,
+        subject_id=files.case.subject_id,
+        image_sha256=content,
+        split=files.case.split or "",
+        image_print=printed,
     )
 
 

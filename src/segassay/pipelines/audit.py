@@ -1,20 +1,15 @@
 """The main job: read a data set, check and score every label, rank them, show the worst."""
 
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
-
 from segassay.data.case import Dataset
 from segassay.errors import UsageError
 from segassay.pipelines.assay_case import AssayContext
 from segassay.pipelines.assay_cases import assay_cases
 from segassay.pipelines.conclude import AuditResult, conclude
 from segassay.pipelines.configs import AuditConfig
-from segassay.pipelines.result_folder import begin_run, note_interruption
-from segassay.records.shards import CaseRecord, Shard, read_records, shard_path
+from segassay.pipelines.keep_records import Progress, keep_records
+from segassay.pipelines.result_folder import begin_run
+from segassay.records.shards import read_records
 from segassay.scoring import load_judge
-
-Progress = Callable[[int, int, str], None]
-"""Called with cases done, cases in all, and the case just finished."""
 
 
 def audit(
@@ -38,27 +33,15 @@ def audit(
     context = AssayContext(
         dataset.root, frozenset(dataset.declared), judge, record.run_id, config.structures
     )
-    path = shard_path(config.out, config.part, config.parts)
-    finished = assay_cases(todo, context, jobs=config.jobs, judge=config.judge)
-    try:
-        for number, of_case in enumerate(_kept(finished, path), start=len(done) + 1):
-            if progress is not None:
-                progress(number, len(done) + len(todo), of_case.case_id)
-    except KeyboardInterrupt:
-        note_interruption(record, config.out)
-        raise
+    keep_records(
+        assay_cases(todo, context, jobs=config.jobs, judge=config.judge),
+        record,
+        config.out,
+        part=(config.part, config.parts),
+        counts=(len(done), len(done) + len(todo)),
+        progress=progress,
+    )
     return conclude(config, dataset, cases, judge, record)
-
-
-def _kept(finished: Iterable[CaseRecord], path: Path) -> Iterator[CaseRecord]:
-    """Pass records on once they are safe on the disk."""
-    shard = Shard(path)
-    try:
-        for of_case in finished:
-            shard.append(of_case)
-            yield of_case
-    finally:
-        shard.close()
 
 
 def _require_structures(config: AuditConfig, dataset: Dataset) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
@@ -12,7 +12,7 @@ from segassay.checks.registry import check_cohort
 from segassay.data.case import Case, Dataset
 from segassay.errors import OutputError
 from segassay.pipelines.configs import AuditConfig, Gate
-from segassay.pipelines.exhibits import make_exhibits
+from segassay.pipelines.exhibits import make_exhibits, pictured
 from segassay.records.findings import Finding
 from segassay.records.run import RunRecord, now
 from segassay.records.scores import ScoreRow
@@ -20,7 +20,7 @@ from segassay.records.shards import CaseRecord, read_records
 from segassay.records.table import write_table
 from segassay.records.whole_file import write_whole
 from segassay.report.html import render_report
-from segassay.report.model import ReportData
+from segassay.report.model import Exhibit, ReportData
 from segassay.scoring import Judge
 from segassay.types import ExitCode, Severity, Status
 
@@ -153,18 +153,28 @@ def _write(
     write_table(rows, config.out)
     lines = [json.dumps(finding.to_json(), ensure_ascii=False) + "\n" for finding in findings]
     write_whole(config.out / "findings.jsonl", "".join(lines).encode())
-    exhibits = make_exhibits(rows, cases, judge, n=config.n_worst) if judge is not None else ()
     data = ReportData(
         title=dataset.name,
         about=_about(dataset, judge),
         rows=rows,
         findings=findings,
-        exhibits=exhibits,
+        n_worst=config.n_worst,
+        about_cases={case.case_id: _about_case(case) for case in cases},
         notes=_notes(rows, judge),
         unmatched=tuple(f"{u.path.name}: {u.reason}" for u in dataset.unmatched),
         unlabelled=dataset.unlabelled,
     )
-    render_report(data, config.out)
+    exhibits: Iterable[Exhibit] = ()
+    if judge is not None:
+        shown = pictured(rows, config.n_worst)
+        exhibits = make_exhibits(shown, {case.case_id: case for case in cases}, judge)
+    render_report(data, exhibits, config.out)
+
+
+def _about_case(case: Case) -> dict[str, str]:
+    """Return what is known of a case besides its files, as shown on its page."""
+    known = {"split": case.split, "modality": case.modality}
+    return {**{key: str(value) for key, value in known.items() if value}, **case.metadata}
 
 
 def _about(dataset: Dataset, judge: Judge | None) -> dict[str, str]:

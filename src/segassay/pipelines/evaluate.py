@@ -1,7 +1,7 @@
 """How far to trust a judge on data whose truth is known: pairs of mask and gold, judged."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import isnan
 from pathlib import Path
@@ -17,20 +17,18 @@ from segassay.metrics.evaluation import Figures, evaluate_labels
 from segassay.metrics.summary import JudgedLabels
 from segassay.pipelines.configs import EvaluateConfig
 from segassay.pipelines.evaluate_image import evaluate_image, record_id
+from segassay.pipelines.keep_records import Progress, keep_records
 from segassay.pipelines.read_case import file_sha256
 from segassay.pipelines.result_folder import new_record, note_interruption, open_run
 from segassay.records.judged_pairs import JudgedPair, write_judged_pairs
 from segassay.records.run import RunRecord, config_key, now
-from segassay.records.shards import Shard, read_records, shard_path
+from segassay.records.shards import read_records
 from segassay.report.evaluation_page import write_evaluation
 from segassay.scoring import Judge, load_judge
 from segassay.types import ExitCode, Status
 
 EVALUATION_VERSION = 1
 """Version of `evaluation.json`; goes up when its keys or their meaning change."""
-
-Progress = Callable[[int, int, str], None]
-"""Called with images done, images in all, and the image just finished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +61,13 @@ def evaluate(config: EvaluateConfig, *, progress: Progress | None = None) -> Eva
     record = open_run(_record(config, pairs, judge), config.out, overwrite=config.overwrite)
     done = {r.case_id for r in read_records(config.out)}
     todo = [group for group in groups if record_id(group) not in done]
-    shard = Shard(shard_path(config.out, 1, 1))
-    try:
-        for number, group in enumerate(todo, start=len(groups) - len(todo) + 1):
-            shard.append(evaluate_image(group, judge))
-            if progress is not None:
-                progress(number, len(groups), record_id(group))
-    except KeyboardInterrupt:
-        note_interruption(record, config.out)
-        raise
-    finally:
-        shard.close()
+    keep_records(
+        (evaluate_image(group, judge) for group in todo),
+        record,
+        config.out,
+        counts=(len(groups) - len(todo), len(groups)),
+        progress=progress,
+    )
     return _conclude(config, record, judge)
 
 

@@ -1,38 +1,59 @@
 """The worst labels of a run as pictures: read again, with the judge's suggestion."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from math import isnan
+from collections.abc import Iterator, Mapping, Sequence
+from math import nan
+
+import numpy as np
+from numpy.typing import NDArray
 
 from segassay.data.case import Case
+from segassay.data.display import SideCut, plane_name, side_cuts
 from segassay.data.io import label_mask
+from segassay.data.slicing import slicing_axis
+from segassay.data.volume import Volume
 from segassay.errors import CaseError
 from segassay.pipelines.read_case import CaseFiles, read_case
 from segassay.records.scores import ScoreRow
-from segassay.report.model import Exhibit
-from segassay.scoring import Judge
-from segassay.types import Status
+from segassay.report.model import REVIEW_BELOW, Exhibit, SliceView, worst_labels
+from segassay.scoring import Judge, Suggestion
+
+_SLICES = 3
+"""Slices of a label that are shown, worst first."""
+
+Masks = NDArray[np.bool_]
+
+
+_ON_CASE_PAGES = 3
+"""Times as many labels are shown on the cases' own pages as on the first."""
+
+
+def pictured(rows: Sequence[ScoreRow], n_worst: int) -> tuple[ScoreRow, ...]:
+    """Choose the labels to show: the `n_worst`, and for the cases' pages more of the low ones."""
+    first = worst_labels(rows, n_worst)
+    more = worst_labels(rows, _ON_CASE_PAGES * n_worst)
+    told = {id(row) for row in first}
+    low = (row for row in more if id(row) not in told and not row.score >= REVIEW_BELOW)
+    return (*first, *low)
 
 
 def make_exhibits(
-    rows: Sequence[ScoreRow], cases: Sequence[Case], judge: Judge, *, n: int
-) -> tuple[Exhibit, ...]:
-    """Return the `n` worst labels, worst first; suspected misses come after the scored ones."""
-    chosen = sorted((row for row in rows if not isnan(row.score)), key=lambda row: row.score)[:n]
-    missed = [row for row in rows if row.status is Status.ABSENT_SUSPECT]
-    missed.sort(key=lambda row: -row.presence)
-    chosen += missed[: max(n // 4, n - len(chosen))]
+    rows: Sequence[ScoreRow], cases: Mapping[str, Case], judge: Judge
+) -> Iterator[Exhibit]:
+    """Yield rows as pictures, case by case, with one case in memory at a time.
+
+    Args:
+        rows: Labels to show. One whose file can no longer be read is left out: its row tells.
+        cases: The cases by the id that stands in the rows.
+        judge: Asked for the slices' scores and for what it expects there.
+    """
     by_case: dict[str, list[ScoreRow]] = defaultdict(list)
-    for row in chosen:
+    for row in rows:
         by_case[row.case_id].append(row)
-    made = {}
-    for case in cases:
-        if case.case_id in by_case:
-            files = read_case(case)
-            for row in by_case[case.case_id]:
-                made[id(row)] = _exhibit(files, row, judge)
-    found = [made.get(id(row)) for row in chosen]
-    return tuple(exhibit for exhibit in found if exhibit is not None)
+    for case_id, own in by_case.items():
+        files = read_case(cases[case_id])
+        found = (_exhibit(files, row, judge) for row in own)
+        yield from (exhibit for exhibit in found if exhibit is not None)
 
 
 def _exhibit(files: CaseFiles, row: ScoreRow, judge: Judge) -> Exhibit | None:
@@ -41,20 +62,49 @@ def _exhibit(files: CaseFiles, row: ScoreRow, judge: Judge) -> Exhibit | None:
     )
     image, labels = files.image, files.labels[ref.path]
     if isinstance(image, CaseError) or isinstance(labels, CaseError):
-        return None  # the file was whole when it was scored; its row tells the rest
-    suggestion = judge.suggest_volume(
-        image,
-        label_mask(labels, ref),
-        structure=ref.structure,
-        modality=files.case.modality,
-        index=row.worst_slice if row.worst_slice >= 0 else None,
-    )
-    return Exhibit(
-        row=row,
+        return None
+    mask = label_mask(labels, ref)
+    slices = _worst_slices(image, mask, files.case, row, judge)
+    cuts = side_cuts(image, mask, slices[0].index)
+    return Exhibit(row, slices, tuple(_side_view(cut) for cut in cuts))
+
+
+def _worst_slices(
+    image: Volume, mask: Masks, case: Case, row: ScoreRow, judge: Judge
+) -> tuple[SliceView, ...]:
+    """Show the row's worst slice and the next worst; for an empty mask the likeliest one."""
+    score = judge.score_volume(image, mask, structure=row.structure, modality=case.modality)
+    known = {s.index: s.score for s in score.slices}
+    ranked = sorted(known, key=lambda index: known[index])
+    first = [row.worst_slice if row.worst_slice >= 0 else None]
+    views = []
+    for index in [*first, *(i for i in ranked if i != row.worst_slice)][:_SLICES]:
+        suggestion = judge.suggest_volume(
+            image, mask, structure=row.structure, modality=case.modality, index=index
+        )
+        views.append(_view(suggestion, image, known.get(suggestion.index, nan)))
+    return tuple(views)
+
+
+def _view(suggestion: Suggestion, image: Volume, score: float) -> SliceView:
+    return SliceView(
+        plane=plane_name(image, slicing_axis(image.grid)),
         index=suggestion.index,
         image=suggestion.image,
         mask=suggestion.mask,
+        pixel_mm=suggestion.pixel_mm,
         suggested=suggestion.suggested,
         error=suggestion.error,
-        pixel_mm=suggestion.pixel_mm,
+        score=score,
+    )
+
+
+def _side_view(cut: SideCut) -> SliceView:
+    return SliceView(
+        plane=cut.plane,
+        index=cut.index,
+        image=cut.image,
+        mask=cut.mask,
+        pixel_mm=cut.pixel_mm,
+        crossing=cut.crossing,
     )

@@ -1,9 +1,10 @@
 """The frozen test: which masks of which held-out subjects, made again bit for bit from a file.
 
 `benchmarks/pairs.yaml` names data sets, subjects, file checksums and a seed. Every pair follows
-from it: per label a flat spread of target Dice from 0 to 1, half of the faults from families judges
-are trained on (in slices and through slices), half from the families that none ever meets. Real
-network errors will replace half of them when they exist; the file's version will say so.
+from it: per label a flat spread of target Dice from 0 to 1. Half of the faults are errors of a real
+network of an architecture that no judge meets in training; of the planted half every second comes
+from a family that none meets, the rest from families judges are trained on (in slices and through
+slices).
 """
 
 import hashlib
@@ -11,7 +12,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import yaml
@@ -26,11 +27,13 @@ from segassay.data.slicing import as_planes, from_planes, slicing_axis
 from segassay.data.splits import split_subjects
 from segassay.errors import DatasetError, UsageError
 from segassay.metrics.overlap import dice, volume_surface_dice
-from segassay.pipelines.faulty_cases import ExpertCase, read_expert_case
+from segassay.pipelines.faulty_cases import ExpertCase, network_faults, read_expert_case
 from segassay.pipelines.read_case import file_sha256
+from segassay.training.segmenters.masks import NetworkMasks
 from segassay.types import Modality
 
 UNTOUCHED = "untouched"
+Origin = Literal["expert", "trained", "unseen", "network"]
 _NSD_MM = 2.0
 
 
@@ -48,6 +51,18 @@ class FrozenSet(BaseModel):
     cases: dict[str, str]
 
 
+class FrozenNetwork(BaseModel):
+    """The network whose errors the test holds: side of its input, checksum of each weights file.
+
+    The files are moments of one training, early to late.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size: int
+    weights: dict[str, str]
+
+
 class FrozenTest(BaseModel):
     """Contents of `pairs.yaml`."""
 
@@ -57,7 +72,7 @@ class FrozenTest(BaseModel):
     seed: int
     faults_per_label: int = Field(ge=2)
     unseen_families: tuple[str, ...]
-    network_errors: bool
+    network: FrozenNetwork
     sets: tuple[FrozenSet, ...]
 
 
@@ -65,13 +80,15 @@ class FrozenTest(BaseModel):
 class FrozenPair:
     """One mask `(i, j, k)` of the test with what is true of it.
 
-    `dice` is 1 for the untouched label; `nsd` is the surface Dice at 2 mm (in pixels where the
-    image has no millimetres). `seed` makes this mask again.
+    `origin` is `expert`, `trained` or `unseen` (planted by a family that judges meet in training,
+    or by one that none meets) or `network`. `dice` is 1 for the untouched label; `nsd` is the
+    surface Dice at 2 mm (in pixels where the image has no millimetres). `seed` makes a planted
+    fault again.
     """
 
     structure: str
     recipe: str
-    unseen: bool
+    origin: Origin
     seed: int
     mask: NDArray[np.bool_]
     dice: float
@@ -91,20 +108,22 @@ def read_frozen_test(path: Path) -> FrozenTest:
     return found
 
 
-def freeze(sets: list[tuple[str, str, Modality]], data: Path, *, seed: int) -> FrozenTest:
+def freeze(
+    sets: list[tuple[str, str, Modality]], data: Path, network: FrozenNetwork, *, seed: int
+) -> FrozenTest:
     """Choose the held-out subjects of data sets `(name, path, modality)` and take checksums."""
     frozen = []
     for name, path, modality in sets:
         dataset = open_dataset(data / path)
         held = set(split_subjects([c.subject_id for c in dataset.cases if c.labels]).test)
-        cases = {c.case_id: _checksum(c) for c in dataset.cases if c.subject_id in held}
+        cases = {c.case_id: case_checksum(c) for c in dataset.cases if c.subject_id in held}
         frozen.append(FrozenSet(name=name, path=path, modality=modality, cases=cases))
     return FrozenTest(
-        version=1,
+        version=2,
         seed=seed,
         faults_per_label=10,
         unseen_families=tuple(NEVER_TRAINED),
-        network_errors=False,
+        network=network,
         sets=tuple(frozen),
     )
 
@@ -119,7 +138,7 @@ def frozen_cases(entry: FrozenSet, data: Path) -> Iterator[ExpertCase]:
     for case_id, checksum in entry.cases.items():
         if case_id not in found:
             raise DatasetError(f"{entry.name}: case {case_id} of the frozen test is missing")
-        if _checksum(found[case_id]) != checksum:
+        if case_checksum(found[case_id]) != checksum:
             raise DatasetError(
                 f"{entry.name}: files of case {case_id} differ from the frozen test's; "
                 "figures would not be comparable"
@@ -127,34 +146,49 @@ def frozen_cases(entry: FrozenSet, data: Path) -> Iterator[ExpertCase]:
         yield read_expert_case(entry.name, found[case_id], entry.modality)
 
 
-def frozen_pairs(test: FrozenTest, expert: ExpertCase, structure: str) -> Iterator[FrozenPair]:
-    """Make the masks of one label: the untouched one, then the faulty ones in order."""
+def frozen_pairs(
+    test: FrozenTest, expert: ExpertCase, structure: str, networks: NetworkMasks | None
+) -> Iterator[FrozenPair]:
+    """Make the masks of one label: the untouched one, planted faults, errors of the network.
+
+    Without `networks` there are planted faults only, the same as with them.
+    """
     gold = expert.masks[structure]
-    yield FrozenPair(structure, UNTOUCHED, unseen=False, seed=0, mask=gold, dice=1.0, nsd=1.0)
-    label = _planes(expert, structure)
-    axis = slicing_axis(expert.image.grid)
-    unseen = sorted(test.unseen_families)
-    for number in range(test.faults_per_label):
-        seed = _seed(test, expert, structure, number)
+    yield FrozenPair(structure, UNTOUCHED, "expert", seed=0, mask=gold, dice=1.0, nsd=1.0)
+    n_planted = test.faults_per_label // 2
+    found = [_planted(test, expert, structure, number) for number in range(n_planted)]
+    if networks is not None:
+        seed = _seed(test, expert, structure, n_planted)
         rng = np.random.default_rng(seed)
-        target = (number + float(rng.random())) / test.faults_per_label
-        if number % 2:
-            family = unseen[int(rng.integers(len(unseen)))]
-            planes, recipe = slicewise(label, family, target, rng), family
-        else:
-            fault = draw_volume_fault(label, rng, dice=target)
-            planes, recipe = fault.mask, fault.recipe
-        mask = np.ascontiguousarray(from_planes(planes, axis))
+        n_wanted = test.faults_per_label - n_planted
+        targets = ((np.arange(n_wanted) + rng.random(n_wanted)) / n_wanted).tolist()
+        found += [
+            (recipe, "network", seed, mask)
+            for recipe, _, mask in network_faults(expert, structure, networks, targets)
+        ]
+    for recipe, origin, seed, mask in found:
         if mask.any():
             yield FrozenPair(
-                structure,
-                recipe,
-                unseen=bool(number % 2),
-                seed=seed,
-                mask=mask,
-                dice=dice(mask, gold),
-                nsd=_nsd(expert, mask, gold),
+                structure, recipe, origin, seed, mask, dice(mask, gold), _nsd(expert, mask, gold)
             )
+
+
+def _planted(
+    test: FrozenTest, expert: ExpertCase, structure: str, number: int
+) -> tuple[str, Origin, int, NDArray[np.bool_]]:
+    seed = _seed(test, expert, structure, number)
+    rng = np.random.default_rng(seed)
+    target = (number + float(rng.random())) / (test.faults_per_label // 2)
+    label = _planes(expert, structure)
+    axis = slicing_axis(expert.image.grid)
+    if (number + _seed(test, expert, structure, 0)) % 2:
+        unseen = sorted(test.unseen_families)
+        recipe = unseen[int(rng.integers(len(unseen)))]
+        planes, origin = slicewise(label, recipe, target, rng), "unseen"
+    else:
+        fault = draw_volume_fault(label, rng, dice=target)
+        planes, recipe, origin = fault.mask, fault.recipe, "trained"
+    return recipe, origin, seed, np.ascontiguousarray(from_planes(planes, axis))
 
 
 def pair_checksum(pair: FrozenPair) -> str:
@@ -181,7 +215,8 @@ def _seed(test: FrozenTest, expert: ExpertCase, structure: str, number: int) -> 
     return zlib.crc32(place.encode())
 
 
-def _checksum(case: Case) -> str:
+def case_checksum(case: Case) -> str:
+    """Return one checksum over the files of a case, images first."""
     paths = (*case.images, *dict.fromkeys(ref.path for ref in case.labels))
     sums = ",".join(file_sha256(path) for path in paths)
     return hashlib.sha256(sums.encode()).hexdigest()[:16]

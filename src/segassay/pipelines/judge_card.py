@@ -22,6 +22,11 @@ _SOURCES = {
     "proton_lung": "public proton lung MRI example, see its repository",
 }
 
+_ANSWERS = {
+    "map": "the mask that should be there",
+    "direct": "one number for the slice, its Dice (after SegAE, arXiv 2601.14406)",
+}
+
 
 def write_card(folder: Path, meta: dict[str, Any], result: CalibrationResult) -> None:
     """Write `card.md` and renew the checksums."""
@@ -47,7 +52,7 @@ only, so are these weights.
 
 One network for 2D and 3D, CT, MRI, X-ray, ultrasound and dermoscopy. It sees a crop around the
 mask with its neighbour slices, the whole slice at low resolution, name, modality and scale, and
-answers with the mask that should be there. {meta["parameters"] / 1e6:.2f} M parameters, trained
+answers with {_ANSWERS[meta["kind"]]}. {meta["parameters"] / 1e6:.2f} M parameters, trained
 for {meta["minutes_trained"]:.0f} minutes on CPU with {meta["pairs_seen"]} shown pairs of image and
 faulty mask (every drawn pair is shown {recipe["echo"]} times).
 

@@ -1,10 +1,12 @@
 """Who learns from whom: segmenters see the subjects of one fold and are used on all others."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from segassay.data.splits import natural_key
@@ -82,9 +84,18 @@ def _train(
     sets = [_fold_set(store, fold, recipe) for store in stores]
     weights = fit_segmenter(kind, [s for s in sets if s.cases], recipe, seed=fold)
     folder.mkdir(parents=True, exist_ok=True)
+    known = {"structures": json.dumps({s.name: s.structures for s in sets})}
     for one, state in zip(wanted, weights, strict=True):
-        save_file({name: value.contiguous() for name, value in state.items()}, one.path)
+        tensors = {name: value.contiguous() for name, value in state.items()}
+        save_file(tensors, one.path, metadata=known)
     return wanted
+
+
+def known_structures(path: Path) -> dict[str, tuple[str, ...]]:
+    """Return what a trained network's heads segment, in order, by data set."""
+    with safe_open(path, framework="pt") as file:
+        found: dict[str, list[str]] = json.loads(file.metadata()["structures"])
+    return {name: tuple(structures) for name, structures in found.items()}
 
 
 def _fold_set(store: StoredSet, fold: int, recipe: SegmenterRecipe) -> FoldSet:

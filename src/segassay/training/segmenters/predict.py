@@ -16,8 +16,14 @@ _AT_ONCE = 32
 
 
 @torch.no_grad()
-def predict_case(net: Segmenter, set_name: str, case: SquareCase) -> NDArray[np.uint8]:
-    """Return probabilities `(structure, slice, n, n)` of a whole case as bytes."""
+def predict_case(
+    net: Segmenter, set_name: str, case: SquareCase, *, precise: bool = False
+) -> NDArray[np.uint8]:
+    """Return probabilities `(structure, slice, n, n)` of a whole case as bytes.
+
+    `precise` computes with 32 bits instead of 16: slower, and alike on other processors but for
+    the last bit.
+    """
     net.eval()
     slices = range(len(case.planes))
     seen = standardise(
@@ -26,7 +32,7 @@ def predict_case(net: Segmenter, set_name: str, case: SquareCase) -> NDArray[np.
     planes = torch.from_numpy(seen).contiguous(memory_format=torch.channels_last)
     parts = []
     for some in torch.split(planes, _AT_ONCE):
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=not precise):
             logits = net(some, set_name)
         parts.append((255 * logits.float().sigmoid()).round().byte().numpy())
     return np.concatenate(parts).transpose(1, 0, 2, 3)
