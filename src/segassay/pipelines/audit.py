@@ -1,7 +1,5 @@
 """The main job: read a data set, check and score every label, rank them, show the worst."""
 
-from segassay.data.case import Dataset
-from segassay.errors import UsageError
 from segassay.pipelines.assay_case import AssayContext
 from segassay.pipelines.assay_cases import assay_cases
 from segassay.pipelines.conclude import AuditResult, conclude
@@ -24,7 +22,7 @@ def audit(
         UsageError: The folder holds a run with other options, or no label has such a structure.
     """
     dataset = config.source.open()
-    _require_structures(config, dataset)
+    config.require_structures(dataset)
     judge = load_judge(config.judge) if config.judge is not None else None
     record = begin_run(config, dataset, command=command, judge=judge)
     cases = dataset.cases[: config.limit]
@@ -42,12 +40,3 @@ def audit(
         progress=progress,
     )
     return conclude(config, dataset, cases, judge, record)
-
-
-def _require_structures(config: AuditConfig, dataset: Dataset) -> None:
-    unknown = [name for name in config.structures if name not in dataset.structures]
-    if unknown:
-        raise UsageError(
-            f"{dataset.name}: no label is called {', '.join(unknown)}; "
-            f"there are {', '.join(dataset.structures) or 'no labels'}"
-        )

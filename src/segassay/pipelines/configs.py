@@ -1,12 +1,15 @@
 """What can be asked of a run; everything here becomes part of its record."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from segassay.data.case import Dataset
+from segassay.data.corruption.spread import known_families
 from segassay.data.readers import open_dataset
+from segassay.errors import UsageError
 from segassay.types import Severity
 from segassay.vocabulary.names import canonical_name
 
@@ -61,41 +64,82 @@ class Gate(BaseModel):
         return cls(severity=Severity(text.strip()))
 
 
-class AuditConfig(BaseModel):
-    """Options of `segassay audit` and `segassay check` (which has no judge).
+class CasesConfig(BaseModel):
+    """Options of every command that goes through a data set case by case.
 
     `structures` are spelled canonically, and each entry may hold several with commas between them.
-    `jobs` processes work on one case each; a script that asks for more than one needs Python's
-    `if __name__ == "__main__":` guard.
+    `part` of `parts` takes every so many-th case, so that several machines share the work.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: SourceConfig
     out: Path
-    judge: str | None = "judge-v0"
     structures: tuple[str, ...] = ()
     limit: int | None = Field(default=None, ge=1)
     part: int = Field(default=1, ge=1)
     parts: int = Field(default=1, ge=1)
-    jobs: int = Field(default=1, ge=1, le=256)
-    n_worst: int = Field(default=20, ge=0)
     overwrite: bool = False
-    fail_on: Gate | None = None
 
     @field_validator("structures")
     @classmethod
     def _spell(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        every = [name for entry in names for name in entry.split(",") if name.strip()]
-        return tuple(dict.fromkeys(canonical_name(name) for name in every))
+        return tuple(dict.fromkeys(canonical_name(name) for name in _one_by_one(names)))
 
     @model_validator(mode="after")
-    def _part_exists(self) -> "AuditConfig":
+    def _part_exists(self) -> "CasesConfig":
         if self.part > self.parts:
             raise ValueError(f"part {self.part} of {self.parts} does not exist")
         if self.overwrite and self.parts > 1:
             raise ValueError("--overwrite would lose the other parts' work: remove the folder")
         return self
+
+    def require_structures(self, dataset: Dataset) -> None:
+        """Raise `UsageError` where a structure was asked for that the data set does not name."""
+        unknown = [name for name in self.structures if name not in dataset.structures]
+        if unknown:
+            raise UsageError(
+                f"{dataset.name}: no label is called {', '.join(unknown)}; "
+                f"there are {', '.join(dataset.structures) or 'no labels'}"
+            )
+
+
+class AuditConfig(CasesConfig):
+    """Options of `segassay audit` and `segassay check` (which has no judge).
+
+    `jobs` processes work on one case each; a script that asks for more than one needs Python's
+    `if __name__ == "__main__":` guard.
+    """
+
+    judge: str | None = "judge-v0"
+    jobs: int = Field(default=1, ge=1, le=256)
+    n_worst: int = Field(default=20, ge=0)
+    fail_on: Gate | None = None
+
+
+class PairsConfig(CasesConfig):
+    """Options of `segassay pairs`.
+
+    Every label gets `per_label` faulty masks; `families` are names of faults, by default those that
+    judges are trained on. `label_source` picks the labels to trust where there are several of one
+    structure. `untouched` adds every label itself as a pair.
+    """
+
+    per_label: int = Field(default=10, ge=1, le=10_000)
+    seed: int = Field(default=0, ge=0)
+    families: tuple[str, ...] = ()
+    label_source: str | None = None
+    untouched: bool = False
+
+    @field_validator("families")
+    @classmethod
+    def _are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        found = tuple(dict.fromkeys(_one_by_one(names)))
+        unknown = [name for name in found if name not in known_families()]
+        if unknown:
+            known = ", ".join(known_families())
+            raise ValueError(f"no fault family {', '.join(unknown)}; there are {known}")
+        return found
 
 
 class EvaluateConfig(BaseModel):
@@ -108,3 +152,8 @@ class EvaluateConfig(BaseModel):
     judge: str = "judge-v0"
     limit: int | None = Field(default=None, ge=1)
     overwrite: bool = False
+
+
+def _one_by_one(entries: Iterable[str]) -> list[str]:
+    """Take entries apart at their commas."""
+    return [name.strip() for entry in entries for name in entry.split(",") if name.strip()]

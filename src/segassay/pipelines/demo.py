@@ -8,8 +8,9 @@ from pathlib import Path
 
 from segassay.data.planting import Planted, plant_dataset
 from segassay.errors import OutputError
-from segassay.pipelines.audit import Progress, audit
+from segassay.pipelines.audit import audit
 from segassay.pipelines.configs import AuditConfig, SourceConfig
+from segassay.pipelines.keep_records import Progress
 from segassay.records.findings import Finding
 from segassay.records.scores import ScoreRow
 from segassay.report.model import protocol_differences

@@ -19,7 +19,7 @@ from segassay.pipelines.configs import EvaluateConfig
 from segassay.pipelines.evaluate_image import evaluate_image, record_id
 from segassay.pipelines.keep_records import Progress, keep_records
 from segassay.pipelines.read_case import file_sha256
-from segassay.pipelines.result_folder import new_record, note_interruption, open_run
+from segassay.pipelines.result_folder import new_record, open_run
 from segassay.records.judged_pairs import JudgedPair, write_judged_pairs
 from segassay.records.run import RunRecord, config_key, now
 from segassay.records.shards import read_records
