@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from segassay import __version__
-from segassay.cli import audit, check, demo, evaluate, info, score, train
+from segassay.cli import audit, check, demo, evaluate, info, models, score, train
 from segassay.cli.console import tell
 from segassay.errors import OutputError, SegassayError, UsageError
 from segassay.types import ExitCode
@@ -28,6 +28,7 @@ app.command("audit")(audit.audit)
 app.command("evaluate")(evaluate.evaluate)
 app.command("demo")(demo.demo)
 app.add_typer(train.app, name="train")
+app.add_typer(models.app, name="models")
 
 
 def _version(asked: bool) -> None:

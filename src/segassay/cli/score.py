@@ -26,7 +26,9 @@ def score(
         give_json(score_json(found))
         return
     if found.slices:
-        typer.echo(f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})  {found.status}")
+        known = found.low == found.low  # NaN where the judge knows no interval
+        interval = f" ({found.low:.2f} to {found.high:.2f})" if known else ""
+        typer.echo(f"{found.value:.2f}{interval}  {found.status}")
     else:
         typer.echo(f"n/a  {found.status}")
     for line in (found.error_type.replace("_", " "), found.reason, found.evidence):

@@ -16,6 +16,17 @@ SIZE = 256
 _MOST_SLICES = 10
 
 
+def preprocess_json() -> dict[str, object]:
+    """Return the settings as they are saved with a judge and fingerprinted in its scores."""
+    return {
+        "window_hu": list(_WINDOW),
+        "margin_px": _MARGIN,
+        "size_px": SIZE,
+        "most_slices": _MOST_SLICES,
+        "version": 1,
+    }
+
+
 def sentinel_slices(mask: NDArray[np.bool_]) -> list[int]:
     """Choose at most ten slices of a mask `(slice, row, column)` among those that are not empty."""
     filled = np.flatnonzero(mask.any(axis=(1, 2)))

@@ -42,6 +42,16 @@ class JudgeFolder:
         return self.path / "judge.onnx"
 
     @property
+    def kind(self) -> str:
+        """Which code runs it, see `scoring.loading.KINDS`; judge-v0 names none and draws a map."""
+        return str(self.meta.get("kind", "map"))
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of all its files, the checksums last."""
+        return (*FILES, *_further(_read_checksums(self.path)), CHECKSUMS)
+
+    @property
     def sha256(self) -> str:
         """Checksum of all that scores depend on: everything but the card.
 
@@ -86,10 +96,16 @@ def find_judge(name_or_path: str) -> Path:
     )
 
 
+def judge_home() -> Path | None:
+    """Return the folder of the user's own judges, `$SEGASSAY_HOME`; `None` if it is not set."""
+    home = os.environ.get("SEGASSAY_HOME")
+    return Path(home) if home else None
+
+
 def judge_roots() -> tuple[Path, ...]:
     """Return the folders in which judges are looked up by name, the first to be asked first."""
-    home = os.environ.get("SEGASSAY_HOME")
-    return (*([Path(home)] if home else []), *_packaged())
+    home = judge_home()
+    return (*([] if home is None else [home]), *_packaged())
 
 
 def known_judges() -> dict[str, Path]:

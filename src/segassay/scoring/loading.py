@@ -33,7 +33,7 @@ def load_judge(name_or_path: str = "judge-v0", *, threads: int | None = None) ->
 
 def judge_of(folder: JudgeFolder, *, threads: int | None = None) -> Judge:
     """Return the judge of a verified folder; raises `ModelError` for a kind of a later version."""
-    kind = str(folder.meta.get("kind", "map"))
+    kind = folder.kind
     if kind not in KINDS:
         raise ModelError(
             f"{folder.path.name}: a judge of kind {kind!r}; this version knows "

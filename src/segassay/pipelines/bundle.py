@@ -1,0 +1,147 @@
+"""A judge as one file to pass on, laid out like a MONAI Bundle, and back into a judge folder."""
+
+import io
+import json
+import zipfile
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from segassay.engines.session import open_session
+from segassay.errors import ModelError, OutputError
+from segassay.models.folder import CARD, CHECKSUMS, JudgeFolder, open_judge
+from segassay.models.place import put_in_place
+from segassay.records.whole_file import write_whole
+
+_PLACES = {
+    "judge.onnx": "models/judge.onnx",
+    "weights.safetensors": "models/model.safetensors",
+    "meta.json": "configs/meta.json",
+    "calibration.json": "configs/calibration.json",
+    CARD: "docs/README.md",
+    CHECKSUMS: CHECKSUMS,
+}
+"""Where a judge's files lie in a bundle; any other lies in `models/`."""
+
+_METADATA, _LICENSE = "configs/metadata.json", "LICENSE"
+_TERMS = "The terms of these weights stand in docs/README.md. They are not those of the code.\n"
+_MOST_BYTES = 1024 * 2**20
+_MOST_FILES = 64
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def export_bundle(judge: Path, out: Path) -> Path:
+    """Write a judge folder as one zip file; the same judge gives the same bytes.
+
+    Raises:
+        ModelError: The judge is not whole.
+        OutputError: `out` exists, or cannot be written.
+    """
+    folder = open_judge(judge)
+    if out.exists():
+        raise OutputError(f"{out}: is there already; choose another -o, or remove it first")
+    parts: dict[str, bytes] = {
+        _METADATA: (json.dumps(bundle_metadata(folder), indent=1) + "\n").encode(),
+        _LICENSE: _TERMS.encode(),
+    }
+    for name in folder.files:
+        parts[_PLACES.get(name, f"models/{name}")] = (judge / name).read_bytes()
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(out, _zipped(parts))
+    except OSError as error:
+        raise OutputError.of(out, error) from error
+    return out
+
+
+def import_bundle(bundle: Path, folder: Path) -> Path:
+    """Make a judge folder of a bundle written by `export_bundle`.
+
+    Raises:
+        ModelError: The file is damaged, too large, no bundle of ours, or its files differ from
+            their checksums; nothing was written.
+        OutputError: The folder exists, or cannot be written.
+    """
+    parts = _read(bundle)
+
+    def fill(fresh: Path) -> None:
+        for name, content in parts.items():
+            (fresh / name).write_bytes(content)
+
+    return put_in_place(folder, fill)
+
+
+def bundle_metadata(folder: JudgeFolder) -> dict[str, Any]:
+    """Return `metadata.json` as MONAI Bundles have it, with what scores depend on beside it."""
+    session = open_session(folder.onnx, threads=1)
+    meta = folder.meta
+    return {
+        "name": folder.path.name,
+        "version": meta["model_id"],
+        "task": "Expected Dice of a segmentation label, without ground truth",
+        "description": "A judge of segassay; docs/README.md is its card.",
+        "authors": "see docs/README.md",
+        "copyright": "see docs/README.md",
+        "intended_use": "Research. Not a medical device.",
+        "network_data_format": {
+            "inputs": {part.name: _tensor(part) for part in session.get_inputs()},
+            "outputs": {part.name: _tensor(part) for part in session.get_outputs()},
+        },
+        "kind": folder.kind,
+        "preprocess": meta["preprocess"],
+        "structures": meta["structures"],
+        "evidence": meta["evidence"],
+        "training_images": len(folder.training_images),
+        "judge_sha256": folder.sha256,
+    }
+
+
+def _tensor(part: Any) -> dict[str, Any]:
+    return {"type": part.type, "shape": list(part.shape)}
+
+
+def _zipped(parts: dict[str, bytes]) -> bytes:
+    """Zip with a fixed time: a bundle tells nothing of when and where it was made."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for place, content in sorted(parts.items()):
+            entry = zipfile.ZipInfo(place, _EPOCH)
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def _read(bundle: Path) -> dict[str, bytes]:
+    """Return files by their names in a judge folder; paths of the archive are never written to."""
+    try:
+        with zipfile.ZipFile(bundle) as archive:
+            entries = [e for e in archive.infolist() if not e.is_dir()]
+            size = sum(e.file_size for e in entries)
+            if size > _MOST_BYTES or len(entries) > _MOST_FILES:
+                raise ModelError(
+                    f"{bundle.name}: {len(entries)} files, {size / 2**20:.0f} MiB unpacked; "
+                    f"at most {_MOST_FILES} and {_MOST_BYTES / 2**20:.0f} are read"
+                )
+            wanted = {_name(bundle, e.filename): e for e in entries}
+            return {name: archive.read(e) for name, e in wanted.items() if name}
+    except OSError as error:
+        raise ModelError(f"{bundle.name}: {error.strerror or error}") from error
+    except (zipfile.BadZipFile, RuntimeError, ValueError, NotImplementedError) as error:
+        raise ModelError(
+            f"{bundle.name}: not a whole bundle ({error}); get it again, or give the released "
+            "weights together with --embeddings"
+        ) from error
+
+
+def _name(bundle: Path, place: str) -> str:
+    """Return the name of a bundle's file in a judge folder; empty for what only the bundle has."""
+    if place in (_METADATA, _LICENSE):
+        return ""
+    names = {there: name for name, there in _PLACES.items()}
+    if place in names:
+        return names[place]
+    path = PurePosixPath(place)
+    if path.parent != PurePosixPath("models") or "\\" in place or path.name in _PLACES:
+        raise ModelError(
+            f"{bundle.name}: {place!r:.80} is no file of a judge's bundle; nothing was unpacked"
+        )
+    return path.name
