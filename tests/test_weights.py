@@ -1,5 +1,6 @@
 """The second distribution: model folders that lie in `weights/` are found after an install."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -36,6 +37,40 @@ def test_the_wheel_builds_without_a_model(tmp_path: Path) -> None:
     names = build(bare, tmp_path / "out")
     assert "segassay_weights/__init__.py" in names
     assert not [name for name in names if name.endswith(".onnx")]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The distribution as pip builds and installs it, without network."""
+    root = tmp_path_factory.mktemp("installed")
+    source = root / "weights"  # a build leaves files beside its source
+    shutil.copytree(WEIGHTS, source)
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    offline = ["--no-index", "--no-deps"]
+    wheel = [*pip, "wheel", *offline, "--no-build-isolation", "-w", str(root), str(source)]
+    subprocess.run(wheel, check=True, capture_output=True)
+    (built,) = root.glob("*.whl")
+    target = [*pip, "install", *offline, "--target", str(root / "site"), str(built)]
+    subprocess.run(target, check=True, capture_output=True)
+    return root / "site"
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_an_installed_model_is_found_and_loads(model: str, site: Path, tmp_path: Path) -> None:
+    code = (
+        "from segassay.models.folder import find_judge\n"
+        "from segassay.scoring import load_judge\n"
+        f"print(find_judge({model!r}), load_judge({model!r}, threads=1).model_id)"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "SEGASSAY_HOME"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(site), *sys.path])
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True
+    )
+    place, model_id = done.stdout.split()
+    assert Path(place) == site / "segassay_weights" / model
+    assert model_id == open_judge(WEIGHTS / model).meta["model_id"]
 
 
 @pytest.mark.parametrize("model", MODELS)
