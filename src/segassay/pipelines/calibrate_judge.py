@@ -127,10 +127,11 @@ def _cross_validated(
     rows: list[JudgedFault], raw: "np.ndarray[Any, Any]", true: "np.ndarray[Any, Any]"
 ) -> CalibrationResult:
     subjects = sorted({(r.set_name, r.subject_id) for r in rows})
-    fold_of = {subject: n % _FOLDS for n, subject in enumerate(subjects)}
+    n_folds = min(_FOLDS, len(subjects))
+    fold_of = {subject: n % n_folds for n, subject in enumerate(subjects)}
     folds = np.array([fold_of[r.set_name, r.subject_id] for r in rows])
     judged = np.zeros((len(rows), 3))
-    for fold in range(_FOLDS):
+    for fold in range(n_folds):
         held = folds == fold
         calibration = Calibration.fit(raw[~held], true[~held])
         judged[held] = [calibration(float(value)) for value in raw[held]]

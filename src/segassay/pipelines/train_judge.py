@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segassay.data.preprocess import JudgePreprocess
+from segassay.data.splits import SubjectSplit
+from segassay.errors import UsageError
 from segassay.extras import require
 from segassay.pipelines.calibrate_judge import calibrate_folder
 from segassay.pipelines.judge_card import write_card
@@ -34,7 +36,8 @@ def train_judge(recipe_path: Path, data: Path, out: Path, *, say: Say) -> Traine
         say: Gets a line of progress now and then.
 
     Raises:
-        UsageError: The recipe is missing or wrong.
+        UsageError: The recipe is missing or wrong, or its sets leave fewer than two subjects to
+            calibrate on.
         MissingExtraError: torch is not installed.
     """
     require("torch", extra="train")
@@ -45,6 +48,7 @@ def train_judge(recipe_path: Path, data: Path, out: Path, *, say: Say) -> Traine
 
     recipe = read_recipe(recipe_path)
     material = load_material(recipe, data, say=say)
+    _require_tuning(recipe_path, material.splits)
     out.mkdir(parents=True, exist_ok=True)
     if recipe.segmenters is not None:
         material = with_network_errors(recipe, material, out / "segmenters", say=say)
@@ -62,3 +66,13 @@ def train_judge(recipe_path: Path, data: Path, out: Path, *, say: Say) -> Traine
     result = calibrate_folder(folder, meta, recipe, data, material.splits, masks=masks, say=say)
     write_card(folder, meta, result)
     return TrainedJudge(folder, result.pearson, result.mae, result.n_labels)
+
+
+def _require_tuning(recipe: Path, splits: dict[str, SubjectSplit]) -> None:
+    """Refuse before the training what calibration would refuse after it."""
+    n_subjects = sum(len(split.tuning) for split in splits.values())
+    if n_subjects < 2:
+        raise UsageError(
+            f"{recipe}: its sets keep {n_subjects} subjects for calibration, which needs 2; "
+            "add cases (a set of 20 keeps 2 of them) or a second set"
+        )

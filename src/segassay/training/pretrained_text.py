@@ -11,7 +11,8 @@ from torch import Tensor
 from segassay.errors import UsageError
 from segassay.extras import require
 
-_CLIP = frozenset({"clip", "clip_text_model"})
+_TOWERS = {"clip": "CLIPModel", "clip_text_model": "CLIPTextModelWithProjection"}
+"""What `config.json` calls `model_type`, and the class that reads text; else `AutoModel`."""
 
 
 def pretrained_vectors(folder: Path, texts: Sequence[str]) -> Tensor:
@@ -36,7 +37,7 @@ def pretrained_vectors(folder: Path, texts: Sequence[str]) -> Tensor:
     transformers = require("transformers", extra="text")
     try:
         return _read(transformers, str(folder), texts)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, RuntimeError) as error:
         raise UsageError(
             f"text_tower {folder}: transformers cannot load it ({' '.join(str(error).split())})"
         ) from error
@@ -44,13 +45,43 @@ def pretrained_vectors(folder: Path, texts: Sequence[str]) -> Tensor:
 
 @torch.no_grad()
 def _read(transformers: Any, folder: str, texts: Sequence[str]) -> Tensor:
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
     local = {"local_files_only": True, "trust_remote_code": False}
-    tokens = transformers.AutoTokenizer.from_pretrained(folder, **local)(
-        list(texts), padding=True, truncation=True, return_tensors="pt"
+    config = transformers.AutoConfig.from_pretrained(folder, **local)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **local)
+    room = getattr(config, "text_config", config).max_position_embeddings
+    tokens = tokenizer(
+        list(texts),
+        padding=True,
+        truncation=True,
+        max_length=min(room, tokenizer.model_max_length),
+        return_tensors="pt",
     )
-    clip = transformers.AutoConfig.from_pretrained(folder, **local).model_type in _CLIP
-    kind = transformers.CLIPTextModelWithProjection if clip else transformers.AutoModel
-    tower = kind.from_pretrained(folder, local_files_only=True, use_safetensors=True).eval()
+    kind = config.model_type
+    tower, report = getattr(transformers, _TOWERS.get(kind, "AutoModel")).from_pretrained(
+        folder, **local, use_safetensors=True, output_loading_info=True
+    )
+    _require_whole(report)
+    tower.eval()
+    if kind == "clip":
+        return _pooled(tower.get_text_features(**tokens)).float()
     answer = tower(**tokens)
-    vectors: Tensor = answer.text_embeds if clip else answer.last_hidden_state[:, 0]
+    vectors: Tensor = (
+        answer.text_embeds if kind == "clip_text_model" else answer.last_hidden_state[:, 0]
+    )
     return vectors.float()
+
+
+def _pooled(features: Any) -> Tensor:
+    """Take the vector out of the answer: newer versions wrap it."""
+    vectors: Tensor = features if isinstance(features, Tensor) else features.pooler_output
+    return vectors
+
+
+def _require_whole(report: dict[str, Any]) -> None:
+    """Refuse weights that transformers would make up: it only logs that it drew them at random."""
+    missing = [key for key in report["missing_keys"] if not key.startswith("pooler.")]
+    wrong = [*missing, *report["mismatched_keys"]]
+    if wrong:
+        raise ValueError(f"{len(wrong)} weights are missing or of another shape: {wrong[0]}")

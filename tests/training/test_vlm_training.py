@@ -1,0 +1,216 @@
+"""The vision-language judge: its loss, its training by the command line, its judge folder."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+torch = pytest.importorskip("torch", reason="needs the train extra")
+
+from conftest import write_nifti  # noqa: E402
+from segassay.cli import main  # noqa: E402
+from segassay.data.phantom import LABELS, SPACING_MM, make_phantom  # noqa: E402
+from segassay.data.preprocess import JudgePreprocess  # noqa: E402
+from segassay.engines.direct_engine import DirectEngine  # noqa: E402
+from segassay.errors import UsageError  # noqa: E402
+from segassay.models.folder import open_judge  # noqa: E402
+from segassay.models.segae_vlm import ExportedSegaeVlm, SegaeVlm  # noqa: E402
+from segassay.pipelines.train_judge import train_judge  # noqa: E402
+from segassay.scoring import Judge, load_judge  # noqa: E402
+from segassay.training.batches import collate  # noqa: E402
+from segassay.training.export import export_onnx  # noqa: E402
+from segassay.training.material import load_material  # noqa: E402
+from segassay.training.networks import build_net  # noqa: E402
+from segassay.training.pairs import PairDraw  # noqa: E402
+from segassay.training.settings import JudgeRecipe, PairRecipe, read_recipe  # noqa: E402
+from segassay.training.vlm_loss import margin_ranking, vlm_loss  # noqa: E402
+from segassay.training.vlm_settings import VlmRecipe  # noqa: E402
+from segassay.types import Status  # noqa: E402
+
+SMALL = {
+    "name": "tiny-vlm",
+    "network": "segae_vlm",
+    "data": [{"name": "phantoms", "path": "set", "modality": "ct"}],
+    "vlm": {"dim": 16, "depth": 1, "heads": 2, "text_dim": 16},
+    "minutes": 0.05,
+    "batch": 8,
+    "pool": 32,
+}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty subjects: the middle slices of four phantoms, each five times with other noise."""
+    folder = tmp_path_factory.mktemp("data") / "set"
+    rng = np.random.default_rng(0)
+    for seed in range(1, 5):
+        phantom = make_phantom(seed)
+        image, labels = phantom.image[:, :, 13:21], phantom.labels[:, :, 13:21]
+        for copy in range(5):
+            name = f"p{copy}{seed}.nii.gz"
+            noisy = image + rng.normal(0, 15, image.shape).astype(np.int16)
+            write_nifti(folder / "images" / name, noisy, phantom.affine)
+            write_nifti(folder / "labels" / name, labels, phantom.affine)
+    (folder / "labels.json").write_text(json.dumps({str(v): name for name, v in LABELS.items()}))
+    return folder.parent
+
+
+@pytest.fixture(scope="module")
+def pairs(root: Path) -> list[Any]:
+    material = load_material(JudgeRecipe.model_validate(SMALL), root, say=lambda _: None)
+    draw = PairDraw(material.train, JudgePreprocess(), PairRecipe())
+    rng = np.random.default_rng(3)
+    return [draw(rng) for _ in range(12)]
+
+
+@pytest.fixture
+def net() -> SegaeVlm:
+    net = build_net(JudgeRecipe.model_validate(SMALL), tuple(sorted(LABELS)))
+    assert isinstance(net, SegaeVlm)
+    return net
+
+
+def test_ranking_by_hand() -> None:
+    true = torch.tensor([1.0, 0.2, 0.6, 0.6])
+    predicted = torch.tensor([0.5, 0.6, 0.9, 0.1])
+    partner = torch.tensor([1, 0, 3, 2])
+    # The first two differ by .8 and must be .4 apart: they are -.1, so both lack .5.
+    found = margin_ranking(predicted, true, partner, share=0.5)
+    assert found.item() == pytest.approx((0.5 + 0.5 + 0 + 0) / 4)
+    apart = torch.tensor([0.9, 0.4, 0.0, 0.0])
+    assert margin_ranking(apart, true, partner, share=0.5).item() == 0
+
+
+def test_a_few_steps_make_the_loss_smaller(net: SegaeVlm, pairs: list[Any]) -> None:
+    batch, weights = collate(pairs), VlmRecipe()
+    optimizer = torch.optim.Adam(net.parameters(), lr=3e-3)
+    totals = []
+    for _ in range(12):
+        parts = vlm_loss(net, batch, weights)
+        optimizer.zero_grad()
+        parts.total.backward()
+        optimizer.step()
+        totals.append(parts.total.item())
+    assert totals[-1] < totals[0] - 0.05
+
+
+def test_a_batch_of_empty_masks_teaches_size_and_presence(net: SegaeVlm, pairs: list[Any]) -> None:
+    batch = collate(pairs)
+    empty = batch._replace(
+        kind=torch.full_like(batch.kind, -1), dice=torch.full_like(batch.dice, float("nan"))
+    )
+    parts = vlm_loss(net, empty, VlmRecipe())
+    assert parts.dice.item() == parts.rank.item() == 0
+    assert parts.total.item() == pytest.approx(
+        0.3 * parts.size.item() + 0.2 * parts.presence.item(), rel=1e-5
+    )
+    parts.total.backward()
+
+
+def test_exported_network_answers_like_torch(
+    net: SegaeVlm, pairs: list[Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "judge.onnx"
+    export_onnx(net, JudgePreprocess(), path, network="segae_vlm")
+    answers = DirectEngine(path, threads=1)([pair.seen for pair in pairs])
+    batch = collate(pairs)
+    with torch.no_grad():
+        expected = ExportedSegaeVlm(net).eval()(batch.crop, batch.field, batch.condition)
+    for name, value in zip(("dice", "size", "presence", "embedding"), expected, strict=True):
+        np.testing.assert_allclose(getattr(answers, name), value.numpy(), atol=1e-4)
+    assert b"site-packages" not in path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def trained(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A judge trained for three seconds through the command line."""
+    out = tmp_path_factory.mktemp("run")
+    recipe = out / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump(SMALL))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("segassay.training.loop._TUNING_PAIRS", 32)
+        patch.setattr("segassay.pipelines.calibrate_judge._ROWS_PER_SET", 64)
+        with pytest.raises(SystemExit) as done:
+            main(["train", "judge", "--config", str(recipe), "--data", str(root), "-o", str(out)])
+    assert done.value.code == 0
+    return out / "tiny-vlm"
+
+
+@pytest.fixture(scope="module")
+def judge(trained: Path) -> Judge:
+    return load_judge(str(trained), threads=1)
+
+
+def test_trained_folder_is_whole_and_says_what_it_is(trained: Path) -> None:
+    folder = open_judge(trained)
+    assert folder.meta["kind"] == "direct"
+    assert set(folder.meta["structures"]) <= set(LABELS)
+    assert "one number" in (trained / "card.md").read_text()
+
+
+def test_score_depends_on_image_mask_and_name(judge: Judge) -> None:
+    phantom = make_phantom(3)
+    mask = phantom.labels == LABELS["liver"]
+    score = judge.score(phantom.image, mask, "liver", SPACING_MM, "ct")
+    assert 0 <= score.low <= score.value <= score.high <= 1
+    assert score.slices
+    assert all(mask[:, :, s.index].sum() == s.n_pixels for s in score.slices)
+
+    def slices(image: Any, mask: Any, name: str | None) -> list[float]:
+        found = judge.score(image, mask, name, SPACING_MM, "ct")
+        return [s.score for s in found.slices]
+
+    same = [s.score for s in score.slices]
+    assert slices(np.zeros_like(phantom.image), mask, "liver") != same
+    assert slices(phantom.image, np.roll(mask, 12, axis=0), "liver") != same
+    assert slices(phantom.image, mask, "spleen") != same
+
+
+def test_unknown_name_is_judged_without_it_and_says_so(judge: Judge) -> None:
+    phantom = make_phantom(3)
+    mask = phantom.labels == LABELS["liver"]
+    strange = judge.score(phantom.image, mask, "left flugelhorn", SPACING_MM)
+    assert strange.value == judge.score(phantom.image, mask, None, SPACING_MM).value
+    assert "never learned 'left flugelhorn'" in strange.reason
+
+
+def test_empty_mask_is_judged_by_presence(judge: Judge) -> None:
+    phantom = make_phantom(3)
+    empty = np.zeros(phantom.labels.shape, dtype=bool)
+    score = judge.score(phantom.image, empty, "liver", SPACING_MM, "ct")
+    assert score.status in (Status.ABSENT_OK, Status.ABSENT_SUSPECT)
+    assert np.isnan(score.value)
+
+
+def test_it_suggests_nothing_and_says_so_in_one_line(judge: Judge) -> None:
+    phantom = make_phantom(3)
+    mask = phantom.labels == LABELS["liver"]
+    with pytest.raises(UsageError, match="draws no mask") as caught:
+        judge.suggest(phantom.image, mask, "liver")
+    assert "\n" not in str(caught.value)
+    assert not judge.suggests
+
+
+def test_recipe_of_another_shape_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text(yaml.safe_dump({**SMALL, "vlm": {"dim": 10, "heads": 4}}))
+    with pytest.raises(UsageError, match="multiple of heads") as caught:
+        read_recipe(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_too_few_subjects_are_refused_before_the_training(root: Path, tmp_path: Path) -> None:
+    small = tmp_path / "data" / "set"
+    for kind in ("images", "labels"):
+        for case in sorted((root / "set" / kind).iterdir())[:8]:
+            (small / kind).mkdir(parents=True, exist_ok=True)
+            (small / kind / case.name).write_bytes(case.read_bytes())
+    (small / "labels.json").write_bytes((root / "set" / "labels.json").read_bytes())
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump(SMALL))
+    with pytest.raises(UsageError, match="keep 1 subjects for calibration"):
+        train_judge(recipe, small.parent, tmp_path / "run", say=lambda _: None)
+    assert not (tmp_path / "run").exists()
