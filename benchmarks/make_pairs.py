@@ -1,7 +1,8 @@
-"""Choose the frozen test's subjects and write `benchmarks/pairs.yaml`.
+"""Choose the frozen test's subjects, train its network, and write `benchmarks/pairs.yaml`.
 
-Run once; running it again on the same data gives the same file. The file is what counts: changing
-it makes a new version of the test, and figures of different versions are not compared.
+Run once; the network's weights are kept beside the file, and with them another run gives the same
+file. The file is what counts: changing it makes a new version of the test, and figures of different
+versions are not compared.
 
 Usage: python benchmarks/make_pairs.py DATA_ROOT
 """
@@ -9,7 +10,10 @@ Usage: python benchmarks/make_pairs.py DATA_ROOT
 import sys
 from pathlib import Path
 
-from segassay.pipelines.frozen_test import as_yaml, freeze
+from segassay.pipelines.frozen_test import FrozenNetwork, as_yaml, freeze
+from segassay.pipelines.read_case import file_sha256
+from segassay.pipelines.unseen_network import train_unseen_network
+from segassay.training.settings import SegmenterRecipe, read_recipe
 from segassay.types import Modality
 
 SETS = [
@@ -25,9 +29,15 @@ SETS = [
 
 
 def main(data: Path) -> None:
-    """Write the file beside this script."""
-    test = freeze(SETS, data, seed=20261121)
-    Path(__file__).with_name("pairs.yaml").write_text(as_yaml(test))
+    """Write the file beside this script, and the network's weights where they are missing."""
+    here = Path(__file__).parent
+    recipe = here.parent / "recipes" / "unseen-network.yaml"
+    settings = read_recipe(recipe).segmenters or SegmenterRecipe()
+    weights = train_unseen_network(recipe, data, here / "unseen_network", say=print)
+    sums = {path.name: file_sha256(path) for path in weights}
+    network = FrozenNetwork(size=settings.size, weights=sums)
+    test = freeze(SETS, data, network, seed=20261121)
+    (here / "pairs.yaml").write_text(as_yaml(test))
 
 
 if __name__ == "__main__":
