@@ -80,6 +80,15 @@ def test_shells_beyond_an_end_stand_for_the_slices_they_hold() -> None:
     assert [(s.index, s.weight) for s in beyond] == [(32, 9), (38, 3), (61, 3), (67, 9)]
 
 
+@pytest.mark.parametrize("inside", [1, 2, 10])
+def test_a_mask_in_few_slices_far_apart_is_not_missed(inside: int) -> None:
+    areas = np.zeros(101, dtype=int)
+    areas[[0, 100]] = 7
+    samples = choose_slices(areas, Sampling(inside, ()))
+    assert any(areas[s.index] for s in samples)
+    assert sum(s.weight for s in samples) == 101
+
+
 def test_shells_end_with_the_image() -> None:
     areas = np.array([0, 0, 1, 1, 1, 1, 1, 1, 1, 1])
     beyond = [s for s in choose_slices(areas, Sampling(10, (0.15, 0.6))) if s.beyond]

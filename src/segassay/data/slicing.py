@@ -103,10 +103,23 @@ def choose_slices(areas: NDArray[np.integer[Any]], sampling: Sampling) -> list[S
         top = len(areas)
         above += _spread(range(min(last + 1 + near, top), min(last + 1 + far, top)), 1, beyond=True)
         near = far
+    inside = _spread(range(first, last + 1), sampling.inside, beyond=False)
+    if not any(areas[s.index] for s in inside):
+        inside = _on_filled(filled, first, last, sampling.inside)
+    return [*reversed(below), *inside, *above]
+
+
+def _on_filled(filled: NDArray[np.intp], first: int, last: int, n: int) -> list[SliceSample]:
+    """Cut a range into parts as ever, but take a filled slice from each part that has any.
+
+    For masks with so few slices, far apart, that the middles of the parts miss them all.
+    """
+    parts = [part for part in np.array_split(np.arange(first, last + 1), n) if part.size]
+    held = [(part, np.intersect1d(part, filled)) for part in parts]
+    chosen = [own if own.size else part for part, own in held]
     return [
-        *reversed(below),
-        *_spread(range(first, last + 1), sampling.inside, beyond=False),
-        *above,
+        SliceSample(int(some[len(some) // 2]), float(len(part)), beyond=False)
+        for some, (part, _) in zip(chosen, held, strict=True)
     ]
 
 
