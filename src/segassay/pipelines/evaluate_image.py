@@ -116,7 +116,7 @@ def _opened(pair: Pair, image: Volume, files: _LabelFiles) -> _Open | JudgedPair
             return _row(pair, Status.FAILED, str(error))
         try:
             require_same_grid(labels.volume.grid, image.grid, ref.path.name)
-            _require_whole(labels, ref)
+            require_whole(labels, ref)
         except (ContentError, GeometryError) as error:
             return _row(pair, Status.INVALID, str(error))
         masks.append(label_mask(labels, ref))
@@ -124,7 +124,8 @@ def _opened(pair: Pair, image: Volume, files: _LabelFiles) -> _Open | JudgedPair
     return _Open(pair, masks[1], masks[0], "; ".join(text for text in remarks if text))
 
 
-def _require_whole(labels: LabelMap, ref: LabelRef) -> None:
+def require_whole(labels: LabelMap, ref: LabelRef) -> None:
+    """Refuse a file of fractional values; raises `ContentError`."""
     if labels.max_fraction > _FRACTION:
         raise ContentError(
             f"{ref.path.name}: values up to {labels.max_fraction:.2g} off a whole number; "

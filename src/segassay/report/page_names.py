@@ -1,4 +1,4 @@
-"""File names for the pages of cases: a case id may hold anything, a file name must not."""
+"""File names for what belongs to a case: a case id may hold anything, a file name must not."""
 
 import hashlib
 import re
@@ -14,19 +14,25 @@ _DIGITS = 24
 
 
 def page_names(case_ids: Iterable[str]) -> dict[str, str]:
-    """Return the file name of every case's page: distinct, and plain on every file system.
-
-    A plain id is its own name. Any other id, and ids that differ in capitals alone, which some
-    file systems do not tell apart, get `~` and 24 digits of their SHA-256 behind what is plain in
-    them. No plain id holds `~`, so no id can take another's page.
+    """Return the file name of every case's page, as `plain_names` has it.
 
     >>> page_names(["p1", "../p1"])
     {'p1': 'p1.html', '../p1': 'p1~e0bcf4e7083d7b24fb098c27.html'}
     """
-    ids = list(dict.fromkeys(case_ids))
-    alike = Counter(case_id.casefold() for case_id in ids)
-    own = {i: _is_plain(i) and alike[i.casefold()] == 1 for i in ids}
-    return {i: f"{i if own[i] else _hashed(i)}.html" for i in ids}
+    return {case_id: f"{name}.html" for case_id, name in plain_names(case_ids).items()}
+
+
+def plain_names(ids: Iterable[str]) -> dict[str, str]:
+    """Return a file or folder name, without ending, for every id: distinct, and plain everywhere.
+
+    A plain id is its own name. Any other id, and ids that differ in capitals alone, which some
+    file systems do not tell apart, get `~` and 24 digits of their SHA-256 behind what is plain in
+    them. No plain id holds `~`, so no id can take another's name.
+    """
+    listed = list(dict.fromkeys(ids))
+    alike = Counter(one.casefold() for one in listed)
+    own = {i: _is_plain(i) and alike[i.casefold()] == 1 for i in listed}
+    return {i: i if own[i] else _hashed(i) for i in listed}
 
 
 def _is_plain(case_id: str) -> bool:
