@@ -8,22 +8,40 @@ from typing import Any
 import numpy as np
 import pytest
 
-from check_views import FILE, GRID, cube, facts, view
-from segassay.checks.base import Check
+from check_views import BODY, FILE, GRID, body_case, cube, facts, flipped, image, view
+from segassay.checks.base import Bound, Check
+from segassay.checks.prints import image_print
 from segassay.checks.registry import (
+    CASE_CHECKS,
     COHORT_CHECKS,
+    DATASET_CHECKS,
     FILE_CHECKS,
+    IMAGE_CHECKS,
     LABEL_CHECKS,
+    check_case,
     check_cohort,
+    check_dataset,
     check_file,
+    check_image,
     check_label,
 )
+from segassay.data.case import Case
 from segassay.data.header import HeaderFacts
 from segassay.geometry.grid import Grid
 from segassay.records.findings import Finding
-from segassay.types import Severity
+from segassay.types import Modality, Severity
 
-EVERY: dict[str, Check[Any]] = {**FILE_CHECKS, **LABEL_CHECKS, **COHORT_CHECKS}
+TABLES: tuple[dict[str, Any], ...] = (
+    FILE_CHECKS,
+    IMAGE_CHECKS,
+    LABEL_CHECKS,
+    CASE_CHECKS,
+    COHORT_CHECKS,
+    DATASET_CHECKS,
+)
+EVERY: dict[str, Check[Any]] = {name: check for table in TABLES for name, check in table.items()}
+EDGE = np.arange(64.0).reshape(1, 8, 8) % 11
+SOFT = EDGE + np.linspace(0, 0.1, 64).reshape(1, 8, 8)
 RANK = (Severity.INFO, Severity.WARNING, Severity.ERROR)
 
 
@@ -43,6 +61,21 @@ def faulty_inputs() -> dict[str, Any]:
     odd = HeaderFacts((10, 12, 14), "float32", "RAS", moved, np.eye(4), moved, 2.0, 0.0)
     header = replace(FILE, header=odd, image_header=replace(odd, axes="LPS"))
     rims = np.tile(np.array([0, 2, 4, 8, 4, 2, 0], dtype=np.int32), (9, 9, 1))
+    void = np.full(island.shape, 40, np.float32)
+    void[:, :20] = -1000
+    lying = image(void)
+    in_void = replace(view(cube()), image=lying, bounds=(Bound("liver", "voxels", 0, 9),))
+    sheared = Grid(lying.grid.shape, np.array([[1, 0.5, 0, 0], *np.eye(4)[1:]]))
+    wrapped = image(np.array([[[0, 1], [9, 65000]], [[7, 7], [7, 7]]], np.float32))
+    wrapped = replace(wrapped, modality=Modality.CT)
+    body = body_case(flipped(0), files=True)
+    swapped = {"kidney_left": BODY["kidney_right"], "kidney_right": BODY["kidney_left"]}
+    levels = {"vertebrae_T12": (30, 8, 10), "vertebrae_L1": (30, 8, 20)}
+    at_once = dict.fromkeys(("liver", "spleen"), (30, 30, 20))
+    touching = {"kidney_left": (20, 20, 20), "kidney_right": (26, 20, 20)}
+    large = body_case({"kidney_left": (18, 12, 20)}, half=5)
+    uneven = (*large.labels, *body_case({"kidney_right": (38, 12, 20)}, half=2).labels)
+    prints = [image_print(np.kron(p, np.ones((1, 8, 8))).astype(np.float32)) for p in (EDGE, SOFT)]
     same = [facts(n, image_sha256="i") for n in range(2)]
     sizes = [facts(n, 100.0) for n in range(9)]
     return {
@@ -63,13 +96,28 @@ def faulty_inputs() -> dict[str, Any]:
         "holes": view(hole),
         "slice_gaps": view(gap),
         "border_contact": view(np.roll(cube(), 10, axis=1)),
+        "image_header": replace(lying, grid=sheared),
+        "ct_values": wrapped,
+        "blank_slices": wrapped,
+        "void_label": in_void,
+        "tissue_hu": in_void,
+        "user_bounds": in_void,
+        "left_right": body_case(swapped),
+        "orientation": body,
+        "level_order": body_case(levels),
+        "overlap": body_case(at_once, files=True),
+        "impossible_contact": body_case(touching),
+        "uneven_twins": replace(large, labels=uneven),
+        "near_duplicates": [facts(n, image_print=text) for n, text in enumerate(prints)],
+        "unused_structure": [facts(n, n_voxels=0) for n in range(2)],
+        "split_leakage": [Case(f"c{part}", "s", (), (), None, part) for part in ("train", "test")],
         "duplicates": same,
         "volume_outlier": [*sizes, facts(99, 1.0)],
     }
 
 
 def test_every_name_is_taken_once() -> None:
-    assert len(EVERY) == len(FILE_CHECKS) + len(LABEL_CHECKS) + len(COHORT_CHECKS)
+    assert len(EVERY) == sum(len(table) for table in TABLES)
     assert set(faulty_inputs()) == set(EVERY)
 
 
@@ -108,3 +156,6 @@ def test_a_clean_label_draws_nothing() -> None:
     assert check_label(view(cube())) == []
     assert check_file(FILE) == []
     assert check_cohort([facts(n) for n in range(12)]) == []
+    assert check_case(body_case(BODY)) == []
+    assert check_image(body_case(BODY).image) == []
+    assert check_dataset([Case("c", "s", (), (), None, "train")]) == []

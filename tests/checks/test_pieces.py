@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -103,9 +105,19 @@ def test_a_tube_is_no_hole_in_space() -> None:
 def test_a_hole_in_a_picture() -> None:
     planes = cube()[4:5].copy()
     planes[0, 15:20, 15:20] = False
-    (finding,) = holes(view(planes))
+    (finding,) = holes(replace(view(planes), spacing_known=False))
     assert finding.severity is Severity.WARNING
     assert finding.evidence["share"] == pytest.approx(25 / 375)
+
+
+def test_one_slice_of_a_volume_does_not_show_what_hangs_together() -> None:
+    planes = cube()[4:5].copy()
+    planes[0, 15:20, 15:20] = False
+    planes[0, 33:39, 33:39] = True
+    cut, picture = view(planes), replace(view(planes), spacing_known=False)
+    for check in (holes, islands):
+        assert [f.severity for f in check(cut)] == [Severity.INFO]
+        assert [f.severity for f in check(picture)] == [Severity.WARNING]
 
 
 def test_a_gap_between_slices() -> None:

@@ -2,17 +2,21 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segassay.checks.changes import PlaneChanges, plane_changes
+from segassay.data.case import Case
 from segassay.data.header import HeaderFacts
 from segassay.geometry.components import bounding_box
 from segassay.geometry.grid import Grid
 from segassay.records.findings import Finding
-from segassay.types import Severity
+from segassay.types import Modality, Severity
+
+_HU_SURE = -250.0
+"""An image that goes below this holds Hounsfield units: no other modality stores such values."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,12 +45,59 @@ class FileView:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ImageView:
+    """The image of one case as slices `(slice, row, column)` along `axis`, values as stored.
+
+    `grid` is RAS+. `anatomical` is `False` where left and right are not known, see
+    `data.volume.Volume`. `lowest` marks voxels of the image's smallest value, `None` where that is
+    the only value; `hounsfield` tells that values go as low as in CT alone.
+    """
+
+    case_id: str
+    file_name: str
+    planes: NDArray[np.float32]
+    axis: int
+    grid: Grid
+    anatomical: bool
+    modality: Modality | None = None
+    header: HeaderFacts | None = None
+    least: float = field(init=False)
+    most: float = field(init=False)
+    lowest: NDArray[np.bool_] | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        least, most = float(self.planes.min()), float(self.planes.max())
+        object.__setattr__(self, "least", least)
+        object.__setattr__(self, "most", most)
+        object.__setattr__(self, "lowest", self.planes <= least if least < most else None)
+
+    structure: ClassVar[None] = None
+    source: ClassVar[None] = None
+
+    @property
+    def hounsfield(self) -> bool:
+        """Whether values go lower than in any modality but CT."""
+        return self.least < _HU_SURE
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What a user holds plausible for one structure: a quantity and its limits, both included."""
+
+    structure: str
+    quantity: str
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class LabelView:
     """One label as slices `(slice, row, column)` along the slicing axis; nothing may be changed.
 
     `pixel_mm` is (row, column). Sizes are in millilitres; in voxels where the spacing is unknown.
     `areas` are the mask pixels of every slice, `box` is the bounding box, `None` without a voxel;
-    `changes` tell how the mask changes from plane to plane.
+    `changes` tell how the mask changes from plane to plane. `image` has the same slices, `None`
+    where nothing of it is known; `file_name` is empty where the mask lies in no file.
     """
 
     case_id: str
@@ -56,6 +107,9 @@ class LabelView:
     pixel_mm: tuple[float, float]
     thickness_mm: float
     spacing_known: bool
+    image: ImageView | None = None
+    file_name: str = ""
+    bounds: tuple[Bound, ...] = ()
     areas: NDArray[np.int64] = field(init=False)
     box: tuple[slice, ...] | None = field(init=False)
     changes: tuple[PlaneChanges, ...] = field(init=False)
@@ -84,6 +138,14 @@ class LabelView:
         return "ml" if self.spacing_known else "voxels"
 
     @property
+    def is_cut(self) -> bool:
+        """Whether this is one slice of a volume: what hangs together in space may not do so here.
+
+        A single slice with a voxel size was cut from a volume; pictures have none.
+        """
+        return len(self.planes) == 1 and self.spacing_known
+
+    @property
     def cropped(self) -> NDArray[np.bool_]:
         """The slices cut to the mask's bounding box; empty for an empty mask."""
         return self.planes[:0] if self.box is None else self.planes[self.box]
@@ -92,6 +154,19 @@ class LabelView:
     def first_slice(self) -> int:
         """Index of the first slice of `cropped`; 0 for an empty mask."""
         return 0 if self.box is None else int(self.box[0].start)
+
+    @property
+    def centre(self) -> tuple[float, float, float]:
+        """Mean index `(slice, row, column)` of the mask's voxels; NaN for an empty mask."""
+        if self.box is None:
+            return (float("nan"),) * 3
+        flat = np.add.reduce(self.cropped, axis=0, dtype=np.int64)
+        inside = (self.areas[self.box[0]], flat.sum(axis=1), flat.sum(axis=0))
+        s, r, c = (
+            float(box.start + np.average(np.arange(len(n)), weights=n))
+            for box, n in zip(self.box, inside, strict=True)
+        )
+        return s, r, c
 
     @property
     def at_sides(self) -> int:
@@ -106,12 +181,33 @@ class LabelView:
         return int(self.areas[0] + self.areas[-1]) if len(self.areas) > 1 else 0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class CaseView:
+    """The labels of one case and one source that have voxels, on one image."""
+
+    case_id: str
+    source: str
+    image: ImageView
+    labels: tuple[LabelView, ...]
+
+    structure: ClassVar[None] = None
+
+    def named(self, prefix: str) -> tuple[LabelView, ...]:
+        """Return labels whose name is `prefix` or goes on after it with an underscore."""
+        return tuple(
+            view
+            for view in self.labels
+            if view.structure == prefix or view.structure.startswith(f"{prefix}_")
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class LabelFacts:
     """What the cohort checks need of one label; small enough to be kept in a shard.
 
     `cut` tells that a good part of the mask lies on the border of the image, so that its size is
-    a lower bound.
+    a lower bound. `split` is the part of the data set the case belongs to, empty for none;
+    `image_print` is the image's print, see `checks.prints`, empty where it is not known.
     Checksums are of the voxels, not of the files: the same content compressed anew is the same.
     """
 
@@ -125,9 +221,13 @@ class LabelFacts:
     mask_sha256: str
     image_sha256: str
     cut: bool = False
+    split: str = ""
+    image_print: str = ""
 
 
-View = TypeVar("View", FileView, LabelView, Sequence[LabelFacts])
+View = TypeVar(
+    "View", FileView, ImageView, LabelView, CaseView, Sequence[LabelFacts], Sequence[Case]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +243,7 @@ class Check(Generic[View]):
 
 def found(
     check: str,
-    view: FileView | LabelView | LabelFacts,
+    view: FileView | ImageView | LabelView | CaseView | LabelFacts,
     severity: Severity,
     message: str,
     suggestion: str,

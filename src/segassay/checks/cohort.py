@@ -1,4 +1,4 @@
-"""Checks across labels: the same content twice, a size unlike all others."""
+"""Checks across labels: the same content twice, sizes unlike all others, structures never seen."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -51,6 +51,23 @@ def volume_outlier(labels: Sequence[LabelFacts]) -> list[Finding]:
         for facts, z in zip(same, ((sizes - middle) / spread).tolist(), strict=True):
             if abs(z) >= _FAR:
                 findings.append(_odd_size(facts, float(np.exp(middle)), z, n=len(same)))
+    return findings
+
+
+def unused_structure(labels: Sequence[LabelFacts]) -> list[Finding]:
+    """Find structures that are declared but have no voxel in any case; told at their first label.
+
+    With one case this says no more than `empty_mask` does, and stays silent.
+    """
+    findings = []
+    for same in _groups(labels, lambda f: f"{f.structure}/{f.source}"):
+        if any(f.n_voxels for f in same) or len({f.case_id for f in same}) < 2:
+            continue
+        message = f"{same[0].structure} has no voxel in any of {len(same)} labels"
+        step = "look whether its value or its name is right; else leave it out of the description"
+        findings.append(
+            found("unused_structure", same[0], Severity.WARNING, message, step, n=len(same))
+        )
     return findings
 
 

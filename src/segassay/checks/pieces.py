@@ -54,6 +54,9 @@ _IN_PIECES = (
     "vessel",
     "lesion",
     "tumor",
+    "_cortex",
+    "lateral_ventricle",
+    "cerebrospinal_fluid",
     "label_",
 )
 """Beginnings or parts of names of structures that come in pieces or thin branches by nature."""
@@ -94,7 +97,9 @@ def islands(view: LabelView) -> list[Finding]:
     share = loose.voxels / view.n_voxels
     natural = any(word in view.structure for word in _IN_PIECES)
     pair = share >= _LOOSE_MOST and not view.structure.endswith(_ONE_SIDE)
-    odd = not natural and (loose.n > _MANY_PIECES or (share > _LOOSE_LEAST and not pair))
+    odd = not (natural or view.is_cut) and (
+        loose.n > _MANY_PIECES or (share > _LOOSE_LEAST and not pair)
+    )
     message = (
         f"{len(parts.sizes)} separate pieces; {loose.voxels * view.voxel_size:.3g} {view.unit} "
         f"({share:.1%}) float apart from the main one, mostly in {loose.where}"
@@ -121,7 +126,8 @@ def holes(view: LabelView) -> list[Finding]:
     natural = any(word in view.structure for word in _HOLLOW)
     if not total and (natural or in_slices.sum() < _HOLE_LEAST * view.n_voxels):
         return []
-    severity = Severity.WARNING if share >= _HOLE_LEAST and not natural else Severity.INFO
+    odd = share >= _HOLE_LEAST and not (natural or view.is_cut)
+    severity = Severity.WARNING if odd else Severity.INFO
     message = (
         f"{total} background voxels enclosed on all sides ({share:.1%} of the mask), "
         f"{int(in_slices.sum())} within slices, most in slice {worst}"

@@ -42,7 +42,7 @@ def stair_steps(view: LabelView) -> list[Finding]:
     if not coarse:
         return []
     told = [
-        f"{_AXES[axis]} ({f'every {rhythmic[axis]}th' if axis in rhythmic else 'repeated'})"
+        f"{_AXES[axis]} ({f'by {rhythmic[axis]}' if axis in rhythmic else 'many repeated'})"
         for axis in sorted(coarse)
     ]
     message = f"the mask changes in steps along its {' and '.join(told)}: made on a coarser grid"

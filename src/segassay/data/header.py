@@ -17,14 +17,16 @@ from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
+from segassay.data.files import read_bytes
 from segassay.data.nifti import SUFFIXES
+from segassay.errors import ReadError
 
 _GZIP = b"\x1f\x8b"
 _PACKED_BYTES = 1 << 14
 """Enough of a packed file to hold its header."""
 
 _NIFTI_2_BYTES = 540
-_UNREADABLE = (OSError, ValueError, KeyError, IsalError, HeaderDataError, WrapStructError)
+_UNREADABLE = (ReadError, ValueError, KeyError, IsalError, HeaderDataError, WrapStructError)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,8 +63,7 @@ def header_facts(path: Path) -> HeaderFacts | None:
 
 
 def _first_bytes(path: Path) -> bytes:
-    with path.open("rb") as file:
-        head = file.read(_PACKED_BYTES)
+    head = read_bytes(path, _PACKED_BYTES)
     if head[:2] != _GZIP:
         return head[:_NIFTI_2_BYTES]
     return isal_zlib.decompressobj(wbits=31).decompress(head, _NIFTI_2_BYTES)

@@ -117,3 +117,17 @@ def enclosed_in_volume(planes: BoolArray) -> int:
     sizes[open_parts] = 0
     sizes[0] = 0
     return int(sizes.sum())
+
+
+def joined_to_border(plane: BoolArray) -> BoolArray:
+    """Return the part of a mask `(row, column)` that hangs together, by edges, with the border.
+
+    >>> joined_to_border(np.array([[0, 0, 0], [1, 0, 0], [0, 0, 1], [0, 0, 0]], bool)).sum()
+    np.int64(2)
+    """
+    numbers, count = ndi.label(plane)
+    joined = np.zeros(count + 1, dtype=np.bool_)
+    for edge in (numbers[0], numbers[-1], numbers[:, 0], numbers[:, -1]):
+        joined[edge] = True
+    joined[0] = False
+    return np.asarray(joined[numbers])
