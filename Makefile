@@ -31,7 +31,7 @@ $(VENV)/core.stamp: $(SOURCES)
 
 $(VENV)/dev.stamp: $(VENV)/core.stamp
 	@echo "installing torch and the developers' tools, a few minutes"
-	$(PIP) --editable '.[dev,train,text]'
+	$(PIP) --editable '.[dev,train,dicom,itk,text]'
 	@touch $@
 
 clean:

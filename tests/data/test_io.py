@@ -129,7 +129,7 @@ def bad_files(folder: Path) -> dict[str, tuple[Path, type[CaseError], str]]:
         "NaN": (write_nifti(folder / "nan.nii.gz", holes), ContentError, "3 voxels are NaN"),
         "huge": (header, ContentError, "2^31"),
         "half picture": (half, ReadError, "picture"),
-        "ending": (folder / "a.mha", ReadError, "unknown ending"),
+        "ending": (folder / "a.xyz", ReadError, "unknown ending"),
     }
 
 

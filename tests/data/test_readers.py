@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from conftest import write_nifti, write_picture
+from dicom_samples import COLUMNS, N_SLICES, ROWS, write_series
 from segassay.data.case import Dataset
+from segassay.data.files import exists
 from segassay.data.io import label_mask, read_label
 from segassay.data.readers import open_dataset
 from segassay.data.readers.registry import READERS
@@ -106,6 +108,16 @@ def totalsegmentator(root: Path) -> Path:
     return root
 
 
+def dicom(root: Path) -> Path:
+    labels = np.zeros((COLUMNS, ROWS, N_SLICES), dtype=np.uint8)
+    labels[1, 1, 1], labels[2, 2, 2] = 1, 2
+    for case in ("c1", "c2", "c10"):
+        write_series(root / case / "ct")
+        write_nifti(root / case / "labels.nii.gz", labels)
+    (root / "labels.json").write_text('{"liver": 1, "spleen": 2}')
+    return root
+
+
 MAKERS = {
     "nnunet": nnunet,
     "msd": msd,
@@ -115,6 +127,7 @@ MAKERS = {
     "images+sources": sources,
     "case-folders": case_folders,
     "totalsegmentator": totalsegmentator,
+    "dicom": dicom,
     "manifest": manifest,
 }
 
@@ -132,7 +145,7 @@ def test_contract(tmp_path: Path, layout: str) -> None:
     assert dataset.n_labels == 6
     assert len({case.case_id for case in dataset.cases}) == len(dataset.cases)
     for case in labelled:
-        assert case.images[0].is_file()
+        assert exists(case.images[0])
         assert all(ref.path.is_file() for ref in case.labels)
         assert all(ref.structure == ref.structure.lower() for ref in case.labels)
     assert not dataset.unmatched
@@ -434,6 +447,7 @@ def test_names_in_the_header_of_a_label_file_are_used(tmp_path: Path) -> None:
         ("totalsegmentator/s0001", 1, 1, 104),
         ("oasis_slices", 14, 14, 666),
         ("proton_lung", 5, 5, 25),
+        ("dicom", 1, 1, 31),
     ],
 )
 def test_real_sets_have_the_counts_of_their_readme(

@@ -82,7 +82,9 @@ def in_memory(path: Path) -> io.BytesIO:
 
 
 def checksum(path: Path) -> str:
-    """Return the SHA-256 of a file, or of a folder that is one image: of its files' checksums.
+    """Return the SHA-256 of a file; of a folder that is one image, that of its files' checksums.
+
+    A path that goes on behind a file, to a part of it, stands for the whole file.
 
     Raises:
         ReadError: It is not there or cannot be read.
@@ -90,6 +92,8 @@ def checksum(path: Path) -> str:
     if not is_file(path) and is_dir(path):
         every = ",".join(checksum(p) for p in children(path) if not is_system(p) and is_file(p))
         return hashlib.sha256(every.encode()).hexdigest()
+    if not is_file(path) and is_file(path.parent):
+        return checksum(path.parent)
     total = hashlib.sha256()
     with open_file(path) as file:
         while chunk := _read(path, file, _CHUNK_BYTES):
@@ -101,7 +105,7 @@ def stamp(path: Path) -> tuple[int, int]:
     """Return size and time of change, in nanoseconds; -1 twice if the file is not there.
 
     A file in an archive has its own size and the archive's time; a folder that is one image has the
-    sum of its files' sizes and the latest time.
+    sum of its files' sizes and the latest time; a part of a file has what the file has.
     """
     if path.is_dir():
         every = [stamp(p) for p in children(path) if p.is_file()]
@@ -110,7 +114,8 @@ def stamp(path: Path) -> tuple[int, int]:
         found = path.stat()
     except OSError:
         within = _within(path)
-        return (-1, -1) if within is None else within[0].stamp(within[1])
+        found_there = (-1, -1) if within is None else within[0].stamp(within[1])
+        return stamp(path.parent) if found_there[0] < 0 and is_file(path.parent) else found_there
     return found.st_size, found.st_mtime_ns
 
 

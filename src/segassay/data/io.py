@@ -7,17 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.data import nifti, raster
+from segassay.data import dicom, files, itk, nifti, raster
 from segassay.data.case import LabelRef
+from segassay.data.placing import placed_on
 from segassay.data.volume import Volume, to_canonical
 from segassay.errors import ContentError, ReadError
-from segassay.geometry.grid import require_same_grid
+from segassay.geometry.grid import Grid, require_same_grid
 
-SUFFIXES = (*nifti.SUFFIXES, *raster.SUFFIXES)
+SUFFIXES = (*nifti.SUFFIXES, *itk.SUFFIXES, *raster.SUFFIXES)
 """Endings of the files that can be read, longest first where one ends in another."""
 
-_PICTURE_AFFINE = np.diag([-1.0, -1.0, 1.0, 1.0])
-"""Columns run to the patient's left, rows to the back, as pictures are looked at."""
+VOLUMES = (*nifti.SUFFIXES, *itk.SUFFIXES)
+"""Endings of the files that hold volumes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,13 +27,15 @@ class LabelMap:
 
     `volume.array` is uint8 where values allow, else int32, RAS+. `counts` maps every value to its
     number of voxels. `max_fraction` is the largest distance of a stored value from a whole number:
-    0 for a proper label file, also for one stored as floats. `dtype` is the type on disk.
+    0 for a proper label file, also for one stored as floats. `dtype` is the type on disk. `cropped`
+    tells that the format leaves out what holds no label.
     """
 
     volume: Volume
     counts: dict[int, int]
     max_fraction: float
     dtype: str
+    cropped: bool = False
 
 
 def stem_of(path: Path) -> str:
@@ -77,7 +80,8 @@ def read_labels(path: Path) -> LabelMap:
     whole, fraction = _whole(path, voxels.array)
     turned, grid = to_canonical(whole, voxels.affine)
     volume = Volume(turned, grid, voxels.believable, voxels.spacing_known)
-    return LabelMap(volume, _count(whole), fraction, voxels.dtype)
+    cropped = dicom.is_part(path) or itk.SEGMENTATION in path.as_posix().lower()
+    return LabelMap(volume, _count(whole), fraction, voxels.dtype, cropped)
 
 
 def label_names(path: Path) -> dict[int, str]:
@@ -89,14 +93,19 @@ def label_names(path: Path) -> dict[int, str]:
     return nifti.label_table(path) if path.name.lower().endswith(nifti.SUFFIXES) else {}
 
 
-def read_label(ref: LabelRef) -> LabelMap:
+def read_label(ref: LabelRef, onto: Grid | None = None) -> LabelMap:
     """Read the file of a label, together with the files of its further pieces.
+
+    A label whose format leaves out what is empty is put on the grid `onto`, its image's.
 
     Raises:
         ReadError, ContentError: As `read_labels` does.
         GeometryError: A piece lies on another grid than the first one.
     """
     first = read_labels(ref.path)
+    if first.cropped and onto is not None:
+        volume = placed_on(first.volume, onto)
+        first = replace(first, volume=volume, counts=_count(volume.array))
     for path in ref.pieces:
         piece = read_labels(path)
         require_same_grid(piece.volume.grid, first.volume.grid, path.name)
@@ -126,11 +135,17 @@ def _read(path: Path, *, as_labels: bool) -> nifti.NiftiVoxels:
         picture = raster.read_picture(path, as_labels=as_labels)
         return nifti.NiftiVoxels(
             picture.T[..., None],
-            _PICTURE_AFFINE,
+            raster.PICTURE_AFFINE,
             str(picture.dtype),
             believable=False,
             spacing_known=False,
         )
+    if path.name.lower().endswith(itk.SUFFIXES) or itk.is_layer(path):
+        return itk.read_itk(path)
+    if dicom.is_part(path) or dicom.is_dicom(path) or files.is_dir(path):
+        return dicom.read_dicom(path)
+    if not path.suffix and not files.is_file(path):
+        raise ReadError(f"{path.name}: no such file or folder")
     raise ReadError(f"{path.name}: unknown ending; files may end in {', '.join(SUFFIXES)}")
 
 

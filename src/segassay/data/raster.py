@@ -12,6 +12,9 @@ from segassay.errors import ContentError, ReadError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 
+PICTURE_AFFINE = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""Columns run to the patient's left, rows to the back, as pictures are looked at."""
+
 _MOST_PIXELS = 2**27
 _NUMBERS = ("1", "L", "P", "I", "F", "I;16", "I;16L", "I;16B")
 """Pillow modes whose pixel is one number; of a palette picture the number is the label."""
@@ -37,6 +40,11 @@ def read_picture(path: Path, *, as_labels: bool) -> NDArray[Any]:
         # the system's own words hold the whole path, Pillow's do not
         reason = getattr(error, "strerror", None) or error
         raise ReadError(f"{path.name}: damaged or unreadable picture ({reason})") from error
+
+
+def luma(colours: NDArray[Any]) -> NDArray[Any]:
+    """Turn `(row, column, 3)` red, green and blue of 8 bits into grey, as for coloured pictures."""
+    return np.asarray(Image.fromarray(np.asarray(colours, dtype=np.uint8)).convert("L"))
 
 
 def _check(path: Path, picture: Image.Image) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from segassay.data import files
+from segassay.data import files, itk
 from segassay.data.case import Case, LabelRef, Unmatched
 from segassay.data.io import is_readable, label_names, read_labels, stem_of
 from segassay.data.splits import natural_key
@@ -56,7 +56,7 @@ def files_of(folder: Path, root: Path) -> list[Path]:
 def leftover_files(folder: Path, root: Path) -> list[Unmatched]:
     """Return what no reader can use of a folder, other than hidden and system files."""
     used = set(files_of(folder, root))
-    others = [p for p in files.children(folder) if p not in used and not files.is_system(p)]
+    others = [p for p in files.children(folder) if p not in used and not _belongs(p)]
     return [
         Unmatched(
             p,
@@ -66,6 +66,11 @@ def leftover_files(folder: Path, root: Path) -> list[Unmatched]:
         )
         for p in others
     ]
+
+
+def _belongs(path: Path) -> bool:
+    """Whether a file is nobody's to miss: the system's, or the voxels of a header beside it."""
+    return files.is_system(path) or itk.is_data_of_header(path)
 
 
 def folders_of(folder: Path) -> list[Path]:
@@ -194,17 +199,31 @@ def multilabel_refs(path: Path, labels: dict[str, tuple[int, ...]]) -> tuple[Lab
     if labels:
         return tuple(LabelRef(name, path, v) for name, v in labels.items() if name != IGNORE)
     try:
+        named = itk.segments(path)
+        if named:
+            return _segment_refs(named)
         values = [value for value in read_labels(path).counts if value != 0] or [1]
         names = label_names(path) or freesurfer_names(values)
     except CaseError:
         values, names = [1], {}
     spelt = canonical_names(names.values())
-    named = {value: spelt[name] for value, name in names.items() if spelt[name]}
     every: dict[str, tuple[int, ...]] = {}
     for value in values:
-        name = named.get(value, f"label_{value}")
+        name = spelt.get(names.get(value, "")) or f"label_{value}"
         every[name] = (*every.get(name, ()), value)
     return tuple(LabelRef(name, path, values) for name, values in every.items())
+
+
+def _segment_refs(segments: tuple[itk.Segment, ...]) -> tuple[LabelRef, ...]:
+    """Refer to every segment of a Slicer file; a second one of a name is a source of its own."""
+    spelt = canonical_names(segment.name for segment in segments)
+    refs: list[LabelRef] = []
+    for number, segment in enumerate(segments, start=1):
+        name = spelt[segment.name] or f"label_{number}"
+        is_taken = any(ref.structure == name for ref in refs)
+        source = f"segment_{number}" if is_taken else "label"
+        refs.append(LabelRef(name, segment.path, (segment.value,), source))
+    return tuple(refs)
 
 
 def distinct_cases(cases: Iterable[Case]) -> tuple[list[Case], list[Unmatched]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from segassay.data.case import Dataset
 from segassay.data.readers import (
     case_folders,
+    dicom,
     folders,
     manifest,
     msd,
@@ -48,5 +49,6 @@ READERS: dict[str, Reader] = {
         case_folders.read_case_folders,
         case_folders.CASE_FOLDERS_LOOKS_FOR,
     ),
+    dicom.NAME: Reader(dicom.sniff, dicom.read, dicom.LOOKS_FOR),
     manifest.NAME: Reader(manifest.sniff, manifest.read, manifest.LOOKS_FOR),
 }

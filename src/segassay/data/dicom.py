@@ -1,0 +1,316 @@
+"""DICOM files: a series of slices as one volume, a single image, the segments of a SEG object.
+
+Needs the extra `[dicom]`. Only what describes voxels and their place is used. Nothing of a header
+that tells who was imaged, where or when leaves this module, but for `patient`, which readers
+compare and never write down.
+"""
+
+import logging
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segassay.data import files
+from segassay.data.nifti import NiftiVoxels
+from segassay.data.raster import PICTURE_AFFINE, luma
+from segassay.errors import ContentError, ReadError, SegassayError
+from segassay.extras import require
+
+SEGMENT = "segment-"
+"""A path `seg.dcm/segment-3` names one segment of a SEG object: segments may overlap."""
+
+_EXTRA = "dicom"
+_TAGS = (
+    "SOPClassUID",
+    "Modality",
+    "SeriesInstanceUID",
+    "PatientID",
+    "Rows",
+    "NumberOfFrames",
+    "ImagePositionPatient",
+    "SegmentSequence",
+    "ReferencedSeriesSequence",
+)
+_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""DICOM's axes run to the patient's left, back and head."""
+
+_QUIET: ContextVar[bool] = ContextVar("_QUIET", default=False)
+logging.getLogger("pydicom").addFilter(lambda _: not _QUIET.get())
+"""While we read, pydicom does not tell stderr what it finds odd: no line names a file."""
+
+_MOST_VOXELS = 2**31
+_SAME_DIRECTION = 1e-3
+_GAP = 1.5
+"""Steps longer than this many usual ones hide missing slices."""
+
+_UNEVEN = 0.1
+"""Share of a slice distance, or of a pixel sideways, by which a slice may lie off its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class DicomFacts:
+    """What a reader needs to know of a file to sort it; `segments` maps numbers to labels.
+
+    `patient` and `series` serve to compare files, and are empty in many anonymised sets.
+    """
+
+    modality: str
+    series: str
+    patient: str
+    is_image: bool
+    is_placed: bool
+    segments: dict[int, str]
+    of_series: tuple[str, ...]
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file begins as DICOM files do; reads 132 bytes, needs no extra."""
+    try:
+        return files.is_file(path) and files.read_bytes(path, 132)[128:] == b"DICM"
+    except ReadError:
+        return False
+
+
+def dicom_facts(path: Path) -> DicomFacts:
+    """Read the header of a DICOM file, not its pixels.
+
+    Raises:
+        ReadError: It is damaged, or no DICOM file.
+        MissingExtraError: pydicom is not installed.
+    """
+    with files.open_file(path) as file, _as_read_error(path):
+        head = _pydicom().dcmread(file, stop_before_pixels=True, specific_tags=list(_TAGS))
+        found = head.get("SegmentSequence") or ()
+        return DicomFacts(
+            modality=str(head.get("Modality") or ""),
+            series=str(head.get("SeriesInstanceUID") or ""),
+            patient=str(head.get("PatientID") or ""),
+            is_image="Rows" in head and not found,
+            is_placed="ImagePositionPatient" in head or int(head.get("NumberOfFrames") or 1) > 1,
+            segments={int(s.SegmentNumber): str(s.get("SegmentLabel", "")) for s in found},
+            of_series=tuple(
+                str(s.get("SeriesInstanceUID", ""))
+                for s in head.get("ReferencedSeriesSequence") or ()
+            ),
+        )
+
+
+def is_part(path: Path) -> bool:
+    """Whether a path names a segment within a SEG object."""
+    return path.name.startswith(SEGMENT) and files.is_file(path.parent)
+
+
+def read_dicom(path: Path) -> NiftiVoxels:
+    """Read a folder that holds one series, a single image, or one segment of a SEG object.
+
+    Stored values are rescaled (Hounsfield units in CT). A series whose gantry was tilted keeps its
+    sheared grid, as it was scanned.
+
+    Raises:
+        ReadError: Missing, damaged, or compressed in a way no installed decoder reads.
+        ContentError: Several series; slices missing, doubled or uneven; too many voxels.
+        MissingExtraError: pydicom or highdicom is not installed.
+    """
+    if is_part(path):
+        return _read_segment(path.parent, int(path.name.removeprefix(SEGMENT)))
+    if files.is_file(path):
+        slices = [_read_slice(path)]
+    else:
+        slices = [_read_slice(p) for p in files.children(path) if is_dicom(p)]
+    slices = [one for one in slices if "Rows" in one.data and "SegmentSequence" not in one.data]
+    if not slices:
+        raise ReadError(f"{path.name}: holds no DICOM image")
+    if len(slices) == 1 and int(slices[0].data.get("NumberOfFrames") or 1) > 1:
+        return _read_frames(slices[0])
+    if len(slices) == 1 and "ImagePositionPatient" not in slices[0].data:
+        return _read_picture(slices[0])
+    return _stack(path, slices)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Slice:
+    path: Path
+    data: Any
+
+
+def _read_slice(path: Path) -> _Slice:
+    content = files.in_memory(path)
+    with _as_read_error(path):
+        data = _pydicom().dcmread(content)
+    if not {"Rows", "Modality", "DirectoryRecordSequence"} & set(data.dir()):
+        raise ReadError(
+            f"{path.name}: not usable as DICOM (says nothing of what it is); copy again"
+        )
+    return _Slice(path, data)
+
+
+def _stack(folder: Path, slices: Sequence[_Slice]) -> NiftiVoxels:
+    """Order slices along their normal and stack them."""
+    _require_one(folder, "series", {str(s.data.get("SeriesInstanceUID", "")) for s in slices})
+    _require_one(folder, "image sizes", {(int(s.data.Rows), int(s.data.Columns)) for s in slices})
+    with _as_read_error(folder):
+        places = np.array([_floats(s.data.ImagePositionPatient) for s in slices])
+        turns = np.array([_floats(s.data.ImageOrientationPatient) for s in slices])
+        sizes = np.array([_floats(s.data.PixelSpacing) for s in slices])
+    if np.abs(turns - turns[0]).max() > _SAME_DIRECTION:
+        raise ContentError(f"{folder.name}: slices of several orientations; take scouts out")
+    if np.abs(sizes - sizes[0]).max() > _SAME_DIRECTION * sizes[0].min():
+        raise ContentError(f"{folder.name}: slices of several pixel sizes; keep one series")
+    n_voxels = len(slices) * int(slices[0].data.Rows) * int(slices[0].data.Columns)
+    if n_voxels > _MOST_VOXELS:
+        raise ContentError(f"{folder.name}: {n_voxels} voxels; at most 2^31 are read")
+    along_row, along_column = turns[0][:3], turns[0][3:]
+    order = np.argsort(places @ np.cross(along_row, along_column), kind="stable")
+    step = _step(folder, places[order], turns[0], sizes[0], slices[order[0]])
+    affine = np.eye(4)
+    affine[:3, 0] = along_row * sizes[0][1]
+    affine[:3, 1] = along_column * sizes[0][0]
+    affine[:3, 2], affine[:3, 3] = step, places[order[0]]
+    array = np.stack([_pixels(slices[n]).T for n in order], axis=-1)
+    return _voxels(folder, array, _TO_RAS @ affine)
+
+
+def _step(
+    folder: Path,
+    places: NDArray[np.float64],
+    turn: NDArray[np.float64],
+    sizes: NDArray[np.float64],
+    first: _Slice,
+) -> NDArray[np.float64]:
+    """Return the way from slice to slice in mm, from ordered positions; refuse gaps and jumps."""
+    normal = np.cross(turn[:3], turn[3:])
+    if len(places) == 1:
+        thick = first.data.get("SpacingBetweenSlices") or first.data.get("SliceThickness") or 1.0
+        return np.asarray(normal * abs(float(thick)))
+    steps = np.diff(places @ normal)
+    usual = float(np.median(steps))
+    if steps.min() < _UNEVEN * usual or usual <= 0:
+        raise ContentError(
+            f"{folder.name}: two slices at one place; keep one phase, echo or time of the series"
+        )
+    if steps.max() > _GAP * usual:
+        n = int(steps.argmax())
+        raise ContentError(
+            f"{folder.name}: {steps[n]:g} mm between slices {n + 1} and {n + 2}, elsewhere "
+            f"{usual:g} mm; slices are missing, copy the series again"
+        )
+    step = np.asarray((places[-1] - places[0]) / (len(places) - 1))
+    off = places - places[0] - np.arange(len(places))[:, None] * step
+    if np.abs(off @ normal).max() > _UNEVEN * usual:
+        raise ContentError(f"{folder.name}: slices lie {steps.min():g} to {steps.max():g} mm apart")
+    aside = np.linalg.norm(off - np.outer(off @ normal, normal), axis=1).max()
+    if aside > max(_UNEVEN * float(sizes.min()), 0.01):
+        raise ContentError(f"{folder.name}: slices shift sideways, up to {aside:.3g} mm; resample")
+    return step
+
+
+def _pixels(one: _Slice) -> NDArray[np.float32]:
+    """Return one image `(row, column)`, rescaled; colours become luma."""
+    data = one.data
+    with _as_read_error(one.path):
+        stored = data.pixel_array
+        slope = float(data.get("RescaleSlope") or 1.0)
+        shift = float(data.get("RescaleIntercept") or 0.0)
+    if stored.ndim == 3 and stored.shape[-1] == 3:
+        stored = luma(stored)
+    if stored.ndim != 2:
+        raise ContentError(
+            f"{one.path.name}: image of shape {stored.shape}; expected rows, columns"
+        )
+    pixels = np.asarray(stored, dtype=np.float32) * np.float32(slope) + np.float32(shift)
+    dark_is_high = data.get("PhotometricInterpretation") == "MONOCHROME1"
+    return np.asarray(pixels.max() - pixels if dark_is_high else pixels, dtype=np.float32)
+
+
+def _read_picture(one: _Slice) -> NiftiVoxels:
+    """Read an image without a place in the patient, as X-ray and ultrasound have them."""
+    array = _pixels(one).T[..., None]
+    sizes = one.data.get("PixelSpacing") or one.data.get("ImagerPixelSpacing")
+    affine = PICTURE_AFFINE.copy()
+    if sizes:
+        rows, columns = _floats(sizes)
+        affine = affine @ np.diag([columns, rows, 1.0, 1.0])
+    return NiftiVoxels(array, affine, str(array.dtype), believable=False, spacing_known=bool(sizes))
+
+
+def _read_frames(one: _Slice) -> NiftiVoxels:
+    """Read an enhanced image of many frames."""
+    highdicom = require("highdicom", extra=_EXTRA)
+    with _as_content_error(one.path, "frames that make no volume"):
+        volume = highdicom.Image.from_dataset(one.data, copy=False).get_volume()
+    return _voxels(one.path, np.asarray(volume.array, np.float32), _TO_RAS @ volume.affine)
+
+
+def _read_segment(path: Path, number: int) -> NiftiVoxels:
+    segmentation = _segmentation(path, files.stamp(path))
+    with _as_content_error(path, f"segment {number} makes no volume"):
+        volume = segmentation.get_volume(segment_numbers=[number])
+    array = np.asarray(volume.array)[..., 0]
+    whole = array if array.dtype.kind in "bui" else (array >= 0.5).astype(np.uint8)
+    return _voxels(path, whole, _TO_RAS @ volume.affine)
+
+
+@lru_cache(maxsize=1)
+def _segmentation(path: Path, _stamp: tuple[int, int]) -> Any:
+    """Open a SEG object; kept, since its segments are read one after the other."""
+    highdicom = require("highdicom", extra=_EXTRA)
+    content = files.in_memory(path)
+    with _as_read_error(path):
+        return highdicom.seg.segread(content)
+
+
+def _voxels(path: Path, array: NDArray[Any], affine: NDArray[np.float64]) -> NiftiVoxels:
+    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+        raise ContentError(f"{path.name}: its header gives no usable geometry")
+    return NiftiVoxels(array, affine, str(array.dtype), believable=True, spacing_known=True)
+
+
+def _require_one(folder: Path, what: str, found: set[Any]) -> None:
+    if len(found) > 1:
+        raise ContentError(f"{folder.name}: {len(found)} {what} in one folder; keep one in each")
+
+
+def _floats(values: Any) -> list[float]:
+    numbers = [float(v) for v in values]
+    if not all(map(math.isfinite, numbers)):
+        raise ValueError(f"not finite: {numbers}")
+    return numbers
+
+
+def _pydicom() -> Any:
+    return require("pydicom", extra=_EXTRA)
+
+
+@contextmanager
+def _as_read_error(path: Path) -> Iterator[None]:
+    """Turn whatever the libraries raise on a bad file into one line, and keep them silent."""
+    token = _QUIET.set(True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except (SegassayError, MemoryError):
+            raise
+        except Exception as error:
+            why = str(error).split("\n", 1)[0] or type(error).__name__
+            raise ReadError(f"{path.name}: not usable as DICOM ({why})") from error
+        finally:
+            _QUIET.reset(token)
+
+
+@contextmanager
+def _as_content_error(path: Path, what: str) -> Iterator[None]:
+    try:
+        with _as_read_error(path):
+            yield
+    except ReadError as error:
+        raise ContentError(f"{path.name}: {what} ({error.__cause__})") from error
