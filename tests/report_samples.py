@@ -2,13 +2,15 @@
 
 from datetime import UTC, datetime
 from math import nan
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from segassay.records.findings import Finding
 from segassay.records.scores import ScoreRow
-from segassay.report.model import Exhibit, ReportData
+from segassay.report.html import render_report
+from segassay.report.model import Exhibit, ReportData, SliceView
 from segassay.types import Severity, Status
 
 HOSTILE = "<script>document.title='owned'</script>"
@@ -36,13 +38,33 @@ def finding(case_id: str, structure: str | None, severity: Severity, message: st
     return Finding("holes", severity, case_id, structure, message, "fill them")
 
 
-def exhibit(of: ScoreRow) -> Exhibit:
+def view(**options: Any) -> SliceView:
     rng = np.random.default_rng(0)
     mask = np.zeros((60, 80), dtype=np.bool_)
     mask[20:35, 30:50] = True
-    image = rng.random((60, 80)).astype(np.float32)
     error = np.zeros((60, 80), dtype=np.float32)
-    return Exhibit(of, 3, image, mask, np.roll(mask, 5, axis=1), error, (2.0, 1.0))
+    error[20:25, 30:50] = 0.9
+    fields: dict[str, Any] = {
+        "plane": "axial",
+        "index": 3,
+        "image": rng.random((60, 80)).astype(np.float32),
+        "mask": mask,
+        "pixel_mm": (2.0, 1.0),
+        "suggested": np.roll(mask, 5, axis=1),
+        "error": error,
+        "score": 0.41,
+        **options,
+    }
+    return SliceView(**fields)
+
+
+def side(plane: str) -> SliceView:
+    return view(plane=plane, suggested=None, error=None, score=nan, crossing=(True, 12))
+
+
+def exhibit(of: ScoreRow, **options: Any) -> Exhibit:
+    """One label at one slice, with cuts through the other two planes."""
+    return Exhibit(of, (view(**options),), (side("sagittal"), side("coronal")))
 
 
 def report(**options: Any) -> ReportData:
@@ -64,7 +86,14 @@ def report(**options: Any) -> ReportData:
         "about": {"format": "nnunet", "cases": "5"},
         "rows": rows,
         "findings": findings,
-        "exhibits": (exhibit(rows[0]), exhibit(rows[4])),
         **options,
     }
     return ReportData(**fields)
+
+
+def render(out: Path, exhibits: tuple[Exhibit, ...] | None = None, **options: Any) -> Path:
+    """Write the report of `report(**options)`; pictured are its first and its fifth label."""
+    data = report(**options)
+    if exhibits is None:
+        exhibits = tuple(exhibit(row) for row in data.rows[::4])
+    return render_report(data, exhibits, out)

@@ -49,7 +49,7 @@ LIBRARIES: dict[str, set[str]] = {
         "pydantic",
         "yaml",
     },
-    "report": {"numpy", "jinja2", "markupsafe", "PIL"},
+    "report": {"numpy", "jinja2", "PIL"},
     "pipelines": {"numpy", "pydantic", "yaml"},
     "cli": {"typer", "pydantic"},
 }

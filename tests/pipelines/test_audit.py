@@ -19,6 +19,7 @@ from segassay.data.phantom import make_phantom
 from segassay.records.table import read_table
 
 FILES = {
+    "cases",
     "findings.jsonl",
     "index.html",
     "issues.md",
@@ -66,7 +67,7 @@ def test_check_needs_no_judge(
     monkeypatch.delenv("SEGASSAY_HOME", raising=False)
     assert run("check", phantom_set, "-o", tmp_path / "c", "-q", "--json") == 0
     assert json.loads(capsys.readouterr().out)["labels"] == 32
-    assert {p.name for p in (tmp_path / "c").iterdir()} == FILES
+    assert {p.name for p in (tmp_path / "c").iterdir()} == FILES - {"cases"}
     assert run("audit", phantom_set, "-o", tmp_path / "a", "-q") == 5
 
 

@@ -56,11 +56,19 @@ class PlaneStack:
         return len(self.planes) > 1
 
 
-def plane_stack(volume: Volume) -> PlaneStack:
-    """Turn an image volume into slices; HU are cut to a soft-tissue window first."""
-    axis = slicing_axis(volume.grid)
+def holds_hu(volume: Volume) -> bool:
+    """Tell whether a volume surely holds Hounsfield units."""
+    return float(volume.array.min()) < _HU_SURE
+
+
+def plane_stack(volume: Volume, axis: int | None = None) -> PlaneStack:
+    """Turn an image volume into slices; HU are cut to a soft-tissue window first.
+
+    `axis` is the one that slices count along, by default the one that they were drawn along.
+    """
+    axis = slicing_axis(volume.grid) if axis is None else axis
     planes = as_planes(volume.array, axis)
-    if float(volume.array.min()) < _HU_SURE:
+    if holds_hu(volume):
         planes = np.clip(planes, *JudgePreprocess.window_hu)
     return PlaneStack(
         # One copy in slice order: thirteen labels will each cut a dozen slices out of it.

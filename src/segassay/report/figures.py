@@ -1,4 +1,8 @@
-"""Pictures of an exhibit as WebP data URIs: outlines, error map, the whole slice."""
+"""A slice as a page draws it: the picture once, outlines as lines, the error map as a veil.
+
+Lines stay sharp however far a reader zooms, can be switched off, and cost a few hundred bytes;
+the window around a label and the whole slice are two views of one picture.
+"""
 
 import base64
 import io
@@ -8,60 +12,95 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from segassay.report.model import Exhibit
+from segassay.report.model import SliceView
 
-LABEL_COLOUR = (230, 159, 0)
-SUGGESTED_COLOUR = (86, 180, 233)
-"""Orange and sky blue of Okabe and Ito's palette: told apart by colour-blind readers, too."""
+_LONGEST_PX = 1024
+"""Pictures are not stored larger than this: 40 megapixels of skin would be 10 MB a page."""
 
-_ZOOM_PX = 360
-_FIELD_PX = 180
 _MARGIN = 0.35
 _LEAST_PX = 24
 _FAINT = 0.1
 """Error probabilities up to this are not painted: the map would be pink all over."""
 
-_ERROR_COLOUR = np.array((213, 62, 79), dtype=np.float32)
-
-Colour = tuple[int, int, int]
-Rgb = NDArray[np.float32]
+_ERROR_COLOUR = (213, 62, 79)
+_STRENGTHS = 12
+"""Steps of the error map: more cannot be told apart, and cost bytes."""
 
 
 @dataclass(frozen=True, slots=True)
-class ExhibitPictures:
-    """Data URIs: outlines and error map around the label, and where in the slice that is."""
+class Picture:
+    """The parts of one drawn slice; all places are `(x, y)` in pixels of the slice.
 
-    outlines: str
+    Attributes:
+        view: What was drawn.
+        grey: The whole slice as a data URI.
+        error: Veil over the window as a data URI; empty where nothing is likely wrong.
+        label: Outline of the label as an SVG path; empty for an empty mask.
+        suggested: Outline of the judge's suggestion; empty where it expects nothing.
+        size: Width and height of the slice.
+        window: x, y, width, height of what surrounds label and suggestion.
+    """
+
+    view: SliceView
+    grey: str
     error: str
-    field: str
+    label: str
+    suggested: str
+    size: tuple[int, int]
+    window: tuple[int, int, int, int]
 
 
-def draw_exhibit(exhibit: Exhibit) -> ExhibitPictures:
-    """Draw the pictures of one exhibit; pixels become square millimetres."""
-    window = _window(exhibit)
-    grey = _enlarged(exhibit.image[window], exhibit.pixel_mm, _ZOOM_PX)
-    size = (grey.shape[1], grey.shape[0])
-    label = _outline(_resized(exhibit.mask[window], size))
-    suggested = _outline(_resized(exhibit.suggested[window], size))
-    lines = _painted(_painted(grey, suggested, SUGGESTED_COLOUR), label, LABEL_COLOUR)
-    likely = _resized(exhibit.error[window], size)[..., None]
-    strength = np.clip((likely - _FAINT) / (1 - _FAINT), 0, 1)
-    heat = grey * (1 - 0.75 * strength) + 0.75 * strength * _ERROR_COLOUR
-    return ExhibitPictures(
-        outlines=_data_uri(lines),
-        error=_data_uri(_painted(heat, label, (255, 255, 255))),
-        field=_data_uri(_field(exhibit, window)),
+def draw(view: SliceView) -> Picture:
+    """Make the parts of one slice."""
+    rows, columns = view.mask.shape
+    drawn = view.mask if view.suggested is None else view.mask | view.suggested
+    window = _window(drawn, view.pixel_mm)
+    return Picture(
+        view=view,
+        grey=_grey(view.image),
+        error="" if view.error is None else _veil(view.error[window]),
+        label=outline(view.mask),
+        suggested="" if view.suggested is None else outline(view.suggested),
+        size=(columns, rows),
+        window=(
+            window[1].start,
+            window[0].start,
+            window[1].stop - window[1].start,
+            window[0].stop - window[0].start,
+        ),
     )
 
 
-def _window(exhibit: Exhibit) -> tuple[slice, slice]:
-    """Return a square window (in mm) around label and suggestion; everything if both are empty."""
-    shape = exhibit.mask.shape
-    both = exhibit.mask | exhibit.suggested
-    if not both.any():
+def outline(mask: NDArray[np.bool_]) -> str:
+    """Return the edges between a mask's pixels and the rest as an SVG path, in pixels.
+
+    Edges run along the pixels' borders: what is drawn is what is stored.
+
+    >>> outline(np.array([[False, True, True]]))
+    'M1 0h2M1 1h2M1 0v1M3 0v1'
+    """
+    padded = np.pad(mask, 1)
+    across = padded[1:, 1:-1] != padded[:-1, 1:-1]
+    down = (padded[1:-1, 1:] != padded[1:-1, :-1]).T
+    lines = [f"M{start} {at}h{n}" for at, start, n in _runs(across)]
+    return "".join([*lines, *(f"M{at} {start}v{n}" for at, start, n in _runs(down))])
+
+
+def _runs(edges: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
+    """Return (line, start, length) of all runs of edges."""
+    steps = np.diff(np.pad(edges, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    lines, starts = np.nonzero(steps == 1)
+    lengths = np.nonzero(steps == -1)[1] - starts
+    return list(zip(lines.tolist(), starts.tolist(), lengths.tolist(), strict=True))
+
+
+def _window(drawn: NDArray[np.bool_], pixel_mm: tuple[float, float]) -> tuple[slice, slice]:
+    """Return a square window (in mm) around what is drawn; everything if that is nothing."""
+    shape = drawn.shape
+    if not drawn.any():
         return slice(0, shape[0]), slice(0, shape[1])
-    rows, columns = np.flatnonzero(both.any(axis=1)), np.flatnonzero(both.any(axis=0))
-    height, width = exhibit.pixel_mm
+    rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
+    height, width = pixel_mm
     extent = max((rows[-1] - rows[0] + 1) * height, (columns[-1] - columns[0] + 1) * width)
     half = (0.5 + _MARGIN) * max(extent, _LEAST_PX * min(height, width))
     window = []
@@ -72,52 +111,30 @@ def _window(exhibit: Exhibit) -> tuple[slice, slice]:
     return window[0], window[1]
 
 
-def _enlarged(image: NDArray[np.float32], pixel_mm: tuple[float, float], longest: int) -> Rgb:
-    height, width = image.shape[0] * pixel_mm[0], image.shape[1] * pixel_mm[1]
-    scale = longest / max(height, width)
-    size = (max(round(width * scale), 1), max(round(height * scale), 1))
-    grey = _resized(image, size) * 255
-    return np.repeat(np.clip(grey, 0, 255)[..., None], 3, axis=2)
+def _grey(image: NDArray[np.float32]) -> str:
+    picture = Image.fromarray(np.asarray(np.rint(np.clip(image, 0, 1) * 255), dtype=np.uint8))
+    picture.thumbnail((_LONGEST_PX, _LONGEST_PX))
+    return _data_uri(picture)
 
 
-def _resized(plane: NDArray[np.generic], size: tuple[int, int]) -> NDArray[np.float32]:
-    picture = Image.fromarray(np.asarray(plane, dtype=np.float32))
-    return np.asarray(picture.resize(size, Image.Resampling.BILINEAR), dtype=np.float32)
+def _veil(error: NDArray[np.float32]) -> str:
+    strength = np.clip((error - _FAINT) / (1 - _FAINT), 0, 1)
+    steps = np.rint(strength * _STRENGTHS) / _STRENGTHS
+    if not steps.any():
+        return ""
+    veil = np.empty((*error.shape, 4), dtype=np.uint8)
+    veil[..., :3] = _ERROR_COLOUR
+    veil[..., 3] = np.rint(0.75 * 255 * steps)
+    return _data_uri(Image.fromarray(veil))
 
 
-def _outline(soft: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Return a line two pixels wide along the edge of a resized mask."""
-    mask = soft > 0.5
-    padded = np.pad(mask, 1)
-    inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
-    edge = mask & ~inner
-    padded = np.pad(edge, 1)
-    return np.asarray(edge | padded[:-2, 1:-1] | padded[1:-1, :-2])
-
-
-def _painted(picture: Rgb, where: NDArray[np.bool_], colour: Colour) -> Rgb:
-    painted = picture.copy()
-    painted[where] = colour
-    return painted
-
-
-def _field(exhibit: Exhibit, window: tuple[slice, slice]) -> Rgb:
-    """Draw the whole slice, small, with a frame where the other pictures are."""
-    field = _enlarged(exhibit.image, exhibit.pixel_mm, _FIELD_PX)
-    frame = np.zeros(exhibit.image.shape, dtype=np.float32)
-    frame[window] = 1.0
-    edge = _outline(_resized(frame, (field.shape[1], field.shape[0])))
-    return _painted(field, edge, (255, 255, 255))
-
-
-def _data_uri(picture: Rgb) -> str:
+def _data_uri(picture: Image.Image) -> str:
     buffer = io.BytesIO()
-    pixels = np.asarray(np.rint(np.clip(picture, 0, 255)), dtype=np.uint8)
-    Image.fromarray(pixels).save(buffer, format="WEBP", quality=82)
+    picture.save(buffer, format="WEBP", quality=80)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def pixels_of(uri: str) -> NDArray[np.uint8]:
-    """Read a picture back from its data URI, as `(row, column, 3)`."""
+    """Read a picture back from its data URI, as `(row, column, channel)`."""
     data = base64.b64decode(uri.split(",", 1)[1])
-    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+    return np.asarray(Image.open(io.BytesIO(data)))

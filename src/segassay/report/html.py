@@ -1,16 +1,21 @@
-"""Rendering a report: one file, no network, readable without scripts."""
+"""Rendering a report: pages that need no network and no script, and an issue list."""
 
+import base64
+import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from segassay.records.scores import ScoreRow
 from segassay.report.advice import STATUS_WORDS, next_steps, trust
-from segassay.report.figures import ExhibitPictures, draw_exhibit
+from segassay.report.case_pages import case_pages
+from segassay.report.distributions import HEIGHT, WIDTH, distributions
+from segassay.report.figures import Picture, draw
 from segassay.report.issues import error_words, issue_list
+from segassay.report.listing import Listed, list_labels
 from segassay.report.model import (
     FAIL_BELOW,
     REVIEW_BELOW,
@@ -21,85 +26,151 @@ from segassay.report.model import (
     is_volume,
     protocol_differences,
     verdict,
+    worst_labels,
 )
+from segassay.report.visible import visible
 
-_BINS = 25
 _MOST_ROWS = 5000
 """Rows of a table on the page, worst first: browsers get slow beyond, the files hold the rest."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Distribution:
-    """Scores of one structure: bar heights in [0, 1], median, counts."""
-
-    structure: str
-    bars: tuple[float, ...]
-    median: float
-    n_scored: int
-    n_low: int
-    n_other: int
-    evidence: str
+_SCRIPTS = ("tables.js", "viewer.js", "filters.js", "keys.js")
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
-    number: int
-    exhibit: Exhibit
-    pictures: ExhibitPictures
+class Drawn:
+    """One label with its pictures. `number` is its place in the list of all labels."""
+
+    label: Listed
+    slices: tuple[Picture, ...]
+    planes: tuple[Picture, ...]
     caption: str
     alike: bool
 
+    @property
+    def number(self) -> int:
+        """Its place in the list of all labels."""
+        return self.label.number
 
-def render_report(data: ReportData, out: Path) -> Path:
-    """Write `index.html` and `issues.md` into `out` and return the page's path."""
+
+def render_report(data: ReportData, exhibits: Iterable[Exhibit], out: Path) -> Path:
+    """Write `index.html`, the pages of `cases/` and `issues.md`; return the first page's path.
+
+    Args:
+        data: What was found.
+        exhibits: Labels in pictures, in any order; each is drawn before the next is asked for.
+        out: Folder to write to. Pages of an earlier report there are removed.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    environment = _environment()
+    labels = list_labels(data)
+    drawn = _draw_all(data, labels, exhibits)
+    _write_case_pages(environment, data, labels, drawn, out / "cases")
+    issues = issue_list(data)
+    (out / "issues.md").write_text(issues, encoding="utf-8")
+    path = out / "index.html"
+    path.write_text(_index(environment, data, labels, drawn, issues), encoding="utf-8")
+    return path
+
+
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("segassay.report"),
         autoescape=select_autoescape(default=True, default_for_string=True),
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_legible,
     )
     environment.filters["score"] = _score_text
     environment.filters["verdict"] = verdict
     environment.filters["error_words"] = error_words
     environment.tests["volume"] = is_volume
-    issues = issue_list(data)
-    page = environment.get_template("index.html.j2").render(
-        data=data,
-        shown=_shown(data),
-        any_volume=any(is_volume(e.row) for e in data.exhibits),
-        steps=next_steps(data),
-        limits=trust(data),
-        status_words={status.value: words for status, words in STATUS_WORDS.items()},
-        distributions=_distributions(data),
-        differences=protocol_differences(data.rows),
-        labels=[*(row for row in data.rows if isnan(row.score)), *data.scored],
-        findings=sorted(data.findings, key=lambda f: SEVERITIES.index(f.severity)),
-        severities=[severity.value for severity in SEVERITIES],
-        most_rows=_MOST_ROWS,
-        issues=issues,
-        bins=_BINS,
+    parts = [environment.get_template(name).render() for name in _SCRIPTS]
+    script = "\n" + "".join(parts)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    environment.globals.update(
+        # The browser runs this script and no other, whatever a name may have smuggled in.
+        script=script,
+        script_hash=f"sha256-{digest}",
         review_below=REVIEW_BELOW,
         fail_below=FAIL_BELOW,
+        status_words={status.value: words for status, words in STATUS_WORDS.items()},
+        severities=[severity.value for severity in SEVERITIES],
     )
-    (out / "issues.md").write_text(issues, encoding="utf-8")
-    path = out / "index.html"
-    path.write_text(page, encoding="utf-8")
-    return path
+    return environment
 
 
-def _shown(data: ReportData) -> list[_Shown]:
+def _index(
+    environment: Environment,
+    data: ReportData,
+    labels: Sequence[Listed],
+    drawn: Sequence[Drawn],
+    issues: str,
+) -> str:
+    worst = {id(row): n for n, row in enumerate(worst_labels(data.rows, data.n_worst))}
+    shown = [d for d in drawn if id(d.label.row) in worst]
+    return environment.get_template("index.html.j2").render(
+        data=data,
+        labels=labels,
+        shown=sorted(shown, key=lambda d: worst[id(d.label.row)]),
+        any_volume=any(is_volume(d.label.row) for d in drawn),
+        steps=next_steps(data),
+        limits=trust(data),
+        distributions=distributions(labels, most_dots=_MOST_ROWS),
+        figure=(WIDTH, HEIGHT),
+        differences=protocol_differences(data.rows),
+        findings=sorted(data.findings, key=lambda f: SEVERITIES.index(f.severity)),
+        pages={label.row.case_id: label.page for label in labels},
+        most_rows=_MOST_ROWS,
+        issues=issues,
+    )
+
+
+def _write_case_pages(
+    environment: Environment,
+    data: ReportData,
+    labels: Sequence[Listed],
+    drawn: Sequence[Drawn],
+    folder: Path,
+) -> None:
+    for old in folder.glob("*.html"):
+        old.unlink()
+    template = environment.get_template("case.html.j2")
+    by_number = {d.number: d for d in drawn}
     differences = protocol_differences(data.rows)
+    for page in case_pages(data, labels):
+        folder.mkdir(exist_ok=True)
+        pictured = [by_number[x.number] for x in page.labels if x.number in by_number]
+        text = template.render(data=data, page=page, shown=pictured, differences=differences)
+        (folder / page.file).write_text(text, encoding="utf-8")
+
+
+def _draw_all(
+    data: ReportData, labels: Sequence[Listed], exhibits: Iterable[Exhibit]
+) -> list[Drawn]:
+    differences = protocol_differences(data.rows)
+    listed = {id(label.row): label for label in labels}
     return [
-        _Shown(n, e, draw_exhibit(e), _caption(e), follows_difference(e.row, differences))
-        for n, e in enumerate(data.exhibits, start=1)
+        Drawn(
+            listed[id(exhibit.row)],
+            tuple(map(draw, exhibit.slices)),
+            tuple(map(draw, exhibit.planes)),
+            _caption(exhibit),
+            follows_difference(exhibit.row, differences),
+        )
+        for exhibit in exhibits
     ]
 
 
 def _caption(exhibit: Exhibit) -> str:
     """Say what the lines show; a missing line is explained, not left to be searched for."""
-    if not exhibit.suggested.any():
+    worst = exhibit.slices[0]
+    if worst.suggested is None:
+        return "label"
+    if not worst.suggested.any():
         return "the judge expects nothing here"
-    if not exhibit.mask.any():
+    if not worst.mask.any():
         return "no label here, the judge expects one"
     return "label and suggestion"
 
@@ -108,24 +179,6 @@ def _score_text(value: float) -> str:
     return "n/a" if isnan(value) else f"{value:.2f}"
 
 
-def _distributions(data: ReportData) -> list[_Distribution]:
-    """Return the structures' distributions, the one with the lowest median first."""
-    structures = dict.fromkeys(row.structure for row in data.rows)
-    found = [_distribution(name, data.rows) for name in structures]
-    return sorted(found, key=lambda d: (isnan(d.median), d.median))
-
-
-def _distribution(structure: str, rows: tuple[ScoreRow, ...]) -> _Distribution:
-    own = [row for row in rows if row.structure == structure]
-    scores = np.array([row.score for row in own if not isnan(row.score)])
-    counts, _ = np.histogram(scores, bins=_BINS, range=(0, 1))
-    heights = counts / max(int(counts.max()), 1)
-    return _Distribution(
-        structure,
-        tuple(float(h) for h in heights),
-        float(np.median(scores)) if scores.size else float("nan"),
-        int(scores.size),
-        int((scores < REVIEW_BELOW).sum()),
-        len(own) - int(scores.size),
-        next((row.evidence.split("; ")[-1] for row in own if row.evidence), ""),
-    )
+def _legible(value: Any) -> Any:
+    """Make names that come from files legible; our own markup and numbers stay as they are."""
+    return visible(value) if type(value) is str else value

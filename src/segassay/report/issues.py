@@ -15,6 +15,7 @@ from segassay.report.model import (
     protocol_differences,
     verdict,
 )
+from segassay.report.visible import visible
 from segassay.types import Severity, Status
 
 _WORDS = {
@@ -137,7 +138,7 @@ def _line(case_id: str, what: str, parts: Sequence[str]) -> str:
 
 def plain_text(text: str) -> str:
     """Keep names from being markup: no line breaks, no backticks, no HTML, no links."""
-    flat = " ".join(text.split())
+    flat = visible(" ".join(text.split()))
     for sign in "`<>[]|":
         flat = flat.replace(sign, " ")
     return flat

@@ -1,8 +1,9 @@
 """What a report is made of."""
 
 from collections import Counter
-from dataclasses import dataclass
-from math import isnan
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import isnan, nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,33 +22,56 @@ SEVERITIES = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Exhibit:
-    """One label shown at one slice, `(row, column)` in display orientation.
+class SliceView:
+    """One slice of a case, `(row, column)` in display orientation, and what is drawn on it.
 
-    `image` and `error` lie in [0, 1]; `pixel_mm` is the size of a pixel (row, column).
+    Attributes:
+        plane: How the slice lies, such as "axial"; empty for a picture.
+        index: Its number along its axis, from 0 in RAS+ order.
+        image: Grey values in [0, 1].
+        mask: The label as it is.
+        pixel_mm: Size of a pixel (row, column).
+        suggested: The mask that the judge expects; `None` where it was not asked.
+        error: Probability that a pixel of the label is wrong; `None` where it was not asked.
+        score: Expected Dice of this slice; NaN where none was examined.
+        crossing: Slice of the other plane that this one is cut by, as (is a row, number).
     """
 
-    row: ScoreRow
+    plane: str
     index: int
     image: NDArray[np.float32]
     mask: NDArray[np.bool_]
-    suggested: NDArray[np.bool_]
-    error: NDArray[np.float32]
     pixel_mm: tuple[float, float]
+    suggested: NDArray[np.bool_] | None = None
+    error: NDArray[np.float32] | None = None
+    score: float = nan
+    crossing: tuple[bool, int] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exhibit:
+    """One label in pictures: `slices` from the worst on, at least one, and the other `planes`."""
+
+    row: ScoreRow
+    slices: tuple[SliceView, ...]
+    planes: tuple[SliceView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReportData:
-    """One run: what went in, what was found, and the worst labels as pictures.
+    """One run: what went in and what was found.
 
-    `rows` holds all labels, `notes` what a reader must know before believing a number.
+    `rows` holds all labels, `notes` what a reader must know before believing a number. The
+    `n_worst` labels are shown on the first page. `about_cases` is what the data set's own tables
+    say about each case, by case id: sex, age, scanner and the like, as text.
     """
 
     title: str
     about: dict[str, str]
     rows: tuple[ScoreRow, ...]
     findings: tuple[Finding, ...]
-    exhibits: tuple[Exhibit, ...]
+    n_worst: int = 20
+    about_cases: dict[str, dict[str, str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     unmatched: tuple[str, ...] = ()
     unlabelled: tuple[str, ...] = ()
@@ -56,7 +80,7 @@ class ReportData:
     def scored(self) -> tuple[ScoreRow, ...]:
         """Rows that have a score, worst first."""
         rows = [row for row in self.rows if not isnan(row.score)]
-        return tuple(sorted(rows, key=lambda row: (row.score, row.case_id, row.structure)))
+        return tuple(sorted(rows, key=_worse))
 
     @property
     def statuses(self) -> dict[str, int]:
@@ -78,6 +102,21 @@ class ReportData:
             if f.case_id == row.case_id and f.structure in (None, row.structure)
         ]
         return tuple(sorted(own, key=lambda f: SEVERITIES.index(f.severity)))
+
+
+def worst_labels(rows: Sequence[ScoreRow], n: int) -> tuple[ScoreRow, ...]:
+    """Return the `n` worst labels, worst first, and behind them suspected misses.
+
+    Of these there are a quarter of `n`, or as many as the scored labels leave room for.
+    """
+    scored = sorted((row for row in rows if not isnan(row.score)), key=_worse)[:n]
+    missed = [row for row in rows if row.status is Status.ABSENT_SUSPECT]
+    missed.sort(key=lambda row: -row.presence)
+    return (*scored, *missed[: max(n // 4, n - len(scored))])
+
+
+def _worse(row: ScoreRow) -> tuple[float, str, str, str]:
+    return row.score, row.case_id, row.structure, row.source
 
 
 def is_volume(row: ScoreRow) -> bool:

@@ -2,13 +2,11 @@
 
 import numpy as np
 
+from segassay.data.display import shown
 from segassay.data.preprocess import PlaneStack
 from segassay.engines.onnx_engine import Floats
 from segassay.scoring.plan import LabelPlan
 from segassay.scoring.result import Suggestion
-
-_DISPLAY = (0.5, 99.5)
-"""Percentiles of the slice shown as black and white."""
 
 
 def make_suggestion(stack: PlaneStack, plan: LabelPlan, probability: Floats) -> Suggestion:
@@ -20,14 +18,9 @@ def make_suggestion(stack: PlaneStack, plan: LabelPlan, probability: Floats) -> 
     expected = np.clip(seen.cut.paste(probability, shape), 0.0, 1.0)
     return Suggestion(
         index=sample.index,
-        image=_shown(np.asarray(stack.planes[sample.index], dtype=np.float32)),
+        image=shown(stack.planes[sample.index]),
         mask=mask,
         suggested=np.where(inside, expected > 0.5, mask),
         error=np.where(inside, np.abs(expected - mask), 0.0).astype(np.float32),
         pixel_mm=stack.pixel_mm if stack.spacing_known else (1.0, 1.0),
     )
-
-
-def _shown(plane: Floats) -> Floats:
-    low, high = np.percentile(plane, _DISPLAY)
-    return np.asarray(np.clip((plane - low) / max(float(high - low), 1e-6), 0, 1), dtype=np.float32)

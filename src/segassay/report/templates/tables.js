@@ -1,18 +1,16 @@
 "use strict";
-(() => {
-  document.documentElement.classList.add("with-script");
+document.documentElement.classList.add("with-script");
 
+// Tables: a text filter of their own, and sorting by a click on the head of a column.
+(() => {
   const filterable = (input) => {
     const rows = Array.from(document.getElementById(input.dataset.table).tBodies[0].rows);
     const texts = rows.map((row) => row.textContent.toLowerCase());
     const count = input.parentElement.querySelector(".count");
     const show = () => {
       const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
-      let n = 0;
-      rows.forEach((row, index) => {
-        row.hidden = !words.every((word) => texts[index].includes(word));
-        if (!row.hidden) n += 1;
-      });
+      rows.forEach((row, n) => { row.hidden = !words.every((word) => texts[n].includes(word)); });
+      const n = rows.filter((row) => !row.hidden).length;
       count.textContent = words.length ? `${n} of ${rows.length}` : `${rows.length} in all`;
     };
     input.addEventListener("input", show);
@@ -43,7 +41,7 @@
   };
   document.querySelectorAll("th button").forEach(sortable);
 
-  document.getElementById("copy").addEventListener("click", async (event) => {
+  document.getElementById("copy")?.addEventListener("click", async (event) => {
     const text = document.getElementById("markdown");
     try {
       await navigator.clipboard.writeText(text.textContent);

@@ -1,0 +1,53 @@
+"""What stands on the page of a case."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from segassay.records.findings import Finding
+from segassay.report.listing import Listed, worst_cases
+from segassay.report.model import SEVERITIES, ReportData
+
+
+@dataclass(frozen=True, slots=True)
+class CasePage:
+    """One case: its labels worst first, its findings, its place among all pages.
+
+    `before` and `after` are the files of its neighbours in the order from the worst case on, empty
+    at the ends. `about` is what tables of the data set say of the case.
+    """
+
+    case_id: str
+    file: str
+    labels: tuple[Listed, ...]
+    findings: tuple[Finding, ...]
+    about: dict[str, str]
+    number: int
+    n_pages: int
+    before: str
+    after: str
+
+
+def case_pages(data: ReportData, labels: Sequence[Listed]) -> Iterator[CasePage]:
+    """Yield the pages of all cases that have one, the worst case first."""
+    by_case: dict[str, list[Listed]] = defaultdict(list)
+    for label in labels:
+        by_case[label.row.case_id].append(label)
+    findings: dict[str, list[Finding]] = defaultdict(list)
+    for finding in data.findings:
+        findings[finding.case_id].append(finding)
+    order = [case_id for case_id in worst_cases(data.rows) if by_case[case_id][0].page]
+    files = ["", *(by_case[case_id][0].page for case_id in order), ""]
+    for n, case_id in enumerate(order, start=1):
+        own = sorted(findings[case_id], key=lambda f: SEVERITIES.index(f.severity))
+        yield CasePage(
+            case_id=case_id,
+            file=files[n],
+            labels=tuple(by_case[case_id]),
+            findings=tuple(own),
+            about=data.about_cases.get(case_id, {}),
+            number=n,
+            n_pages=len(order),
+            before=files[n - 1],
+            after=files[n + 1],
+        )
