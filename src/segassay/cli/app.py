@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from segassay import __version__
-from segassay.cli import audit, check, demo, evaluate, info, models, score, train
+from segassay.cli import audit, check, demo, evaluate, info, models, pairs, score, train
 from segassay.cli.console import tell
 from segassay.errors import OutputError, SegassayError, UsageError
+from segassay.records.command_line import typed_command
 from segassay.types import ExitCode
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ app.command("info")(info.info)
 app.command("check")(check.check)
 app.command("score")(score.score)
 app.command("audit")(audit.audit)
+app.command("pairs")(pairs.pairs)
 app.command("evaluate")(evaluate.evaluate)
 app.command("demo")(demo.demo)
 app.add_typer(train.app, name="train")
@@ -48,8 +50,10 @@ def _root(
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit with a documented code; tracebacks are for our own bugs."""
+    words = sys.argv[1:] if argv is None else list(argv)
     try:
-        code = app(args=list(argv) if argv is not None else None, standalone_mode=False)
+        with typed_command(words):
+            code = app(args=words, standalone_mode=False)
         status = int(code) if isinstance(code, int) else int(ExitCode.DONE)
         if status == ExitCode.INTERRUPTED:  # how some versions of typer pass an interruption on
             status = _interrupted()

@@ -9,6 +9,7 @@ from segassay.data.case import Dataset
 from segassay.data.files import stamp
 from segassay.errors import OutputError, UsageError
 from segassay.pipelines.configs import AuditConfig
+from segassay.records.command_line import command_line
 from segassay.records.run import MANIFEST, RunRecord, config_key, library_versions, now, read_run
 from segassay.records.whole_file import is_unfinished
 from segassay.scoring import Judge
@@ -69,6 +70,7 @@ def new_record(
         run_id=uuid.uuid4().hex[:12],
         config_key=config_key([options, dataset["fingerprint"], model_sha256]),
         command=command,
+        argv=command_line(),
         config={**options, **circumstances},
         dataset=dataset,
         model_id="" if judge is None else judge.model_id,

@@ -21,9 +21,10 @@ class RunRecord(BaseModel):
     """Contents of `manifest.json`.
 
     `config_key` is the checksum of everything that results depend on: data set, options, judge.
-    A run only goes on in a folder with the same key. `config` holds all options, with paths by name
-    only. `counts` tells what went in and what came out. `exit_status` is `None` while cases are
-    missing, and 130 after an interruption.
+    A run only goes on in a folder with the same key. `config` holds all options, and `argv` the
+    words of the command that began it, both with paths by name only. `counts` tells what went in
+    and what came out. `exit_status` is `None` while cases are missing, and 130 after an
+    interruption.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -32,6 +33,7 @@ class RunRecord(BaseModel):
     run_id: str
     config_key: str
     command: str
+    argv: tuple[str, ...] = ()
     config: dict[str, Any]
     dataset: dict[str, Any]
     model_id: str
