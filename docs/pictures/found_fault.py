@@ -29,10 +29,14 @@ def main(root: Path) -> None:
     case = next(c for c in dataset.cases if c.subject_id == subject)
     expert = read_expert_case("hc18", case, Modality.ULTRASOUND)
     recipe, dice, mask = plant_fault(expert, "fetal_head", np.random.default_rng(SEED), target=DICE)
-    options = {"structure": "fetal_head", "modality": Modality.ULTRASOUND}
     judge = load_judge()
-    score = judge.score_volume(expert.image, mask, **options)
-    sides = draw(judge.suggest_volume(expert.image, mask, **options))
+    score = judge.score_volume(
+        expert.image, mask, structure="fetal_head", modality=Modality.ULTRASOUND
+    )
+    suggestion = judge.suggest_volume(
+        expert.image, mask, structure="fetal_head", modality=Modality.ULTRASOUND
+    )
+    sides = draw(suggestion)
     gap = np.full((sides[0].shape[0], 12, 3), 255)
     picture = np.concatenate([sides[0], gap, sides[1]], axis=1)
     Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8)).save(OUT)

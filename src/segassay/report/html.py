@@ -28,6 +28,7 @@ from segassay.report.model import (
     verdict,
     worst_labels,
 )
+from segassay.report.subgroups import LEAST_SUBJECTS, subgroups
 from segassay.report.visible import visible
 
 _MOST_ROWS = 5000
@@ -119,6 +120,8 @@ def _index(
         limits=trust(data),
         distributions=distributions(labels, most_dots=_MOST_ROWS),
         figure=(WIDTH, HEIGHT),
+        subgroups=subgroups(data),
+        least_subjects=LEAST_SUBJECTS,
         differences=protocol_differences(data.rows),
         findings=sorted(data.findings, key=lambda f: SEVERITIES.index(f.severity)),
         pages={label.row.case_id: label.page for label in labels},

@@ -1,0 +1,130 @@
+"""Do labels of some group of cases score lower? By what tables of the data set say of the cases."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segassay.data.splits import natural_key
+from segassay.metrics.agreement import Estimate, bootstrap_by_subject
+from segassay.records.scores import ScoreRow
+from segassay.report.model import REVIEW_BELOW, ReportData
+
+LEAST_SUBJECTS = 5
+"""Smaller groups get no figures: they would tell of single patients, not of a group."""
+
+_MOST_VALUES = 12
+"""A column with more values is no grouping but an identifier."""
+
+_FEW_NUMBERS = 6
+"""A column with more different numbers is cut into thirds."""
+
+_DRAWS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Subgroup:
+    """Labels of the cases with one value of a column.
+
+    `difference` is the mean score, each measured from the median of its structure, less that of all
+    other labels with a value: a group with more of a difficult structure is not worse for it. Its
+    interval comes from resampling subjects.
+    """
+
+    column: str
+    value: str
+    n_subjects: int
+    n_labels: int
+    median: float
+    share_low: float
+    difference: Estimate
+
+
+def subgroups(data: ReportData) -> tuple[Subgroup, ...]:
+    """Return the groups of all columns that part the scored labels into two groups or more."""
+    rows = data.scored
+    columns = dict.fromkeys(name for row in rows for name in data.about_cases.get(row.case_id, {}))
+    told: dict[str, list[str]] = {
+        name: [data.about_cases.get(row.case_id, {}).get(name, "") for row in rows]
+        for name in columns
+    }
+    told["source"] = [row.source for row in rows]
+    above = _above_structure(rows)
+    return tuple(
+        group for name, values in told.items() for group in _groups(name, rows, values, above)
+    )
+
+
+def _groups(
+    column: str, rows: Sequence[ScoreRow], values: Sequence[str], above: NDArray[np.float64]
+) -> list[Subgroup]:
+    named, order = _in_thirds(values)
+    owners: dict[str, set[str]] = defaultdict(set)
+    for row, value in zip(rows, named, strict=True):
+        if value:
+            owners[value].add(row.subject_id)
+    large = [value for value in order if len(owners[value]) >= LEAST_SUBJECTS]
+    if len(large) < 2 or len(owners) > _MOST_VALUES:
+        return []
+    return [_group(column, value, rows, np.array(named), above) for value in large]
+
+
+def _group(
+    column: str,
+    value: str,
+    rows: Sequence[ScoreRow],
+    values: NDArray[np.str_],
+    above: NDArray[np.float64],
+) -> Subgroup:
+    known = np.flatnonzero(values != "")
+    inside = values[known] == value
+    subjects = np.array([rows[n].subject_id for n in known])
+    scores = np.array([rows[n].score for n in known])[inside]
+
+    def difference(labels: NDArray[np.intp]) -> float:
+        of_group = inside[labels]
+        if of_group.all() or not of_group.any():
+            return float("nan")
+        own = above[known][labels]
+        return float(own[of_group].mean() - own[~of_group].mean())
+
+    return Subgroup(
+        column,
+        value,
+        len(set(subjects[inside])),
+        int(inside.sum()),
+        float(np.median(scores)),
+        float((scores < REVIEW_BELOW).mean()),
+        bootstrap_by_subject(subjects, difference, n_draws=_DRAWS),
+    )
+
+
+def _above_structure(rows: Sequence[ScoreRow]) -> NDArray[np.float64]:
+    """Return each score less the median of its structure."""
+    by_structure: Mapping[str, list[float]] = defaultdict(list)
+    for row in rows:
+        by_structure[row.structure].append(row.score)
+    medians = {name: float(np.median(scores)) for name, scores in by_structure.items()}
+    return np.array([row.score - medians[row.structure] for row in rows])
+
+
+def _in_thirds(values: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return a group for each value, and the groups in order; many different numbers make three."""
+    numbers = {value: _number(value) for value in set(values) if value}
+    if len(numbers) <= _FEW_NUMBERS or not all(map(isfinite, numbers.values())):
+        return list(values), sorted(numbers, key=natural_key)
+    every = [numbers[value] for value in values if value]
+    low, high = (float(cut) for cut in np.quantile(every, (1 / 3, 2 / 3)))
+    names = [f"up to {low:.4g}", f"above {low:.4g}, up to {high:.4g}", f"above {high:.4g}"]
+    third = {value: names[(n > low) + (n > high)] for value, n in numbers.items()}
+    return [third.get(value, "") for value in values], names
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
