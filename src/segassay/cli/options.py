@@ -1,7 +1,8 @@
-"""Options that several verbs share."""
+"""Options that several verbs share, alone and in groups (see `cli.spread`)."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -34,9 +35,49 @@ FailOn = Annotated[
     str | None,
     typer.Option("--fail-on", help="Exit with 4 on: error, warning, or a score as in 'score<0.7'."),
 ]
+Empty = Annotated[
+    bool, typer.Option("--empty", help="Count labels without a voxel; reads every label file.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print a JSON summary to stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Name every unusable label and every finding.")
 ]
 JudgeName = Annotated[str, typer.Option("--judge", help="Judge: a name or a folder.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceOptions:
+    """Which data set."""
+
+    dataset: DatasetPath = None
+    images: Images = None
+    labels: Labels = None
+    structure: Structure = None
+    names: Names = None
+    subject_regex: SubjectRegex = None
+
+    def as_config(self) -> dict[str, Any]:
+        """Return what `SourceConfig` takes."""
+        return {
+            "path": self.dataset,
+            "images": self.images,
+            "labels": self.labels,
+            "structure": self.structure,
+            "names": self.names,
+            "subject_regex": self.subject_regex,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """Which labels, how, and what is told: the part of a run that has no judge."""
+
+    structures: Structures = None
+    limit: Limit = None
+    jobs: Jobs = 1
+    overwrite: Overwrite = False
+    fail_on: FailOn = None
+    as_json: Json = False
+    quiet: Quiet = False
+    verbose: Verbose = False

@@ -6,31 +6,23 @@ from typing import Annotated
 import typer
 
 from segassay.cli.options import (
-    DatasetPath,
-    Images,
     Json,
-    Labels,
     Limit,
-    Names,
     Out,
     Overwrite,
     Quiet,
-    Structure,
+    SourceOptions,
     Structures,
-    SubjectRegex,
 )
+from segassay.cli.spread import spread
 
 _SHOWN = 10
 
 
+@spread
 def pairs(
-    dataset: DatasetPath = None,
+    source: SourceOptions,
     out: Out = Path("segassay-pairs"),
-    images: Images = None,
-    labels: Labels = None,
-    structure: Structure = None,
-    names: Names = None,
-    subject_regex: SubjectRegex = None,
     per_label: Annotated[
         int, typer.Option("--per-label", help="Faulty masks per label, flat over Dice 0 to 1.")
     ] = 10,
@@ -59,16 +51,8 @@ def pairs(
     from segassay.pipelines.configs import PairsConfig, SourceConfig
     from segassay.pipelines.make_pairs import make_pairs
 
-    source = SourceConfig(
-        path=dataset,
-        images=images,
-        labels=labels,
-        structure=structure,
-        names=names,
-        subject_regex=subject_regex,
-    )
     config = PairsConfig(
-        source=source,
+        source=SourceConfig(**source.as_config()),
         out=out,
         per_label=per_label,
         seed=seed,

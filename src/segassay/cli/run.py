@@ -3,6 +3,7 @@
 from typing import Any
 
 from segassay.cli.console import CaseProgress, give_json, tell
+from segassay.cli.options import RunOptions, SourceOptions
 from segassay.errors import UsageError
 from segassay.pipelines.audit import audit
 from segassay.pipelines.conclude import AuditResult
@@ -11,24 +12,30 @@ from segassay.pipelines.configs import AuditConfig, Gate, SourceConfig
 _SHOWN = 10
 
 
-def make_config(*, source: dict[str, Any], fail_on: str | None, **options: Any) -> AuditConfig:
+def make_config(source: SourceOptions, run: RunOptions, **options: Any) -> AuditConfig:
     """Build the config; raises `UsageError` or pydantic's `ValidationError`."""
-    return AuditConfig(source=SourceConfig(**source), fail_on=_gate(fail_on), **options)
+    return AuditConfig(
+        source=SourceConfig(**source.as_config()),
+        structures=tuple(run.structures or ()),
+        limit=run.limit,
+        jobs=run.jobs,
+        overwrite=run.overwrite,
+        fail_on=_gate(run.fail_on),
+        **options,
+    )
 
 
-def run_audit(
-    config: AuditConfig, *, command: str, as_json: bool, quiet: bool, verbose: bool
-) -> int:
+def run_audit(config: AuditConfig, run: RunOptions, *, command: str) -> int:
     """Run, report on stderr or as JSON on stdout, and return the exit code."""
-    result = audit(config, command=command, progress=CaseProgress(quiet=quiet))
-    if as_json:
+    result = audit(config, command=command, progress=CaseProgress(quiet=run.quiet))
+    if run.as_json:
         give_json(result.to_json())
-    if verbose:
+    if run.verbose:
         for finding in result.findings:
             tell(f"{finding.case_id} {finding.structure or 'file'}: {finding.message}")
-    if not as_json or verbose:
-        _tell_unusable(result, most=None if verbose else _SHOWN)
-    if not as_json:
+    if not run.as_json or run.verbose:
+        _tell_unusable(result, most=None if run.verbose else _SHOWN)
+    if not run.as_json:
         _tell_result(result)
     return int(result.exit_code)
 
