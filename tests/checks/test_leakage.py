@@ -75,6 +75,17 @@ def test_nearly_the_same_image_of_two_subjects() -> None:
     assert near_duplicates([]) == near_duplicates([facts(1)]) == []
 
 
+def test_what_all_images_share_does_not_make_them_alike() -> None:
+    rng = np.random.default_rng(0)
+    chest = picture(1)
+    prints = [
+        image_print((chest + rng.normal(0, 12, chest.shape)).astype(np.float32)) for _ in range(10)
+    ]
+    labels = [facts(n, image_print=text) for n, text in enumerate(prints)]
+    assert near_duplicates(labels) == []
+    assert len(near_duplicates(labels[:7])) > 0  # fewer images do not tell what is shared
+
+
 def test_many_images_go_in_blocks() -> None:
     rng = np.random.default_rng(0)
     prints = [image_print(rng.random((1, 32, 32)).astype(np.float32)) for _ in range(1100)]

@@ -70,6 +70,14 @@ def test_a_factor_that_is_no_whole_number() -> None:
     assert finding.evidence["repeated"]["rows"] > 0.3
 
 
+def test_a_straight_tube_is_no_coarser_grid() -> None:
+    """It repeats itself too, but over long and uneven stretches."""
+    at = np.indices((60, 40, 40))
+    drift = np.array([0] * 23 + [1] * 4 + [2] * 17 + [3] * 1 + [4] * 15)[:, None, None]
+    tube = ((at[1] - 18 - drift) ** 2 + (at[2] - 20) ** 2 < 64) & (at[0] > 3) & (at[0] < 57)
+    assert stair_steps(view(tube)) == []
+
+
 def test_a_picture_made_on_a_coarser_grid() -> None:
     flat = ball()[22:23, ::2, ::2]
     (finding,) = stair_steps(view(enlarged(flat, (1, 4, 4))))

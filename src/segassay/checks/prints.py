@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SIDE_2D, _SIDE_3D, _SLICES = 16, 8, 4
+_LEAST = 1e-6
 
 
 def image_print(planes: NDArray[np.float32]) -> str:
@@ -31,9 +32,21 @@ def image_print(planes: NDArray[np.float32]) -> str:
 def standardised(prints: list[str]) -> NDArray[np.float32]:
     """Turn prints into rows of length 1 and mean 0: their products are correlations."""
     raw = [np.frombuffer(base64.b64decode(text), dtype=np.uint8) for text in prints]
-    rows = np.stack(raw).astype(np.float32)
-    rows -= rows.mean(axis=1, keepdims=True)
-    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
+    return _of_length_1(np.stack(raw).astype(np.float32))
+
+
+def peculiar(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Leave of each row what is its own: the mean row, which all share, is taken away.
+
+    Two chests look alike because they are chests; what is left tells people apart.
+    """
+    return _of_length_1(rows - rows.mean(axis=0, keepdims=True))
+
+
+def _of_length_1(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    centred = rows - rows.mean(axis=1, keepdims=True)
+    lengths = np.linalg.norm(centred, axis=1, keepdims=True)
+    return np.asarray(centred / np.maximum(lengths, _LEAST), dtype=np.float32)
 
 
 def _spread(n: int) -> list[int]:

@@ -35,7 +35,7 @@ def stair_steps(view: LabelView) -> list[Finding]:
     """
     changes = [c for c in view.changes if _enough(c)]
     rhythmic = {c.axis: c.rhythm()[0] for c in changes if c.rhythm()[1] >= _RHYTHM}
-    repeated = {c.axis: c.same for c in changes if len(view.planes) > 1 and not c.is_box}
+    repeated = {c.axis: c.same for c in changes if len(view.planes) > 1}
     twice = [axis for axis, same in repeated.items() if same >= _SAME_BOTH]
     coarse = {axis for axis, same in repeated.items() if same >= _SAME_ONE}
     coarse |= set(rhythmic) | (set(twice) if len(twice) > 1 else set())

@@ -2,6 +2,7 @@
 
 from segassay.pipelines.assay_case import AssayContext
 from segassay.pipelines.assay_cases import assay_cases
+from segassay.pipelines.bounds import read_bounds
 from segassay.pipelines.conclude import AuditResult, conclude
 from segassay.pipelines.configs import AuditConfig
 from segassay.pipelines.keep_records import Progress, keep_records
@@ -19,17 +20,19 @@ def audit(
         DatasetError: The data set cannot be opened.
         ModelError: The judge cannot be loaded.
         OutputError: The result folder cannot be written.
-        UsageError: The folder holds a run with other options, or no label has such a structure.
+        UsageError: The folder holds a run with other options, no label has such a structure, or
+            the table of bounds cannot be used.
     """
     dataset = config.source.open()
     config.require_structures(dataset)
+    bounds = read_bounds(config.bounds, dataset)
     judge = load_judge(config.judge) if config.judge is not None else None
     record = begin_run(config, dataset, command=command, judge=judge)
     cases = dataset.cases[: config.limit]
     done = {r.case_id for r in read_records(config.out)}
     todo = [c for c in cases[config.part - 1 :: config.parts] if c.case_id not in done]
     context = AssayContext(
-        dataset.root, frozenset(dataset.declared), judge, record.run_id, config.structures
+        dataset.root, frozenset(dataset.declared), judge, record.run_id, config.structures, bounds
     )
     keep_records(
         assay_cases(todo, context, jobs=config.jobs, judge=config.judge),

@@ -8,7 +8,7 @@ from math import isnan
 from pathlib import Path
 
 from segassay.checks.base import LabelFacts
-from segassay.checks.registry import check_cohort
+from segassay.checks.registry import check_cohort, check_dataset
 from segassay.data.case import Case, Dataset
 from segassay.errors import OutputError
 from segassay.pipelines.configs import AuditConfig, Gate
@@ -91,7 +91,7 @@ def conclude(
         key=lambda r: order[r.case_id],
     )
     rows = tuple(row for r in records for row in r.rows)
-    findings = _findings(records)
+    findings = _findings(records, cases)
     n_missing = len(cases) - len(records)
     result = AuditResult(
         out=config.out,
@@ -136,10 +136,10 @@ def _failed(record: CaseRecord) -> bool:
     return bool(record.error) or any(row.status in _UNUSABLE for row in record.rows)
 
 
-def _findings(records: Sequence[CaseRecord]) -> tuple[Finding, ...]:
+def _findings(records: Sequence[CaseRecord], cases: Sequence[Case]) -> tuple[Finding, ...]:
     facts = [LabelFacts(**data) for r in records for data in r.facts]
     own = [finding for r in records for finding in r.findings]
-    return (*own, *check_cohort(facts))
+    return (*own, *check_cohort(facts), *check_dataset(cases))
 
 
 def _write(

@@ -108,10 +108,12 @@ class AuditConfig(CasesConfig):
     """Options of `segassay audit` and `segassay check` (which has no judge).
 
     `jobs` processes work on one case each; a script that asks for more than one needs Python's
-    `if __name__ == "__main__":` guard.
+    `if __name__ == "__main__":` guard. `bounds` is a table of plausible values, see
+    `pipelines.bounds`.
     """
 
     judge: str | None = "judge-v0"
+    bounds: Path | None = None
     jobs: int = Field(default=1, ge=1, le=256)
     n_worst: int = Field(default=20, ge=0)
     fail_on: Gate | None = None

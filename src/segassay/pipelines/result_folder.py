@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from segassay.data.case import Dataset
-from segassay.data.files import stamp
+from segassay.data.files import checksum, stamp
 from segassay.errors import OutputError, UsageError
 from segassay.pipelines.configs import AuditConfig
 from segassay.records.command_line import command_line
@@ -140,6 +140,7 @@ def _options(config: AuditConfig) -> dict[str, object]:
         "parts": config.parts,
         "structure": config.source.structure,
         "subject_regex": config.source.subject_regex,
+        "bounds": None if config.bounds is None else checksum(config.bounds),
     }
 
 
