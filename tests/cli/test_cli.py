@@ -78,5 +78,5 @@ def test_mistake_is_one_line_and_a_code(
 def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--version") == 0
     assert capsys.readouterr().out.startswith("segassay ")
-    for verb in ("info", "check", "score", "audit", "demo", "train", "models"):
+    for verb in ("info", "check", "score", "audit", "demo", "train", "models", "evaluate", "pairs"):
         assert run(verb, "--help") == 0
