@@ -25,6 +25,9 @@ CARD = "card.md"
 FILES = ("judge.onnx", "meta.json", "calibration.json", CARD)
 """What every judge has."""
 
+WEIGHTS = "weights.safetensors"
+"""To train on from; scores do not depend on it."""
+
 CHECKSUMS = "SHA256SUMS"
 
 
@@ -53,12 +56,13 @@ class JudgeFolder:
 
     @property
     def sha256(self) -> str:
-        """Checksum of all that scores depend on: everything but the card.
+        """Checksum of all that scores depend on: not the card, not what only training needs.
 
         The name of a judge holds a date; two exports of one day differ in this alone.
         """
         sums = _read_checksums(self.path)
-        relevant = "".join(sums[name] for name in (*FILES, *_further(sums)) if name != CARD)
+        names = [name for name in (*FILES, *_further(sums)) if name not in {CARD, WEIGHTS}]
+        relevant = "".join(sums[name] for name in names)
         return hashlib.sha256(relevant.encode()).hexdigest()
 
     @property

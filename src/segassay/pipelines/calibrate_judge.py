@@ -97,6 +97,8 @@ def _judged(
     from segassay.training.store import open_recipe
 
     for entry in recipe.data:
+        if entry.plane != "usual":
+            continue  # the same labels again, seen as no one is shown them
         subjects = set(splits[entry.name].tuning)
         dataset = open_recipe(entry, data)
         cases = [c for c in dataset.cases if c.labels and c.subject_id in subjects]

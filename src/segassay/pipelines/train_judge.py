@@ -1,16 +1,24 @@
 """Training a judge: recipe and data in, a judge folder out. Stops and continues at any time."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from segassay.data.preprocess import JudgePreprocess
 from segassay.data.splits import SubjectSplit
 from segassay.errors import UsageError
 from segassay.extras import require
+from segassay.models.folder import WEIGHTS
 from segassay.pipelines.calibrate_judge import calibrate_folder
 from segassay.pipelines.judge_card import write_card
 from segassay.pipelines.network_errors import MASKS, with_network_errors
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+    from segassay.training.material import Material
+    from segassay.training.settings import JudgeRecipe
 
 Say = Callable[[str], None]
 
@@ -41,31 +49,59 @@ def train_judge(recipe_path: Path, data: Path, out: Path, *, say: Say) -> Traine
         MissingExtraError: torch is not installed.
     """
     require("torch", extra="train")
-    from segassay.training.export import describe, export_onnx
     from segassay.training.loop import JudgeTraining
-    from segassay.training.material import load_material
     from segassay.training.settings import read_recipe
 
     recipe = read_recipe(recipe_path)
-    material = load_material(recipe, data, say=say)
-    _require_tuning(recipe_path, material.splits)
-    out.mkdir(parents=True, exist_ok=True)
-    if recipe.segmenters is not None:
-        material = with_network_errors(recipe, material, out / "segmenters", say=say)
+    material = _material(recipe_path, recipe, data, out, say)
     training = JudgeTraining(recipe, material, out, say=say)
     net = training.run()
     folder = out / recipe.name
-    folder.mkdir(exist_ok=True)
-    preprocess = JudgePreprocess()
-    weights = folder / "judge.onnx"
-    export_onnx(net, preprocess, weights, network=recipe.network)
-    meta = describe(recipe, material, preprocess, pairs=training.progress.pairs, weights=weights)
-    meta["parameters"] = sum(part.numel() for part in net.parameters())
+    meta = _export(folder, recipe, material, net, pairs=training.progress.pairs)
     meta["minutes_trained"] = round(training.progress.seconds / 60, 1)
     masks = out / "segmenters" / MASKS if recipe.segmenters is not None else None
     result = calibrate_folder(folder, meta, recipe, data, material.splits, masks=masks, say=say)
     write_card(folder, meta, result)
     return TrainedJudge(folder, result.pearson, result.mae, result.n_labels)
+
+
+def _material(
+    recipe_path: Path, recipe: "JudgeRecipe", data: Path, out: Path, say: Say
+) -> "Material":
+    """Gather all that pairs are drawn from: expert labels, networks' masks, random shapes."""
+    from segassay.training.material import load_material
+    from segassay.training.shapes import shape_set
+
+    material = load_material(recipe, data, say=say)
+    _require_tuning(recipe_path, material.splits)
+    out.mkdir(parents=True, exist_ok=True)
+    if recipe.segmenters is not None:
+        material = with_network_errors(recipe, material, out / "segmenters", say=say)
+    if recipe.shapes is not None:
+        shapes = shape_set(recipe.shapes, seed=recipe.seed)
+        material = replace(material, train=(*material.train, shapes))
+    return material
+
+
+def _export(
+    folder: Path, recipe: "JudgeRecipe", material: "Material", net: "Module", *, pairs: int
+) -> dict[str, Any]:
+    """Write the network, to use and to train on from; return its description."""
+    from safetensors.torch import save_file
+
+    from segassay.training.export import describe, export_onnx
+    from segassay.training.start import with_earlier
+
+    folder.mkdir(exist_ok=True)
+    preprocess = JudgePreprocess()
+    onnx = folder / "judge.onnx"
+    export_onnx(net, preprocess, onnx, network=recipe.network)
+    save_file({k: v.contiguous() for k, v in net.state_dict().items()}, folder / WEIGHTS)
+    meta = describe(recipe, material, preprocess, pairs=pairs, weights=onnx)
+    if recipe.start_from is not None:
+        meta = with_earlier(meta, recipe.start_from)
+    meta["parameters"] = sum(part.numel() for part in net.parameters())
+    return meta
 
 
 def _require_tuning(recipe: Path, splits: dict[str, SubjectSplit]) -> None:

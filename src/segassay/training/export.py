@@ -3,6 +3,7 @@
 import json
 import warnings
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 from torch import nn
 
 from segassay.data.preprocess import CONDITION_DIM, CROP_CHANNELS, FIELD_CHANNELS, JudgePreprocess
+from segassay.data.slicing import Sampling
 from segassay.models.folder import model_id
 from segassay.training.material import Material
 from segassay.training.networks import NETWORKS
@@ -103,6 +105,7 @@ def describe(
         "format": 1,
         "kind": NETWORKS[recipe.network].judge,
         "preprocess": preprocess.as_json(),
+        "sampling": asdict(Sampling()),
         "structures": list(material.structures),
         "training_voxels": sorted(
             {case.voxels_sha256 for s in (*material.train, *material.tuning) for case in s.cases}

@@ -24,6 +24,7 @@ from segassay.training.material import Material
 from segassay.training.networks import NETWORKS, build_net
 from segassay.training.pairs import PairDraw
 from segassay.training.settings import JudgeRecipe
+from segassay.training.start import load_start
 from segassay.training.tuning import evaluate, fixed_batches
 from segassay.training.vlm_loss import VlmLossParts
 
@@ -70,6 +71,8 @@ class JudgeTraining:
         self.fabric = Fabric(accelerator="auto", devices=1, precision=recipe.precision)
         self.kind = NETWORKS[recipe.network]
         net = build_net(recipe, material.structures)
+        if recipe.start_from is not None:
+            load_start(net, recipe.start_from)
         net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         decay = 0.5 ** (1 / recipe.ema_halflife)
         self.average = AveragedModel(net, multi_avg_fn=_average(decay), use_buffers=True)

@@ -82,7 +82,8 @@ class PairDraw:
     def _finish(self, place: Place, candidate: Candidate, rng: np.random.Generator) -> Pair:
         name: str | None = place.structure if place.store.recipe.named else None
         planes, gold, mask, framed_by = _views(place.case, candidate, rng)
-        if rng.random() < _FLIPPED[place.store.recipe.mirror]:
+        sagittal = place.store.recipe.plane == "sagittal"
+        if not sagittal and rng.random() < _FLIPPED[place.store.recipe.mirror]:
             planes, gold, mask = planes[..., ::-1], gold[:, ::-1], mask[:, ::-1]
             framed_by = None if framed_by is None else framed_by[:, ::-1]
             name = None if name is None else mirrored(name)

@@ -21,8 +21,9 @@ class SetRecipe(_Frozen):
     `path` or `images` and `labels` are relative to the data root. `weight` is the share of draws
     (relative). `mirror` says what a left-right flip does: `free` where no side exists, `swap` where
     the sides in the names must be exchanged, `never` where the image itself has a side that its
-    names do not tell. `structure` names the masks of an unnamed folder. `subject_regex` as in the
-    command line. `named` is false where the label names are numbers.
+    names do not tell. `plane` is the one that slices are taken in, by default as in use; sagittal
+    slices are never mirrored, since a flip there is front to back. `structure` names the masks of
+    an unnamed folder. `named` is false where the label names are numbers.
     """
 
     name: str
@@ -34,6 +35,7 @@ class SetRecipe(_Frozen):
     weight: float = Field(default=1.0, gt=0)
     mirror: Literal["free", "swap", "never"] = "swap"
     named: bool = True
+    plane: Literal["usual", "axial", "coronal", "sagittal"] = "usual"
 
 
 class PairRecipe(_Frozen):
@@ -81,14 +83,29 @@ class SegmenterRecipe(_Frozen):
     learning_rate: float = Field(default=3e-3, gt=0)
 
 
+class ShapeRecipe(_Frozen):
+    """Images of random shapes with random contrast: `images` of them, drawn once.
+
+    `weight` is their share of draws among the sets' weights; they have no names.
+    """
+
+    images: int = Field(default=300, ge=1)
+    weight: float = Field(default=1.0, gt=0)
+
+
 class JudgeRecipe(_Frozen):
-    """Everything that a judge's training depends on."""
+    """Everything that a judge's training depends on.
+
+    `start_from` names a judge (or its folder) of the same network whose weights are the start.
+    """
 
     name: str
+    start_from: str | None = None
     data: tuple[SetRecipe, ...] = Field(min_length=1)
     pairs: PairRecipe = PairRecipe()
     loss: LossRecipe = LossRecipe()
     segmenters: SegmenterRecipe | None = None
+    shapes: ShapeRecipe | None = None
     network: Literal["map", "segae_vlm"] = "map"
     widths: tuple[int, ...] = (16, 32, 64, 128)
     vlm: VlmRecipe = VlmRecipe()

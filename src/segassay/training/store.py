@@ -23,6 +23,9 @@ from segassay.types import Modality
 
 Bytes = NDArray[np.uint8]
 
+_AXES = {"sagittal": 0, "coronal": 1, "axial": 2}
+"""Axis of a RAS+ volume that slices of each plane count along."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredLabel:
@@ -118,7 +121,7 @@ def _load_cases(
 def load_case(recipe: SetRecipe, case: Case) -> StoredCase:
     """Read one case with all its label files."""
     volume = read_image(case.images[0])
-    stack = plane_stack(volume)
+    stack = plane_stack(volume, _AXES.get(recipe.plane))
     layers: dict[Path, int] = {}
     maps: list[Bytes] = []
     codes: list[dict[int, int]] = []
@@ -130,7 +133,9 @@ def load_case(recipe: SetRecipe, case: Case) -> StoredCase:
             maps.append(coded)
             codes.append(code)
         layer = layers[ref.path]
-        labels[ref.structure] = _label(layer, maps[layer], codes[layer], ref.values, stack.pixel_mm)
+        labels[ref.structure] = stored_label(
+            layer, maps[layer], codes[layer], ref.values, stack.pixel_mm
+        )
     return StoredCase(
         set_name=recipe.name,
         case_id=case.case_id,
@@ -168,13 +173,14 @@ def _compact(planes: NDArray[np.int32]) -> tuple[Bytes, dict[int, int]]:
     return coded.reshape(planes.shape).astype(np.uint8), code
 
 
-def _label(
+def stored_label(
     layer: int,
     planes: Bytes,
     code: dict[int, int],
     values: tuple[int, ...] | None,
     pixel: tuple[float, float],
 ) -> StoredLabel:
+    """Describe where a structure is in one map of codes; `values` `None` means all but 0."""
     wanted = [v for v in code if v != 0] if values is None else values
     codes = tuple(code[v] for v in wanted if v in code)
     mask = coded_mask(planes, codes)

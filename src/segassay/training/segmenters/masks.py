@@ -70,10 +70,10 @@ class NetworkMasks:
         return planes
 
     def save(self, path: Path) -> None:
-        """Write to one compressed file, whole or not at all."""
+        """Write to one file, whole or not at all; packing would take longer than the networks."""
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(".new.npz")
-        np.savez_compressed(
+        np.savez(
             fresh,
             networks=np.array(self.networks),
             structures=np.array(self.structures),

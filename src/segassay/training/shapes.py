@@ -1,0 +1,39 @@
+"""Random shapes as a training set of its own, without names."""
+
+import numpy as np
+
+from segassay.data.random_shapes import random_shapes
+from segassay.data.volume import voxel_sha256
+from segassay.training.settings import SetRecipe, ShapeRecipe
+from segassay.training.store import StoredCase, StoredSet, stored_label, to_bytes
+
+
+def shape_set(recipe: ShapeRecipe, *, seed: int) -> StoredSet:
+    """Draw the images of a recipe; every label but the largest is a structure to be judged."""
+    entry = SetRecipe(name="random_shapes", weight=recipe.weight, mirror="free", named=False)
+    return StoredSet.of(entry, tuple(_case(number, seed) for number in range(recipe.images)))
+
+
+def _case(number: int, seed: int) -> StoredCase:
+    drawn = random_shapes(np.random.default_rng([seed, number]))
+    codes = {value: value for value in range(drawn.n_labels)}
+    background = int(np.bincount(drawn.labels.ravel()).argmax())
+    labels = {
+        f"shape_{value}": stored_label(0, drawn.labels, codes, (value,), (1.0, 1.0))
+        for value in codes
+        if value != background and (drawn.labels == value).any()
+    }
+    planes = to_bytes(drawn.planes)
+    return StoredCase(
+        set_name="random_shapes",
+        case_id=f"shapes_{number}",
+        subject_id=f"shapes_{number}",
+        voxels_sha256=voxel_sha256(planes),
+        modality=None,
+        planes=planes,
+        pixel_mm=(1.0, 1.0),
+        thickness_mm=1.0,
+        spacing_known=False,
+        maps=(drawn.labels,),
+        labels=labels,
+    )

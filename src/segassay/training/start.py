@@ -1,0 +1,44 @@
+"""Training that begins with the weights of a finished judge, and what it owes to its training."""
+
+from typing import Any
+
+from safetensors.torch import load_file
+from torch import nn
+
+from segassay.errors import ModelError
+from segassay.models.folder import WEIGHTS, find_judge, open_judge
+
+
+def load_start(net: nn.Module, name_or_path: str) -> None:
+    """Give `net` the weights of a judge.
+
+    Raises:
+        ModelError: There is no such judge, it has no weights to train on from, or its network is
+            another one.
+    """
+    folder = open_judge(find_judge(name_or_path)).path
+    if not (folder / WEIGHTS).exists():
+        raise ModelError(f"{folder.name}: no {WEIGHTS}, so nothing can be trained on from it")
+    try:
+        net.load_state_dict(load_file(folder / WEIGHTS))
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(f"{folder.name}: its network is not the recipe's ({reason})") from error
+
+
+def with_earlier(meta: dict[str, Any], name_or_path: str) -> dict[str, Any]:
+    """Add to a judge's description what the judge that it started from had learned from."""
+    earlier = open_judge(find_judge(name_or_path)).meta
+    subjects = {name: dict(split) for name, split in meta["training_subjects"].items()}
+    for name, split in earlier["training_subjects"].items():
+        own = subjects.setdefault(name, {})
+        for part, ids in split.items():
+            own[part] = [*own.get(part, []), *(i for i in ids if i not in own.get(part, []))]
+    return {
+        **meta,
+        "started_from": earlier["model_id"],
+        "training_subjects": subjects,
+        "training_images": earlier.get("training_images", []),
+        "training_voxels": sorted({*meta["training_voxels"], *earlier.get("training_voxels", [])}),
+        "pairs_seen": meta["pairs_seen"] + earlier["pairs_seen"],
+    }
