@@ -142,7 +142,9 @@ def test_score_and_audit_with_the_imported_judge(
     assert found["status"] == {"scored": 1}
     rows = (tmp_path / "out" / "scores.csv").read_text()
     assert "imported model" in rows
-    assert (tmp_path / "out" / "index.html").is_file()
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "pictures show the label alone" in page
+    assert 'class="suggested" d=""' in page
 
 
 def test_the_folder_tells_its_source_and_is_not_overwritten(

@@ -13,6 +13,7 @@ from segassay.data.case import Case, Dataset
 from segassay.errors import OutputError
 from segassay.pipelines.configs import AuditConfig, Gate
 from segassay.pipelines.exhibits import make_exhibits, pictured
+from segassay.pipelines.pseudonyms import pseudonyms_for
 from segassay.records.findings import Finding
 from segassay.records.run import RunRecord, now
 from segassay.records.scores import ScoreRow
@@ -90,6 +91,8 @@ def conclude(
         (r for r in read_records(config.out) if r.case_id in order),
         key=lambda r: order[r.case_id],
     )
+    if config.pseudonymise:
+        dataset, cases, records = _renamed(config.out, dataset, cases, records, record)
     rows = tuple(row for r in records for row in r.rows)
     findings = _findings(records, cases)
     n_missing = len(cases) - len(records)
@@ -111,6 +114,27 @@ def conclude(
     except OSError as error:
         raise OutputError.of(config.out, error) from error
     return result
+
+
+def _renamed(
+    out: Path,
+    dataset: Dataset,
+    cases: Sequence[Case],
+    records: Sequence[CaseRecord],
+    record: RunRecord,
+) -> tuple[Dataset, list[Case], list[CaseRecord]]:
+    """Return everything under pseudonyms, in their order: the old order would tell of the names."""
+    try:
+        names = pseudonyms_for(dataset.cases, out)
+    except OSError as error:
+        raise OutputError.of(out, error) from error
+    record.config, record.argv = names.plain(record.config), names.plain(record.argv)
+    record.dataset = names.plain(record.dataset)
+    return (
+        names.dataset(dataset),
+        sorted(map(names.case, cases), key=lambda case: case.case_id),
+        sorted(map(names.record, records), key=lambda of_case: of_case.case_id),
+    )
 
 
 def _close(record: RunRecord, result: AuditResult, n_cases: int) -> None:
@@ -155,11 +179,12 @@ def _write(
     write_whole(config.out / "findings.jsonl", "".join(lines).encode())
     data = ReportData(
         title=dataset.name,
-        about=_about(dataset, judge),
+        about=_about(config, dataset, cases, judge),
         rows=rows,
         findings=findings,
         n_worst=config.n_worst,
         about_cases={case.case_id: _about_case(case) for case in cases},
+        pseudonymised=config.pseudonymise,
         notes=_notes(rows, judge),
         unmatched=tuple(f"{u.path.name}: {u.reason}" for u in dataset.unmatched),
         unlabelled=dataset.unlabelled,
@@ -177,20 +202,35 @@ def _about_case(case: Case) -> dict[str, str]:
     return {**{key: str(value) for key, value in known.items() if value}, **case.metadata}
 
 
-def _about(dataset: Dataset, judge: Judge | None) -> dict[str, str]:
+def _about(
+    config: AuditConfig, dataset: Dataset, cases: Sequence[Case], judge: Judge | None
+) -> dict[str, str]:
+    """Count what this run looked at, which `--limit` and `--structures` make less than all."""
+    wanted = [
+        ref
+        for case in cases
+        for ref in case.labels
+        if not config.structures or ref.structure in config.structures
+    ]
     return {
         "format": dataset.format,
-        "cases": str(len(dataset.cases)),
-        "subjects": str(len(dataset.subjects)),
-        "labels": str(dataset.n_labels),
+        "cases": _of(len(cases), len(dataset.cases)),
+        "subjects": _of(len({case.subject_id for case in cases}), len(dataset.subjects)),
+        "labels": _of(len(wanted), dataset.n_labels),
         "judge": judge.model_id if judge is not None else "none (rules only)",
     }
+
+
+def _of(part: int, whole: int) -> str:
+    return str(whole) if part == whole else f"{part} of {whole}"
 
 
 def _notes(rows: Sequence[ScoreRow], judge: Judge | None) -> tuple[str, ...]:
     if judge is None:
         return ("Rules only: no label was scored.",)
     notes = []
+    if not judge.suggests:
+        notes.append("This judge answers with a number: pictures show the label alone.")
     n_seen = sum("trained on this image" in row.evidence for row in rows)
     if n_seen:
         notes.append(

@@ -82,19 +82,21 @@ def _worst_slices(
         suggestion = judge.suggest_volume(
             image, mask, structure=row.structure, modality=case.modality, index=index
         )
-        views.append(_view(suggestion, image, known.get(suggestion.index, nan)))
+        score_there = known.get(suggestion.index, nan)
+        views.append(_view(suggestion, image, score_there, marked=judge.suggests))
     return tuple(views)
 
 
-def _view(suggestion: Suggestion, image: Volume, score: float) -> SliceView:
+def _view(suggestion: Suggestion, image: Volume, score: float, *, marked: bool) -> SliceView:
+    """Show a slice; `marked` tells whether the judge has anything to draw beside the label."""
     return SliceView(
         plane=plane_name(image, slicing_axis(image.grid)),
         index=suggestion.index,
         image=suggestion.image,
         mask=suggestion.mask,
         pixel_mm=suggestion.pixel_mm,
-        suggested=suggestion.suggested,
-        error=suggestion.error,
+        suggested=suggestion.suggested if marked else None,
+        error=suggestion.error if marked else None,
         score=score,
     )
 
