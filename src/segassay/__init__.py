@@ -11,9 +11,13 @@ _PUBLIC = {
     "AuditConfig": "segassay.pipelines.configs",
     "AuditResult": "segassay.pipelines.conclude",
     "Dataset": "segassay.data.case",
+    "EvaluateConfig": "segassay.pipelines.configs",
+    "EvaluateResult": "segassay.pipelines.evaluate",
     "Finding": "segassay.records.findings",
     "Judge": "segassay.scoring",
     "Modality": "segassay.types",
+    "PairsConfig": "segassay.pipelines.configs",
+    "PairsResult": "segassay.pipelines.make_pairs",
     "Score": "segassay.scoring",
     "ScoreRow": "segassay.records.scores",
     "SegassayError": "segassay.errors",
@@ -21,7 +25,9 @@ _PUBLIC = {
     "Status": "segassay.types",
     "Suggestion": "segassay.scoring",
     "audit": "segassay.pipelines.audit",
+    "evaluate": "segassay.pipelines.evaluate",
     "load_judge": "segassay.scoring",
+    "make_pairs": "segassay.pipelines.make_pairs",
     "open_dataset": "segassay.data.readers",
 }
 

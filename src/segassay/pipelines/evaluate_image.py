@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.data.case import LabelRef
-from segassay.data.io import LabelMap, label_mask, read_image, read_labels
+from segassay.data.io import LabelMap, label_mask, read_image, read_label
 from segassay.data.pair_table import OPTIONAL, REQUIRED, Pair
 from segassay.data.volume import Volume, voxel_sha256
 from segassay.errors import CaseError, ContentError, GeometryError, SegassayError
-from segassay.geometry.grid import require_same_grid
+from segassay.geometry.grid import Grid, require_same_grid
 from segassay.metrics.overlap import dice, volume_surface_dice
 from segassay.pipelines.read_case import file_sha256
 from segassay.records.judged_pairs import JudgedPair
@@ -72,11 +72,11 @@ def _rows(pairs: Sequence[Pair], judge: Judge) -> Iterator[JudgedPair]:
     if not sound:
         return
     image = read_image(sound[0].image)
-    black = replace(image, array=np.zeros_like(image.array))
+    black = replace(image, array=np.broadcast_to(np.float32(0), image.array.shape))
     seen = judge.trained_on(file_sha256(sound[0].image), voxel_sha256(image.array))
     most = max(1, min(_MASKS_AT_ONCE, _VOXELS_AT_ONCE // image.array.size))
     waiting: list[_Open] = []
-    files = _LabelFiles()
+    files = _LabelFiles(image.grid)
     for pair in sound:
         opened = _opened(pair, image, files)
         if isinstance(opened, JudgedPair):
@@ -90,17 +90,18 @@ def _rows(pairs: Sequence[Pair], judge: Judge) -> Iterator[JudgedPair]:
 
 
 class _LabelFiles:
-    """The label files read last: rows of one image often share their gold."""
+    """The label files of one image that were read last: rows often share their gold."""
 
-    def __init__(self) -> None:
+    def __init__(self, grid: Grid) -> None:
+        self._grid = grid
         self._kept: dict[Path, LabelMap] = {}
 
-    def __call__(self, path: Path) -> LabelMap:
-        """Read a file, or give it again."""
-        labels = self._kept.pop(path, None)
+    def __call__(self, ref: LabelRef) -> LabelMap:
+        """Read a label's file, or give it again."""
+        labels = self._kept.pop(ref.path, None)
         if labels is None:
-            labels = read_labels(path)
-        self._kept[path] = labels
+            labels = read_label(ref, self._grid)
+        self._kept[ref.path] = labels
         while len(self._kept) > _FILES_AT_ONCE:
             del self._kept[next(iter(self._kept))]
         return labels
@@ -111,7 +112,7 @@ def _opened(pair: Pair, image: Volume, files: _LabelFiles) -> _Open | JudgedPair
     masks, remarks = [], []
     for ref in (pair.gold, pair.mask):
         try:
-            labels = files(ref.path)
+            labels = files(ref)
         except CaseError as error:
             return _row(pair, Status.FAILED, str(error))
         try:

@@ -118,7 +118,7 @@ def _read(case: Case, errors: list[str]) -> _Expert:
     masks = {}
     for first in {(ref.path, ref.pieces): ref for ref in reversed(case.labels)}.values():
         try:
-            labels = read_label(first)
+            labels = read_label(first, image.grid)
             require_same_grid(labels.volume.grid, image.grid, first.path.name)
             require_whole(labels, first)
         except CaseError as error:
