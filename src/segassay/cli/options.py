@@ -31,6 +31,9 @@ Structures = Annotated[
 Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Processes; each holds one case.")]
 Limit = Annotated[int | None, typer.Option("--limit", help="Only the first cases.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin anew where another run lies.")]
+Pseudonymise = Annotated[
+    bool, typer.Option("--pseudonymise", help="Other names for cases in all that is passed on.")
+]
 FailOn = Annotated[
     str | None,
     typer.Option("--fail-on", help="Exit with 4 on: error, warning, or a score as in 'score<0.7'."),
@@ -77,6 +80,7 @@ class RunOptions:
     limit: Limit = None
     jobs: Jobs = 1
     overwrite: Overwrite = False
+    pseudonymise: Pseudonymise = False
     fail_on: FailOn = None
     as_json: Json = False
     quiet: Quiet = False

@@ -20,6 +20,7 @@ def make_config(source: SourceOptions, run: RunOptions, **options: Any) -> Audit
         limit=run.limit,
         jobs=run.jobs,
         overwrite=run.overwrite,
+        pseudonymise=run.pseudonymise,
         fail_on=_gate(run.fail_on),
         **options,
     )
@@ -37,6 +38,8 @@ def run_audit(config: AuditConfig, run: RunOptions, *, command: str) -> int:
         _tell_unusable(result, most=None if run.verbose else _SHOWN)
     if not run.as_json:
         _tell_result(result)
+    if config.pseudonymise:
+        tell("shards/ and private/ hold the real names: leave them out of what you pass on")
     return int(result.exit_code)
 
 

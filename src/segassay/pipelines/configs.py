@@ -116,6 +116,7 @@ class AuditConfig(CasesConfig):
     bounds: Path | None = None
     jobs: int = Field(default=1, ge=1, le=256)
     n_worst: int = Field(default=20, ge=0)
+    pseudonymise: bool = False
     fail_on: Gate | None = None
 
 

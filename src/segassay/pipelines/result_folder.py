@@ -9,6 +9,7 @@ from segassay.data.case import Dataset
 from segassay.data.files import checksum, stamp
 from segassay.errors import OutputError, UsageError
 from segassay.pipelines.configs import AuditConfig
+from segassay.pipelines.pseudonyms import PRIVATE
 from segassay.records.command_line import command_line
 from segassay.records.run import MANIFEST, RunRecord, config_key, library_versions, now, read_run
 from segassay.records.whole_file import is_unfinished
@@ -109,7 +110,8 @@ def note_interruption(record: RunRecord, out: Path) -> None:
 def _make_room(out: Path, *, overwrite: bool) -> None:
     """Refuse a folder that is not a run's; empty one that is, if that was asked for."""
     # Listed before the record is looked for: a part that begins beside us writes its record first.
-    files = [path for path in out.iterdir() if not is_unfinished(path)]
+    # A key of pseudonyms may have been brought along from another run.
+    files = [p for p in out.iterdir() if not is_unfinished(p) and p.name != PRIVATE]
     if files and read_run(out) is None:
         raise OutputError(f"{out}: holds files that are not a run's; choose an empty folder")
     if overwrite:
@@ -153,6 +155,7 @@ def _circumstances(config: AuditConfig) -> dict[str, object]:
         "names": None if source.names is None else source.names.name,
         "judge": None if config.judge is None else Path(config.judge).name,
         "n_worst": config.n_worst,
+        "pseudonymise": config.pseudonymise,
         "jobs": config.jobs,
         "fail_on": None if config.fail_on is None else config.fail_on.model_dump(mode="json"),
     }

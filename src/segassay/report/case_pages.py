@@ -45,7 +45,7 @@ def case_pages(data: ReportData, labels: Sequence[Listed]) -> Iterator[CasePage]
             file=files[n],
             labels=tuple(by_case[case_id]),
             findings=tuple(own),
-            about=data.about_cases.get(case_id, {}),
+            about={} if data.pseudonymised else data.about_cases.get(case_id, {}),
             number=n,
             n_pages=len(order),
             before=files[n - 1],

@@ -63,7 +63,8 @@ class ReportData:
 
     `rows` holds all labels, `notes` what a reader must know before believing a number. The
     `n_worst` labels are shown on the first page. `about_cases` is what the data set's own tables
-    say about each case, by case id: sex, age, scanner and the like, as text.
+    say about each case, by case id: sex, age, scanner and the like, as text. Where the run is
+    `pseudonymised` that is told of groups only, never of a single case.
     """
 
     title: str
@@ -75,6 +76,7 @@ class ReportData:
     notes: tuple[str, ...] = ()
     unmatched: tuple[str, ...] = ()
     unlabelled: tuple[str, ...] = ()
+    pseudonymised: bool = False
 
     @property
     def scored(self) -> tuple[ScoreRow, ...]:
