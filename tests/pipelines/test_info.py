@@ -27,6 +27,25 @@ def test_counts_and_strays_by_their_path_in_the_data_set(tmp_path: Path) -> None
     ]
 
 
+def test_names_close_to_known_ones_and_empty_files_are_told(tmp_path: Path) -> None:
+    full = PICTURE.copy()
+    full[1, 1] = 255
+    write_picture(tmp_path / "images" / "a.png", PICTURE)
+    for structure, mask in (("splen", PICTURE), ("heart", full), ("thing", full)):
+        write_picture(tmp_path / "masks" / structure / "a.png", mask)
+    found = dataset_info(open_dataset(tmp_path))
+    assert found.unknown == {"splen": ["spleen"]}
+    assert found.empty is None
+    assert dataset_info(open_dataset(tmp_path), count_empty=True).empty == 1
+
+
+@pytest.mark.data
+def test_empty_files_of_a_real_set_are_counted_apart(shared_data: Path) -> None:
+    found = dataset_info(open_dataset(shared_data / "totalsegmentator"))
+    assert (found.cases, found.labels, found.empty) == (1, 104, 104 - 58)
+    assert found.metadata == ["study_type"]
+
+
 @pytest.mark.data
 def test_counting_a_real_set_reads_no_voxel(
     shared_data: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,7 +1,22 @@
 """`segassay info`: what a data set holds."""
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 from segassay.cli.console import give_json
-from segassay.cli.options import DatasetPath, Images, Json, Labels, Names, Structure, SubjectRegex
+from segassay.cli.options import (
+    DatasetPath,
+    Empty,
+    Images,
+    Json,
+    Labels,
+    Names,
+    Structure,
+    SubjectRegex,
+)
+
+if TYPE_CHECKING:
+    from segassay.pipelines.info import DatasetInfo
 
 
 def info(
@@ -11,9 +26,10 @@ def info(
     structure: Structure = None,
     names: Names = None,
     subject_regex: SubjectRegex = None,
+    empty: Empty = False,
     as_json: Json = False,
 ) -> None:
-    """Count cases, subjects, labels and structures; no voxel is read."""
+    """Count cases, subjects, labels and structures, from folders and headers."""
     import typer
 
     from segassay.data.readers import open_dataset
@@ -27,20 +43,32 @@ def info(
             structure=structure,
             names=names,
             subject_regex=subject_regex,
-        )
+        ),
+        count_empty=empty,
     )
     if as_json:
         give_json(found.to_json())
         return
-    typer.echo(f"{found.name} ({found.format})")
-    typer.echo(f"{found.cases} cases, {found.subjects} subjects, {found.labels} labels")
+    for line in _lines(found):
+        typer.echo(line)
+
+
+def _lines(found: "DatasetInfo") -> Iterator[str]:
+    yield f"{found.name} ({found.format})"
+    yield f"{found.cases} cases, {found.subjects} subjects, {found.labels} labels"
+    if found.empty is not None:
+        yield f"{found.labels - found.empty} labels with voxels, {found.empty} empty"
     for name, count in found.structures.items():
-        typer.echo(f"  {name}: {count}")
+        near = found.unknown.get(name)
+        yield f"  {name}: {count}" + (f" (not a known name; {' or '.join(near)}?)" if near else "")
+    if len(found.sources) > 1:
+        yield f"sources: {', '.join(found.sources)}"
+    if found.metadata:
+        yield f"metadata: {', '.join(found.metadata)}"
     for title, lines in (
         ("images without label", found.unlabelled),
         ("files that belong to no case", [f"{u['file']}: {u['reason']}" for u in found.unmatched]),
     ):
         if lines:
-            typer.echo(f"{len(lines)} {title}")
-            for line in lines[:10]:
-                typer.echo(f"  {line}")
+            yield f"{len(lines)} {title}"
+            yield from (f"  {line}" for line in lines[:10])

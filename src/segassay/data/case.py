@@ -60,6 +60,7 @@ class Dataset:
 
     `root` is the folder all paths of result files are relative to. `declared` maps a label file's
     declared voxel values to structure names (background left out); empty for binary masks.
+    `writes_absent` tells that the layout has an all-zero file for a structure not in the image.
     """
 
     root: Path
@@ -68,6 +69,7 @@ class Dataset:
     cases: tuple[Case, ...]
     unmatched: tuple[Unmatched, ...] = ()
     declared: dict[int, str] = field(default_factory=dict)
+    writes_absent: bool = False
 
     @property
     def structures(self) -> tuple[str, ...]:

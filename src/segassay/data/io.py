@@ -11,7 +11,7 @@ from segassay.data import dicom, files, itk, nifti, raster
 from segassay.data.case import LabelRef
 from segassay.data.placing import placed_on
 from segassay.data.volume import Volume, to_canonical
-from segassay.errors import ContentError, ReadError
+from segassay.errors import CaseError, ContentError, ReadError
 from segassay.geometry.grid import Grid, require_same_grid
 
 SUFFIXES = (*nifti.SUFFIXES, *itk.SUFFIXES, *raster.SUFFIXES)
@@ -114,6 +114,14 @@ def read_label(ref: LabelRef, onto: Grid | None = None) -> LabelMap:
         volume = replace(first.volume, array=array)
         first = LabelMap(volume, _count(array), fraction, first.dtype)
     return first
+
+
+def is_empty(ref: LabelRef) -> bool:
+    """Whether a label has no voxel; one that cannot be read is not called empty."""
+    try:
+        return not label_mask(read_label(ref), ref).any()
+    except CaseError:
+        return False
 
 
 def label_mask(labels: LabelMap, ref: LabelRef) -> NDArray[np.bool_]:

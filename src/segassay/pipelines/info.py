@@ -1,14 +1,24 @@
-"""What a data set holds, without reading a voxel."""
+"""What a data set holds; no voxel is read, but for all-zero files where a layout writes them."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from segassay.data.case import Dataset
+from segassay.data.io import is_empty
+from segassay.vocabulary.names import near_matches
+
+_MOST_FILES = 2000
+"""Label files that are read without being asked: a few seconds' worth."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetInfo:
-    """Counts of a data set. `labels` are declared (case, structure, source) triples."""
+    """Counts of a data set. `labels` are declared (case, structure, source) triples.
+
+    `empty` of them are files without a voxel; `None` where these were not counted. `unknown` maps
+    names that are in no table to known ones spelt much alike. `metadata` are the columns that cases
+    carry.
+    """
 
     name: str
     format: str
@@ -19,6 +29,9 @@ class DatasetInfo:
     sources: list[str]
     modality: list[str]
     splits: dict[str, int]
+    empty: int | None
+    unknown: dict[str, list[str]]
+    metadata: list[str]
     unlabelled: list[str]
     unmatched: list[dict[str, str]]
 
@@ -27,8 +40,11 @@ class DatasetInfo:
         return asdict(self)
 
 
-def dataset_info(dataset: Dataset) -> DatasetInfo:
-    """Count what a data set holds."""
+def dataset_info(dataset: Dataset, *, count_empty: bool = False) -> DatasetInfo:
+    """Count what a data set holds.
+
+    Files without a voxel are counted where the layout writes them and they are few, or if asked.
+    """
     structures = dict.fromkeys(dataset.structures, 0)
     splits: dict[str, int] = {}
     for case in dataset.cases:
@@ -45,11 +61,21 @@ def dataset_info(dataset: Dataset) -> DatasetInfo:
         sources=sorted({ref.source for case in dataset.cases for ref in case.labels}),
         modality=sorted({c.modality.value for c in dataset.cases if c.modality is not None}),
         splits=splits,
+        empty=_empty(dataset, asked=count_empty),
+        unknown={name: near for name in structures if (near := near_matches(name))},
+        metadata=list(dict.fromkeys(key for case in dataset.cases for key in case.metadata)),
         unlabelled=list(dataset.unlabelled),
         unmatched=[
             {"file": _within(u.path, dataset.root), "reason": u.reason} for u in dataset.unmatched
         ],
     )
+
+
+def _empty(dataset: Dataset, *, asked: bool) -> int | None:
+    refs = [ref for case in dataset.cases for ref in case.labels]
+    if not asked and not (dataset.writes_absent and len(refs) <= _MOST_FILES):
+        return None
+    return sum(map(is_empty, refs))
 
 
 def _within(path: Path, root: Path) -> str:

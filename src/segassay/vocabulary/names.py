@@ -74,8 +74,16 @@ def lookup(text: str) -> Structure | None:
 
 
 def near_matches(text: str) -> list[str]:
-    """Return up to three names of the table that are spelt much like `text`, nearest first."""
-    return difflib.get_close_matches(canonical_name(text), list(_table()), n=3, cutoff=0.7)
+    """Return up to three known names that are spelt much like an unknown one, nearest first.
+
+    Sides and numbers are never taken for misspelt. Empty for a known name.
+
+    >>> near_matches("splen"), near_matches("spleen"), near_matches("vertebrae_T13")
+    (['spleen'], [], [])
+    """
+    name = canonical_name(text)
+    alike = [known for known in _known() if _marks(known) == _marks(name)]
+    return [] if name in alike else difflib.get_close_matches(name, alike, n=3, cutoff=0.87)
 
 
 def mirrored(name: str) -> str:
@@ -92,6 +100,11 @@ def mirrored(name: str) -> str:
     twin = "_".join(exchange.get(word, word) for word in name.split("_"))
     alone = name in _table() and twin not in _table()
     return name if alone or name.startswith(_CHAMBER) else twin
+
+
+def _marks(name: str) -> tuple[list[str], list[str]]:
+    """Return the numbers and sides of a name."""
+    return re.findall(r"\d+", name), [word for word in name.split("_") if word in _SIDES]
 
 
 def _words(text: str) -> list[str]:
@@ -122,6 +135,13 @@ def _table() -> dict[str, Structure]:
         for row in rows
         if row["totalsegmentator_name"]
     }
+
+
+@lru_cache(maxsize=1)
+def _known() -> tuple[str, ...]:
+    """Return the names of the tables, and those that an alias leads to."""
+    others = [row["name"] for file in ("aliases.csv", "freesurfer.csv") for row in _read(file)]
+    return tuple(dict.fromkeys((*_table(), *others)))
 
 
 @lru_cache(maxsize=1)

@@ -95,7 +95,7 @@ def _read(
             )
         )
     found = require_cases(cases, root, CASE_FOLDERS_LOOKS_FOR)
-    return Dataset(root, name, root.name, found, tuple(unmatched))
+    return Dataset(root, name, root.name, found, tuple(unmatched), writes_absent=True)
 
 
 def _candidates(root: Path) -> Iterator[Path]:

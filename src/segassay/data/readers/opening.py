@@ -59,7 +59,20 @@ def open_dataset(
 
 
 def _reader_of(root: Path) -> Reader | None:
-    return next((reader for reader in READERS.values() if reader.sniff(root)), None)
+    plain = _plain_reader_of(root)
+    if plain is not None or _sets_within(root):
+        return plain
+    return next((r for r in READERS.values() if r.searches and r.sniff(root)), None)
+
+
+def _plain_reader_of(root: Path) -> Reader | None:
+    return next((r for r in READERS.values() if not r.searches and r.sniff(root)), None)
+
+
+def _sets_within(root: Path) -> list[str]:
+    """Return the names of folders that are data sets, of those layouts that are quickly told."""
+    found = (folder for folder in folders_of(root)[:_LOOKED_AT] if _plain_reader_of(folder))
+    return [folder.name for folder in found]
 
 
 def _only_folder(archive: Path) -> Path:
@@ -70,7 +83,7 @@ def _only_folder(archive: Path) -> Path:
 
 def _what_else(root: Path) -> str:
     """Say where data sets lie if the user gave the folder around them, else what was looked for."""
-    inside = [f.name for f in folders_of(root)[:_LOOKED_AT] if _reader_of(f) is not None]
+    inside = _sets_within(root)
     if inside:
         return f"holds data sets in {', '.join(inside)}; give one of them"
     known = "; ".join(f"{name}: {reader.looks_for}" for name, reader in READERS.items())

@@ -23,11 +23,14 @@ class Reader:
     """One layout: how to recognise it, how to read it, and what it looks for, in words.
 
     `read` gets the root and the pattern for subjects; it touches no voxel where names are given.
+    `searches` tells that it looks through all folders below: it comes last, and only where none of
+    the folders is a data set of its own.
     """
 
     sniff: Callable[[Path], bool]
     read: Callable[[Path, re.Pattern[str] | None], Dataset]
     looks_for: str
+    searches: bool = False
 
 
 READERS: dict[str, Reader] = {
@@ -49,6 +52,6 @@ READERS: dict[str, Reader] = {
         case_folders.read_case_folders,
         case_folders.CASE_FOLDERS_LOOKS_FOR,
     ),
-    dicom.NAME: Reader(dicom.sniff, dicom.read, dicom.LOOKS_FOR),
     manifest.NAME: Reader(manifest.sniff, manifest.read, manifest.LOOKS_FOR),
+    dicom.NAME: Reader(dicom.sniff, dicom.read, dicom.LOOKS_FOR, searches=True),
 }
