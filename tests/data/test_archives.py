@@ -170,6 +170,15 @@ def test_archive_that_vanished_is_one_bad_file(tmp_path: Path) -> None:
         read_image(image)
 
 
+@pytest.mark.parametrize("place", ["/etc/x.nii.gz", "../../x.nii.gz", "../x.nii.gz"])
+def test_description_in_an_archive_names_nothing_outside_of_it(tmp_path: Path, place: str) -> None:
+    pairs = f'[{{"image": "{place}", "label": "labelsTr/x.nii.gz"}}]'
+    text = f'{{"labels": {{"0": "background", "1": "liver"}}, "training": {pairs}}}'
+    path = bare_zip(tmp_path / "s.zip", {"dataset.json": text.encode()})
+    with pytest.raises(DatasetError, match="lies outside"):
+        open_dataset(path)
+
+
 def test_folder_around_data_sets_names_them(tmp_path: Path) -> None:
     label_folder(tmp_path / "one")
     (tmp_path / "two").mkdir()

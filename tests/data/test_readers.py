@@ -219,6 +219,18 @@ def test_dataset_key_replaces_the_folders(tmp_path: Path, monkeypatch: pytest.Mo
     assert dataset.unlabelled == ("two",)
 
 
+def test_first_version_of_nnunet_lists_images_without_their_channels(tmp_path: Path) -> None:
+    root = msd(tmp_path)
+    for image in list((root / "imagesTr").iterdir()):
+        for channel in ("_0000", "_0001"):
+            copy = root / "imagesTr" / image.name.replace(".nii", f"{channel}.nii")
+            copy.write_bytes(image.read_bytes())
+        image.unlink()
+    dataset = open_dataset(root)
+    assert [len(case.images) for case in dataset.cases] == [2, 2, 2, 1]
+    assert not dataset.unmatched
+
+
 def test_unnamed_label_file_without_any_value_is_still_a_label(tmp_path: Path) -> None:
     root = label_folder(tmp_path)
     (root / "labels.json").unlink()

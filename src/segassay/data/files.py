@@ -21,6 +21,11 @@ def is_archive(path: Path) -> bool:
     return is_archive_name(path.name) and path.is_file()
 
 
+def archive_of(path: Path) -> Path | None:
+    """Return the archive that a path is or leads into; `None` on plain disk."""
+    return next((p for p in (path, *path.parents) if is_archive(p)), None)
+
+
 def is_dir(path: Path) -> bool:
     """Whether there is a folder, on disk or in an archive, or an archive."""
     if path.is_dir():
@@ -133,7 +138,7 @@ def _read(path: Path, file: BinaryIO, most: int) -> bytes:
 
 def _within(path: Path) -> tuple[Archive, str] | None:
     """Split a path that leads through an archive; `None` for all others."""
-    for parent in (path, *path.parents):
-        if is_archive(parent):
-            return open_archive(parent), path.relative_to(parent).as_posix()
-    return None
+    archive = archive_of(path)
+    return (
+        None if archive is None else (open_archive(archive), path.relative_to(archive).as_posix())
+    )

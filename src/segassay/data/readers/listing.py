@@ -1,6 +1,7 @@
 """Folder listings and small description files, as every reader needs them."""
 
 import json
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -113,6 +114,21 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise DatasetError(f"{path.name}: holds a {type(data).__name__}; expected an object")
     return data
+
+
+def listed_path(root: Path, text: str) -> Path:
+    """Return where a description says a file lies: relative to `root`, or absolute.
+
+    Raises:
+        DatasetError: The description came in an archive, and its path leads out of it.
+    """
+    path = root / text
+    archive = files.archive_of(root)
+    if archive is not None:
+        path = Path(os.path.normpath(path))
+        if not path.is_relative_to(archive):
+            raise DatasetError(f"{archive.name}: names {text!r}, which lies outside of it")
+    return path
 
 
 def declared_labels(path: Path, labels: Any, *, of: str = "") -> dict[str, tuple[int, ...]]:

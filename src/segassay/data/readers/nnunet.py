@@ -6,64 +6,46 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from segassay.data.case import Case, Dataset, Unmatched
-from segassay.data.files import is_file
+from segassay.data.case import Dataset, Unmatched
+from segassay.data.readers.described import DESCRIPTION, Layout, Listed, described_set
 from segassay.data.readers.listing import (
     by_stem,
-    declared_labels,
-    declared_values,
-    distinct_cases,
     files_of,
     leftover_files,
-    modality_of,
-    multilabel_refs,
+    listed_path,
     read_json,
-    require_cases,
-    subject_of,
 )
 from segassay.errors import DatasetError
 
-NAME = "nnunet"
-LOOKS_FOR = "dataset.json with channel_names, imagesTr/CASE_0000.nii.gz, labelsTr/CASE.nii.gz"
+LAYOUT = Layout(
+    "nnunet",
+    "dataset.json with channel_names, imagesTr/CASE_0000.nii.gz, labelsTr/CASE.nii.gz",
+    "channel_names",
+)
 
 _CHANNEL = re.compile(r"^(?P<case>.+)_(?P<channel>\d{4})$")
 _PARTS = (("imagesTr", "labelsTr", "train"), ("imagesTs", "labelsTs", "test"))
 
 
-def sniff(root: Path) -> bool:
-    """Whether `root` is laid out like this."""
-    path = root / "dataset.json"
-    return is_file(path) and "channel_names" in read_json(path)
-
-
 def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
     """Read the layout; no voxel is touched."""
-    path = root / "dataset.json"
-    about = read_json(path)
-    labels = declared_labels(path, about.get("labels"), of=f"{root.name} {about.get('name')}")
+    about = read_json(root / DESCRIPTION)
     channels = about["channel_names"]
     if not isinstance(channels, dict):
-        raise DatasetError(f"dataset.json: 'channel_names' is {channels!r}; expected an object")
-    modality = modality_of(" ".join(map(str, channels.values())))
+        raise DatasetError(f"{DESCRIPTION}: 'channel_names' is {channels!r}; expected an object")
     unmatched: list[Unmatched] = []
-    cases = []
-    for case_id, images, label, split in _found(root, about, unmatched):
-        refs = multilabel_refs(label, labels) if label is not None else ()
-        cases.append(Case(case_id, subject_of(case_id, subject), images, refs, modality, split))
-    cases, doubles = distinct_cases(cases)
-    return Dataset(
+    return described_set(
+        LAYOUT,
         root,
-        NAME,
-        str(about.get("name", root.name)),
-        require_cases(cases, root, LOOKS_FOR),
-        (*unmatched, *doubles),
-        declared_values(labels),
+        about,
+        list(_found(root, about, unmatched)),
+        modality=" ".join(map(str, channels.values())),
+        unmatched=unmatched,
+        subject=subject,
     )
 
 
-def _found(
-    root: Path, about: dict[str, Any], unmatched: list[Unmatched]
-) -> Iterator[tuple[str, tuple[Path, ...], Path | None, str]]:
+def _found(root: Path, about: dict[str, Any], unmatched: list[Unmatched]) -> Iterator[Listed]:
     if "dataset" in about:
         yield from _listed(root, about["dataset"])
         return
@@ -76,7 +58,7 @@ def _found(
         for case_id, channels in _channels(root, image_folder, unmatched).items():
             if sorted(channels) == list(range(n_channels)):
                 images = tuple(channels[number] for number in range(n_channels))
-                yield case_id, images, labels.pop(case_id, None), split
+                yield Listed(case_id, images, labels.pop(case_id, None), split)
             else:
                 why = f"its case has channels {sorted(channels)}; expected {n_channels} from 0"
                 unmatched.extend(Unmatched(p, why) for p in channels.values())
@@ -96,14 +78,18 @@ def _channels(root: Path, folder: str, unmatched: list[Unmatched]) -> dict[str, 
     return found
 
 
-def _listed(root: Path, listing: Any) -> Iterator[tuple[str, tuple[Path, ...], Path | None, str]]:
+def _listed(root: Path, listing: Any) -> Iterator[Listed]:
     """Read the `dataset` object, which replaces the folders; `$VAR` in paths is filled in."""
     if not isinstance(listing, dict):
-        raise DatasetError(f"dataset.json: 'dataset' is {listing!r}; expected cases")
+        raise DatasetError(f"{DESCRIPTION}: 'dataset' is {listing!r}; expected cases")
     for case_id, entry in listing.items():
         about = entry if isinstance(entry, dict) else {}
-        listed, label = about.get("images"), about.get("label")
-        if not isinstance(listed, list) or not listed or not isinstance(label, str | None):
-            raise DatasetError(f"dataset.json: case {case_id!r} lacks its list of 'images'")
-        images = tuple(root / os.path.expandvars(str(name)) for name in listed)
-        yield case_id, images, root / os.path.expandvars(label) if label else None, "train"
+        names, label = about.get("images"), about.get("label")
+        if not isinstance(names, list) or not names or not isinstance(label, str | None):
+            raise DatasetError(f"{DESCRIPTION}: case {case_id!r} lacks its list of 'images'")
+        images = tuple(_place(root, str(name)) for name in names)
+        yield Listed(case_id, images, _place(root, label) if label else None, "train")
+
+
+def _place(root: Path, text: str) -> Path:
+    return listed_path(root, os.path.expandvars(text))

@@ -34,8 +34,8 @@ class Reader:
 
 
 READERS: dict[str, Reader] = {
-    nnunet.NAME: Reader(nnunet.sniff, nnunet.read, nnunet.LOOKS_FOR),
-    msd.NAME: Reader(msd.sniff, msd.read, msd.LOOKS_FOR),
+    nnunet.LAYOUT.name: Reader(nnunet.LAYOUT.sniff, nnunet.read, nnunet.LAYOUT.looks_for),
+    msd.LAYOUT.name: Reader(msd.LAYOUT.sniff, msd.read, msd.LAYOUT.looks_for),
     folders.MASKS: Reader(folders.sniff_masks, folders.read_mask_folders, folders.MASKS_LOOKS_FOR),
     folders.LABELS: Reader(
         folders.sniff_labels, folders.read_label_folder, folders.LABELS_LOOKS_FOR
