@@ -8,13 +8,13 @@ from typing import Any
 
 from segassay.engines.session import open_session
 from segassay.errors import ModelError, OutputError
-from segassay.models.folder import CARD, CHECKSUMS, JudgeFolder, open_judge
+from segassay.models.folder import CARD, CHECKSUMS, WEIGHTS, JudgeFolder, open_judge
 from segassay.models.place import put_in_place
 from segassay.records.whole_file import write_whole
 
 _PLACES = {
     "judge.onnx": "models/judge.onnx",
-    "weights.safetensors": "models/model.safetensors",
+    WEIGHTS: "models/model.safetensors",
     "meta.json": "configs/meta.json",
     "calibration.json": "configs/calibration.json",
     CARD: "docs/README.md",

@@ -13,6 +13,7 @@ from segassay.models.folder import WEIGHTS
 from segassay.pipelines.calibrate_judge import calibrate_folder
 from segassay.pipelines.judge_card import write_card
 from segassay.pipelines.network_errors import MASKS, with_network_errors
+from segassay.report.curves import draw_curves
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -39,8 +40,8 @@ def train_judge(recipe_path: Path, data: Path, out: Path, *, say: Say) -> Traine
     Args:
         recipe_path: YAML as in `recipes/`.
         data: Folder that the recipe's paths are relative to.
-        out: Folder for checkpoint and curves; an interrupted training there is continued. The
-            finished judge lies in `out / recipe name`.
+        out: Folder for checkpoint and curves (`curves.csv`, `curves.svg`); an interrupted training
+            there is continued. The finished judge lies in `out / recipe name`.
         say: Gets a line of progress now and then.
 
     Raises:
@@ -54,7 +55,7 @@ def train_judge(recipe_path: Path, data: Path, out: Path, *, say: Say) -> Traine
 
     recipe = read_recipe(recipe_path)
     material = _material(recipe_path, recipe, data, out, say)
-    training = JudgeTraining(recipe, material, out, say=say)
+    training = JudgeTraining(recipe, material, out, say=_drawing(out, say))
     net = training.run()
     folder = out / recipe.name
     meta = _export(folder, recipe, material, net, pairs=training.progress.pairs)
@@ -63,6 +64,16 @@ def train_judge(recipe_path: Path, data: Path, out: Path, *, say: Say) -> Traine
     result = calibrate_folder(folder, meta, recipe, data, material.splits, masks=masks, say=say)
     write_card(folder, meta, result)
     return TrainedJudge(folder, result.pearson, result.mae, result.n_labels)
+
+
+def _drawing(out: Path, say: Say) -> Say:
+    """Draw the curves anew whenever the training says how far it is."""
+
+    def told(line: str) -> None:
+        say(line)
+        draw_curves(out)
+
+    return told
 
 
 def _material(
@@ -87,16 +98,14 @@ def _export(
     folder: Path, recipe: "JudgeRecipe", material: "Material", net: "Module", *, pairs: int
 ) -> dict[str, Any]:
     """Write the network, to use and to train on from; return its description."""
-    from safetensors.torch import save_file
-
-    from segassay.training.export import describe, export_onnx
+    from segassay.training.export import describe, export_onnx, write_weights
     from segassay.training.start import with_earlier
 
     folder.mkdir(exist_ok=True)
     preprocess = JudgePreprocess()
     onnx = folder / "judge.onnx"
     export_onnx(net, preprocess, onnx, network=recipe.network)
-    save_file({k: v.contiguous() for k, v in net.state_dict().items()}, folder / WEIGHTS)
+    write_weights(net.state_dict(), folder / WEIGHTS)
     meta = describe(recipe, material, preprocess, pairs=pairs, weights=onnx)
     if recipe.start_from is not None:
         meta = with_earlier(meta, recipe.start_from)

@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 import onnx
 import torch
+from safetensors.torch import save
 from torch import nn
 
 from segassay.data.preprocess import CONDITION_DIM, CROP_CHANNELS, FIELD_CHANNELS, JudgePreprocess
@@ -68,6 +69,11 @@ def write_onnx(
             verbose=False,
         )
     _forget_where(path)
+
+
+def write_weights(state: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Write a state dictionary as safetensors, readable for whoever may read the folder."""
+    path.write_bytes(save({name: value.contiguous() for name, value in state.items()}))
 
 
 def _forget_where(path: Path) -> None:

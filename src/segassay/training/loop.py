@@ -201,9 +201,14 @@ class _RunningMeans:
 
 
 def _append_row(path: Path, row: dict[str, float]) -> None:
+    """Add a row under the table's own columns; a look without an update has no loss to tell."""
+    names = list(row)
+    if path.exists():
+        with path.open(newline="") as file:
+            names = next(csv.reader(file), names)
     new = not path.exists()
     with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(row))
+        writer = csv.DictWriter(file, fieldnames=names, extrasaction="ignore")
         if new:
             writer.writeheader()
         writer.writerow(row)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from segassay.data.sentinel_input import SIZE
+from segassay.models.folder import WEIGHTS
 from segassay.models.quality_sentinel import TEXT_DIM, QualitySentinelNet
-from segassay.training.export import write_onnx
+from segassay.training.export import write_onnx, write_weights
 
 
 def export_sentinel(net: QualitySentinelNet, path: Path) -> None:
@@ -36,6 +36,6 @@ def write_sentinel(state: Mapping[str, Tensor], vectors: Mapping[int, Tensor], f
     net = QualitySentinelNet()
     net.load_state_dict(dict(state))
     export_sentinel(net, folder / "judge.onnx")
-    save_file(dict(state), folder / "weights.safetensors")
+    write_weights(state, folder / WEIGHTS)
     np.save(folder / "text.npy", torch.stack(list(vectors.values())).numpy())
     return sum(part.numel() for part in net.parameters())
