@@ -63,7 +63,7 @@ def test_check_needs_no_judge(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("segassay.models.folder._packaged", lambda _: [])
+    monkeypatch.setattr("segassay.models.folder._packaged", lambda *_: [])
     monkeypatch.delenv("SEGASSAY_HOME", raising=False)
     assert run("check", phantom_set, "-o", tmp_path / "c", "-q", "--json") == 0
     assert json.loads(capsys.readouterr().out)["labels"] == 32
