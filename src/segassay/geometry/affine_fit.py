@@ -35,12 +35,12 @@ class AffineMap:
     def between(cls, shape: Sequence[int], other: Sequence[int]) -> "AffineMap":
         """Map a grid of `shape` to one of shape `other` over the same box."""
         factor = np.asarray(np.divide(other, shape), dtype=np.float64)
-        return cls(np.diag(factor), 0.5 * factor - 0.5)
+        return cls(np.diag(factor), np.asarray(0.5 * factor - 0.5, dtype=np.float64))
 
     def __call__(self, points: NDArray[np.floating]) -> Doubles:
         """Map points `(d, ...)`."""
-        moved = np.tensordot(self.matrix, points, axes=1)
-        return np.asarray(moved + self.shift.reshape(-1, *[1] * (points.ndim - 1)))
+        shift = self.shift.reshape(-1, *[1] * (points.ndim - 1))
+        return np.asarray(np.tensordot(self.matrix, points, axes=1) + shift, dtype=np.float64)
 
     def after(self, first: "AffineMap") -> "AffineMap":
         """Return the map that does `first`, then this one."""
@@ -48,8 +48,8 @@ class AffineMap:
 
     def inverse(self) -> "AffineMap":
         """Return the way back."""
-        matrix = np.linalg.inv(self.matrix)
-        return AffineMap(matrix, -matrix @ self.shift)
+        matrix = np.asarray(np.linalg.inv(self.matrix), dtype=np.float64)
+        return AffineMap(matrix, np.negative(matrix @ self.shift))
 
 
 def fit_affine(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.ndimage as ndi
 from numpy.typing import NDArray
 
 from segassay.data.volume import Volume
@@ -15,22 +16,29 @@ BoolArray = NDArray[np.bool_]
 Window = tuple[slice, ...]
 
 _PERCENTILES = (1.0, 99.0)
+_FLAT = 0.05
+"""Local variance, in parts of the whole image's, below which contrast counts as noise."""
+
+_TURNS = (-60, -30, 30, 60, 90, 180)
+"""Degrees by which a 2D image is turned to begin with: probes are held at any angle."""
 
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """How images are laid over one another.
+    """How images are laid over one another; chosen on training subjects of the shared sets.
 
     `longest_2d` and `longest_3d` are the pixels along the longest axis of the reduced images;
     `margin` is the share of the labels' extent that is looked at around them; `steps` demons steps
-    are made per level, `smooth` is the Gaussian of their field in pixels.
+    are made per level, `smooth` is the Gaussian of their field in pixels, `nearby` the Gaussian
+    within which they compare contrast rather than brightness.
     """
 
     longest_2d: int = 96
     longest_3d: int = 64
-    margin: float = 0.3
+    margin: float = 0.2
     steps: int = 20
     smooth: float = 1.0
+    nearby: float = 4.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,9 +111,7 @@ def lay_over(fixed: Picture, moving: Picture, region: Window, how: Registration)
     affine = _fit(close, other, starts, levels=(4, 2))
     inner = other.place.inverse().after(affine).after(close.place)
     laid, _ = warped(other.pixels, inner(grid_points(close.pixels.shape)))
-    pair = [
-        (image - image.mean()) / max(float(image.std()), 1e-6) for image in (close.pixels, laid)
-    ]
+    pair = (_contrast(image, how.nearby) for image in (close.pixels, laid))
     field = demons(*pair, levels=(4, 2, 1), steps=how.steps, smooth=how.smooth)
     return Correspondence(close.place, field, affine)
 
@@ -133,7 +139,7 @@ def _fit(
 
 
 def _starts(fixed: Picture, moving: Picture) -> list[AffineMap]:
-    """Return rough guesses: the same box, and the same scale with middles or masses together."""
+    """Return rough guesses: the same box, the same scale with middles or masses together, turns."""
     box = AffineMap.between(fixed.array.shape, moving.array.shape)
     matrix = box.matrix
     if fixed.spacing_known and moving.spacing_known:
@@ -141,7 +147,17 @@ def _starts(fixed: Picture, moving: Picture) -> list[AffineMap]:
     middles = [(np.array(p.array.shape) - 1) / 2 for p in (fixed, moving)]
     masses = [_centre_of_mass(p) for p in (fixed, moving)]
     same_scale = [AffineMap(matrix, there - matrix @ here) for here, there in (middles, masses)]
-    return [box, *same_scale]
+    turned = [box.after(_turn(fixed, degrees)) for degrees in _TURNS if fixed.array.ndim == 2]
+    return [box, *same_scale, *turned]
+
+
+def _turn(picture: Picture, degrees: float) -> AffineMap:
+    """Turn a 2D image about its middle."""
+    sine, cosine = np.sin(np.deg2rad(degrees)), np.cos(np.deg2rad(degrees))
+    turn = np.array([[cosine, -sine], [sine, cosine]])
+    matrix = turn * picture.spacing_mm[None] / picture.spacing_mm[:, None]
+    middle = (np.array(picture.array.shape) - 1) / 2
+    return AffineMap(matrix, middle - matrix @ middle)
 
 
 def _centre_of_mass(picture: Picture) -> NDArray[np.float64]:
@@ -151,5 +167,9 @@ def _centre_of_mass(picture: Picture) -> NDArray[np.float64]:
     return np.asarray(points @ weight / weight.sum())
 
 
-def _standard(image: Floats) -> Floats:
-    return np.asarray((image - image.mean()) / max(float(image.std()), 1e-6), dtype=np.float32)
+def _contrast(image: Floats, nearby: float) -> Floats:
+    """Return an image less its local mean, divided by its local spread; flat parts stay flat."""
+    values = (image - image.mean()) / max(float(image.std()), 1e-6)
+    values = values - ndi.gaussian_filter(values, nearby)
+    spread = np.sqrt(ndi.gaussian_filter(values**2, nearby) + _FLAT)
+    return np.asarray(values / spread, dtype=np.float32)

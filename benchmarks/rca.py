@@ -1,0 +1,175 @@
+"""Reverse classification accuracy on the frozen test: a baseline that needs no training.
+
+Judges every pair of `benchmarks/pairs.yaml` by a few references: per structure the first training
+subjects of the same set that hold it, one case each. Rows are kept per case under `runs/rca`, so a
+stopped run continues; `judge_sheet.py` puts them beside the judge's. Writes `rca.json`: figures per
+set, and how it does with the mean over the references instead of the best.
+
+Usage: python benchmarks/rca.py DATA_ROOT [--references 5] [--out docs/results]
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segassay.data.readers import open_dataset
+from segassay.data.splits import split_subjects
+from segassay.metrics.summary import JudgedLabels, agreement, mean_over_groups
+from segassay.pipelines.faulty_cases import ExpertCase, read_expert_case
+from segassay.pipelines.frozen_test import (
+    UNTOUCHED,
+    FrozenSet,
+    FrozenTest,
+    frozen_cases,
+    frozen_pairs,
+    read_frozen_test,
+)
+from segassay.pipelines.unseen_network import UnseenNetwork, load_unseen_network
+from segassay.scoring.reverse import Reference, ReverseAccuracy
+from segassay.training.segmenters.masks import NetworkMasks
+
+HERE = Path(__file__).parent
+RUNS = HERE.parent / "runs"
+Row = dict[str, Any]
+
+
+def main() -> None:
+    """Judge what is not judged yet, then summarise."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--references", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=HERE.parent / "docs" / "results")
+    parser.add_argument("--work", type=Path, default=RUNS / "rca")
+    options = parser.parse_args()
+    test = read_frozen_test(HERE / "pairs.yaml")
+    unseen = load_unseen_network(
+        test.network.weights,
+        HERE / "unseen_network",
+        size=test.network.size,
+        cache=RUNS / "sheet" / "unseen_network",
+    )
+    run = Run(test, unseen, options.data, options.work / f"v{test.version}", options.references)
+    rows = [row for entry in test.sets for row in run.rows(entry)]
+    figures = {"test_version": test.version, "references": options.references, **summarise(rows)}
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "rca.json").write_text(json.dumps(figures, indent=1) + "\n")
+    print(json.dumps(figures, indent=1))
+
+
+class Run:
+    """The rows of the test, made case by case and kept in a folder."""
+
+    def __init__(
+        self, test: FrozenTest, unseen: UnseenNetwork, data: Path, folder: Path, n_references: int
+    ) -> None:
+        self.test, self.unseen, self.data = test, unseen, data
+        self.folder, self.n_references = folder, n_references
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def rows(self, entry: FrozenSet) -> Iterator[Row]:
+        """Return the rows of one set; cases judged before are read back."""
+        paths = {case: self.folder / f"{entry.name}-{case}.json" for case in entry.cases}
+        if not all(path.exists() for path in paths.values()):
+            judge = ReverseAccuracy(references(entry, self.data, self.n_references))
+        for case_id, path in paths.items():
+            if not path.exists():
+                only = entry.model_copy(update={"cases": {case_id: entry.cases[case_id]}})
+                (expert,) = frozen_cases(only, self.data)
+                masks = self.unseen.masks(
+                    entry.name, expert.case, entry.modality, entry.cases[case_id]
+                )
+                path.write_text(json.dumps(case_rows(self.test, expert, masks, judge)))
+                print(entry.name, case_id, flush=True)
+            yield from json.loads(path.read_text())
+
+
+def references(entry: FrozenSet, data: Path, n: int) -> list[Reference]:
+    """Read the first training subjects of a set until `n` of them hold each of its structures."""
+    dataset = open_dataset(data / entry.path)
+    labelled = [case for case in dataset.cases if case.labels]
+    training = split_subjects([case.subject_id for case in labelled]).train
+    missing = dict.fromkeys(dataset.structures, n)
+    found = []
+    for subject in training:
+        if not any(missing.values()):
+            break
+        case = next(case for case in labelled if case.subject_id == subject)
+        expert = read_expert_case(entry.name, case, entry.modality)
+        wanted = {name: mask for name, mask in expert.masks.items() if missing[name]}
+        missing |= {name: missing[name] - 1 for name in wanted}
+        if wanted:
+            found.append(Reference(case.case_id, expert.image, wanted))
+    return found
+
+
+def case_rows(
+    test: FrozenTest, expert: ExpertCase, masks: NetworkMasks | None, judge: ReverseAccuracy
+) -> list[Row]:
+    """Judge all pairs of a case; `seconds` is the processor time of judging it, spread evenly."""
+    pairs = [p for name in expert.masks for p in frozen_pairs(test, expert, name, masks)]
+    start = time.process_time()
+    scores = judge.score_labels(expert.image, [(p.structure, p.mask) for p in pairs])
+    seconds = (time.process_time() - start) / max(len(pairs), 1)
+    return [
+        {
+            "set": expert.set_name,
+            "subject": f"{expert.set_name}/{expert.case.subject_id}",
+            "case": expert.case.case_id,
+            "structure": p.structure,
+            "recipe": p.recipe,
+            "origin": p.origin,
+            "seed": p.seed,
+            "true": p.dice,
+            "scores": {"rca": s.value},
+            "by_reference": dict(s.by_reference),
+            "seconds": seconds,
+        }
+        for p, s in zip(pairs, scores, strict=True)
+    ]
+
+
+def columns(rows: list[Row]) -> JudgedLabels:
+    """Turn rows with a value into columns; there are no intervals."""
+
+    def text(key: str) -> Any:
+        return np.array([row[key] for row in rows], dtype=np.str_)
+
+    value = np.array([row["scores"]["rca"] for row in rows])
+    none = np.full(len(rows), np.nan)
+    true = np.array([row["true"] for row in rows])
+    return JudgedLabels(value, none, none, true, text("subject"), text("set"), text("structure"))
+
+
+def summarise(rows: list[Row]) -> Row:
+    """Return the figures, per set and over sets."""
+    judged = [row for row in rows if not np.isnan(row["scores"]["rca"])]
+    labels = columns(judged)
+    means = np.array([np.mean(list(row["by_reference"].values())) for row in judged])
+    clean = np.array([row["recipe"] == UNTOUCHED for row in judged])
+    names = sorted(set(labels.group.tolist()))
+    return {
+        "n": len(judged),
+        "not_judged": len(rows) - len(judged),
+        "seconds": round(sum(row["seconds"] for row in rows), 1),
+        "over_sets": mean_over_groups(labels),
+        "pooled": agreement(labels),
+        "mean_of_references_over_sets": mean_over_groups(labels.with_value(means)),
+        "by_set": {
+            name: {
+                **agreement(labels.where(labels.group == name), n_draws=200),
+                "median_untouched": round(
+                    float(np.median(labels.value[clean & (labels.group == name)])), 4
+                ),
+            }
+            for name in names
+        },
+    }
+
+
+if __name__ == "__main__":
+    main()
