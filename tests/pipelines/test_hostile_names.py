@@ -1,0 +1,119 @@
+"""A manifest may name cases, subjects, structures and columns as it likes: nothing escapes."""
+
+import csv
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conftest import write_picture
+from segassay.cli import main
+
+SCRIPT = "<script>document.title='owned'</script>"
+NAMES = [
+    SCRIPT,
+    "../../escaped",
+    "/etc/passwd",
+    "..\\escaped",
+    "CON",
+    '=HYPERLINK("http://x","y")',
+    "a;=1+1",
+    "\"><img src=x onerror=document.title='owned'>",
+    "{{ 7 * 7 }}",
+    "turned\u202egnp.exe",
+    "Same",
+    "same",
+    "a/b",
+    "x" * 300,
+    "javascript:document.title='owned'",
+]
+
+
+class Tags(HTMLParser):
+    """Collects the tags of a page that could run or fetch something, and all event handlers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, str]] = []
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name.startswith("on"):
+                self.found.append((tag, name))
+            if name in {"href", "src"} and not (value or "").startswith(("data:image/webp", "#")):
+                self.links.append(value or "")
+        if tag in {"img", "iframe", "object", "embed", "base", "form", "link"}:
+            self.found.append((tag, ""))
+        if tag == "script":
+            self.found.append((tag, ""))
+
+
+@pytest.fixture
+def hostile_set(tmp_path: Path) -> Path:
+    """One small picture under many names, described in a table."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for n, name in enumerate(NAMES):
+        mask = np.zeros((48, 64), dtype=np.uint8)
+        mask[10:30, 10 : 30 + n] = 255
+        write_picture(
+            tmp_path / "set" / f"i{n}.png", rng.integers(0, 255, (48, 64), dtype=np.uint8)
+        )
+        write_picture(tmp_path / "set" / f"m{n}.png", mask)
+        rows.append(
+            {
+                "case_id": name,
+                "subject": name,
+                "image": f"i{n}.png",
+                "label": f"m{n}.png",
+                "structure": name[:60],
+                "split": SCRIPT,
+                "scanner": f"{SCRIPT}{n % 2}",
+            }
+        )
+    path = tmp_path / "set" / "manifest.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    return path
+
+
+def audit(*arguments: str | Path) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(["audit", *map(str, arguments)])
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+def test_nothing_escapes(hostile_set: Path, tmp_path: Path) -> None:
+    before = {p for p in tmp_path.rglob("*") if p.is_file()}
+    out = tmp_path / "deep" / "er" / "out"
+    assert audit(hostile_set, "-o", out, "-q") == 0
+    made = {p for p in tmp_path.rglob("*") if p.is_file()} - before
+    assert all(out in path.parents for path in made)
+    pages = list((out / "cases").iterdir())
+    assert len({page.name.casefold() for page in pages}) == len(NAMES)
+    for page in [out / "index.html", *pages]:
+        tags = Tags()
+        tags.feed(page.read_text(encoding="utf-8"))
+        forms = [("form", "")] if page.name == "index.html" else []
+        assert sorted(tags.found) == [*forms, ("script", "")], page
+        for link in tags.links:
+            name = link.partition("#")[0]
+            assert (page.parent / name).resolve() in {out / "index.html", *pages}, link
+        assert "\u202e" not in page.read_text(encoding="utf-8")
+
+
+def test_the_tables_hold_the_names_and_no_formulas(hostile_set: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert audit(hostile_set, "-o", out, "-q", "--worst", "0") == 0
+    with (out / "scores.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(NAMES)
+    assert {row["case_id"].replace("'", "") for row in rows} == {n.replace("'", "") for n in NAMES}
+    cells = [str(cell) for row in rows for cell in row.values()]
+    assert not [cell for cell in cells if cell.lstrip().startswith(("=", "+", "-", "@"))]
+    issues = (out / "issues.md").read_text(encoding="utf-8")
+    assert "<script" not in issues
+    assert "\u202e" not in issues
