@@ -214,6 +214,23 @@ def test_further_columns_are_carried_along(spoilt: dict[str, Any]) -> None:
     assert found["why"].to_list() == list(spoilt["rows"])
 
 
+def test_hostile_names_stay_text_and_absolute_places_stay_secret(tmp_path: Path) -> None:
+    rows = write_pairs(tmp_path, seeds=(1,))[:1]
+    hostile = {"set": "<script>|x", "subject": "=1+1", "case": "`id`", "score": "@mine"}
+    rows[0].update(hostile, mask=str(tmp_path / rows[0]["mask"]))
+    table = write_pair_table(tmp_path / "p.csv", rows)
+    result = evaluate(EvaluateConfig(table=table, out=tmp_path / "out"))
+    assert (result.rows[0].true_dice, int(result.exit_code)) == (1, 0)
+    for path in (p for p in result.out.rglob("*") if p.is_file()):
+        if path.parent == result.out and path.suffix in {".md", ".svg"}:
+            assert "<script" not in path.read_text()
+        if path.suffix == ".csv":
+            found = pl.read_csv(path, infer_schema=False).row(0, named=True)
+            assert (found["subject_id"], found["given_score"]) == ("'=1+1", "'@mine")
+            assert found["mask"] == Path(rows[0]["mask"]).name
+            assert (found["modality"], float(found["score"])) == ("CT", result.rows[0].score)
+
+
 def test_command_gives_json_on_stdout_and_words_on_stderr(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

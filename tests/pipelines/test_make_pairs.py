@@ -232,6 +232,35 @@ def test_broken_files_cost_their_labels_alone(data: Path, tmp_path: Path) -> Non
     assert "p2.nii.gz: no such file" in problems["p2"]
 
 
+def test_limit_counts_cases_with_labels_and_none_is_said(data: Path, tmp_path: Path) -> None:
+    table = data / "some.csv"
+    table.write_text(
+        "image,label,structure\nimages/p1.nii.gz,,\nimages/p2.nii.gz,labels/p2.nii.gz,liver\n"
+    )
+    result = make(table, tmp_path / "o", structures=(), limit=1, per_label=1)
+    table.write_text("image,label,structure\nimages/p1.nii.gz,,\n")
+    with pytest.raises(UsageError, match="has no labels"):
+        make(table, tmp_path / "p", structures=())
+    table.unlink()
+    assert (result.n_cases, result.n_pairs) == (1, 1)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", ["hc18", "Task04_Hippocampus"])
+def test_round_trip_on_real_files(shared_data: Path, tmp_path: Path, name: str) -> None:
+    made = make(shared_data / name, tmp_path / "pairs", structures=(), limit=2, per_label=6)
+    assert made.table is not None
+    found = evaluate(EvaluateConfig(table=made.table, out=tmp_path / "out"))
+    table = pl.read_csv(made.table)
+    assert [row.true_dice for row in found.rows] == pytest.approx(table["dice"].to_list())
+    assert np.histogram(table["dice"], bins=3, range=(0, 1))[0].min() >= made.n_labels
+    pooled = found.figures["pooled"]
+    assert (pooled["n"], pooled["subjects"]) == (6 * made.n_labels, 2)
+    assert pooled["judge"]["pearson"] > max(
+        figures["pearson"] or 0 for figures in pooled["baselines"].values()
+    )
+
+
 def test_command_line(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ("pairs", data, "-o", tmp_path / "o", "-q", "--per-label", "2", "--limit", "1")
     assert run(*arguments, "--only", "liver", "--families", "shift", "--json") == 0

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from segassay.data.case import LabelRef
 from segassay.data.io import LabelMap, label_mask, read_image, read_label
-from segassay.data.pair_table import OPTIONAL, REQUIRED, Pair
+from segassay.data.pair_table import REQUIRED, Pair
 from segassay.data.volume import Volume, voxel_sha256
 from segassay.errors import CaseError, ContentError, GeometryError, SegassayError
 from segassay.geometry.grid import Grid, require_same_grid
@@ -24,6 +24,9 @@ from segassay.types import Status
 
 NSD_MM = 2.0
 _FRACTION = 1e-3
+_KEPT = frozenset({*REQUIRED, "set", "case"})
+"""Columns of the table that a row has of its own; the others are carried along."""
+
 _LOG = logging.getLogger(__name__)
 
 _VOXELS_AT_ONCE = 2**28
@@ -192,7 +195,6 @@ def _unusable(pairs: Sequence[Pair], status: Status, reason: str) -> list[Judged
 
 def _row(pair: Pair, status: Status, reason: str) -> JudgedPair:
     """Return a row that holds no more than its place in the table and what became of it."""
-    ours = {*REQUIRED, *OPTIONAL}
     return JudgedPair(
         row=pair.number,
         case_id=pair.case_id,
@@ -204,7 +206,7 @@ def _row(pair: Pair, status: Status, reason: str) -> JudgedPair:
         gold=_place(pair.cells.get("gold", "")),
         status=status,
         reason=reason,
-        extra={name: text for name, text in pair.cells.items() if name and name not in ours},
+        extra={name: text for name, text in pair.cells.items() if name and name not in _KEPT},
     )
 
 

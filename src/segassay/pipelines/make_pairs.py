@@ -71,8 +71,10 @@ def make_pairs(config: PairsConfig, *, progress: Progress | None = None) -> Pair
     """
     dataset = _of_one_source(config.source.open(), config.label_source)
     config.require_structures(dataset)
+    cases = [case for case in dataset.cases if case.labels][: config.limit]
+    if not cases:
+        raise UsageError(f"{dataset.name}: has no labels to plant faults in")
     run = open_run(_record(config, dataset), config.out, overwrite=config.overwrite)
-    cases = [case for case in dataset.cases[: config.limit] if case.labels]
     done = {record.case_id for record in read_records(config.out)}
     todo = [c for c in cases[config.part - 1 :: config.parts] if c.case_id not in done]
     context = PairsContext(

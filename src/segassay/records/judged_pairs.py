@@ -70,7 +70,9 @@ class JudgedPair:
 
 
 def write_judged_pairs(rows: Sequence[JudgedPair], path: Path) -> None:
-    """Write rows as CSV; further columns of the table follow ours, where names do not clash.
+    """Write rows as CSV; further columns of the table follow ours.
+
+    One that is named like one of ours gets `given_` in front.
 
     Raises:
         OSError: The folder cannot be written.
@@ -80,7 +82,10 @@ def write_judged_pairs(rows: Sequence[JudgedPair], path: Path) -> None:
         for f in fields(JudgedPair)
         if f.name != "extra"
     }
-    others = dict.fromkeys(name for row in rows for name in row.extra if name not in own)
-    columns = {**own, **dict.fromkeys(others, str)}
-    plain = [{**row.extra, **row.to_json()} for row in rows]
+    others = {name: f"given_{name}" if name in own else name for row in rows for name in row.extra}
+    columns = {**own, **dict.fromkeys(others.values(), str)}
+    plain = [
+        {**{others[name]: text for name, text in row.extra.items()}, **row.to_json()}
+        for row in rows
+    ]
     write_whole(path, csv_bytes(plain, columns))
