@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from segassay.data.readers import open_dataset
@@ -42,6 +43,42 @@ def test_manifest_as_jsonl_and_with_a_column_per_structure(tmp_path: Path) -> No
     assert wide.structures == ("kidney_left",)
 
 
+def test_manifest_as_parquet_is_the_same_as_csv(tmp_path: Path) -> None:
+    rows = {
+        "image": ["a.nii", "b.nii"],
+        "label": ["l.nii", None],
+        "structure": ["liver", None],
+        "value": [3, None],
+        "age": [61, 7],
+    }
+    pl.DataFrame(rows).write_parquet(tmp_path / "t.parquet")
+    packed = open_dataset(tmp_path / "t.parquet")
+    plain = open_dataset(
+        table(tmp_path, "image,label,structure,value,age", "a.nii,l.nii,liver,3,61", "b.nii,,,,7")
+    )
+    assert packed.cases == plain.cases
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1 no table PAR1")
+    with pytest.raises(DatasetError, match=r"bad\.parquet: is no Parquet"):
+        open_dataset(tmp_path / "bad.parquet")
+
+
+def test_other_columns_are_metadata_unless_rows_disagree(tmp_path: Path) -> None:
+    path = table(
+        tmp_path,
+        "image,label,structure,value,annotator,sex,site,comment",
+        "a.nii,l.nii,liver,1 2,kim,f,x,good",
+        "a.nii,m.nii,liver,1,lee,f,,bad",
+    )
+    (case,) = open_dataset(path).cases
+    assert case.metadata == {"sex": "f", "site": "x"}
+    assert [(r.values, r.source) for r in case.labels] == [((1, 2), "kim"), ((1,), "lee")]
+
+
+def test_general_words_are_understood_by_the_other_structures(tmp_path: Path) -> None:
+    path = table(tmp_path, "image,label_veins,label_Liver", "a.nii,v.nii,l.nii")
+    assert open_dataset(path).structures == ("portal_vein_and_splenic_vein", "liver")
+
+
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
@@ -53,6 +90,7 @@ def test_manifest_as_jsonl_and_with_a_column_per_structure(tmp_path: Path) -> No
         (("image,subject", "a.nii,s1", "a.nii,s2"), "second subject"),
         (("image,label,structure,value", "a.nii,l.nii,liver,one"), "value 'one'"),
         (("image,label",), "no images found"),
+        (("image,label_--", "a.nii,l.nii"), "names no structure"),
     ],
 )
 def test_broken_table_is_one_line_with_its_row(

@@ -1,6 +1,7 @@
-"""Tables as users have them: CSV or TSV of any delimiter, with or without a BOM, or JSON lines."""
+"""Tables as users have them: CSV or TSV of any delimiter and BOM or none, JSON lines, Parquet."""
 
 import csv
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +22,11 @@ def read_rows(path: Path) -> Iterator[Row]:
         DatasetError: The file cannot be read, is not UTF-8, or a row has too many cells.
     """
     try:
-        text = read_bytes(path).decode("utf-8-sig")
+        content = read_bytes(path)
+        if path.suffix.lower() == ".parquet":
+            yield from _parquet_rows(path, content)
+            return
+        text = content.decode("utf-8-sig")
     except ReadError as error:
         raise DatasetError(str(error)) from error
     except UnicodeDecodeError as error:
@@ -40,6 +45,21 @@ def read_rows(path: Path) -> Iterator[Row]:
         raise DatasetError(f"{path.name}: not a table of text ({error})") from error
 
 
+def _parquet_rows(path: Path, content: bytes) -> Iterator[Row]:
+    import polars  # heavy, and only this format needs it
+
+    try:
+        table = polars.read_parquet(io.BytesIO(content))
+    except (polars.exceptions.PolarsError, polars.exceptions.PanicException, OSError) as error:
+        why = str(error).split("\n", 1)[0]
+        raise DatasetError(f"{path.name}: is no Parquet file that can be read ({why})") from error
+    for row in table.iter_rows(named=True):
+        yield {
+            key.strip().lower(): "" if value is None else str(value).strip()
+            for key, value in row.items()
+        }
+
+
 def _json_rows(path: Path, text: str) -> Iterator[Row]:
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
@@ -48,6 +68,8 @@ def _json_rows(path: Path, text: str) -> Iterator[Row]:
             data = json.loads(line)
         except json.JSONDecodeError as error:
             raise DatasetError(f"{path.name}: line {number}: not JSON ({error.msg})") from error
+        except (RecursionError, ValueError) as error:  # nested without end, or endless digits
+            raise DatasetError(f"{path.name}: line {number}: not a row ({error})") from error
         if not isinstance(data, dict):
             raise DatasetError(f"{path.name}: line {number}: expected an object")
         yield {str(key).lower(): str(value) for key, value in data.items() if value is not None}

@@ -1,13 +1,15 @@
-"""A table that names its files: CSV, TSV or JSONL, one row per label or per case.
+"""A table that names its files: CSV, TSV, JSONL or Parquet, one row per label or per case.
 
 Columns: `image` (and `image_1`, … for further channels); `label` with `structure` and, for a file
-with several values, `value`; or `label_<structure>` columns. Optional: `case_id`, `subject`,
-`split`, `modality`, `source`. Paths are relative to the manifest's folder, or absolute.
+with several values, `value` (several values with blanks between); or `label_<structure>` columns.
+Optional: `case_id`, `subject`, `split`, `modality`, `source` (or `annotator`). All other columns
+are metadata of the case, unless its rows disagree. Paths are relative to the manifest's folder, or
+absolute.
 """
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from segassay.data.case import Case, Dataset, LabelRef
@@ -16,11 +18,16 @@ from segassay.data.readers.listing import modality_of, require_cases, subject_of
 from segassay.data.splits import natural_key
 from segassay.data.text_table import Row, read_rows
 from segassay.errors import DatasetError
-from segassay.vocabulary.names import canonical_name
+from segassay.vocabulary.names import canonical_names
 
 NAME = "manifest"
-LOOKS_FOR = "a .csv, .tsv or .jsonl file with the columns image, label and structure"
-SUFFIXES = (".csv", ".tsv", ".jsonl")
+LOOKS_FOR = "a .csv, .tsv, .jsonl or .parquet file with the columns image, label and structure"
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
+
+_OWN = re.compile(
+    r"image(_\d+)?|label(_.*)?|structure|value|case_id|subject|split|modality|source|annotator"
+)
+"""Columns that mean something to us; the others are metadata."""
 
 
 def sniff(root: Path) -> bool:
@@ -30,15 +37,22 @@ def sniff(root: Path) -> bool:
 
 def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
     """Read the table; rows with the same `case_id` make one case."""
+    rows = list(read_rows(root))
+    names = canonical_names(_structures(rows), of=root.stem)
     cases: dict[str, Case] = {}
-    for number, row in enumerate(read_rows(root), start=1):
-        case = _case(root, number, row, subject)
+    told: dict[str, dict[str, set[str]]] = {}
+    for number, row in enumerate(rows, start=1):
+        case = _case(_Row(root, number, row, names), subject)
+        for key, text in row.items():
+            if text and not _OWN.fullmatch(key):
+                told.setdefault(case.case_id, {}).setdefault(key, set()).add(text)
         before = cases.get(case.case_id)
         if before is not None:
-            told = case if row.get("subject") else replace(case, subject_id=before.subject_id)
-            case = _joined(root, number, before, told)
+            own = case if row.get("subject") else replace(case, subject_id=before.subject_id)
+            case = _joined(root, number, before, own)
         cases[case.case_id] = case
-    found = require_cases(list(cases.values()), root, LOOKS_FOR)
+    every = [replace(c, metadata=_agreed(told.get(c.case_id, {}))) for c in cases.values()]
+    found = require_cases(every, root, LOOKS_FOR)
     return Dataset(root.parent, NAME, root.stem, found)
 
 
@@ -65,31 +79,66 @@ def _require_distinct(root: Path, number: int, refs: tuple[LabelRef, ...]) -> No
         seen.add((ref.structure, ref.source))
 
 
-def _case(root: Path, number: int, row: Row, subject: re.Pattern[str] | None) -> Case:
-    if not row.get("image"):
-        raise DatasetError(f"{root.name}: row {number}: no 'image'; columns: {', '.join(row)}")
-    base = root.parent
-    numbered = (key for key in row if re.fullmatch(r"image_\d+", key) and row[key])
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row with what is needed to read it; `names` spells the structures of the whole table."""
+
+    table: Path
+    number: int
+    cells: Row
+    names: dict[str, str]
+
+    def error(self, text: str) -> DatasetError:
+        return DatasetError(f"{self.table.name}: row {self.number}: {text}")
+
+
+def _structures(rows: list[Row]) -> Iterator[str]:
+    """Yield what the table calls its structures, in cells and in names of columns."""
+    for row in rows:
+        yield row.get("structure", "")
+        yield from (key.removeprefix("label_") for key in row if key.startswith("label_"))
+
+
+def _agreed(told: dict[str, set[str]]) -> dict[str, str]:
+    """Keep what all rows of a case say alike; the rest is about labels, not about the case."""
+    return {key: next(iter(texts)) for key, texts in told.items() if len(texts) == 1}
+
+
+def _case(row: _Row, subject: re.Pattern[str] | None) -> Case:
+    cells = row.cells
+    if not cells.get("image"):
+        raise row.error(f"no 'image'; columns: {', '.join(cells)}")
+    base = row.table.parent
+    numbered = (key for key in cells if re.fullmatch(r"image_\d+", key) and cells[key])
     channels = sorted(numbered, key=natural_key)
-    images = tuple(base / row[key] for key in ("image", *channels))
-    case_id = row.get("case_id") or stem_of(images[0])
-    modality = modality_of(row.get("modality", ""))
-    owner = row.get("subject") or subject_of(case_id, subject)
-    refs = tuple(_refs(root, number, row, base))
-    _require_distinct(root, number, refs)
-    return Case(case_id, owner, images, refs, modality, row.get("split") or None)
+    images = tuple(base / cells[key] for key in ("image", *channels))
+    case_id = cells.get("case_id") or stem_of(images[0])
+    modality = modality_of(cells.get("modality", ""))
+    owner = cells.get("subject") or subject_of(case_id, subject)
+    refs = tuple(_refs(row, base))
+    _require_distinct(row.table, row.number, refs)
+    return Case(case_id, owner, images, refs, modality, cells.get("split") or None)
 
 
-def _refs(root: Path, number: int, row: Row, base: Path) -> Iterator[LabelRef]:
-    source = row.get("source") or "label"
-    if row.get("label"):
-        if not row.get("structure"):
-            raise DatasetError(f"{root.name}: row {number}: 'label' without 'structure'")
-        try:
-            values = (int(row["value"]),) if row.get("value") else None
-        except ValueError as error:
-            raise DatasetError(f"{root.name}: row {number}: value {row['value']!r}") from error
-        yield LabelRef(canonical_name(row["structure"]), base / row["label"], values, source)
-    for key, text in row.items():
+def _refs(row: _Row, base: Path) -> Iterator[LabelRef]:
+    cells = row.cells
+    source = cells.get("source") or cells.get("annotator") or "label"
+    if cells.get("label"):
+        structure = row.names.get(cells.get("structure", ""))
+        if not structure:
+            raise row.error(f"'label' without 'structure', which is {cells.get('structure')!r}")
+        yield LabelRef(structure, base / cells["label"], _values(row), source)
+    for key, text in cells.items():
         if key.startswith("label_") and text:
-            yield LabelRef(canonical_name(key.removeprefix("label_")), base / text, None, source)
+            structure = row.names[key.removeprefix("label_")]
+            if not structure:
+                raise row.error(f"column {key!r} names no structure")
+            yield LabelRef(structure, base / text, None, source)
+
+
+def _values(row: _Row) -> tuple[int, ...] | None:
+    text = row.cells.get("value", "")
+    try:
+        return tuple(int(word) for word in text.split()) or None
+    except ValueError as error:
+        raise row.error(f"value {text!r}; expected whole numbers with blanks between") from error
