@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -117,3 +118,30 @@ def test_the_tables_hold_the_names_and_no_formulas(hostile_set: Path, tmp_path: 
     issues = (out / "issues.md").read_text(encoding="utf-8")
     assert "<script" not in issues
     assert "\u202e" not in issues
+
+
+def test_file_names_that_are_no_text_are_left_out_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = np.full((40, 50), 7, dtype=np.uint8)
+    picture[5:20, 5:20] = 200
+    for folder in ("images", "masks/liver"):
+        write_picture(tmp_path / "set" / folder / "good.png", picture)
+        path = tmp_path / "set" / folder / "bad.png"
+        write_picture(path, picture)
+        try:
+            os.rename(path, os.fsencode(path.parent) + b"/b\xff.png")  # noqa: PTH104
+        except OSError:
+            pytest.skip("this file system holds no such names")
+    assert audit(tmp_path / "set", "-o", tmp_path / "out", "--json", "-q") == 0
+    assert json.loads(capsys.readouterr().out)["labels"] == 1
+    page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert page.count("its name is not UTF-8 text") == 2
+    with pytest.raises(SystemExit):
+        main(["info", str(tmp_path / "set"), "--json"])
+    unmatched = json.loads(capsys.readouterr().out)["unmatched"]
+    assert [Path(entry["file"]).name for entry in unmatched] == ["b\\udcff.png"] * 2
+    for path in (tmp_path / "set").rglob("good.png"):
+        path.unlink()
+    assert audit(tmp_path / "set", "-o", tmp_path / "none", "-q") == 2
+    assert "no name is UTF-8" in capsys.readouterr().err

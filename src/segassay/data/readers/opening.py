@@ -5,6 +5,7 @@ from pathlib import Path
 
 from segassay.data.case import Dataset
 from segassay.data.files import exists, is_archive
+from segassay.data.readers.legible import without_illegible_names
 from segassay.data.readers.listing import folders_of
 from segassay.data.readers.pairs import read_pairs
 from segassay.data.readers.registry import READERS, Reader
@@ -41,8 +42,10 @@ def open_dataset(
     subject = _pattern(subject_regex)
     if path is None and images is not None and labels is not None:
         name_file = None if names is None else Path(names)
-        return read_pairs(
-            Path(images), Path(labels), structure=structure, names=name_file, subject=subject
+        return without_illegible_names(
+            read_pairs(
+                Path(images), Path(labels), structure=structure, names=name_file, subject=subject
+            )
         )
     if path is None or images is not None or labels is not None:
         raise UsageError("give either a data set, or both images and labels")
@@ -55,7 +58,7 @@ def open_dataset(
         reader = _reader_of(root)
     if reader is None:
         raise DatasetError(f"{root.name}: {_what_else(root)}")
-    return reader.read(root, subject)
+    return without_illegible_names(reader.read(root, subject))
 
 
 def _reader_of(root: Path) -> Reader | None:
