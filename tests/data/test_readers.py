@@ -118,6 +118,18 @@ def dicom(root: Path) -> Path:
     return root
 
 
+def bids(root: Path) -> Path:
+    derived = root / "derivatives" / "manual"
+    for case in ("sub-1", "sub-2", "sub-10"):
+        write_nifti(root / case / "anat" / f"{case}_T1w.nii.gz", VOXELS)
+        write_nifti(derived / case / "anat" / f"{case}_dseg.nii.gz", LABELS)
+    (derived / "dseg.tsv").write_text("index\tname\n0\tBackground\n1\tHippocampus L\n2\tCSF\n")
+    (root / "participants.tsv").write_text(
+        "participant_id\tage\tsex\nsub-1\t31\tF\nsub-2\tn/a\tM\n"
+    )
+    return root
+
+
 MAKERS = {
     "nnunet": nnunet,
     "msd": msd,
@@ -128,6 +140,7 @@ MAKERS = {
     "case-folders": case_folders,
     "totalsegmentator": totalsegmentator,
     "dicom": dicom,
+    "bids": bids,
     "manifest": manifest,
 }
 
@@ -426,6 +439,38 @@ def test_case_folder_without_image_or_with_joined_labels_only(tmp_path: Path) ->
     assert [c.case_id for c in dataset.cases] == ["BDMAP_1", "BDMAP_3", "BDMAP_10"]
     assert [r.values for r in dataset.cases[1].labels] == [(1,), (2,)]
     assert {u.path.parent.parent.name for u in dataset.unmatched} == {"BDMAP_2"}
+
+
+def test_bids_names_sources_and_participants(tmp_path: Path) -> None:
+    root = bids(tmp_path)
+    other = root / "derivatives" / "auto" / "sub-1" / "ses-2" / "anat"
+    write_nifti(root / "sub-1" / "ses-2" / "anat" / "sub-1_ses-2_T1w.nii.gz", VOXELS)
+    write_nifti(other / "sub-1_ses-2_space-T1w_label-thalamus_mask.nii.gz", LABELS)
+    write_nifti(other / "sub-1_ses-2_space-MNI_dseg.nii.gz", LABELS)
+    write_nifti(other / "sub-1_ses-2_label-GM_probseg.nii.gz", LABELS)
+    write_nifti(other / "sub-1_ses-2_space-MNI_desc-preproc_T2w.nii.gz", VOXELS)
+    dataset = open_dataset(root)
+    found = {c.case_id: [(r.structure, r.source) for r in c.labels] for c in dataset.cases}
+    assert found["sub-1_T1w"] == [("hippocampus_left", "manual"), ("cerebrospinal_fluid", "manual")]
+    assert found["sub-1_ses-2_T1w"] == [("thalamus", "auto")]
+    assert found["sub-1_ses-2_space-MNI_desc-preproc_T2w"] == [
+        ("label_1", "auto"),
+        ("label_2", "auto"),
+    ]
+    assert dataset.subjects == ("sub-1", "sub-2", "sub-10")
+    assert dataset.cases[0].metadata == {"age": "31", "sex": "F"}
+    assert {c.metadata.get("age") for c in dataset.cases if c.subject_id == "sub-2"} == {None}
+    assert [u.path.name for u in dataset.unmatched] == ["sub-1_ses-2_label-GM_probseg.nii.gz"]
+
+
+def test_bids_derivatives_alone_and_a_label_without_its_image(tmp_path: Path) -> None:
+    anat = tmp_path / "sub-1" / "anat"
+    write_nifti(anat / "sub-1_space-MNI_desc-preproc_T1w.nii.gz", VOXELS)
+    write_nifti(anat / "sub-1_space-MNI_desc-brain_mask.nii.gz", LABELS)
+    write_nifti(anat / "sub-1_desc-brain_mask.nii.gz", LABELS)
+    dataset = open_dataset(tmp_path)
+    assert [[r.structure for r in c.labels] for c in dataset.cases] == [["brain"]]
+    assert [u.path.name for u in dataset.unmatched] == ["sub-1_desc-brain_mask.nii.gz"]
 
 
 def test_names_in_the_header_of_a_label_file_are_used(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from segassay.data.case import Dataset
 from segassay.data.readers import (
+    bids,
     case_folders,
     dicom,
     folders,
@@ -52,6 +53,7 @@ READERS: dict[str, Reader] = {
         case_folders.read_case_folders,
         case_folders.CASE_FOLDERS_LOOKS_FOR,
     ),
+    bids.NAME: Reader(bids.sniff, bids.read, bids.LOOKS_FOR),
     manifest.NAME: Reader(manifest.sniff, manifest.read, manifest.LOOKS_FOR),
     dicom.NAME: Reader(dicom.sniff, dicom.read, dicom.LOOKS_FOR, searches=True),
 }

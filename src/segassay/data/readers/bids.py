@@ -1,0 +1,195 @@
+"""BIDS: `sub-*/[ses-*/]anat/*` images with `*_dseg` or `*_mask` files, often in `derivatives/`."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from segassay.data.case import Case, Dataset, LabelRef, Unmatched
+from segassay.data.files import is_dir, is_file
+from segassay.data.io import stem_of
+from segassay.data.readers.listing import (
+    files_of,
+    folders_of,
+    modality_of,
+    multilabel_refs,
+    require_cases,
+    subject_of,
+)
+from segassay.data.text_table import read_rows
+from segassay.errors import DatasetError
+from segassay.types import Modality
+from segassay.vocabulary.names import canonical_name, canonical_names
+
+NAME = "bids"
+LOOKS_FOR = "sub-*/anat/*_T1w.nii.gz with *_dseg.nii.gz, in derivatives/<pipeline>/ or beside"
+
+_IMAGES = ("T1w", "T2w", "FLAIR", "PDw", "T2starw", "UNIT1", "inplaneT1", "inplaneT2", "ct")
+"""Suffixes of images; where a label may belong to several, the first of them."""
+
+_LABELS = ("dseg", "mask")
+_OWN_SPACE = ("orig", "T1w", "T2w", "individual", "scanner")
+"""Spaces of labels that lie on the subject's own image."""
+
+_OF_LABELS = ("seg", "desc", "label", "space", "atlas", "res")
+"""Parts of a label's name that say nothing about which image it belongs to."""
+
+_SUBJECT = re.compile(r"sub-[A-Za-z0-9]+$")
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """A file with what its name says: `sub-1_space-MNI_dseg` has two entities and a suffix."""
+
+    path: Path
+    entities: dict[str, str]
+    suffix: str
+
+    @classmethod
+    def of(cls, path: Path) -> "_Name":
+        *parts, suffix = stem_of(path).split("_")
+        pairs = (part.partition("-") for part in parts)
+        return cls(path, {key: value for key, _, value in pairs if value}, suffix)
+
+    @property
+    def space(self) -> str:
+        space = self.entities.get("space", "")
+        return "" if space in _OWN_SPACE else space
+
+
+def sniff(root: Path) -> bool:
+    """Whether there are folders of subjects, and labels for one of them."""
+    folders = _subject_folders(root)
+    files = (path for folder in folders for path in _files(folder, root))
+    return any(_Name.of(path).suffix in _LABELS for path in files)
+
+
+def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
+    """Read images and labels; `participants.tsv` gives metadata, `*_dseg.tsv` the names.
+
+    The source of a label is its pipeline's folder. Probability maps are reported, not read.
+    """
+    named = [_Name.of(p) for folder in _subject_folders(root) for p in _files(folder, root)]
+    images = [name for name in named if name.suffix in _IMAGES]
+    labels = [name for name in named if name.suffix in _LABELS]
+    refs: dict[Path, list[LabelRef]] = {}
+    unmatched = []
+    for label in labels:
+        image = _image_of(label, images)
+        if image is None:
+            unmatched.append(Unmatched(label.path, "label without image in the same space"))
+        else:
+            _add(refs.setdefault(image.path, []), _refs(label, root), label)
+    about = _participants(root)
+    cases = [
+        Case(
+            stem_of(image.path),
+            subject_of(stem_of(image.path), subject),
+            (image.path,),
+            tuple(refs.get(image.path, ())),
+            modality_of(image.suffix) or Modality.MR,
+            None,
+            about.get(f"sub-{image.entities.get('sub', '')}", {}),
+        )
+        for image in images
+        if image.path in refs or _is_raw(image, root)
+    ]
+    maps = [name.path for name in named if name.suffix == "probseg"]
+    unmatched += [Unmatched(path, "map of probabilities, no label") for path in maps]
+    found = require_cases(cases, root, LOOKS_FOR)
+    return Dataset(root, NAME, root.name, found, tuple(unmatched))
+
+
+def _subject_folders(root: Path) -> list[Path]:
+    """Return the folders of subjects, in the data set and in each of its derivatives."""
+    derivatives = root / "derivatives"
+    homes = [root, *(folders_of(derivatives) if is_dir(derivatives) else [])]
+    return [f for home in homes for f in folders_of(home) if _SUBJECT.match(f.name)]
+
+
+def _files(folder: Path, root: Path, depth: int = 0) -> Iterator[Path]:
+    """Yield the files of a subject: sessions, and in them folders by kind of image."""
+    yield from files_of(folder, root)
+    if depth < 2:
+        for inner in folders_of(folder):
+            yield from _files(inner, root, depth + 1)
+
+
+def _is_raw(image: _Name, root: Path) -> bool:
+    """Whether an image is an original: those that pipelines write are cases only with labels."""
+    return "derivatives" not in image.path.relative_to(root).parts and not image.space
+
+
+def _image_of(label: _Name, images: Iterable[_Name]) -> _Name | None:
+    """Return the image of a label: what both names say must agree, and the space be one."""
+    asked = {key: text for key, text in label.entities.items() if key not in _OF_LABELS}
+    fitting = [
+        image
+        for image in images
+        if image.space == label.space
+        and all(image.entities.get(key) == text for key, text in asked.items())
+    ]
+
+    def rank(image: _Name) -> tuple[bool, bool, int, int]:
+        """Order by: the suffix that the space names, the same folder, suffix, fewest entities."""
+        own = image.suffix != label.entities.get("space", image.suffix)
+        elsewhere = image.path.parent != label.path.parent
+        return own, elsewhere, _IMAGES.index(image.suffix), len(image.entities)
+
+    return min(fitting, key=rank, default=None)
+
+
+def _refs(label: _Name, root: Path) -> tuple[LabelRef, ...]:
+    parts = label.path.relative_to(root).parts
+    source = parts[1] if parts[0] == "derivatives" else "label"
+    if label.suffix == "mask":
+        word = label.entities.get("label") or label.entities.get("desc") or "label_1"
+        return (LabelRef(canonical_name(word) or "label_1", label.path, None, source),)
+    found = multilabel_refs(label.path, _names(label, root))
+    return tuple(LabelRef(ref.structure, ref.path, ref.values, source) for ref in found)
+
+
+def _add(refs: list[LabelRef], new: Iterable[LabelRef], label: _Name) -> None:
+    """Add labels to an image; a second one of a structure and pipeline has its name as source."""
+    taken = {(ref.structure, ref.source) for ref in refs}
+    for ref in new:
+        source = ref.source
+        if (ref.structure, source) in taken:
+            source = f"{source}/{stem_of(label.path)}"
+        refs.append(LabelRef(ref.structure, ref.path, ref.values, source))
+
+
+def _names(label: _Name, root: Path) -> dict[str, tuple[int, ...]]:
+    """Read the table of a label's values: beside it, or the nearest one higher up that fits."""
+    for folder in label.path.parents:
+        if not folder.is_relative_to(root):
+            break
+        own = folder / f"{stem_of(label.path)}.tsv"
+        told = [f"{k}-{v}_dseg.tsv" for k, v in label.entities.items() if k in _OF_LABELS]
+        for table in (own, *(folder / name for name in (*told, "dseg.tsv"))):
+            if is_file(table):
+                return _table(table)
+    return {}
+
+
+def _table(path: Path) -> dict[str, tuple[int, ...]]:
+    names: dict[str, tuple[int, ...]] = {}
+    rows = [row for row in read_rows(path) if row.get("index") != "0"]
+    spelt = canonical_names(row.get("name", "") for row in rows)
+    for row in rows:
+        name = spelt[row.get("name", "")]
+        if not name or not row.get("index", "").isdecimal():
+            raise DatasetError(f"{path.name}: row {row}; expected columns 'index' and 'name'")
+        names[name] = (*names.get(name, ()), int(row["index"]))
+    return names
+
+
+def _participants(root: Path) -> dict[str, dict[str, str]]:
+    path = root / "participants.tsv"
+    if not is_file(path):
+        return {}
+    rows = (dict(row) for row in read_rows(path))
+    return {
+        row.pop("participant_id", ""): {k: v for k, v in row.items() if v and v != "n/a"}
+        for row in rows
+    }
