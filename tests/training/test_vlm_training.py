@@ -1,5 +1,6 @@
 """The vision-language judge: its loss, its training by the command line, its judge folder."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,9 @@ def test_trained_folder_is_whole_and_says_what_it_is(trained: Path) -> None:
     assert folder.meta["kind"] == "direct"
     assert set(folder.meta["structures"]) <= set(LABELS)
     assert "one number" in (trained / "card.md").read_text()
+    assert (trained.parent / "curves.svg").is_file()
+    digest = hashlib.sha256((trained / "judge.onnx").read_bytes()).hexdigest()
+    assert folder.meta["model_id"].endswith(digest[:8])
 
 
 def test_score_depends_on_image_mask_and_name(judge: Judge) -> None:

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from math import nan
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from segassay.data.preprocess import plane_stack
 from segassay.data.sentinel_input import sentinel_input, sentinel_slices
 from segassay.data.slicing import as_planes, slicing_axis
 from segassay.data.volume import Volume
-from segassay.engines.sentinel_engine import SentinelEngine
+from segassay.engines.sentinel_engine import Floats, SentinelEngine
 from segassay.errors import ModelError
 from segassay.models.folder import JudgeFolder
 from segassay.scoring.inputs import BoolArray
@@ -93,28 +93,29 @@ class SentinelJudge(Judge):
             return self._unscored(name, f"{asked}: this judge cannot score without a known name")
         if n_voxels < FEWEST_VOXELS:
             doubts = [*doubts, f"the mask has only {n_voxels} voxels"]
-        slices = self._slices(image, name.known, mask)
-        value = float(np.mean([s.score for s in slices]))
+        chosen, areas, answers = self._examined(image, name.known, mask)
         return self._answer(
             name,
-            min(max(value, 0.0), 1.0),
-            slices=slices,
+            _cut(answers.mean()),
+            slices=tuple(
+                SliceScore(index, _cut(answer), area)
+                for index, answer, area in zip(chosen, answers, areas, strict=True)
+            ),
             status=Status.ABSTAINED if doubts else Status.SCORED,
             reason="; ".join((*doubts, NO_INTERVAL)),
         )
 
-    def _slices(self, image: Volume, structure: str, mask: BoolArray) -> tuple[SliceScore, ...]:
-        """Score up to ten slices; single answers stay as they are, also outside [0, 1]."""
+    def _examined(
+        self, image: Volume, structure: str, mask: BoolArray
+    ) -> tuple[list[int], list[int], Floats]:
+        """Return up to ten slices, the mask's areas there, and what the network answers."""
         axis = slicing_axis(image.grid)
         planes, outlines = as_planes(image.array, axis), as_planes(mask, axis)
         chosen = sentinel_slices(outlines)
         seen = np.stack([sentinel_input(planes, outlines, index) for index in chosen])
         text = np.repeat(self._text[[self._rows[structure]]], len(chosen), axis=0)
-        answers = self._engine(seen, text)
-        return tuple(
-            SliceScore(index, float(answer), int(outlines[index].sum()))
-            for index, answer in zip(chosen, answers, strict=True)
-        )
+        areas = [int(outlines[index].sum()) for index in chosen]
+        return chosen, areas, self._engine(seen, text)
 
     def _unscored(self, name: Named, reason: str) -> Score:
         return self._answer(name, nan, slices=(), status=Status.ABSTAINED, reason=reason)
@@ -141,6 +142,11 @@ class SentinelJudge(Judge):
             model_id=self.model_id,
             preprocess=self.preprocess,
         )
+
+
+def _cut(answer: np.floating[Any]) -> float:
+    """Bring an answer, which is linear, into the range of a score."""
+    return min(max(float(answer), 0.0), 1.0)
 
 
 def _doubts_about(image: Volume, modality: Modality | None) -> list[str]:

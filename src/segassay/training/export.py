@@ -1,8 +1,10 @@
 """From a trained network to a judge folder: ONNX, description, calibration, card, checksums."""
 
 import json
+import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,7 +57,7 @@ def write_onnx(
         names: Of the inputs and of the outputs.
     """
     batch = torch.export.Dim("batch", min=1, max=4096)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _without_remarks("torch.onnx"):
         warnings.simplefilter("ignore")  # the exporter warns of its own future changes
         torch.onnx.export(
             net.eval().cpu(),
@@ -69,6 +71,18 @@ def write_onnx(
             verbose=False,
         )
     _forget_where(path)
+
+
+@contextmanager
+def _without_remarks(library: str) -> Iterator[None]:
+    """Keep a library from telling users what it could do with more libraries."""
+    logger = logging.getLogger(library)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def write_weights(state: Mapping[str, torch.Tensor], path: Path) -> None:
