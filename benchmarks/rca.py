@@ -18,9 +18,8 @@ from typing import Any
 import numpy as np
 
 from segassay.data.readers import open_dataset
-from segassay.data.splits import split_subjects
 from segassay.metrics.summary import JudgedLabels, agreement, mean_over_groups
-from segassay.pipelines.faulty_cases import ExpertCase, read_expert_case
+from segassay.pipelines.faulty_cases import ExpertCase
 from segassay.pipelines.frozen_test import (
     UNTOUCHED,
     FrozenSet,
@@ -29,8 +28,9 @@ from segassay.pipelines.frozen_test import (
     frozen_pairs,
     read_frozen_test,
 )
+from segassay.pipelines.training_references import training_references
 from segassay.pipelines.unseen_network import UnseenNetwork, load_unseen_network
-from segassay.scoring.reverse import Reference, ReverseAccuracy
+from segassay.scoring.reverse import ReverseAccuracy
 from segassay.training.segmenters.masks import NetworkMasks
 
 HERE = Path(__file__).parent
@@ -75,7 +75,10 @@ class Run:
         """Return the rows of one set; cases judged before are read back."""
         paths = {case: self.folder / f"{entry.name}-{case}.json" for case in entry.cases}
         if not all(path.exists() for path in paths.values()):
-            judge = ReverseAccuracy(references(entry, self.data, self.n_references))
+            dataset = open_dataset(self.data / entry.path)
+            judge = ReverseAccuracy(
+                training_references(dataset, n_each=self.n_references, modality=entry.modality)
+            )
         for case_id, path in paths.items():
             if not path.exists():
                 only = entry.model_copy(update={"cases": {case_id: entry.cases[case_id]}})
@@ -86,25 +89,6 @@ class Run:
                 path.write_text(json.dumps(case_rows(self.test, expert, masks, judge)))
                 print(entry.name, case_id, flush=True)
             yield from json.loads(path.read_text())
-
-
-def references(entry: FrozenSet, data: Path, n: int) -> list[Reference]:
-    """Read the first training subjects of a set until `n` of them hold each of its structures."""
-    dataset = open_dataset(data / entry.path)
-    labelled = [case for case in dataset.cases if case.labels]
-    training = split_subjects([case.subject_id for case in labelled]).train
-    missing = dict.fromkeys(dataset.structures, n)
-    found = []
-    for subject in training:
-        if not any(missing.values()):
-            break
-        case = next(case for case in labelled if case.subject_id == subject)
-        expert = read_expert_case(entry.name, case, entry.modality)
-        wanted = {name: mask for name, mask in expert.masks.items() if missing[name]}
-        missing |= {name: missing[name] - 1 for name in wanted}
-        if wanted:
-            found.append(Reference(case.case_id, expert.image, wanted))
-    return found
 
 
 def case_rows(

@@ -57,8 +57,19 @@ def test_network_parity(parity: dict[str, Any], net: QualitySentinelNet) -> None
     np.testing.assert_allclose(y.numpy(), parity["network"]["y"], atol=1e-4)
 
 
+@pytest.fixture(scope="module")
+def engine(net: QualitySentinelNet, tmp_path_factory: pytest.TempPathFactory) -> SentinelEngine:
+    path = tmp_path_factory.mktemp("onnx") / "sentinel.onnx"
+    export_sentinel(net, path)
+    assert b"site-packages" not in path.read_bytes()
+    return SentinelEngine(path, threads=1)
+
+
 @pytest.mark.data
-def test_end_to_end_parity(parity: dict[str, Any], net: QualitySentinelNet) -> None:
+@pytest.mark.parametrize("runs_on", ["torch", "onnx"])
+def test_end_to_end_parity(
+    parity: dict[str, Any], net: QualitySentinelNet, engine: SentinelEngine, runs_on: str
+) -> None:
     z, y, x = np.meshgrid(np.arange(40), np.arange(300), np.arange(280), indexing="ij")
     body = ((y - 150) / 130) ** 2 + ((x - 140) / 120) ** 2 < 1
     ct = (-1000 + 1050 * body + 60 * np.sin(z / 3 + y / 17) * np.cos(x / 13)).astype(np.int16)
@@ -68,18 +79,13 @@ def test_end_to_end_parity(parity: dict[str, Any], net: QualitySentinelNet) -> N
     assert slices == expected["slices"]
     inputs = np.stack([sentinel_input(ct, mask, k) for k in slices])
     text = normal(parity["seed"] + 2, 4, 512)[:1].repeat(len(slices), 1)
-    with torch.no_grad():
-        answers = net(torch.from_numpy(inputs), text).numpy()
+    if runs_on == "onnx":
+        answers = engine(inputs, text.numpy())
+    else:
+        with torch.no_grad():
+            answers = net(torch.from_numpy(inputs), text).numpy()
     np.testing.assert_allclose(answers, expected["per_slice"], atol=2e-3)
     assert answers.mean() == pytest.approx(expected["mean"], abs=2e-3)
-
-
-@pytest.fixture(scope="module")
-def engine(net: QualitySentinelNet, tmp_path_factory: pytest.TempPathFactory) -> SentinelEngine:
-    path = tmp_path_factory.mktemp("onnx") / "sentinel.onnx"
-    export_sentinel(net, path)
-    assert b"site-packages" not in path.read_bytes()
-    return SentinelEngine(path, threads=1)
 
 
 @pytest.mark.data

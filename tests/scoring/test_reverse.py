@@ -1,5 +1,6 @@
 """Reverse classification accuracy on phantoms, where the truth is known."""
 
+from dataclasses import replace
 from math import isnan
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from segassay.data.phantom import LABELS, SPACING_MM, Phantom, make_phantom
 from segassay.data.volume import Volume
-from segassay.errors import GeometryError
+from segassay.errors import ContentError, GeometryError
 from segassay.metrics.overlap import dice
 from segassay.scoring.inputs import image_volume
 from segassay.scoring.reverse import Reference, ReverseAccuracy
@@ -118,3 +119,22 @@ def test_pictures_are_judged_by_pictures(itself: ReverseAccuracy, image: Volume)
 def test_masks_of_another_grid_are_refused(itself: ReverseAccuracy, image: Volume) -> None:
     with pytest.raises(GeometryError, match=r"liver: shape \(3, 3, 3\)"):
         itself.score_labels(image, [("liver", np.ones((3, 3, 3), dtype=np.bool_))])
+
+
+def test_references_that_cannot_be_used_are_refused(image: Volume, phantom: Phantom) -> None:
+    masks = masks_of(phantom)
+    one = Reference("a", image, {"liver": masks["liver"]})
+    with pytest.raises(ContentError, match="'a' comes twice"):
+        ReverseAccuracy([one, one])
+    with pytest.raises(ContentError, match="reference b: holds no label"):
+        ReverseAccuracy([Reference("b", image, {"liver": np.zeros_like(masks["liver"])})])
+    with pytest.raises(GeometryError, match=r"reference c, liver: shape \(2, 2, 2\)"):
+        ReverseAccuracy([Reference("c", image, {"liver": np.ones((2, 2, 2), dtype=np.bool_)})])
+
+
+def test_an_image_without_content_still_gives_a_number(image: Volume, phantom: Phantom) -> None:
+    flat = replace(image, array=np.zeros_like(image.array))
+    (score,) = ReverseAccuracy([reference(2)]).score_labels(
+        flat, [("liver", masks_of(phantom)["liver"])]
+    )
+    assert 0 <= score.value <= 1

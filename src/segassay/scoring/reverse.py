@@ -9,13 +9,13 @@ where anatomy differs (lesions), good masks score low.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isnan, nan
+from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segassay.data.volume import Volume
-from segassay.errors import GeometryError
+from segassay.errors import ContentError, GeometryError
 from segassay.geometry.affine_fit import grid_points
 from segassay.metrics.overlap import dice
 from segassay.scoring.atlas import Picture, Registration, around, lay_over
@@ -51,13 +51,22 @@ class ReverseScore:
 
 
 class ReverseAccuracy:
-    """Judges masks by a few references. Make it once; every image is registered once."""
+    """Judges masks by a few references. Make it once; every image is registered once.
+
+    Raises:
+        ContentError: Two references have one name, or one holds no label.
+        GeometryError: A reference's mask has another shape than its image.
+    """
 
     def __init__(
         self, references: Sequence[Reference], registration: Registration | None = None
     ) -> None:
-        self._how = registration or Registration()
-        self._references = [_Prepared(reference, self._how) for reference in references]
+        names = [reference.name for reference in references]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ContentError(f"references: {twice[0]!r} comes twice; give each a name of its own")
+        how = registration or Registration()
+        self._references = [_Prepared(reference, how) for reference in references]
 
     def score_labels(
         self, image: Volume, masks: Sequence[tuple[str, BoolArray]]
@@ -71,10 +80,7 @@ class ReverseAccuracy:
                 not of the same kind, 2D or 3D.
         """
         for structure, mask in masks:
-            if mask.shape != image.grid.shape:
-                raise GeometryError(
-                    f"{structure}: shape {mask.shape}; the image has {image.grid.shape}"
-                )
+            _require_shape(structure, mask, image)
         asked = {structure for structure, mask in masks if mask.any()}
         places = {
             reference.name: reference.places_in(image)
@@ -94,10 +100,9 @@ class ReverseAccuracy:
             for reference in self._references
             if structure in reference.labels
         }
-        known = {name: value for name, value in found.items() if not isnan(value)}
-        if not known:
+        if not found:
             return ReverseScore(nan, f"no reference holds {structure!r}", {})
-        return ReverseScore(max(known.values()), "", known)
+        return ReverseScore(max(found.values()), "", found)
 
 
 class _Prepared:
@@ -107,12 +112,18 @@ class _Prepared:
         self.name, self._how = reference.name, how
         self._picture = Picture.of(reference.image)
         shape = self._picture.array.shape
+        for structure, mask in reference.masks.items():
+            _require_shape(f"reference {self.name}, {structure}", mask, reference.image)
         masks = {n: m.reshape(shape) for n, m in reference.masks.items() if m.any()}
+        if not masks:
+            raise ContentError(f"reference {self.name}: holds no label; give one that does")
         self._region = around(list(masks.values()), how.margin)
         lattice = self._picture.reduced(_MEASURED)
         self._points = np.rint(lattice.place(grid_points(lattice.pixels.shape)))
         at = tuple(self._points.astype(np.intp))
-        self.labels = {name: mask[at].ravel() for name, mask in masks.items()}
+        sampled = {name: mask[at].ravel() for name, mask in masks.items()}
+        # A label so small that no point meets it cannot be compared with anything.
+        self.labels = {name: points for name, points in sampled.items() if points.any()}
 
     def places_in(self, image: Volume) -> NDArray[np.int32]:
         """Return the voxel of an image that belongs to every point of comparison.
@@ -132,3 +143,8 @@ class _Prepared:
         inside = np.all((voxels >= 0) & (voxels < limits), axis=0)
         flat = np.ravel_multi_index(tuple(voxels), shape, mode="clip")
         return np.where(inside, flat, moving.array.size).astype(np.int32).ravel()
+
+
+def _require_shape(name: str, mask: BoolArray, image: Volume) -> None:
+    if mask.shape != image.grid.shape:
+        raise GeometryError(f"{name}: shape {mask.shape}; the image has {image.grid.shape}")
