@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from segassay import __version__
-from segassay.cli import audit, check, demo, evaluate, info, models, pairs, score, train
+from segassay.cli import audit, check, demo, evaluate, fix, info, models, pairs, score, train
 from segassay.cli.console import tell
 from segassay.errors import OutputError, SegassayError, UsageError
 from segassay.records.command_line import typed_command
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 app.command("info")(info.info)
 app.command("check")(check.check)
+app.command("fix")(fix.fix)
 app.command("score")(score.score)
 app.command("audit")(audit.audit)
 app.command("pairs")(pairs.pairs)

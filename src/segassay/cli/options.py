@@ -41,6 +41,10 @@ FailOn = Annotated[
 Empty = Annotated[
     bool, typer.Option("--empty", help="Count labels without a voxel; reads every label file.")
 ]
+Bounds = Annotated[
+    Path | None,
+    typer.Option("--bounds", help="Table label,lower,upper[,quantity] of plausible values."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print a JSON summary to stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 Verbose = Annotated[
@@ -82,6 +86,7 @@ class RunOptions:
     overwrite: Overwrite = False
     pseudonymise: Pseudonymise = False
     fail_on: FailOn = None
+    bounds: Bounds = None
     as_json: Json = False
     quiet: Quiet = False
     verbose: Verbose = False

@@ -22,6 +22,7 @@ def make_config(source: SourceOptions, run: RunOptions, **options: Any) -> Audit
         overwrite=run.overwrite,
         pseudonymise=run.pseudonymise,
         fail_on=_gate(run.fail_on),
+        bounds=run.bounds,
         **options,
     )
 

@@ -57,7 +57,7 @@ def header_facts(path: Path) -> HeaderFacts | None:
         return None
     try:
         header = _header(_first_bytes(path))
-        return _facts(header)
+        return facts_of(header)
     except _UNREADABLE:  # type: ignore[misc]  # the stub of isal forgets a base class
         return None
 
@@ -75,7 +75,8 @@ def _header(head: bytes) -> Any:
     return kind(head[:size], check=False)
 
 
-def _facts(header: Any) -> HeaderFacts:
+def facts_of(header: Any) -> HeaderFacts:
+    """Return the facts of nibabel's header object."""
     affine = np.asarray(header.get_best_affine(), dtype=np.float64)
     slope, intercept = (float(header[name]) for name in ("scl_slope", "scl_inter"))
     scaled = np.isfinite(slope) and slope != 0

@@ -104,6 +104,20 @@ def read_nifti(path: Path) -> NiftiVoxels:
     return NiftiVoxels(array, affine, dtype, _believable(image, affine), spacing_known)
 
 
+def stored_nifti(path: Path) -> Any:
+    """Return nibabel's image of a file, in memory, its header as stored; errors as `read_nifti`.
+
+    For those who write the file again: everything else takes what `read_nifti` gives.
+    """
+    return _parse(path, _unpack(path)[0])
+
+
+def image_of(array: NDArray[Any], header: Any) -> Any:
+    """Return nibabel's image of an array with a whole header, its kind of NIfTI included."""
+    kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
+    return kind(array, None, header)
+
+
 def label_table(path: Path) -> dict[int, str]:
     """Return the label table of a NIfTI file's header extension, value to name; empty if none.
 

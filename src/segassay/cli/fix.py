@@ -1,0 +1,82 @@
+"""`segassay fix`: safe repairs of label files."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from segassay.cli.options import DatasetPath, Json, Quiet, SubjectRegex
+
+if TYPE_CHECKING:
+    from segassay.pipelines.fix import FixResult
+
+_SHOWN = 20
+
+
+def fix(
+    dataset: DatasetPath = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for a repaired copy of the data set.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be done.")
+    ] = False,
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="Repair the files themselves; originals are kept.")
+    ] = False,
+    backup: Annotated[
+        Path | None, typer.Option("--backup", help="Folder for originals, with --in-place.")
+    ] = None,
+    changed_only: Annotated[
+        bool, typer.Option("--changed-only", help="With -o: write repaired files, not the rest.")
+    ] = False,
+    rules: Annotated[
+        list[str] | None,
+        typer.Option("--rules", help="Only these repairs; 'islands' has to be asked for."),
+    ] = None,
+    island_voxels: Annotated[
+        int, typer.Option("--island-voxels", help="Pieces of fewer voxels are islands.")
+    ] = 0,
+    subject_regex: SubjectRegex = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Repair what is safe: headers, types, codes, axis order. Continues where it stopped."""
+    from segassay.cli.console import CaseProgress, give_json
+    from segassay.pipelines.configs import SourceConfig
+    from segassay.pipelines.fix import FixConfig
+    from segassay.pipelines.fix import fix as run
+
+    config = FixConfig(
+        source=SourceConfig(path=dataset, subject_regex=subject_regex),
+        out=out,
+        in_place=in_place,
+        backup=backup,
+        dry_run=dry_run,
+        changed_only=changed_only,
+        rules=tuple(rules or ()),
+        island_voxels=island_voxels,
+    )
+    result = run(config, progress=CaseProgress(quiet=quiet))
+    if as_json:
+        give_json(result.to_json())
+    else:
+        _tell(result)
+    return int(result.exit_code)
+
+
+def _tell(result: "FixResult") -> None:
+    from segassay.cli.console import tell
+
+    lines = [f"{fix.file}: {change.why}" for fix in result.fixes for change in fix.changes]
+    lines += [f"cannot be read: {line}" for line in result.failed]
+    lines += [f"left alone: {line}" for line in result.left]
+    for line in lines[:_SHOWN]:
+        tell(line)
+    if len(lines) > _SHOWN:
+        tell(f"… and {len(lines) - _SHOWN} more: add --json")
+    would = "would be " if result.where is None else ""
+    before = f", {result.n_before} before" if result.n_before else ""
+    tell(f"{len(result.fixes)} of {result.n_files} label files {would}repaired{before}")
+    if result.where is not None:
+        tell(f"changes: {result.where / 'fixes.jsonl'}")

@@ -1,0 +1,1 @@
+"""Safe repairs of label files: what is stored wrongly, never what was drawn wrongly."""

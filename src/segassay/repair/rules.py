@@ -1,0 +1,294 @@
+"""The repairs: each gets a label file as stored and gives it back mended, or nothing.
+
+A repair is safe where it moves no voxel of the label in the patient, and changes no structure into
+another: it mends how the label is stored. Only `islands` removes voxels; it has to be asked for.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import nibabel.orientations as nbo
+import numpy as np
+from numpy.typing import NDArray
+
+from segassay.data.header import HeaderFacts
+from segassay.data.stored import StoredLabel
+from segassay.geometry.components import components
+from segassay.geometry.grid import Grid, corner_distance_mm
+from segassay.repair.lines_up import lines_up
+
+_FRACTION = 1e-3
+"""Values nearer than this to a whole number are meant to be one."""
+
+_LINED_UP, _ROUNDING, _EXACT = 0.5, 0.1, 1e-3
+"""Shares of the smallest spacing: corners nearer than the first are the same voxels, forms nearer
+than the second are the same form, nearer than the third is no difference."""
+
+_SCANNER = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a repair may know of a label file.
+
+    `image` is the header of its image, `None` for pictures. `declared` are the values that the
+    data set names; `alone` tells that the file is a mask of one structure. `voxels` reads the
+    image's, as stored; it is called only where they decide. Pieces of fewer than `island_voxels`
+    voxels are islands.
+    """
+
+    image: HeaderFacts | None
+    declared: frozenset[int]
+    alone: bool
+    island_voxels: int = 0
+    voxels: Callable[[], NDArray[Any] | None] = field(default=lambda: None)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a repair did: the rule, why, and the numbers."""
+
+    rule: str
+    why: str
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+Repaired = tuple[StoredLabel, Change]
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """A repair with its card: what it mends, what it leaves alone, whether it has to be asked."""
+
+    run: Callable[[StoredLabel, Surroundings], Repaired | None]
+    mends: str
+    leaves: str
+    asked: bool = False
+
+
+def scaled_values(label: StoredLabel, around: Surroundings) -> Repaired | None:
+    """Store the label's own values, where a scale factor was stored with others."""
+    del around
+    facts = label.facts
+    if facts is None or (facts.slope == 1 and facts.intercept == 0):
+        return None
+    whole = _whole(label.array)
+    if whole is None:
+        return None
+    why = f"values were stored with slope {facts.slope:g} and intercept {facts.intercept:g}"
+    return label.with_array(whole), Change("scaled_values", why, {"slope": facts.slope})
+
+
+def float_storage(label: StoredLabel, around: Surroundings) -> Repaired | None:
+    """Store whole numbers as whole numbers, in the smallest type that holds them."""
+    del around
+    if label.header is None or label.array.dtype.kind != "f":
+        return None
+    whole = _whole(label.array)
+    if whole is None:
+        return None
+    before, after = str(label.array.dtype), str(whole.dtype)
+    why = f"whole numbers were stored as {before}"
+    return label.with_array(whole), Change("float_storage", why, {"from": before, "to": after})
+
+
+def mask_coding(label: StoredLabel, around: Surroundings) -> Repaired | None:
+    """Write 1 for the only value of a mask, where 1 is what is meant.
+
+    That is where 1 is the only declared value, and in NIfTI masks of one structure.
+    """
+    meant = around.declared == frozenset({1}) or (around.alone and label.header is not None)
+    values = [value for value in np.unique(label.array).tolist() if value != 0]
+    if not meant or len(values) != 1 or values[0] == 1 or values[0] % 1:
+        return None
+    ones = (label.array != 0).astype(np.uint8)
+    why = f"the mask was coded 0 and {values[0]:g}"
+    return label.with_array(ones), Change("mask_coding", why, {"from": values[0], "to": 1})
+
+
+def grid_mismatch(label: StoredLabel, around: Surroundings) -> Repaired | None:
+    """Copy the image's header onto a label whose voxels line up with the image's as stored.
+
+    They do where corners differ by less than half a voxel, and where the label's header was never
+    written (no form stated, or the identity), its shape is the image's, and its outline lies on
+    stronger edges of the image than mirrored. One whole image apart, or turned, may be either way:
+    left for a person to look at.
+    """
+    own, image = label.facts, around.image
+    if own is None or image is None or own.shape[:3] != image.shape[:3]:
+        return None
+    distance, voxel = _distance(own, own.affine, image.affine), _least_spacing(image)
+    if not distance >= _EXACT * voxel:
+        return None
+    blank = (own.sform is None and own.qform is None) or np.allclose(own.affine, np.eye(4))
+    near = distance < _LINED_UP * voxel
+    if not near and not (blank and _on_edges(label, around)):
+        return None
+    why = f"rounded, {distance:.3g} mm off" if near else "the label's header was never written"
+    evidence = {"distance_mm": distance, "affine": own.affine.round(6).tolist()}
+    return label.with_affine(image.affine, _SCANNER), Change("grid_mismatch", why, evidence)
+
+
+def header_forms(label: StoredLabel, around: Surroundings) -> Repaired | None:
+    """Make sform and qform the same where one of them is the image's grid, and the other is not.
+
+    A sheared image cannot be written as a qform, and is left alone.
+    """
+    own, image = label.facts, around.image
+    if own is None or image is None or own.sform is None or own.qform is None:
+        return None
+    voxel = _least_spacing(image)
+    if _distance(own, own.sform, own.qform) < _ROUNDING * voxel or _sheared(image.affine):
+        return None
+    fits = [_distance(own, form, image.affine) < _ROUNDING * voxel for form in _forms(own)]
+    if own.shape[:3] != image.shape[:3] or sum(fits) != 1:
+        return None
+    kept = "sform" if fits[0] else "qform"
+    evidence = {"distance_mm": _distance(own, own.sform, own.qform), "kept": kept}
+    change = Change(
+        "header_forms", f"sform and qform differed; the {kept} fits the image", evidence
+    )
+    return label.with_affine(image.affine, _SCANNER), change
+
+
+def axis_order(label: StoredLabel, around: Surroundings) -> Repaired | None:
+    """Store the axes in the image's order and direction; every voxel stays where it is."""
+    own, image = label.facts, around.image
+    if own is None or image is None or own.axes == image.axes or label.array.ndim != 3:
+        return None
+    turn = nbo.ornt_transform(nbo.io_orientation(own.affine), nbo.io_orientation(image.affine))
+    array = np.ascontiguousarray(nbo.apply_orientation(label.array, turn))
+    affine = own.affine @ nbo.inv_ornt_aff(turn, label.array.shape)
+    if array.shape != image.shape[:3] or not _same_place(affine, image):
+        return None
+    turned = label.with_array(array).with_affine(affine, _SCANNER)
+    why = f"axes were stored as {own.axes}, the image's are {image.axes}"
+    return turned, Change("axis_order", why, {"from": own.axes, "to": image.axes})
+
+
+def islands(label: StoredLabel, around: Surroundings) -> Repaired | None:
+    """Remove pieces of fewer than `island_voxels` voxels of every value, never the largest one."""
+    array = np.array(label.array)
+    removed: dict[str, int] = {}
+    for value in [v for v in np.unique(array).tolist() if v != 0]:
+        n = _drop_islands(array, value, around.island_voxels)
+        if n:
+            removed[f"{value:g}"] = n
+    if not removed:
+        return None
+    n = sum(removed.values())
+    why = f"{n} voxels in pieces of fewer than {around.island_voxels} voxels were removed"
+    return label.with_array(array), Change("islands", why, {"voxels": removed})
+
+
+REPAIRS: dict[str, Repair] = {
+    "scaled_values": Repair(
+        scaled_values,
+        "a scale factor in the header of a label",
+        "scaled values that are no whole numbers",
+    ),
+    "float_storage": Repair(
+        float_storage,
+        "whole numbers stored as floats become the smallest type of whole numbers",
+        "values farther than 0.001 from a whole number",
+    ),
+    "mask_coding": Repair(
+        mask_coding,
+        "0 and 255 (or another number) become 0 and 1 where 1 is the only declared value, and in "
+        "NIfTI masks of one structure",
+        "pictures of one structure in a folder of its own, where 255 is usual; several values",
+    ),
+    "grid_mismatch": Repair(
+        grid_mismatch,
+        "the image's header on a label that is off by less than half a voxel, or whose header was "
+        "never written and whose outline lies on the image's edges",
+        "another shape, half a voxel or more, whole axes the other way round",
+    ),
+    "header_forms": Repair(
+        header_forms,
+        "sform and qform that differ, where exactly one is the image's",
+        "both wrong; sheared images; headers of images",
+    ),
+    "axis_order": Repair(
+        axis_order,
+        "axes stored in another order than the image's: reordered, every voxel stays in its place",
+        "labels that lie elsewhere",
+    ),
+    "islands": Repair(
+        islands,
+        "pieces of fewer voxels than asked for are removed, never the largest one",
+        "everything, unless asked for with a number of voxels",
+        asked=True,
+    ),
+}
+
+
+def repaired(
+    label: StoredLabel, around: Surroundings, rules: tuple[str, ...]
+) -> tuple[StoredLabel, tuple[Change, ...]]:
+    """Run repairs, by name, in the order of the table; without a change the label is the same."""
+    changes = []
+    for name, repair in REPAIRS.items():
+        done = repair.run(label, around) if name in rules else None
+        if done is not None:
+            label, change = done
+            changes.append(change)
+    return label, tuple(changes)
+
+
+def _whole(array: NDArray[Any]) -> NDArray[Any] | None:
+    """Return the nearest whole numbers in the smallest type; `None` if they are not near."""
+    if not np.isfinite(array).all():
+        return None
+    rounded = np.rint(array)
+    if array.size == 0 or float(np.abs(array - rounded).max()) > _FRACTION:
+        return None
+    least, most = int(rounded.min()), int(rounded.max())
+    for kind in (np.uint8, np.uint16, np.int16, np.int32):
+        limits = np.iinfo(kind)
+        if limits.min <= least and most <= limits.max:
+            return np.asarray(rounded, dtype=kind)
+    return None
+
+
+def _on_edges(label: StoredLabel, around: Surroundings) -> bool:
+    image = around.voxels()
+    return image is not None and lines_up(label.array, image)
+
+
+def _drop_islands(array: NDArray[Any], value: float, least: int) -> int:
+    """Set small pieces of a value to 0 in place; return how many voxels that were."""
+    parts = components(array == value)
+    n = 0
+    for size, box, number in list(zip(parts.sizes, parts.boxes, parts.order, strict=True))[1:]:
+        if size < least:
+            array[box][parts.numbers[box] == number] = 0
+            n += size
+    return n
+
+
+def _grid(facts: HeaderFacts, affine: NDArray[np.float64]) -> Grid:
+    i, j, k = (*facts.shape, 1, 1, 1)[:3]
+    return Grid((i, j, k), np.asarray(affine, dtype=np.float64))
+
+
+def _distance(facts: HeaderFacts, a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    return corner_distance_mm(_grid(facts, a), _grid(facts, b))
+
+
+def _same_place(affine: NDArray[np.float64], image: HeaderFacts) -> bool:
+    return _distance(image, affine, image.affine) < _LINED_UP * _least_spacing(image)
+
+
+def _least_spacing(facts: HeaderFacts) -> float:
+    return min(_grid(facts, facts.affine).spacing_mm)
+
+
+def _forms(facts: HeaderFacts) -> list[NDArray[np.float64]]:
+    return [form for form in (facts.sform, facts.qform) if form is not None]
+
+
+def _sheared(affine: NDArray[np.float64]) -> bool:
+    axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    return bool(np.abs(axes.T @ axes - np.eye(3)).max() > _EXACT)

@@ -1,0 +1,284 @@
+"""`segassay fix`: looks, copies, repairs in place; loses nothing, and does nothing twice."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from conftest import write_picture
+from repair_files import save
+from segassay.cli.app import main
+from segassay.data.io import read_labels
+from segassay.data.phantom import LABELS, make_phantom
+from segassay.data.readers import open_dataset
+from segassay.errors import OutputError, UsageError
+from segassay.pipelines.audit import audit
+from segassay.pipelines.configs import AuditConfig, SourceConfig
+from segassay.pipelines.fix import FixConfig, FixResult, fix
+from segassay.pipelines.write_fix import Destination
+
+
+def snapshot(root: Path) -> dict[str, str]:
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+def lines_of(log: Path) -> list[str]:
+    return log.read_text().splitlines()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four cases; of the labels one is stored as floats, one has no header, one is broken."""
+    root = tmp_path_factory.mktemp("made") / "phantoms"
+    phantom = make_phantom(1)
+    for n, dtype in enumerate((np.float32, np.uint8, np.uint8, np.uint8), start=1):
+        image = phantom.image.astype(np.float32) + n
+        save(root / "images" / f"p{n}.nii.gz", image, phantom.affine, phantom.affine)
+        form = np.eye(4) if n == 2 else phantom.affine
+        save(root / "labels" / f"p{n}.nii.gz", phantom.labels.astype(dtype), form, None)
+    broken = root / "labels" / "p3.nii.gz"
+    broken.write_bytes(broken.read_bytes()[:500])
+    names = {str(value): name for name, value in LABELS.items()}
+    (root / "labels.json").write_text(json.dumps(names))
+    return root
+
+
+@pytest.fixture
+def faulty(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "phantoms"))
+
+
+def config(root: Path, **options: Any) -> FixConfig:
+    return FixConfig(source=SourceConfig(path=root), **options)
+
+
+def told(result: FixResult) -> dict[str, list[str]]:
+    return {fixed.file: [change.rule for change in fixed.changes] for fixed in result.fixes}
+
+
+EXPECTED = {"labels/p1.nii.gz": ["float_storage"], "labels/p2.nii.gz": ["grid_mismatch"]}
+
+
+def test_a_dry_run_tells_and_writes_nothing(faulty: Path) -> None:
+    before = snapshot(faulty.parent)
+    result = fix(config(faulty, dry_run=True))
+    assert told(result) == EXPECTED
+    assert (result.n_files, len(result.failed), result.exit_code) == (4, 1, 3)
+    assert "p3.nii.gz" in result.failed[0]
+    assert snapshot(faulty.parent) == before
+
+
+def test_a_copy_opens_as_the_data_set_did_and_originals_are_untouched(
+    faulty: Path, tmp_path: Path
+) -> None:
+    before = snapshot(faulty)
+    out = tmp_path / "repaired"
+    result = fix(config(faulty, out=out))
+    assert told(result) == EXPECTED
+    assert snapshot(faulty) == before
+    after = snapshot(out)
+    assert set(after) == {*before, "fixes.jsonl"}
+    assert {name for name in before if after[name] != before[name]} == set(EXPECTED)
+    assert open_dataset(out).n_labels == open_dataset(faulty).n_labels
+    # what was fixed is no longer found, and no voxel has moved
+    source = SourceConfig(path=out)
+    checked = audit(AuditConfig(source=source, out=tmp_path / "audit", judge=None))
+    found = {f.check for f in checked.findings if f.case_id in ("p1", "p2")}
+    assert not found & {"float_storage", "grid_mismatch"}
+    for name in EXPECTED:
+        old, new = read_labels(faulty / name), read_labels(out / name)
+        assert old.counts == new.counts
+
+
+def test_every_change_has_a_line_with_both_checksums(faulty: Path, tmp_path: Path) -> None:
+    before = snapshot(faulty)
+    fix(config(faulty, out=tmp_path / "out"))
+    after = snapshot(tmp_path / "out")
+    lines = [json.loads(line) for line in lines_of(tmp_path / "out" / "fixes.jsonl")]
+    assert {line["file"]: (line["before_sha256"], line["after_sha256"]) for line in lines} == {
+        name: (before[name], after[name]) for name in EXPECTED
+    }
+    for line in lines:
+        assert line["changes"][0]["why"]
+        assert line["at"].startswith("20")
+
+
+def test_again_changes_nothing(faulty: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    fix(config(faulty, out=out))
+    before = snapshot(out)
+    again = fix(config(faulty, out=out))
+    assert (told(again), again.n_before) == ({}, 2)
+    assert snapshot(out) == before
+    of_the_copy = fix(config(out, dry_run=True))
+    assert told(of_the_copy) == {}
+
+
+def test_in_place_keeps_originals_and_is_idempotent(faulty: Path) -> None:
+    before = snapshot(faulty)
+    result = fix(config(faulty, in_place=True))
+    backup = faulty.with_name("phantoms-before-fix")
+    assert result.where == backup
+    assert told(result) == EXPECTED
+    kept = snapshot(backup)
+    assert {name: before[name] for name in EXPECTED} == {n: kept[n] for n in EXPECTED}
+    assert {n for n, sha in snapshot(faulty).items() if before[n] != sha} == set(EXPECTED)
+    once = snapshot(faulty.parent)
+    assert told(fix(config(faulty, in_place=True))) == {}
+    assert snapshot(faulty.parent) == once
+
+
+@pytest.mark.parametrize("options", [{"out": "out"}, {"in_place": True}])
+@pytest.mark.parametrize("where", ["put", "keep_original"])
+@pytest.mark.parametrize("moment", [0, 1])
+def test_a_stop_at_any_moment_is_made_good(
+    faulty: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: dict[str, Any],
+    where: str,
+    moment: int,
+) -> None:
+    """The end is the same as without a stop, and no change is logged twice."""
+    whole, cut = tmp_path / "a" / "set", tmp_path / "b" / "set"
+    for root in (whole, cut):
+        shutil.copytree(faulty, root)
+    real: Callable[..., None] = getattr(Destination, where)
+    calls: list[str] = []
+
+    def stop(self: Destination, file: str, *rest: bytes) -> None:
+        calls.append(file)
+        if len(calls) == moment + 1:
+            raise KeyboardInterrupt
+        real(self, file, *rest)
+
+    def run(root: Path) -> FixResult:
+        given = {**options, "out": root.parent / "out"} if "out" in options else options
+        return fix(config(root, **given))
+
+    run(whole)
+    monkeypatch.setattr(Destination, where, stop)
+    with pytest.raises(KeyboardInterrupt):
+        run(cut)
+    monkeypatch.setattr(Destination, where, real)
+    run(cut)
+    a, b = (snapshot(root.parent) for root in (whole, cut))
+    logs = [name for name in a if name.endswith("fixes.jsonl")]
+    assert {n: s for n, s in a.items() if n not in logs} == {
+        n: s for n, s in b.items() if n not in logs
+    }
+    lines = [json.loads(line)["file"] for line in lines_of(cut.parent / logs[0])]
+    assert sorted(lines) == sorted(EXPECTED)
+
+
+def test_a_line_cut_off_by_a_crash(faulty: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    fix(config(faulty, out=out))
+    log = out / "fixes.jsonl"
+    lines = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(lines[0] + lines[1][:20])
+    again = fix(config(faulty, out=out))
+    assert (len(again.fixes), again.n_before) == (1, 1)
+    assert json.loads(log.read_bytes().splitlines()[-1])["file"] == "labels/p2.nii.gz"
+
+
+def test_only_what_was_changed(faulty: Path, tmp_path: Path) -> None:
+    fix(config(faulty, out=tmp_path / "out", changed_only=True))
+    assert set(snapshot(tmp_path / "out")) == {*EXPECTED, "fixes.jsonl"}
+
+
+def test_rules_can_be_chosen(faulty: Path) -> None:
+    result = fix(config(faulty, dry_run=True, rules=("float_storage",)))
+    assert set(told(result)) == {"labels/p1.nii.gz"}
+    islands = fix(config(faulty, dry_run=True, rules=("islands",), island_voxels=3))
+    assert told(islands) == {}
+
+
+def test_pictures_that_say_255(tmp_path: Path) -> None:
+    """An nnU-Net set of PNG files, as its own check refuses them."""
+    root = tmp_path / "Dataset001_Lesion"
+    mask = np.zeros((40, 50), np.uint8)
+    mask[10:20, 10:30] = 255
+    write_picture(root / "imagesTr" / "a_0000.png", np.full((40, 50), 9, np.uint8))
+    write_picture(root / "labelsTr" / "a.png", mask)
+    about = {
+        "channel_names": {"0": "photo"},
+        "labels": {"background": 0, "lesion": 1},
+        "numTraining": 1,
+        "file_ending": ".png",
+    }
+    (root / "dataset.json").write_text(json.dumps(about))
+    assert told(fix(config(root, in_place=True))) == {"labelsTr/a.png": ["mask_coding"]}
+    assert read_labels(root / "labelsTr" / "a.png").counts == {0: 1800, 1: 200}
+
+
+def test_links_are_left_alone(faulty: Path, tmp_path: Path) -> None:
+    label = faulty / "labels" / "p1.nii.gz"
+    elsewhere = tmp_path / "elsewhere.nii.gz"
+    label.rename(elsewhere)
+    label.symlink_to(elsewhere)
+    before = elsewhere.read_bytes()
+    result = fix(config(faulty, in_place=True))
+    assert "labels/p1.nii.gz" not in told(result)
+    assert elsewhere.read_bytes() == before
+    assert label.is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, "choose one"),
+        ({"dry_run": True, "in_place": True}, "choose one"),
+        ({"dry_run": True, "rules": ("shape",)}, "no rule shape; there are scaled_values"),
+        ({"dry_run": True, "rules": ("islands",)}, "--island-voxels"),
+        ({"dry_run": True, "backup": Path("b")}, "--in-place"),
+    ],
+)
+def test_options_that_make_no_sense(tmp_path: Path, options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        config(tmp_path, **options)
+    assert words in str(caught.value)
+
+
+def test_places_that_would_be_lost(faulty: Path, tmp_path: Path) -> None:
+    for out in (faulty, faulty / "inside", faulty.parent):
+        with pytest.raises(UsageError, match="choose another"):
+            fix(config(faulty, out=out))
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    (taken / "thesis.txt").write_text("mine")
+    with pytest.raises(OutputError, match="choose an empty folder"):
+        fix(config(faulty, out=taken))
+    assert (taken / "thesis.txt").read_text() == "mine"
+
+
+def test_on_the_command_line(
+    faulty: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def call(*words: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(["fix", str(faulty), *words])
+        code = ended.value.code
+        assert isinstance(code, int)
+        return code, *capsys.readouterr()
+
+    code, out, err = call("--dry-run", "-q")
+    assert (code, out) == (3, "")
+    assert "2 of 4 label files would be repaired" in err
+    assert "labels/p1.nii.gz: whole numbers were stored as float32" in err
+    code, out, _ = call("-o", str(tmp_path / "out"), "--json", "-q")
+    assert (code, len(json.loads(out)["repaired"])) == (3, 2)
+    assert str(tmp_path) not in out
+    code, _, err = call()
+    assert code == 2
+    assert len(err.splitlines()) == 1

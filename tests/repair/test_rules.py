@@ -1,0 +1,249 @@
+"""Each repair on a file that needs it, on one that does not, and on one it must not touch."""
+
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from repair_files import moved, save, with_scale
+from segassay.data.header import header_facts
+from segassay.data.io import read_labels
+from segassay.data.phantom import make_phantom
+from segassay.data.stored import StoredLabel, encoded, read_stored
+from segassay.errors import ContentError
+from segassay.repair.lines_up import lines_up
+from segassay.repair.rules import REPAIRS, Change, Surroundings, repaired
+
+SAFE = tuple(name for name, repair in REPAIRS.items() if not repair.asked)
+PHANTOM = make_phantom(1)
+AFFINE = np.asarray(PHANTOM.affine, dtype=np.float64)
+LABELS = np.asarray(PHANTOM.labels, dtype=np.uint8)
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    return save(tmp_path / "image.nii.gz", PHANTOM.image.astype(np.int16), AFFINE, AFFINE)
+
+
+def around(image: Path, **more: Any) -> Surroundings:
+    return Surroundings(
+        image=header_facts(image),
+        declared=more.pop("declared", frozenset()),
+        alone=more.pop("alone", False),
+        voxels=lambda: read_stored(image).array,
+        **more,
+    )
+
+
+def mend(
+    path: Path, image: Path, rules: tuple[str, ...] = SAFE, **more: Any
+) -> tuple[StoredLabel, tuple[Change, ...]]:
+    """Repair a file in place, and make sure that a second repair finds nothing."""
+    label, changes = repaired(read_stored(path), around(image, **more), rules)
+    if changes:
+        path.write_bytes(encoded(label, path.name))
+        again, more_changes = repaired(read_stored(path), around(image, **more), rules)
+        assert more_changes == ()
+        assert encoded(again, path.name) == path.read_bytes()
+    return label, changes
+
+
+def rules_of(changes: tuple[Change, ...]) -> list[str]:
+    return [change.rule for change in changes]
+
+
+def test_a_sound_file_is_left_alone(tmp_path: Path, image: Path) -> None:
+    _, changes = mend(save(tmp_path / "a.nii.gz", LABELS, AFFINE, AFFINE), image)
+    assert changes == ()
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_whole_numbers_stored_as_floats(
+    tmp_path: Path, image: Path, ending: str, dtype: type
+) -> None:
+    values = LABELS.astype(dtype) - dtype(1e-5) * (LABELS > 0)  # 0.99999 is a 1
+    path = save(tmp_path / f"a{ending}", values, AFFINE, AFFINE)
+    _, changes = mend(path, image)
+    assert rules_of(changes) == ["float_storage"]
+    assert read_stored(path).array.dtype == np.uint8
+    np.testing.assert_array_equal(read_stored(path).array, LABELS)
+
+
+def test_fractions_and_not_a_number_are_left_alone(tmp_path: Path, image: Path) -> None:
+    for odd in (0.4, np.nan, np.inf):
+        values = LABELS.astype(np.float32)
+        values[3, 3, 3] = odd
+        _, changes = mend(save(tmp_path / "a.nii", values, AFFINE, AFFINE), image)
+        assert changes == ()
+
+
+def test_a_scale_factor(tmp_path: Path, image: Path) -> None:
+    path = with_scale(save(tmp_path / "a.nii", LABELS, AFFINE, AFFINE), 3.0)
+    _, changes = mend(path, image)
+    assert rules_of(changes) == ["scaled_values"]
+    facts = header_facts(path)
+    assert facts is not None
+    assert (facts.slope, facts.dtype) == (1.0, "uint8")
+    np.testing.assert_array_equal(read_labels(path).volume.array.max(), 3 * LABELS.max())
+    fraction = with_scale(save(tmp_path / "b.nii", LABELS, AFFINE, AFFINE), 0.3)
+    assert mend(fraction, image)[1] == ()
+
+
+def test_255_where_1_is_meant(tmp_path: Path, image: Path) -> None:
+    mask = np.where(LABELS == 1, 255, 0).astype(np.uint8)
+    path = save(tmp_path / "a.nii.gz", mask, AFFINE, AFFINE)
+    assert mend(path, image, declared=frozenset({1, 2}))[1] == ()
+    _, changes = mend(path, image, declared=frozenset({1}))
+    assert [c.evidence for c in changes] == [{"from": 255, "to": 1}]
+    np.testing.assert_array_equal(read_stored(path).array, LABELS == 1)
+    alone = save(tmp_path / "b.nii.gz", mask, AFFINE, AFFINE)
+    assert rules_of(mend(alone, image, alone=True)[1]) == ["mask_coding"]
+
+
+def test_a_picture_of_0_and_255(tmp_path: Path) -> None:
+    mask = np.where(LABELS[:, :, 10] > 0, 255, 0).astype(np.uint8)
+    path = tmp_path / "a.png"
+    path.write_bytes(encoded(StoredLabel("a.png", mask, None), "a.png"))
+    nothing = Surroundings(None, frozenset(), alone=True)
+    assert repaired(read_stored(path), nothing, SAFE)[1] == ()
+    declared = Surroundings(None, frozenset({1}), alone=False)
+    label, changes = repaired(read_stored(path), declared, SAFE)
+    assert rules_of(changes) == ["mask_coding"]
+    path.write_bytes(encoded(label, "a.png"))
+    np.testing.assert_array_equal(read_stored(path).array, mask // 255)
+
+
+def test_a_palette_is_not_touched(tmp_path: Path) -> None:
+    from PIL import Image
+
+    picture = Image.fromarray(LABELS[:, :, 10]).convert("P")
+    picture.save(tmp_path / "a.png")
+    with pytest.raises(ContentError, match="mode P"):
+        read_stored(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(
+    ("mm", "mended"), [(0.0001, False), (0.3, True), (0.7, True), (2.0, False)]
+)
+def test_a_header_a_little_off(tmp_path: Path, image: Path, mm: float, mended: bool) -> None:
+    off = moved(AFFINE, mm)
+    path = save(tmp_path / "a.nii.gz", LABELS, off, off)
+    _, changes = mend(path, image)
+    assert rules_of(changes) == (["grid_mismatch"] if mended else [])
+    if mended:
+        assert changes[0].evidence["distance_mm"] == pytest.approx(mm, rel=1e-3)
+        np.testing.assert_allclose(read_labels(path).volume.grid.affine[:, 3], _origin(image))
+
+
+def _origin(image: Path) -> NDArray[np.float64]:
+    return np.asarray(read_labels(image).volume.grid.affine[:, 3])
+
+
+@pytest.mark.parametrize("forms", [(None, None), (np.eye(4), np.eye(4)), (np.eye(4), None)])
+def test_a_header_that_was_never_written(
+    tmp_path: Path, image: Path, forms: tuple[Any, Any]
+) -> None:
+    path = save(tmp_path / "a.nii.gz", LABELS, *forms)
+    _, changes = mend(path, image)
+    assert rules_of(changes) == ["grid_mismatch"]
+    np.testing.assert_allclose(nib.load(path).affine, AFFINE)
+    np.testing.assert_array_equal(read_stored(path).array, LABELS)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_mirrored_array_without_a_header_is_left_to_a_person(
+    tmp_path: Path, image: Path, axis: int
+) -> None:
+    path = save(tmp_path / "a.nii.gz", np.flip(LABELS, axis), np.eye(4), None)
+    assert mend(path, image)[1] == ()
+    assert not lines_up(np.flip(LABELS, axis), read_stored(image).array)
+    assert lines_up(LABELS, read_stored(image).array)
+
+
+def test_nothing_lines_up_with_nothing() -> None:
+    image = np.asarray(PHANTOM.image)
+    assert not lines_up(np.zeros_like(LABELS), image)
+    assert not lines_up(LABELS, np.zeros_like(image))
+    assert not lines_up(LABELS[:-1], image)
+
+
+def test_forms_that_differ(tmp_path: Path, image: Path) -> None:
+    far = moved(AFFINE, 30)
+    kept_sform = save(tmp_path / "a.nii.gz", LABELS, AFFINE, far)
+    kept_qform = save(tmp_path / "b.nii.gz", LABELS, far, AFFINE)
+    for path, kept in ((kept_sform, "sform"), (kept_qform, "qform")):
+        _, changes = mend(path, image)
+        assert rules_of(changes) == ["header_forms"]
+        assert changes[0].evidence["kept"] == kept
+        facts = header_facts(path)
+        assert facts is not None
+        assert facts.sform is not None
+        assert facts.qform is not None
+        np.testing.assert_allclose(facts.sform, AFFINE, atol=1e-4)
+        np.testing.assert_allclose(facts.qform, AFFINE, atol=1e-4)
+    neither = save(tmp_path / "c.nii.gz", LABELS, far, moved(AFFINE, 60))
+    assert mend(neither, image)[1] == ()
+
+
+@given(
+    axes=st.permutations([0, 1, 2]), flips=st.tuples(st.booleans(), st.booleans(), st.booleans())
+)
+@settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_any_axis_order_becomes_the_images_and_no_voxel_moves(
+    tmp_path: Path, image: Path, axes: list[int], flips: tuple[bool, bool, bool]
+) -> None:
+    turned = nib.Nifti1Image(LABELS, AFFINE).as_reoriented(
+        np.array([[axis, -1 if flip else 1] for axis, flip in zip(axes, flips, strict=True)])
+    )
+    path = save(tmp_path / "t.nii", np.asarray(turned.dataobj), turned.affine, turned.affine)
+    before = read_labels(path).volume
+    _, changes = mend(path, image)
+    assert rules_of(changes) in ([], ["axis_order"])
+    after = read_labels(path).volume
+    np.testing.assert_array_equal(after.array, before.array)
+    np.testing.assert_allclose(after.grid.affine, before.grid.affine, atol=1e-3)
+    np.testing.assert_array_equal(read_stored(path).array, LABELS)
+
+
+def test_islands_have_to_be_asked_for(tmp_path: Path, image: Path) -> None:
+    dirty = LABELS.copy()
+    free = np.argwhere(LABELS == 0)[0]
+    dirty[tuple(free)] = 1
+    path = save(tmp_path / "a.nii.gz", dirty, AFFINE, AFFINE)
+    assert mend(path, image)[1] == ()
+    _, changes = mend(path, image, ("islands",), island_voxels=5)
+    assert changes[0].evidence == {"voxels": {"1": 1}}
+    np.testing.assert_array_equal(read_stored(path).array, LABELS)
+
+
+def test_the_largest_piece_stays_however_small(tmp_path: Path, image: Path) -> None:
+    speck = np.zeros_like(LABELS)
+    speck[4, 4, 4] = 1
+    path = save(tmp_path / "a.nii.gz", speck, AFFINE, AFFINE)
+    assert mend(path, image, ("islands",), island_voxels=100)[1] == ()
+
+
+def test_extensions_and_texts_of_a_header_are_kept(tmp_path: Path, image: Path) -> None:
+    table = nib.Nifti1Image(LABELS.astype(np.float32), AFFINE)
+    table.header["descrip"] = b"by hand"
+    table.header.extensions.append(nib.nifti1.Nifti1Extension(6, b"names of labels"))
+    nib.save(table, tmp_path / "a.nii.gz")
+    _, changes = mend(tmp_path / "a.nii.gz", image)
+    assert rules_of(changes) == ["float_storage"]
+    after = nib.load(tmp_path / "a.nii.gz").header
+    assert after["descrip"] == b"by hand"
+    assert [e.get_content() for e in after.extensions] == [b"names of labels"]
+
+
+def test_the_docs_tell_every_repair() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "fix.md").read_text()
+    rows = [f"| `{name}` | {r.mends} | {r.leaves} |" for name, r in REPAIRS.items()]
+    assert [line for line in text.splitlines() if line.startswith("| `")] == rows
