@@ -1,8 +1,10 @@
 """What many tests need: real data where it lies beside the repository, phantoms, the judge."""
 
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -61,3 +63,48 @@ def phantom_set(tmp_path: Path) -> Path:
     names = ",".join(f'"{value}": "{name}"' for name, value in LABELS.items())
     (root / "labels.json").write_text("{" + names + "}")
     return root
+
+
+BROWSER_FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--disable-background-networking",
+]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A real browser; tests that need one skip where there is none."""
+    binary = os.environ.get("SEGASSAY_CHROMIUM") or shutil.which("chromium")
+    if binary is None:
+        pytest.skip("no Chromium: install it, or set SEGASSAY_CHROMIUM")
+    api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    with api.sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=binary, args=BROWSER_FLAGS)
+
+
+@pytest.fixture
+def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Opens a file in the browser; in the end no page may have complained or left the disk."""
+    complaints: list[str] = []
+    requests: list[str] = []
+    contexts = []
+
+    def open_file(path: Path, **options: Any) -> Any:
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(path.as_uri())
+        return page
+
+    yield open_file
+    for context in contexts:
+        context.close()
+    assert complaints == []
+    assert [url for url in requests if not url.startswith(("file:", "data:"))] == []

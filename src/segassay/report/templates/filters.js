@@ -39,7 +39,11 @@
   };
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", show);
-  form.addEventListener("reset", () => setTimeout(show));
+  form.addEventListener("reset", (event) => {
+    event.preventDefault();
+    for (const field of form.elements) if (field.name) field.value = "";
+    show();
+  });
   try {
     for (const [name, text] of Object.entries(JSON.parse(sessionStorage.getItem(kept)) ?? {})) {
       if (form.elements[name]) form.elements[name].value = text;

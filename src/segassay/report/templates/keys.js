@@ -15,6 +15,8 @@
     if (event.target === help || event.target.closest("[data-do=close]")) help.close();
   });
 
+  help.addEventListener("close", () => document.activeElement?.blur());
+
   const articles = () => Array.from(document.querySelectorAll("article:not(.out)"));
   const current = () => document.activeElement?.closest("article");
   const step = (n) => {
