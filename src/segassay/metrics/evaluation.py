@@ -40,7 +40,7 @@ def evaluate_labels(
     *,
     nsd: Floats,
     kinds: NDArray[np.str_] | None = None,
-    n_draws: int = 300,
+    n_draws: int = 400,
 ) -> Figures:
     """Compute all figures of an evaluation as plain data; what is not defined is `None`.
 
@@ -52,22 +52,20 @@ def evaluate_labels(
         baselines: Other scores of the same labels, low = bad, by name.
         nsd: Normalised surface Dice of the labels, NaN where it is not known.
         kinds: What a further grouping goes by, such as the family of a planted fault.
-        n_draws: Resamples of the pooled figures; groups take two in three of them.
+        n_draws: Resamples of the pooled figures; sets take half, other groups a quarter of them.
     """
-    of_groups = max(1, 2 * n_draws // 3)
 
-    def by(names: NDArray[np.str_]) -> Figures:
+    def by(names: NDArray[np.str_], share: int) -> Figures:
         """Return the figures of each name, in order."""
-        return {
-            str(name): _group(labels, baselines, names == name, of_groups) for name in _in(names)
-        }
+        draws = max(1, n_draws // share)
+        return {name: _group(labels, baselines, names == name, draws) for name in _in(names)}
 
     found = {
         "pooled": _group(labels, baselines, np.ones(len(labels), dtype=np.bool_), n_draws),
         "over_sets": _over_sets(labels, baselines),
-        "by_set": by(labels.group),
-        "by_structure": by(structure_keys(labels)),
-        "by_family": {} if kinds is None else by(kinds),
+        "by_set": by(labels.group, 2),
+        "by_structure": by(structure_keys(labels), 4),
+        "by_family": {} if kinds is None else by(kinds, 4),
         "reliability": None if why_too_few(labels) else reliability(labels),
         "worst_k": None if why_too_few(labels) else _worst_k(labels, baselines),
         "nsd": _surface(labels, nsd),
