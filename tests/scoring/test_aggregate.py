@@ -70,19 +70,25 @@ def test_presence_does_not_rise_with_the_number_of_looks() -> None:
 def test_calibration_is_monotone_and_its_intervals_hold() -> None:
     rng = np.random.default_rng(1)
     true = rng.uniform(0, 1, 2000)
-    raw = np.clip(0.3 + 0.5 * true + rng.normal(0, 0.08, 2000), 0, 1)
-    fitted = Calibration.fit(raw[:1000], true[:1000])
+    doubt = rng.uniform(0, 0.4, 2000)
+    raw = np.clip(0.3 + 0.5 * true + rng.normal(0, 0.02 + 0.2 * doubt), 0, 1)
+    subjects = [str(n // 10) for n in range(1000)]
+    fitted = Calibration.fit(raw[:1000], doubt[:1000], true[:1000], subjects)
     again = Calibration.from_json(fitted.to_json())
-    judged = np.array([again(float(r)) for r in raw[1000:]])
+    judged = np.array([again(*pair) for pair in zip(raw[1000:], doubt[1000:], strict=True)])
     assert np.corrcoef(judged[:, 0], true[1000:])[0, 1] > 0.85
     assert abs(float((judged[:, 0] - true[1000:]).mean())) < 0.02
     inside = (true[1000:] >= judged[:, 1]) & (true[1000:] <= judged[:, 2])
     assert 0.87 <= inside.mean() <= 0.97
-    line = [again(float(r))[0] for r in np.linspace(0, 1, 50)]
+    widths = judged[:, 2] - judged[:, 1]
+    assert widths[doubt[1000:] > 0.3].mean() > 1.5 * widths[doubt[1000:] < 0.1].mean()
+    for part in (doubt[1000:] > 0.3, doubt[1000:] < 0.1):
+        assert 0.82 <= inside[part].mean() <= 0.99
+    line = [again(float(r), 0.1)[0] for r in np.linspace(0, 1, 50)]
     assert line == sorted(line)
 
 
 def test_identity_calibration_promises_nothing() -> None:
-    value, low, high = Calibration.identity()(0.4)
+    value, low, high = Calibration.identity()(0.4, 0.2)
     assert value == pytest.approx(0.4)
     assert (low, high) == (0.0, 1.0)

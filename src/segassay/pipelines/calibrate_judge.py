@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segassay.data.splits import SubjectSplit
 from segassay.models.folder import open_judge, write_checksums
@@ -62,8 +63,8 @@ def calibrate_folder(
     _write(folder, meta, Calibration.identity())
     judge = judge_of(open_judge(folder))
     rows = list(_judged(judge, recipe, data, splits, masks, say))
-    raw, true = np.array([r.value for r in rows]), np.array([r.true for r in rows])
-    result = _cross_validated(rows, raw, true)
+    labels = _Columns.of(rows)
+    result = _cross_validated(rows, labels)
     meta["evidence"] = _evidence(rows)
     meta["tuning"] = {
         "labels": result.n_labels,
@@ -73,7 +74,7 @@ def calibrate_folder(
         "coverage": round(result.coverage, 4),
         "width": round(result.width, 4),
     }
-    _write(folder, meta, Calibration.fit(raw, true))
+    _write(folder, meta, labels.fit(np.ones(len(rows), dtype=np.bool_)))
     return result
 
 
@@ -125,18 +126,43 @@ def _network_masks(masks: Path | None, set_name: str, case_id: str) -> NetworkMa
     return NetworkMasks.load(path) if path is not None and path.exists() else None
 
 
-def _cross_validated(
-    rows: list[JudgedFault], raw: "np.ndarray[Any, Any]", true: "np.ndarray[Any, Any]"
-) -> CalibrationResult:
-    subjects = sorted({(r.set_name, r.subject_id) for r in rows})
+@dataclass(frozen=True, slots=True, eq=False)
+class _Columns:
+    """Raw scores, doubts, true Dice `(n,)` and subjects of judged faults."""
+
+    raw: NDArray[np.float64]
+    doubt: NDArray[np.float64]
+    true: NDArray[np.float64]
+    subjects: NDArray[np.str_]
+
+    @classmethod
+    def of(cls, rows: list[JudgedFault]) -> "_Columns":
+        """Turn rows into columns."""
+        return cls(
+            np.array([r.value for r in rows]),
+            np.array([r.doubt for r in rows]),
+            np.array([r.true for r in rows]),
+            np.array([f"{r.set_name}/{r.subject_id}" for r in rows]),
+        )
+
+    def fit(self, kept: NDArray[np.bool_]) -> Calibration:
+        """Calibrate on some of the labels."""
+        return Calibration.fit(
+            self.raw[kept], self.doubt[kept], self.true[kept], self.subjects[kept].tolist()
+        )
+
+
+def _cross_validated(rows: list[JudgedFault], labels: _Columns) -> CalibrationResult:
+    raw, true = labels.raw, labels.true
+    subjects, numbers = np.unique(labels.subjects, return_inverse=True)
     n_folds = min(_FOLDS, len(subjects))
-    fold_of = {subject: n % n_folds for n, subject in enumerate(subjects)}
-    folds = np.array([fold_of[r.set_name, r.subject_id] for r in rows])
     judged = np.zeros((len(rows), 3))
     for fold in range(n_folds):
-        held = folds == fold
-        calibration = Calibration.fit(raw[~held], true[~held])
-        judged[held] = [calibration(float(value)) for value in raw[held]]
+        held = numbers % n_folds == fold
+        calibration = labels.fit(~held)
+        judged[held] = [
+            calibration(*pair) for pair in zip(raw[held], labels.doubt[held], strict=True)
+        ]
     inside = (true >= judged[:, 1]) & (true <= judged[:, 2])
     errors = np.abs(judged[:, 0] - true)
     by_set = {}

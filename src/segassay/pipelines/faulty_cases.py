@@ -48,13 +48,16 @@ class JudgedFault:
     value: float
     low: float
     high: float
+    doubt: float
     n_voxels: int
 
 
 def read_expert_case(set_name: str, case: Case, modality: Modality | None) -> ExpertCase:
     """Read a case whose labels are trusted; errors of its files are raised."""
     image = read_image(case.images[0])
-    files = {ref.path: read_label(ref, image.grid) for ref in {r.path: r for r in case.labels}.values()}
+    files = {
+        ref.path: read_label(ref, image.grid) for ref in {r.path: r for r in case.labels}.values()
+    }
     masks = {ref.structure: label_mask(files[ref.path], ref) for ref in case.labels}
     filled = {name: mask for name, mask in masks.items() if mask.any()}
     return ExpertCase(set_name, case, modality, image, filled)
@@ -95,6 +98,7 @@ def judge_faults(
                     score.value,
                     score.low,
                     score.high,
+                    score.doubt,
                     int(np.count_nonzero(mask)),
                 )
 

@@ -22,6 +22,7 @@ class SliceSums:
     """One examined slice in pixels: mask, expected overlap, expected size of the true mask.
 
     `weight` is the number of slices it stands for; `beyond` marks slices outside the mask's ends.
+    `doubt` is the expected number of pixels that the judge is in two minds about, Σ p (1 - p).
     """
 
     index: int
@@ -31,6 +32,7 @@ class SliceSums:
     overlap: float
     true: float
     presence: float
+    doubt: float = 0.0
 
     @property
     def dice(self) -> float:
@@ -41,11 +43,15 @@ class SliceSums:
 
 @dataclass(frozen=True, slots=True)
 class VolumeEstimate:
-    """Expected Dice of the volume before calibration, and what its error looks like."""
+    """Expected Dice of the volume before calibration, and what its error looks like.
+
+    `doubt` is the part of both masks' mean size that the judge is in two minds about, 0 to 1/2.
+    """
 
     dice: float
     error_type: str
     presence: float
+    doubt: float
 
 
 def estimate_volume(slices: Sequence[SliceSums], n_voxels: int) -> VolumeEstimate:
@@ -56,11 +62,13 @@ def estimate_volume(slices: Sequence[SliceSums], n_voxels: int) -> VolumeEstimat
     overlap = scale * sum(s.weight * s.overlap for s in inside)
     true = scale * sum(s.weight * s.true for s in inside)
     true += sum(s.weight * s.true for s in slices if s.beyond)
+    doubt = scale * sum(s.weight * s.doubt for s in inside)
+    doubt += sum(s.weight * s.doubt for s in slices if s.beyond)
     dice = min(2 * overlap / (true + n_voxels), 1.0)
     kind = error_type(dice, max(true - overlap, 0.0), max(n_voxels - overlap, 0.0))
     weight = sum(s.weight for s in inside)
     presence = sum(s.weight * s.presence for s in inside) / weight
-    return VolumeEstimate(dice, kind, presence)
+    return VolumeEstimate(dice, kind, presence, min(2 * doubt / (true + n_voxels), 0.5))
 
 
 def estimate_presence(probabilities: Sequence[float]) -> float:

@@ -80,6 +80,7 @@ def slice_sums(plan: LabelPlan, answers: JudgeAnswers) -> list[SliceSums]:
                 min(overlap, area, true),
                 true,
                 float(answers.presence[n]),
+                float((probability * (1 - probability)).sum()) * seen.pixels_per_cell,
             )
         )
     return sums

@@ -38,6 +38,8 @@ class Score:
         evidence: How many labels of this structure, unseen in training, the judge was tested on.
         model_id: Name and version of the judge.
         preprocess: Fingerprint of its preprocessing.
+        doubt: Part of the label's size that the judge is in two minds about, 0 to 1/2; intervals
+            widen with it.
     """
 
     value: float
@@ -51,6 +53,7 @@ class Score:
     evidence: str
     model_id: str
     preprocess: str
+    doubt: float = 0.0
 
     @property
     def worst_slice(self) -> SliceScore | None:

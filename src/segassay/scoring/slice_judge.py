@@ -95,7 +95,7 @@ class SliceJudge(Judge):
 
     def _filled(self, name: Named, plan: LabelPlan, sums: list[SliceSums]) -> Score:
         estimate = estimate_volume(sums, plan.n_voxels)
-        value, low, high = self._calibration(estimate.dice)
+        value, low, high = self._calibration(estimate.dice, estimate.doubt)
         doubts = _doubts(plan.n_voxels, high - low)
         return Score(
             value=value,
@@ -106,6 +106,7 @@ class SliceJudge(Judge):
             slices=tuple(SliceScore(s.index, s.dice, int(s.mask)) for s in sums if s.mask > 0),
             presence=estimate.presence,
             error_type=estimate.error_type,
+            doubt=estimate.doubt,
             evidence=self.evidence(name),
             model_id=self.model_id,
             preprocess=self.preprocess,
