@@ -24,7 +24,7 @@ from segassay.training.settings import PairRecipe, SegmenterRecipe, ShapeRecipe 
 from segassay.training.shapes import shape_set  # noqa: E402
 from segassay.training.store import StoredSet  # noqa: E402
 
-FAST = SegmenterRecipe(kinds=("unet",), minutes=0.02, snapshots=(0.3, 1.0), size=32, batch=4)
+FAST = SegmenterRecipe(kinds=("unet",), updates=10, snapshots=(0.3, 1.0), size=32, batch=4)
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +57,24 @@ def test_every_kind_answers_for_every_structure_of_a_set(kind: str) -> None:
         assert net(torch.zeros(2, 3, 64, 64), "a").shape == (2, 3, 64, 64)
         assert net(torch.zeros(2, 3, 64, 64), "b").shape == (2, 1, 64, 64)
     assert net.heads["a"].in_channels == FEATURES
+
+
+def test_every_set_is_segmented_with_averages_of_its_own() -> None:
+    torch.manual_seed(0)
+    net = Segmenter("unet", {"dark": 1, "bright": 1})
+    dark, bright = torch.randn(4, 3, 32, 32), 5 + 3 * torch.randn(4, 3, 32, 32)
+    net.settle("dark", [dark])
+    net.settle("bright", [bright])
+    with torch.no_grad():
+        net.train()
+        batchwise = net(dark, "dark")
+        net.prepare("dark")
+        settled = net(dark, "dark")
+        net.prepare("bright")
+        confused = net(dark, "dark")
+    # Averages of a batch give what the batch itself gives, up to the n / (n - 1) of variance.
+    assert (settled - batchwise).abs().max() < 0.05 * batchwise.abs().max()
+    assert (confused - batchwise).abs().max() > 0.2 * batchwise.abs().max()
 
 
 def test_the_frozen_tests_architecture_is_not_what_judges_learn_from() -> None:

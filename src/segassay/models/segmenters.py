@@ -4,7 +4,7 @@ They are not products: trained for minutes on some subjects, they are used on th
 late, so that the judge meets the errors that networks make and no formula imitates.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from monai.networks.nets import AttentionUnet, BasicUNet, BasicUNetPlusPlus, SegResNet
@@ -59,6 +59,9 @@ NEVER_TRAINED_ON = "seg_resnet"
 class Segmenter(nn.Module):
     """One trunk for all data sets and a 1x1 head for each: which labels exist is known per set.
 
+    A batch comes from one set, so the running averages of batch normalisation would mix dermoscopy
+    with MRI and fit neither. Every set has averages of its own, taken by `settle`.
+
     Args:
         kind: A key of `SEGMENTERS`.
         heads: Number of structures of each data set.
@@ -69,6 +72,37 @@ class Segmenter(nn.Module):
         self.kind = kind
         self.trunk = SEGMENTERS[kind]()
         self.heads = nn.ModuleDict({name: nn.Conv2d(FEATURES, n, 1) for name, n in heads.items()})
+        for name in heads:
+            for number, norm in enumerate(self._norms()):
+                zeros = torch.zeros(norm.num_features)
+                self.register_buffer(f"mean_{name}_{number}", zeros)
+                self.register_buffer(f"spread_{name}_{number}", zeros + 1)
+
+    def _norms(self) -> list[nn.BatchNorm2d]:
+        return [part for part in self.trunk.modules() if isinstance(part, nn.BatchNorm2d)]
+
+    @torch.no_grad()
+    def settle(self, set_name: str, batches: Iterable[Tensor]) -> None:
+        """Take the averages of a set from some batches of its slices `(b, 3, n, n)`."""
+        norms = self._norms()
+        kept = [norm.momentum for norm in norms]
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # a plain mean over the batches
+        self.train()
+        for planes in batches:
+            self(planes, set_name)
+        for number, norm in enumerate(norms):
+            norm.momentum = kept[number]
+            self.get_buffer(f"mean_{set_name}_{number}").copy_(norm.running_mean)
+            self.get_buffer(f"spread_{set_name}_{number}").copy_(norm.running_var)
+
+    def prepare(self, set_name: str) -> None:
+        """Make ready to segment images of one set."""
+        for number, norm in enumerate(self._norms()):
+            norm.running_mean = self.get_buffer(f"mean_{set_name}_{number}").clone()
+            norm.running_var = self.get_buffer(f"spread_{set_name}_{number}").clone()
+        self.eval()
 
     def forward(self, planes: Tensor, set_name: str) -> Tensor:
         """Map `(b, 3, n, n)`, slice and neighbours, to logits `(b, structures, n, n)`."""

@@ -70,15 +70,15 @@ class LossRecipe(_Frozen):
 class SegmenterRecipe(_Frozen):
     """How small segmenters are trained so that the judge meets errors of real networks.
 
-    Every kind is trained once per fold for `minutes`; `snapshots` are the shares of that time at
-    which its weights are kept. `size` is the side of the letterboxed slice in pixels.
+    Every kind is trained once per fold for `updates`; `snapshots` are the shares of them at which
+    its weights are kept. `size` is the side of the letterboxed slice in pixels.
     """
 
     kinds: tuple[str, ...] = ("unet", "unet_plus_plus", "attention_unet")
     folds: int = Field(default=2, ge=2)
-    minutes: float = Field(default=4.0, gt=0)
+    updates: int = Field(default=1600, ge=1)
     snapshots: tuple[float, ...] = (0.1, 0.35, 1.0)
-    size: int = Field(default=112, ge=32)
+    size: int = Field(default=96, ge=32)
     batch: int = Field(default=16, ge=2)
     learning_rate: float = Field(default=3e-3, gt=0)
 

@@ -1,6 +1,5 @@
 """Training of one segmenter on all data sets of one fold; early to late copies are kept."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +16,8 @@ from segassay.training.segmenters.slices import SquareCase, with_neighbours
 from segassay.training.settings import SegmenterRecipe
 
 _EMPTY_SHARE = 0.15
+_SETTLING = 4
+"""Batches from which a set's averages for normalisation are taken."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +36,7 @@ Weights = Mapping[str, Tensor]
 def fit_segmenter(
     kind: str, sets: Sequence[FoldSet], recipe: SegmenterRecipe, *, seed: int
 ) -> list[Weights]:
-    """Train one network and return its weights at the recipe's shares of the time, in order."""
+    """Train one network and return its weights at the recipe's shares of the updates, in order."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     heads = {s.name: len(s.structures) for s in sets}
@@ -43,14 +44,11 @@ def fit_segmenter(
     optimizer = torch.optim.AdamW(net.parameters(), lr=recipe.learning_rate, weight_decay=1e-2)
     dice = DiceLoss(sigmoid=True, batch=True)
     shares = np.array([s.weight for s in sets]) / sum(s.weight for s in sets)
-    total, begin = recipe.minutes * 60, time.monotonic()
+    moments = [max(1, round(share * recipe.updates)) for share in recipe.snapshots]
     kept: list[Weights] = []
-    while len(kept) < len(recipe.snapshots):
-        share = (time.monotonic() - begin) / total
-        if share >= recipe.snapshots[len(kept)]:
-            kept.append({k: v.detach().clone() for k, v in net.state_dict().items()})
+    for update in range(1, moments[-1] + 1):
         for group in optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * (1 - 0.95 * min(share, 1.0))
+            group["lr"] = recipe.learning_rate * (1 - 0.95 * update / recipe.updates)
         chosen = sets[int(rng.choice(len(sets), p=shares))]
         planes, gold = _batch(chosen, recipe.batch, rng)
         with torch.autocast("cpu", torch.bfloat16):
@@ -60,7 +58,19 @@ def fit_segmenter(
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        if update in moments:
+            kept.append(settled(net, sets, recipe.batch, rng))
     return kept
+
+
+def settled(
+    net: Segmenter, sets: Sequence[FoldSet], batch: int, rng: np.random.Generator
+) -> Weights:
+    """Return the weights as they are, with the averages of every set taken anew."""
+    for chosen in sets:
+        net.settle(chosen.name, (_batch(chosen, batch, rng)[0] for _ in range(_SETTLING)))
+    net.train()
+    return {name: value.detach().clone() for name, value in net.state_dict().items()}
 
 
 def _batch(chosen: FoldSet, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

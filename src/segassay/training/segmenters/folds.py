@@ -80,7 +80,7 @@ def _train(
     ]
     if all(one.path.exists() for one in wanted):
         return wanted
-    say(f"training {kind} on fold {fold} for {recipe.minutes} minutes")
+    say(f"training {kind} on fold {fold}, {recipe.updates} updates")
     sets = [_fold_set(store, fold, recipe) for store in stores]
     weights = fit_segmenter(kind, [s for s in sets if s.cases], recipe, seed=fold)
     folder.mkdir(parents=True, exist_ok=True)

@@ -24,7 +24,7 @@ def predict_case(
     `precise` computes with 32 bits instead of 16: slower, and alike on other processors but for
     the last bit.
     """
-    net.eval()
+    net.prepare(set_name)
     slices = range(len(case.planes))
     seen = standardise(
         np.stack([with_neighbours(case.planes, k) for k in slices]).astype(np.float32)
