@@ -126,13 +126,12 @@ class Archive(ABC):
     def _real(self, name: str) -> str:
         """Return the name that a link leads to, links in its folders followed, too."""
         name = "" if name == "." else name
-        for _ in range(_MOST_LINKS):
-            for link, target in self._links.items():
-                if name == link or name.startswith(f"{link}/"):
-                    name = target + name[len(link) :]
-                    break
-            else:
+        for _ in range(_MOST_LINKS if self._links else 0):
+            above = (name, *map(str, PurePosixPath(name).parents))
+            link = next((n for n in above if n in self._links), None)
+            if link is None:
                 break
+            name = self._links[link] + name[len(link) :]
         return name
 
 

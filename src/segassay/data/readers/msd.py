@@ -5,6 +5,7 @@ nnU-Net's first version used the same list, with channel numbers in the names of
 
 import re
 from collections.abc import Iterable
+from os.path import realpath
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,7 @@ def _channels(image: Path) -> tuple[Path, ...]:
 
 
 def _unlisted(root: Path, listed: Iterable[Listed]) -> list[Unmatched]:
-    used = {p.resolve() for c in listed for p in (*c.images, c.label) if p is not None}
+    # realpath, since resolve() raises where a link leads to itself
+    used = {realpath(p) for c in listed for p in (*c.images, c.label) if p is not None}
     every = [p for folder in _FOLDERS for p in files_of(root / folder, root)]
-    return [Unmatched(p, "not listed in dataset.json") for p in every if p.resolve() not in used]
+    return [Unmatched(p, "not listed in dataset.json") for p in every if realpath(p) not in used]
