@@ -3,8 +3,10 @@
 Experts err, too, so not every warning here is false; but a curator who checks expert labels should
 not drown. Reported per set: labels with a warning or an error, with a 95 % interval (bootstrap over
 subjects, seed 0; where no label is flagged, the exact upper limit for that many subjects), and how
-many findings each rule made. A finding about a file or a case counts for one label. The rules'
-thresholds were set with these sets in view: new data will draw more.
+many findings each rule made; the JSON file lists every warning and error. A finding about a file or
+a case counts for one label. Thresholds come from physics or from the training subjects of these
+sets (`data.splits`); those of islands, holes, gaps and sizes were set with all subjects in view.
+New data will draw more.
 
 Usage: python benchmarks/false_alarms.py DATA_ROOT [--out docs/results]
 """
@@ -70,6 +72,10 @@ def check(root: Path) -> dict[str, object]:
         "warnings": sum(f.severity is Severity.WARNING for f in findings),
         "infos": sum(f.severity is Severity.INFO for f in findings),
         "loud": dict(sorted(Counter(f.check for f in loud).items())),
+        "quiet": dict(sorted(Counter(f.check for f in findings if f not in loud).items())),
+        "list": [
+            [f.severity.value, f.check, f.case_id, f.structure or "", f.message] for f in loud
+        ],
     }
 
 

@@ -8,19 +8,23 @@ import numpy as np
 import pytest
 
 from check_views import Planes, names
-from segassay.checks.base import FileView, LabelFacts, LabelView
+from segassay.checks.base import CaseView, FileView, LabelFacts, LabelView
+from segassay.checks.prints import image_print
 from segassay.checks.registry import (
+    check_case,
     check_cohort,
     check_file,
+    check_image,
     check_label,
     facts_of,
 )
 from segassay.data.case import Case, Dataset
-from segassay.data.io import label_mask, read_image, read_labels
+from segassay.data.io import LabelMap, label_mask
 from segassay.data.readers import open_dataset
-from segassay.data.slicing import as_planes, pixel_mm, slicing_axis
-from segassay.data.volume import voxel_sha256
+from segassay.data.volume import Volume, voxel_sha256
 from segassay.geometry.grid import Grid
+from segassay.pipelines.read_case import read_case
+from segassay.pipelines.views import case_views, file_view, image_view, label_view
 from segassay.records.findings import Finding
 from segassay.types import Severity
 
@@ -33,48 +37,36 @@ class Seen:
 
     files: list[FileView] = field(default_factory=list)
     labels: list[LabelView] = field(default_factory=list)
+    cases: list[CaseView] = field(default_factory=list)
     facts: list[LabelFacts] = field(default_factory=list)
 
     def findings(self) -> list[Finding]:
+        of_images = [f for view in self.cases for f in check_image(view.image)]
         of_files = [f for view in self.files for f in check_file(view)]
         of_labels = [f for view in self.labels for f in check_label(view)]
-        return [*of_files, *of_labels, *check_cohort(self.facts)]
+        of_cases = [f for view in self.cases for f in check_case(view)]
+        return [*of_images, *of_files, *of_labels, *of_cases, *check_cohort(self.facts)]
 
 
 def look_at(dataset: Dataset, case: Case, seen: Seen) -> None:
-    image = read_image(case.images[0])
-    axis = slicing_axis(image.grid)
-    digest = voxel_sha256(image.array)
+    files = read_case(case)
+    assert isinstance(files.image, Volume)
+    shown = image_view(files, files.image)
+    digest, printed = voxel_sha256(files.image.array), image_print(shown.planes)
+    own: list[LabelView] = []
     for path in dict.fromkeys(ref.path for ref in case.labels):
-        labels = read_labels(path)
+        labels = files.labels[path]
+        assert isinstance(labels, LabelMap)
         refs = [ref for ref in case.labels if ref.path == path]
-        alone = refs[0].structure if refs[0].values is None else None
-        seen.files.append(
-            FileView(
-                case.case_id,
-                alone,
-                refs[0].source,
-                path.name,
-                labels.volume.grid,
-                image.grid,
-                labels.counts,
-                frozenset() if alone else frozenset(dataset.declared),
-                labels.max_fraction,
-            )
+        seen.files.append(file_view(refs, labels, shown, frozenset(dataset.declared)))
+        known = files.image.spacing_known
+        own += [label_view(ref, label_mask(labels, ref), shown, (), known=known) for ref in refs]
+    seen.labels += own
+    seen.cases += case_views(shown, own)
+    for view in own:
+        seen.facts.append(
+            facts_of(view, subject_id=case.subject_id, image_sha256=digest, image_print=printed)
         )
-        for ref in refs:
-            planes = as_planes(label_mask(labels, ref), axis)
-            view = LabelView(
-                case.case_id,
-                ref.structure,
-                ref.source,
-                planes,
-                pixel_mm(image.grid, axis),
-                image.grid.spacing_mm[axis],
-                image.spacing_known,
-            )
-            seen.labels.append(view)
-            seen.facts.append(facts_of(view, subject_id=case.subject_id, image_sha256=digest))
 
 
 @pytest.mark.parametrize(
@@ -175,7 +167,7 @@ def test_a_fault_planted_in_an_expert_label_is_found(
 
 def test_a_moved_grid_and_odd_values_are_found_in_a_real_file(liver: Seen) -> None:
     (file,) = liver.files
-    assert check_file(file) == []
+    assert names(check_file(file)) == {"float_storage"}
     affine = file.label_grid.affine.copy()
     affine[2, 3] += file.label_grid.spacing_mm[2]
     moved = replace(
@@ -202,3 +194,92 @@ def test_a_copied_label_and_a_shrunken_one_are_found_among_real_ones(shared_data
             view, subject_id=facts[1].subject_id, image_sha256=facts[1].image_sha256
         )
         assert {(f.check, f.case_id) for f in check_cohort(facts)} == {(check, second.case_id)}
+
+
+@pytest.fixture(scope="module")
+def abdomen(shared_data: Path) -> CaseView:
+    """The second training case of BTCV: thirteen organs, header with a true orientation."""
+    dataset = open_dataset(shared_data / "nnUNet_raw/Dataset101_BTCV")
+    seen = Seen()
+    look_at(dataset, dataset.cases[1], seen)
+    return seen.cases[0]
+
+
+def mirrored(view: CaseView, axis: int) -> CaseView:
+    """The case as a header with one wrong sign shows it: what lies where is turned round."""
+    turn = np.eye(4)
+    turn[axis, axis] = -1
+    grid = Grid(view.image.grid.shape, turn @ view.image.grid.affine)
+    return replace(view, image=replace(view.image, grid=grid))
+
+
+def renamed(view: CaseView, names_of: dict[str, str]) -> CaseView:
+    labels = [replace(v, structure=names_of.get(v.structure, v.structure)) for v in view.labels]
+    return replace(view, labels=tuple(labels))
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_mirrored_header_of_a_real_abdomen(abdomen: CaseView, axis: int) -> None:
+    """Front and back: liver and stomach lie before the kidneys. Nothing lies far above the rest."""
+    assert check_case(abdomen) == []
+    assert names(check_case(mirrored(abdomen, axis)), Severity.ERROR) == {"orientation"}
+
+
+def test_exchanged_kidneys_of_a_real_abdomen(abdomen: CaseView) -> None:
+    swap = {"kidney_left": "kidney_right", "kidney_right": "kidney_left"}
+    assert names(check_case(renamed(abdomen, swap)), Severity.ERROR) == {"left_right"}
+
+
+def test_a_mirrored_header_of_other_scanners(shared_data: Path) -> None:
+    dataset = open_dataset(shared_data / "chaos_t2")
+    seen = Seen()
+    for case in dataset.cases[:3]:
+        look_at(dataset, case, seen)
+    for view in seen.cases:
+        assert names(check_case(mirrored(view, 0)), Severity.ERROR) == {"orientation"}
+
+
+@pytest.mark.parametrize(
+    "path", ["nnUNet_raw/Dataset027_ACDC", "Task90_LeftAtrium", "jsrt", "hc18"]
+)
+def test_sets_without_orientation_say_nothing_about_sides(shared_data: Path, path: str) -> None:
+    dataset = open_dataset(shared_data / path)
+    seen = Seen()
+    look_at(dataset, dataset.cases[0], seen)
+    turned = mirrored(seen.cases[0], 0)
+    found = names([*check_case(seen.cases[0]), *check_case(turned)])
+    assert not found & {"left_right", "orientation", "level_order"}
+
+
+def test_a_real_label_on_a_coarser_grid_and_in_the_void(abdomen: CaseView) -> None:
+    (liver,) = abdomen.named("liver")
+    assert not names(check_label(liver)) & {"stair_steps", "void_label", "slice_jumps"}
+    small = liver.planes[:, ::2, ::2].repeat(2, axis=1).repeat(2, axis=2)
+    coarse = replace(liver, planes=small[:, : liver.planes.shape[1], : liver.planes.shape[2]])
+    assert names(check_label(coarse), Severity.WARNING) >= {"stair_steps"}
+    outside = replace(liver, planes=np.roll(liver.planes, liver.planes.shape[1] // 2, axis=1))
+    assert names(check_label(outside), Severity.WARNING) >= {"void_label"}
+
+
+def test_a_real_label_map_resampled_as_an_image(shared_data: Path) -> None:
+    dataset = open_dataset(shared_data / "chaos_t2")
+    seen = Seen()
+    look_at(dataset, dataset.cases[0], seen)
+    (file,) = seen.files
+    assert file.array is not None
+    a = np.asarray(file.array, dtype=np.float64)
+    between = np.rint((a[:, :-1] + a[:, 1:]) / 2).astype(np.int32)
+    assert "interpolated_values" in names(check_file(replace(file, array=between)))
+
+
+def test_real_vertebrae_and_ribs_stand_in_order(shared_data: Path) -> None:
+    dataset = open_dataset(shared_data / "totalsegmentator")
+    seen = Seen()
+    look_at(dataset, dataset.cases[0], seen)
+    (view,) = seen.cases
+    assert not names(check_case(view)) & {"level_order", "left_right", "orientation"}
+    spine = sorted(v.structure for v in view.named("vertebrae"))
+    assert len(spine) > 3
+    wrong = renamed(view, {spine[0]: spine[1], spine[1]: spine[0]})
+    assert names(check_case(wrong), Severity.ERROR) == {"level_order"}
+    assert names(check_case(mirrored(view, 2)), Severity.ERROR) == {"orientation"}

@@ -42,7 +42,10 @@ def grid_mismatch(view: FileView) -> list[Finding]:
     if not distance < _ROUNDING * least:  # also NaN, from an affine that holds NaN
         severity = Severity.WARNING if distance < _NOTICEABLE * least else Severity.ERROR
     message = f"{view.file_name}: corners lie {distance:.3g} mm from the image's"
-    step = "copy the image's header onto the label if the voxels line up, else resample the label"
+    step = (
+        "`segassay fix DATA --dry-run` copies the image's header where the voxels surely line up; "
+        "else look whether they do, or resample the label"
+    )
     reversed_axes = _reversed(label, image)
     if reversed_axes:
         message = f"{message}: {reversed_axes} stored the other way round"
