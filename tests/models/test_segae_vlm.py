@@ -105,8 +105,10 @@ def test_given_vectors_stay_as_they_are() -> None:
     made = torch.randn(len(NAMES), 7)
     table = NameTable(NAMES, GivenText(made), 16)
     assert "tower.vectors" not in dict(table.named_parameters())
-    torch.testing.assert_close(table.tower().norm(dim=1), torch.ones(len(NAMES)))
-    assert table.vectors().shape == (1 + len(NAMES), 16)
+    torch.testing.assert_close(
+        table.tower(torch.arange(len(NAMES))).norm(dim=1), torch.ones(len(NAMES))
+    )
+    assert table.every_vector().shape == (1 + len(NAMES), 16)
 
 
 def test_words_are_hashed_the_same_everywhere() -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from segassay.models.attention import AttentionBlock, AttentionPool
-from segassay.models.text_tower import NameTable, look_up
+from segassay.models.text_tower import NameTable, row_of
 from segassay.vocabulary.vector import NAME_DIM
 
 
@@ -89,13 +89,13 @@ class ExportedSegaeVlm(nn.Module):
         self.net = net
         with torch.no_grad():
             self.register_buffer("keys", net.names.keys.clone())
-            self.register_buffer("vectors", net.names.vectors().clone())
+            self.register_buffer("vectors", net.names.every_vector().clone())
 
     def forward(
         self, crop: Tensor, field: Tensor, condition: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return Dice `(b,)`, size `(b,)`, presence `(b,)` and embedding."""
-        text = look_up(condition[:, :NAME_DIM], self.keys, self.vectors)
+        text = self.vectors[row_of(condition[:, :NAME_DIM], self.keys)]
         score, size, presence, embedding = self.net.judge(crop, field, condition, text)
         return score.sigmoid(), size, presence.sigmoid(), embedding
 

@@ -35,9 +35,9 @@ class NgramTower(nn.Module):
             AttentionBlock(_TOWER_DIM, _TOWER_HEADS, widen=2) for _ in range(_TOWER_DEPTH)
         )
 
-    def forward(self) -> Tensor:
-        """Return the vectors of the tower's texts, `(texts, dim)`."""
-        ids = self._ids.to(self.place.device)
+    def forward(self, rows: Tensor) -> Tensor:
+        """Return the vectors `(b, dim)` of the tower's texts with these numbers, `(b,)`."""
+        ids = self._ids.to(self.place.device)[rows]
         hidden = (ids == 0).all(dim=2)
         x = self.grams(ids.flatten(0, 1)).unflatten(0, hidden.shape) + self.place
         for block in self.blocks:
@@ -55,9 +55,9 @@ class GivenText(nn.Module):
         self.dim = int(vectors.shape[1])
         self.register_buffer("vectors", nn.functional.normalize(vectors.float(), dim=1))
 
-    def forward(self) -> Tensor:
-        """Return the vectors, each of unit length."""
-        return self.vectors
+    def forward(self, rows: Tensor) -> Tensor:
+        """Return the vectors with these numbers, each of unit length."""
+        return self.vectors[rows]
 
 
 class NameTable(nn.Module):
@@ -78,23 +78,34 @@ class NameTable(nn.Module):
         self.mix = nn.Sequential(nn.Linear(tower.dim + NAME_DIM, text_dim), nn.LayerNorm(text_dim))
         self.nameless = nn.Parameter(torch.zeros(text_dim))
 
-    def vectors(self) -> Tensor:
+    def vectors(self, rows: Tensor) -> Tensor:
+        """Return the text vectors `(b, text_dim)` of the rows `(b,)` of `keys`."""
+        named = rows > 0
+        known = rows[named]
+        mixed = self.mix(torch.cat([self.tower(known - 1), self.keys[known]], dim=1))
+        vectors = self.nameless.expand(len(rows), -1).clone()
+        vectors[named] = mixed.to(vectors.dtype)
+        return vectors
+
+    def every_vector(self) -> Tensor:
         """Return all text vectors `(1 + names, text_dim)`, in the order of `keys`."""
-        named = self.mix(torch.cat([self.tower(), self.keys[1:]], dim=1))
-        return torch.cat([self.nameless[None], named])
+        return self.vectors(torch.arange(len(self.keys), device=self.keys.device))
 
     def forward(self, name: Tensor) -> Tensor:
-        """Return the text vectors `(b, text_dim)` of name vectors `(b, NAME_DIM)`."""
-        return look_up(name, self.keys, self.vectors())
+        """Return the text vectors `(b, text_dim)` of name vectors `(b, NAME_DIM)`.
+
+        A batch holds far fewer names than the table: only theirs are read by the tower.
+        """
+        rows, back = row_of(name, self.keys).unique(return_inverse=True)
+        return self.vectors(rows)[back]
 
 
-def look_up(name: Tensor, keys: Tensor, vectors: Tensor) -> Tensor:
-    """Return the rows of `vectors` `(k, d)` whose `keys` `(k, NAME_DIM)` equal `name` `(b, ...)`.
+def row_of(name: Tensor, keys: Tensor) -> Tensor:
+    """Return which of `keys` `(k, NAME_DIM)` each name vector `(b, NAME_DIM)` is, `(b,)`.
 
     Keys are compared by distance; a name that is in the table lies at its key.
     """
-    distance = (name[:, None] - keys[None]).square().sum(dim=2)
-    return vectors[distance.argmin(dim=1)]
+    return (name[:, None] - keys[None]).square().sum(dim=2).argmin(dim=1)
 
 
 def hashed_words(texts: Sequence[str]) -> Tensor:
