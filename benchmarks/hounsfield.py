@@ -1,8 +1,8 @@
 """Does the judge say the same in Hounsfield units and after an 8-bit export?
 
-The CT `totalsegmentator/s0001` is scored in HU and after a BTCV-like export (soft-tissue window,
-each slice stretched to 0..255 by itself): every non-empty mask as it is and with four planted
-faults. The masks are a model's output; only the difference between the two scores matters.
+The CTs `totalsegmentator` and `dicom` are scored in HU and after a BTCV-like export (soft-tissue
+window, each slice stretched to 0..255 by itself): every non-empty mask as it is and with four
+planted faults. The masks are a model's output; only the difference between the two scores matters.
 
 Usage: python benchmarks/hounsfield.py DATA_ROOT [--judge judge-v0] [--out docs/results]
 """
@@ -14,13 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
-from segassay.data.case import Case, LabelRef
+from segassay.data.readers import open_dataset
 from segassay.data.volume import Volume
 from segassay.metrics.agreement import pearson
 from segassay.pipelines.faulty_cases import ExpertCase, plant_fault, read_expert_case
 from segassay.scoring import Judge, load_judge
 from segassay.types import Modality
 
+SETS = ("totalsegmentator", "dicom")
 FAULTS = 4
 LEAST_VOXELS = 100
 
@@ -33,12 +34,29 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     options = parser.parse_args()
     judge = load_judge(options.judge)
-    expert = read_s0001(options.data / "totalsegmentator" / "s0001")
+    images = [compared(expert, judge) for expert in read_cts(options.data)]
+    result = {"judge": judge.model_id, "images": images}
+    (options.out / "hounsfield.json").write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result, indent=1))
+
+
+def read_cts(data: Path) -> list[ExpertCase]:
+    """Read the CTs in HU with their masks that are large enough to be judged."""
+    found = []
+    for name in SETS:
+        (case,) = open_dataset(data / name).cases
+        expert = read_expert_case(name, case, Modality.CT)
+        masks = {n: mask for n, mask in expert.masks.items() if mask.sum() >= LEAST_VOXELS}
+        found.append(replace(expert, masks=masks))
+    return found
+
+
+def compared(expert: ExpertCase, judge: Judge) -> dict[str, object]:
+    """Score every mask of a CT twice; return how far the two scores are apart."""
     units, export = scores(expert, judge)
     difference = np.abs(units - export)
-    result = {
-        "judge": judge.model_id,
-        "image": "totalsegmentator/s0001",
+    return {
+        "image": expert.set_name,
         "structures": len(expert.masks),
         "masks": len(units),
         "mean_absolute_difference": round(float(difference.mean()), 4),
@@ -46,18 +64,6 @@ def main() -> None:
         "largest_difference": round(float(difference.max()), 4),
         "pearson": round(pearson(units, export), 4),
     }
-    (options.out / "hounsfield.json").write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result, indent=1))
-
-
-def read_s0001(folder: Path) -> ExpertCase:
-    """Read the CT with its non-empty masks."""
-    files = sorted((folder / "segmentations").glob("*.nii.gz"))
-    labels = tuple(LabelRef(f.name.removesuffix(".nii.gz"), f) for f in files)
-    case = Case("s0001", "s0001", (folder / "ct.nii.gz",), labels)
-    expert = read_expert_case("totalsegmentator", case, Modality.CT)
-    masks = {name: mask for name, mask in expert.masks.items() if mask.sum() >= LEAST_VOXELS}
-    return replace(expert, masks=masks)
 
 
 def exported(image: Volume) -> Volume:
