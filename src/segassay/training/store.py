@@ -17,6 +17,7 @@ from segassay.data.preprocess import plane_stack
 from segassay.data.readers import open_dataset
 from segassay.data.slicing import as_planes
 from segassay.data.volume import voxel_sha256
+from segassay.errors import UsageError
 from segassay.training.segmenters.masks import NetworkMasks
 from segassay.training.settings import SetRecipe
 from segassay.types import Modality
@@ -119,7 +120,12 @@ def _load_cases(
 
 
 def load_case(recipe: SetRecipe, case: Case) -> StoredCase:
-    """Read one case with all its label files."""
+    """Read one case with all its label files.
+
+    Raises:
+        UsageError: Two sources label one structure, and which to learn from is not said.
+        CaseError: A file cannot be used.
+    """
     volume = read_image(case.images[0])
     stack = plane_stack(volume, _AXES.get(recipe.plane))
     layers: dict[Path, int] = {}
@@ -127,6 +133,11 @@ def load_case(recipe: SetRecipe, case: Case) -> StoredCase:
     codes: list[dict[int, int]] = []
     labels = {}
     for ref in case.labels:
+        if ref.structure in labels:
+            raise UsageError(
+                f"{recipe.name}: case {case.case_id!r} has {ref.structure!r} from several sources; "
+                "name one of them with 'images' and 'labels'"
+            )
         if ref.path not in layers:
             layers[ref.path] = len(maps)
             coded, code = _compact(as_planes(read_label(ref, volume.grid).volume.array, stack.axis))
