@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
@@ -152,6 +153,50 @@ def test_segments_overlap_and_lie_on_the_image(tmp_path: Path, kind: str) -> Non
         assert np.array_equal(label_mask(labels, ref), stored.T[::-1, ::-1].astype(bool))
     read = read_case(dataset.cases[0])
     assert all(len(text) == 64 for text in read.label_sha256.values())
+
+
+def test_segments_as_a_label_map(tmp_path: Path) -> None:
+    series = write_series(tmp_path / "case" / "ct")
+    masks = overlapping_masks()
+    masks["Gall Bladder"] *= 1 - masks["Liver"]
+    write_seg(tmp_path / "case" / "seg.dcm", series, masks, kind="LABELMAP")
+    (case,) = open_dataset(tmp_path).cases
+    grid = read_image(case.images[0]).grid
+    found = [int(label_mask(read_label(ref, grid), ref).sum()) for ref in case.labels]
+    assert found == [int(mask.sum()) for mask in masks.values()] == [12, 1]
+
+
+def test_segmentations_find_their_series_from_a_folder_of_their_own(tmp_path: Path) -> None:
+    for case in ("a", "b"):
+        series = write_series(tmp_path / case / "ct")
+        (tmp_path / "all").mkdir(exist_ok=True)
+        write_seg(tmp_path / "all" / f"{case}.dcm", series, overlapping_masks())
+    dataset = open_dataset(tmp_path)
+    assert {c.case_id: {r.path.parent.name for r in c.labels} for c in dataset.cases} == {
+        "a": {"a.dcm"},
+        "b": {"b.dcm"},
+    }
+
+
+def test_image_of_many_frames_is_the_same_as_its_slices(tmp_path: Path) -> None:
+    def enhanceable(n: int, data: Any) -> None:
+        data.InstanceNumber = n + 1
+        data.AcquisitionDate, data.AcquisitionTime = "20000101", "000000"
+        data.ContentDate, data.ContentTime = "20000101", "000000"
+        data.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
+
+    series = write_series(tmp_path / "series", change=enhanceable)
+    joined = hd.legacy.LegacyConvertedEnhancedCTImage(
+        [pydicom.dcmread(path) for path in sorted(series.iterdir())],
+        series_instance_uid=generate_uid(),
+        series_number=2,
+        sop_instance_uid=generate_uid(),
+        instance_number=1,
+    )
+    joined.save_as(tmp_path / "joined.dcm")
+    whole, slices = read_image(tmp_path / "joined.dcm"), read_image(series)
+    assert np.array_equal(whole.array, slices.array)
+    assert np.allclose(whole.grid.affine, slices.grid.affine)
 
 
 def test_label_files_go_to_the_series_beside_them(tmp_path: Path) -> None:

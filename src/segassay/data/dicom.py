@@ -96,7 +96,11 @@ def dicom_facts(path: Path) -> DicomFacts:
             patient=str(head.get("PatientID") or ""),
             is_image="Rows" in head and not found,
             is_placed="ImagePositionPatient" in head or int(head.get("NumberOfFrames") or 1) > 1,
-            segments={int(s.SegmentNumber): str(s.get("SegmentLabel", "")) for s in found},
+            segments={
+                int(s.SegmentNumber): str(s.get("SegmentLabel", ""))
+                for s in found
+                if int(s.SegmentNumber) != 0  # the background of a label map
+            },
             of_series=tuple(
                 str(s.get("SeriesInstanceUID", ""))
                 for s in head.get("ReferencedSeriesSequence") or ()
