@@ -4,7 +4,7 @@ The CTs `totalsegmentator` and `dicom` are scored in HU and after a BTCV-like ex
 window, each slice stretched to 0..255 by itself): every non-empty mask as it is and with four
 planted faults. The masks are a model's output; only the difference between the two scores matters.
 
-Usage: python benchmarks/hounsfield.py DATA_ROOT [--judge judge-v0] [--out docs/results]
+Usage: python benchmarks/hounsfield.py DATA_ROOT [--judge NAME] [--out docs/results]
 """
 
 import argparse
@@ -19,7 +19,7 @@ from segassay.data.volume import Volume
 from segassay.metrics.agreement import pearson
 from segassay.pipelines.faulty_cases import ExpertCase, plant_fault, read_expert_case
 from segassay.scoring import Judge, load_judge
-from segassay.types import Modality
+from segassay.types import DEFAULT_JUDGE, Modality
 
 SETS = ("totalsegmentator", "dicom")
 FAULTS = 4
@@ -30,7 +30,7 @@ def main() -> None:
     """Score every mask twice and compare."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--judge", default="judge-v0")
+    parser.add_argument("--judge", default=DEFAULT_JUDGE)
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     options = parser.parse_args()
     judge = load_judge(options.judge)

@@ -8,7 +8,7 @@ with another patient's image (shuffled), the mean true Dice of the structure on 
 the distance from the usual size; and, where `benchmarks/rca.py` and `benchmarks/ensemble.py` were
 run before, reverse classification accuracy and agreement with an ensemble of segmenters.
 
-Usage: python benchmarks/judge_sheet.py DATA_ROOT [--judge judge-v0] [--out docs/results]
+Usage: python benchmarks/judge_sheet.py DATA_ROOT [--judge NAME] [--out docs/results]
 """
 
 import argparse
@@ -40,6 +40,7 @@ from segassay.pipelines.frozen_test import (
 )
 from segassay.pipelines.unseen_network import UnseenNetwork, load_unseen_network
 from segassay.scoring import Judge, load_judge
+from segassay.types import DEFAULT_JUDGE
 
 HERE = Path(__file__).parent
 RUNS = HERE.parent / "runs"
@@ -50,7 +51,7 @@ def main() -> None:
     """Judge what is not judged yet, then summarise."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--judge", default="judge-v0")
+    parser.add_argument("--judge", default=DEFAULT_JUDGE)
     parser.add_argument("--out", type=Path, default=HERE.parent / "docs" / "results")
     parser.add_argument("--work", type=Path, default=RUNS / "sheet")
     parser.add_argument("--fresh", action="store_true", help="forget rows of earlier runs")

@@ -4,7 +4,7 @@ One label in ten of every held-out case gets a fault with Dice below .7, the oth
 experts drew them. Reported: the share of faults in the worst tenth by score, and by distance from
 the median size of the structure (its size outliers, which need no judge). Repeated over seeds.
 
-Usage: python benchmarks/planted_faults.py DATA_ROOT [--judge judge-v0] [--out docs/results]
+Usage: python benchmarks/planted_faults.py DATA_ROOT [--judge NAME] [--out docs/results]
 """
 
 import argparse
@@ -19,6 +19,7 @@ import numpy as np
 from segassay.pipelines.faulty_cases import ExpertCase, plant_fault
 from segassay.pipelines.frozen_test import frozen_cases, read_frozen_test
 from segassay.scoring import Judge, load_judge
+from segassay.types import DEFAULT_JUDGE
 
 SHARE, BELOW, SEEDS = 0.1, 0.7, 10
 PAIRS = Path(__file__).with_name("pairs.yaml")
@@ -41,7 +42,7 @@ def main() -> None:
     """Score every held-out label clean and faulty once, then draw which ones are faulty."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--judge", default="judge-v0")
+    parser.add_argument("--judge", default=DEFAULT_JUDGE)
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     options = parser.parse_args()
     judge = load_judge(options.judge)

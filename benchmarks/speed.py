@@ -5,7 +5,7 @@ reference runs as released: torch in single precision, one slice at a time, ten 
 weights are random here, which costs the same time. Beside it the same loop on ONNX Runtime, one
 slice at a time and all slices of a mask at once: what is gained without changing the method.
 
-Usage: python benchmarks/speed.py [--judge judge-v0]
+Usage: python benchmarks/speed.py [--judge NAME]
 """
 
 import argparse
@@ -27,6 +27,7 @@ from segassay.models.quality_sentinel import TEXT_DIM, QualitySentinelNet
 from segassay.scoring import Judge, load_judge
 from segassay.scoring.inputs import image_volume
 from segassay.training.sentinel_export import export_sentinel
+from segassay.types import DEFAULT_JUDGE
 
 ROUNDS = 1
 
@@ -37,7 +38,7 @@ Predict = Callable[[Floats, Floats], Floats]
 def main() -> None:
     """Time all in turn and print how much faster the judge is."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--judge", default="judge-v0")
+    parser.add_argument("--judge", default=DEFAULT_JUDGE)
     judge = load_judge(parser.parse_args().judge)
     phantom = make_phantom(1)
     net = QualitySentinelNet().eval()

@@ -49,3 +49,6 @@ class ExitCode(IntEnum):
     GATE = 4
     MODEL = 5
     INTERRUPTED = 130
+
+DEFAULT_JUDGE = "judge-v0"
+"""The judge that is asked where no other is named."""

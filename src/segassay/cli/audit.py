@@ -7,6 +7,7 @@ import typer
 
 from segassay.cli.options import JudgeName, Out, RunOptions, SourceOptions
 from segassay.cli.spread import spread
+from segassay.types import DEFAULT_JUDGE
 
 
 @spread
@@ -14,7 +15,7 @@ def audit(
     source: SourceOptions,
     run: RunOptions,
     out: Out = Path("segassay-audit"),
-    judge: JudgeName = "judge-v0",
+    judge: JudgeName = DEFAULT_JUDGE,
     part_id: Annotated[int, typer.Option("--part-id", help="Which part to do, from 1.")] = 1,
     num_parts: Annotated[int, typer.Option("--num-parts", help="Split the cases.")] = 1,
     worst: Annotated[int, typer.Option("--worst", help="Labels shown as pictures.")] = 20,

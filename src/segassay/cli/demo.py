@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from segassay.cli.options import Json, JudgeName, Out, Quiet
+from segassay.types import DEFAULT_JUDGE
 
 
 def demo(
     out: Out = Path("segassay-demo"),
-    judge: JudgeName = "judge-v0",
+    judge: JudgeName = DEFAULT_JUDGE,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from segassay.cli.options import Json, JudgeName, Limit, Out, Overwrite, Quiet
+from segassay.types import DEFAULT_JUDGE
 
 _SHOWN = 10
 
@@ -16,7 +17,7 @@ def evaluate(
         typer.Argument(help="Table with image, mask, gold, structure, subject and, if any, set."),
     ],
     out: Out = Path("segassay-evaluation"),
-    judge: JudgeName = "judge-v0",
+    judge: JudgeName = DEFAULT_JUDGE,
     limit: Limit = None,
     overwrite: Overwrite = False,
     as_json: Json = False,

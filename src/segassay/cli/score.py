@@ -7,7 +7,7 @@ import typer
 
 from segassay.cli.console import give_json
 from segassay.cli.options import Json, JudgeName, Structure
-from segassay.types import Modality
+from segassay.types import DEFAULT_JUDGE, Modality
 
 
 def score(
@@ -15,7 +15,7 @@ def score(
     mask: Annotated[Path, typer.Argument(help="Mask file; any value but zero is mask.")],
     structure: Structure = None,
     modality: Annotated[Modality | None, typer.Option("--modality", help="Kind of image.")] = None,
-    judge: JudgeName = "judge-v0",
+    judge: JudgeName = DEFAULT_JUDGE,
     as_json: Json = False,
 ) -> None:
     """Score one mask: its expected Dice, 0 worst to 1 best, with a 90 % interval."""

@@ -10,7 +10,7 @@ from segassay.data.case import Dataset
 from segassay.data.corruption.spread import known_families
 from segassay.data.readers import open_dataset
 from segassay.errors import UsageError
-from segassay.types import Severity
+from segassay.types import DEFAULT_JUDGE, Severity
 from segassay.vocabulary.names import canonical_name
 
 
@@ -112,7 +112,7 @@ class AuditConfig(CasesConfig):
     `pipelines.bounds`.
     """
 
-    judge: str | None = "judge-v0"
+    judge: str | None = DEFAULT_JUDGE
     bounds: Path | None = None
     jobs: int = Field(default=1, ge=1, le=256)
     n_worst: int = Field(default=20, ge=0)
@@ -152,7 +152,7 @@ class EvaluateConfig(BaseModel):
 
     table: Path
     out: Path
-    judge: str = "judge-v0"
+    judge: str = DEFAULT_JUDGE
     limit: int | None = Field(default=None, ge=1)
     overwrite: bool = False
 

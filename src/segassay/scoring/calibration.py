@@ -62,7 +62,7 @@ class Calibration:
 
         Bins hold equally many labels; expected Dice is the bin's mean, made monotone. Residuals
         are taken across folds of `subjects`, so that nobody's labels vouch for themselves; with one
-        subject they vouch for themselves. Quantiles carry the finite-sample correction, (n + 1) / n.
+        subject they do. Quantiles carry the finite-sample correction, (n + 1) / n.
         """
         judged = _across_folds(raw, true, subjects)
         features = _features(judged, doubt)

@@ -10,7 +10,7 @@ from segassay.errors import ModelError, UsageError
 from segassay.models.folder import JudgeFolder
 from segassay.scoring.inputs import ArrayOrPath, BoolArray, image_volume, mask_array
 from segassay.scoring.result import Score, Suggestion
-from segassay.types import Modality
+from segassay.types import DEFAULT_JUDGE, Modality
 from segassay.vocabulary.names import canonical_name
 
 FEWEST_VOXELS = 5
@@ -123,7 +123,7 @@ class Judge(ABC):
         if not self.suggests:
             raise UsageError(
                 f"{self.model_id} answers with a number and draws no mask, so it has nothing to "
-                "suggest; ask a judge with a map, such as judge-v0"
+                f"suggest; ask a judge with a map, such as {DEFAULT_JUDGE}"
             )
         volume = image_volume(image, spacing_mm)
         kind = None if modality is None else Modality(modality)

@@ -8,6 +8,7 @@ from segassay.scoring.direct_judge import DirectJudge
 from segassay.scoring.judge import Judge
 from segassay.scoring.map_judge import MapJudge
 from segassay.scoring.sentinel_judge import SentinelJudge
+from segassay.types import DEFAULT_JUDGE
 
 KINDS: dict[str, Callable[..., Judge]] = {
     "map": MapJudge,
@@ -17,7 +18,7 @@ KINDS: dict[str, Callable[..., Judge]] = {
 """What `meta.json` calls `kind`, and the judge that runs such a folder; judge-v0 names none."""
 
 
-def load_judge(name_or_path: str = "judge-v0", *, threads: int | None = None) -> Judge:
+def load_judge(name_or_path: str = DEFAULT_JUDGE, *, threads: int | None = None) -> Judge:
     """Load a judge by name or from a folder.
 
     Args:
