@@ -15,7 +15,7 @@ from segassay.data.volume import Volume
 from segassay.errors import CaseError
 from segassay.pipelines.read_case import CaseFiles, read_case
 from segassay.records.scores import ScoreRow
-from segassay.report.model import REVIEW_BELOW, Exhibit, SliceView, worst_labels
+from segassay.report.model import REVIEW_BELOW, Exhibit, SliceView, key_of, worst_labels
 from segassay.scoring import Judge, Suggestion
 
 _SLICES = 3
@@ -32,8 +32,8 @@ def pictured(rows: Sequence[ScoreRow], n_worst: int) -> tuple[ScoreRow, ...]:
     """Choose the labels to show: the `n_worst`, and for the cases' pages more of the low ones."""
     first = worst_labels(rows, n_worst)
     more = worst_labels(rows, _ON_CASE_PAGES * n_worst)
-    told = {id(row) for row in first}
-    low = (row for row in more if id(row) not in told and not row.score >= REVIEW_BELOW)
+    told = {key_of(row) for row in first}
+    low = (row for row in more if key_of(row) not in told and not row.score >= REVIEW_BELOW)
     return (*first, *low)
 
 

@@ -24,6 +24,7 @@ from segassay.report.model import (
     ReportData,
     follows_difference,
     is_volume,
+    key_of,
     protocol_differences,
     verdict,
     worst_labels,
@@ -109,12 +110,12 @@ def _index(
     drawn: Sequence[Drawn],
     issues: str,
 ) -> str:
-    worst = {id(row): n for n, row in enumerate(worst_labels(data.rows, data.n_worst))}
-    shown = [d for d in drawn if id(d.label.row) in worst]
+    worst = {key_of(row): n for n, row in enumerate(worst_labels(data.rows, data.n_worst))}
+    shown = [d for d in drawn if key_of(d.label.row) in worst]
     return environment.get_template("index.html.j2").render(
         data=data,
         labels=labels,
-        shown=sorted(shown, key=lambda d: worst[id(d.label.row)]),
+        shown=sorted(shown, key=lambda d: worst[key_of(d.label.row)]),
         any_volume=any(is_volume(d.label.row) for d in drawn),
         steps=next_steps(data),
         limits=trust(data),
@@ -153,10 +154,10 @@ def _draw_all(
     data: ReportData, labels: Sequence[Listed], exhibits: Iterable[Exhibit]
 ) -> list[Drawn]:
     differences = protocol_differences(data.rows)
-    listed = {id(label.row): label for label in labels}
+    listed = {key_of(label.row): label for label in labels}
     return [
         Drawn(
-            listed[id(exhibit.row)],
+            listed[key_of(exhibit.row)],
             tuple(map(draw, exhibit.slices)),
             tuple(map(draw, exhibit.planes)),
             _caption(exhibit),

@@ -7,7 +7,7 @@ from math import inf, isnan
 
 from segassay.records.findings import Finding
 from segassay.records.scores import ScoreRow
-from segassay.report.model import SEVERITIES, ReportData
+from segassay.report.model import SEVERITIES, ReportData, key_of
 from segassay.report.page_names import page_names
 from segassay.types import Severity
 
@@ -39,11 +39,11 @@ def list_labels(data: ReportData) -> tuple[Listed, ...]:
     """Return all labels: those without a score, then from the worst score on."""
     pages = page_names(worst_cases(data.rows)[:_MOST_PAGES])
     severities = _severities(data.findings)
-    anchors: dict[int, str] = {}
+    anchors: dict[tuple[str, str, str], str] = {}
     seen: dict[str, int] = defaultdict(int)
     for row in data.rows:
         seen[row.case_id] += 1
-        anchors[id(row)] = f"label-{seen[row.case_id]}"
+        anchors[key_of(row)] = f"label-{seen[row.case_id]}"
     rows = [*(row for row in data.rows if isnan(row.score)), *data.scored]
     return tuple(
         Listed(
@@ -52,7 +52,7 @@ def list_labels(data: ReportData) -> tuple[Listed, ...]:
             severities.get((row.case_id, row.structure))
             or severities.get((row.case_id, None), "none"),
             pages.get(row.case_id, ""),
-            anchors[id(row)],
+            anchors[key_of(row)],
         )
         for number, row in enumerate(rows, start=1)
     )

@@ -117,6 +117,11 @@ def worst_labels(rows: Sequence[ScoreRow], n: int) -> tuple[ScoreRow, ...]:
     return (*scored, *missed[: max(n // 4, n - len(scored))])
 
 
+def key_of(row: ScoreRow) -> tuple[str, str, str]:
+    """Return what tells one label of a run from all others."""
+    return row.case_id, row.structure, row.source
+
+
 def _worse(row: ScoreRow) -> tuple[float, str, str, str]:
     return row.score, row.case_id, row.structure, row.source
 
