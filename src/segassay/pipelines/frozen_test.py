@@ -181,13 +181,14 @@ def _planted(
     target = (number + float(rng.random())) / (test.faults_per_label // 2)
     label = _planes(expert, structure)
     axis = slicing_axis(expert.image.grid)
-    if (number + _seed(test, expert, structure, 0)) % 2:
+    origin: Origin = "unseen" if (number + _seed(test, expert, structure, 0)) % 2 else "trained"
+    if origin == "unseen":
         unseen = sorted(test.unseen_families)
         recipe = unseen[int(rng.integers(len(unseen)))]
-        planes, origin = slicewise(label, recipe, target, rng), "unseen"
+        planes = slicewise(label, recipe, target, rng)
     else:
         fault = draw_volume_fault(label, rng, dice=target)
-        planes, recipe, origin = fault.mask, fault.recipe, "trained"
+        planes, recipe = fault.mask, fault.recipe
     return recipe, origin, seed, np.ascontiguousarray(from_planes(planes, axis))
 
 
