@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segassay.report.page_names import page_names
@@ -65,6 +65,7 @@ def test_the_name_of_a_hashed_page_cannot_be_taken() -> None:
     assert len(set(names.values())) == 2
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=120), unique=True, max_size=12))
 def test_any_ids(case_ids: list[str]) -> None:
     names = page_names(case_ids)
