@@ -17,9 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.data.preprocess import whole_image
+from segassay.data.letterbox import letterbox
 from segassay.data.slicing import as_planes, pixel_mm, slicing_axis
-from segassay.geometry.resample import BoxResampler
 from segassay.metrics.baselines import softmin_confidence
 from segassay.metrics.overlap import dice
 from segassay.pipelines.faulty_cases import ExpertCase
@@ -108,8 +107,7 @@ def case_rows(
     answers = ensemble.segment(entry, expert)
     axis = slicing_axis(expert.image.grid)
     shape = as_planes(expert.image.array, axis).shape[1:]
-    box = whole_image(shape, pixel_mm(expert.image.grid, axis))
-    cut = BoxResampler.to_square((shape[0], shape[1]), box, _SIZE)
+    cut = letterbox((shape[0], shape[1]), pixel_mm(expert.image.grid, axis), _SIZE)
     rows = []
     for structure in expert.masks:
         for pair in frozen_pairs(test, expert, structure, masks):

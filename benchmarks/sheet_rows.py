@@ -24,6 +24,7 @@ Mask = NDArray[np.bool_]
 
 SWEEP = tuple(np.round(np.arange(0.1, 0.96, 0.05), 2))
 SLICE_COUNTS = (1, 2, 3, 5, 10, 20, 40)
+_EVERY = 9
 _PATIENTS = 5
 _DONORS = 3
 _STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -123,12 +124,12 @@ def sweep_rows(expert: ExpertCase, judge: Judge) -> list[Row]:
 
 
 def slice_count_rows(expert: ExpertCase, judge_name: str, pairs: Sequence[FrozenPair]) -> list[Row]:
-    """Judge every third pair of a volume with more and fewer slices."""
+    """Judge some pairs of a volume with more and fewer slices."""
     if 1 in expert.image.grid.shape:
         return []
     folder = open_judge(find_judge(judge_name))
     sampling = {"beyond": [0.15], **folder.meta.get("sampling", {})}
-    some = pairs[::3]
+    some = pairs[::_EVERY]
     rows = []
     for count in SLICE_COUNTS:
         meta = {**folder.meta, "sampling": {**sampling, "inside": count}}

@@ -47,6 +47,7 @@ LIBRARIES: dict[str, set[str]] = {
         "safetensors",
         "torch",
         "lightning_fabric",
+        "monai",
         "pydantic",
         "yaml",
     },

@@ -7,13 +7,12 @@ import pytest
 
 from conftest import write_nifti
 from segassay.data.corruption.registry import NEVER_TRAINED
+from segassay.data.letterbox import letterbox
 from segassay.data.phantom import LABELS, make_phantom
-from segassay.data.preprocess import whole_image
 from segassay.data.readers import open_dataset
 from segassay.data.slicing import as_planes, pixel_mm, slicing_axis
 from segassay.data.splits import split_subjects
 from segassay.errors import DatasetError, UsageError
-from segassay.geometry.resample import BoxResampler
 from segassay.pipelines.faulty_cases import ExpertCase
 from segassay.pipelines.frozen_test import (
     UNTOUCHED,
@@ -54,9 +53,8 @@ def guesses(expert: ExpertCase) -> NetworkMasks:
     axis = slicing_axis(expert.image.grid)
     gold = as_planes(expert.masks["liver"], axis)
     shape = gold.shape[1:]
-    box = whole_image(shape, pixel_mm(expert.image.grid, axis))
     found = np.zeros((2, len(gold), 96, 96), dtype=np.uint8)
-    found[0] = 255 * BoxResampler.to_square(shape, box, 96)(gold)
+    found[0] = 255 * letterbox(shape, pixel_mm(expert.image.grid, axis), 96)(gold)
     found[1, :, 30:60, 30:60] = 140
     return NetworkMasks(
         networks=("net-0-0", "net-0-1"),

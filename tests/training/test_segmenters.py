@@ -7,6 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from segassay.data.letterbox import letterbox  # noqa: E402
 from segassay.data.preprocess import JudgePreprocess  # noqa: E402
 from segassay.models.segmenters import FEATURES, NEVER_TRAINED_ON, SEGMENTERS, Segmenter  # noqa: E402
 from segassay.training.pairs import PairDraw  # noqa: E402
@@ -19,7 +20,7 @@ from segassay.training.segmenters.folds import (  # noqa: E402
     train_folds,
 )
 from segassay.training.segmenters.masks import NetworkMasks  # noqa: E402
-from segassay.training.segmenters.slices import letterbox, square_case  # noqa: E402
+from segassay.training.segmenters.slices import square_case  # noqa: E402
 from segassay.training.settings import PairRecipe, SegmenterRecipe, ShapeRecipe  # noqa: E402
 from segassay.training.shapes import shape_set  # noqa: E402
 from segassay.training.store import StoredSet  # noqa: E402
@@ -115,7 +116,9 @@ def test_a_letterboxed_mask_finds_its_way_back(shapes: StoredSet) -> None:
     structure = next(iter(case.labels))
     index = int(case.labels[structure].filled[0])
     gold = case.mask(structure, index)
-    small = np.rint(255 * letterbox(case, 96)(gold[None])[0]).astype(np.uint8)
+    small = np.rint(
+        255 * letterbox((gold.shape[0], gold.shape[1]), case.pixel_mm, 96)(gold[None])[0]
+    ).astype(np.uint8)
     kept = NetworkMasks(
         ("net",),
         (structure,),

@@ -16,8 +16,6 @@ from segassay.pipelines.network_errors import MASKS, with_network_errors
 from segassay.report.curves import draw_curves
 
 if TYPE_CHECKING:
-    from torch.nn import Module
-
     from segassay.training.material import Material
     from segassay.training.settings import JudgeRecipe
 
@@ -95,7 +93,7 @@ def _material(
 
 
 def _export(
-    folder: Path, recipe: "JudgeRecipe", material: "Material", net: "Module", *, pairs: int
+    folder: Path, recipe: "JudgeRecipe", material: "Material", net: Any, *, pairs: int
 ) -> dict[str, Any]:
     """Write the network, to use and to train on from; return its description."""
     from segassay.training.export import describe, export_onnx, write_weights

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from segassay.data.preprocess import whole_image
+from segassay.data.letterbox import enlarged
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,18 +93,3 @@ class NetworkMasks:
                 kept["probability"],
                 kept["dice"],
             )
-
-
-def enlarged(
-    probability: NDArray[np.uint8], shape: tuple[int, int], pixel: tuple[float, float]
-) -> NDArray[np.uint8]:
-    """Resample a letterboxed picture `(n, n)` back to the slice that it shows."""
-    whole, size = whole_image(shape, pixel), probability.shape[0]
-    down, across = size / (whole.bottom - whole.top), size / (whole.right - whole.left)
-    top, left = -whole.top * down, -whole.left * across
-    bottom, right = top + shape[0] * down, left + shape[1] * across
-    box = (max(left, 0), max(top, 0), min(right, size), min(bottom, size))
-    picture = Image.fromarray(probability).resize(
-        (shape[1], shape[0]), Image.Resampling.BILINEAR, box=box
-    )
-    return np.asarray(picture)

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.data.preprocess import whole_image
-from segassay.geometry.resample import BoxResampler
+from segassay.data.letterbox import letterbox
 from segassay.training.store import StoredCase
 
 Bytes = NDArray[np.uint8]
@@ -31,19 +30,13 @@ class SquareCase:
 
 def square_case(case: StoredCase, structures: tuple[str, ...], size: int) -> SquareCase:
     """Letterbox a case and its expert masks to `size` pixels."""
-    cut = letterbox(case, size)
+    cut = letterbox((case.planes.shape[1], case.planes.shape[2]), case.pixel_mm, size)
     gold = np.zeros((len(structures), len(case.planes), size, size), dtype=np.bool_)
     for number, name in enumerate(structures):
         if name in case.labels:
             for index in case.labels[name].filled:
                 gold[number, index] = cut(case.mask(name, int(index))[None])[0] > 0.5
     return SquareCase(np.rint(cut(case.planes)).astype(np.uint8), gold)
-
-
-def letterbox(case: StoredCase, size: int) -> BoxResampler:
-    """Return the resampling of a case's whole slices to a square of `size` pixels."""
-    shape = (case.planes.shape[1], case.planes.shape[2])
-    return BoxResampler.to_square(shape, whole_image(shape, case.pixel_mm), size)
 
 
 def with_neighbours(planes: Bytes, index: int) -> Bytes:
