@@ -1,9 +1,12 @@
-"""Baselines that need segmenters of one's own: agreement with an ensemble, cleanlab's softmin.
+"""Baselines that need segmenters of one's own: agreement with an ensemble, softmin, MC dropout.
 
-Six small segmenters that never saw the frozen test's subjects (three architectures on two folds of
-training subjects, from `segassay train segmenters`) segment the test's cases. A mask's score is its
-mean Dice against theirs, or the softmin of the confidence that their mean gives to the mask's
-pixels. Who has such segmenters has expert labels of the same structures: the judge needs neither.
+Small segmenters that never saw the frozen test's subjects segment the test's cases: two
+architectures on two folds of training subjects (`segassay train segmenters`), and one with dropout
+on all of them. A mask's score is its mean Dice against the ensemble's masks, the softmin of the
+confidence that the ensemble's mean gives to the mask's pixels (cleanlab's method), or its mean Dice
+against draws of the network with dropout left on. Who has such segmenters has expert labels of the
+same structures from the same source: the judge needs neither.
+
 Rows are kept per case under `runs/ensemble`; `judge_sheet.py` puts them beside the judge's.
 
 Usage: python benchmarks/ensemble.py DATA_ROOT RUN/networks
@@ -11,16 +14,19 @@ Usage: python benchmarks/ensemble.py DATA_ROOT RUN/networks
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from segassay.data.letterbox import letterbox
 from segassay.data.slicing import as_planes, pixel_mm, slicing_axis
 from segassay.metrics.baselines import softmin_confidence
 from segassay.metrics.overlap import dice
+from segassay.models.segmenters import Segmenter
 from segassay.pipelines.faulty_cases import ExpertCase
 from segassay.pipelines.frozen_test import (
     FrozenSet,
@@ -29,16 +35,19 @@ from segassay.pipelines.frozen_test import (
     frozen_pairs,
     read_frozen_test,
 )
-from segassay.pipelines.unseen_network import UnseenNetwork, load_unseen_network
+from segassay.pipelines.unseen_network import UnseenNetwork, load_unseen_network, train_network
 from segassay.training.segmenters.folds import TrainedSegmenter, known_structures, load_segmenter
 from segassay.training.segmenters.predict import predict_case
-from segassay.training.segmenters.slices import square_case
+from segassay.training.segmenters.slices import SquareCase, square_case
 from segassay.training.settings import SetRecipe
 from segassay.training.store import load_case
 
 HERE = Path(__file__).parent
 RUNS = HERE.parent / "runs"
 _SIZE = 96
+_DRAWS = 8
+
+Masks = NDArray[np.bool_]
 
 
 def main() -> None:
@@ -47,91 +56,108 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("networks", type=Path)
     options = parser.parse_args()
-    test = read_frozen_test(HERE / "pairs.yaml")
-    ensemble = Ensemble(options.networks)
-    unseen = load_unseen_network(
-        test.network.weights,
-        HERE / "unseen_network",
-        size=test.network.size,
-        cache=RUNS / "sheet" / "unseen_network",
+    recipe = HERE.parent / "recipes" / "dropout-network.yaml"
+    dropout = train_network(
+        recipe, options.data, RUNS / "dropout-network", say=print, kind="unet_dropout"
     )
+    test = read_frozen_test(HERE / "pairs.yaml")
+    scorer = Scorer(test, options.data, Network.last_of(options.networks), Network(dropout[-1]))
     out = RUNS / "ensemble" / f"v{test.version}"
     out.mkdir(parents=True, exist_ok=True)
     for entry in test.sets:
         for case_id in entry.cases:
             path = out / f"{entry.name}-{case_id}.json"
             if not path.exists():
-                rows = case_rows(test, entry, case_id, options.data, ensemble, unseen)
-                path.write_text(json.dumps(rows))
+                path.write_text(json.dumps(scorer.rows(entry, case_id)))
                 print(entry.name, case_id, flush=True)
 
 
-class Ensemble:
-    """The last moment of every network in a folder."""
+class Network:
+    """One trained segmenter with the structures that it knows."""
 
-    def __init__(self, folder: Path) -> None:
-        kept: dict[str, tuple[int, Path]] = {}
-        for path in sorted(folder.glob("*.safetensors")):
+    def __init__(self, path: Path) -> None:
+        kind = path.stem.rsplit("-", 2)[0]
+        self.net: Segmenter = load_segmenter(TrainedSegmenter(kind, 0, 0, path))
+        self.structures = known_structures(path)
+
+    @classmethod
+    def last_of(cls, folder: Path) -> "list[Network]":
+        """Return the last moment of every network in a folder."""
+        last: dict[str, tuple[int, Path]] = {}
+        for path in folder.glob("*.safetensors"):
             name, moment = path.stem.rsplit("-", 1)
-            kept[name] = max(kept.get(name, (-1, path)), (int(moment), path))
-        self.structures = known_structures(next(iter(kept.values()))[1])
-        self.nets = [
-            load_segmenter(TrainedSegmenter(name.rsplit("-", 1)[0], 0, 0, path))
-            for name, (_, path) in kept.items()
-        ]
+            last[name] = max(last.get(name, (-1, path)), (int(moment), path))
+        return [cls(path) for _, (_, path) in sorted(last.items())]
 
-    def segment(self, entry: FrozenSet, expert: ExpertCase) -> dict[str, NDArray[np.float32]]:
-        """Return probabilities `(network, slice, n, n)` of every structure of a case."""
-        stored = load_case(SetRecipe(name=entry.name, modality=entry.modality), expert.case)
-        names = self.structures[entry.name]
-        square = square_case(stored, names, _SIZE)
-        answers = np.stack([predict_case(net, entry.name, square) for net in self.nets])
+    def segment(
+        self, set_name: str, case: SquareCase, *, draws: int = 0
+    ) -> dict[str, list[NDArray[np.float32]]]:
+        """Return probabilities `(slice, n, n)` by structure: one, or several draws with dropout."""
+        torch.manual_seed(0)
+        every = [
+            predict_case(self.net, set_name, case, dropout=draws > 0) for _ in range(max(draws, 1))
+        ]
         return {
-            name: np.float32(1 / 255) * answers[:, n].astype(np.float32)
-            for n, name in enumerate(names)
+            name: [np.float32(1 / 255) * answer[n].astype(np.float32) for answer in every]
+            for n, name in enumerate(self.structures[set_name])
         }
 
 
-def case_rows(
-    test: FrozenTest,
-    entry: FrozenSet,
-    case_id: str,
-    data: Path,
-    ensemble: Ensemble,
-    unseen: UnseenNetwork,
-) -> list[dict[str, Any]]:
-    """Score all pairs of one case."""
-    only = entry.model_copy(update={"cases": {case_id: entry.cases[case_id]}})
-    (expert,) = frozen_cases(only, data)
-    masks = unseen.masks(entry.name, expert.case, entry.modality, entry.cases[case_id])
-    answers = ensemble.segment(entry, expert)
-    axis = slicing_axis(expert.image.grid)
-    shape = as_planes(expert.image.array, axis).shape[1:]
-    cut = letterbox((shape[0], shape[1]), pixel_mm(expert.image.grid, axis), _SIZE)
-    rows = []
-    for structure in expert.masks:
-        for pair in frozen_pairs(test, expert, structure, masks):
-            square = cut(as_planes(pair.mask, axis)) > 0.5
-            rows.append(
-                {
-                    "set": entry.name,
-                    "case": case_id,
-                    "structure": structure,
-                    "recipe": pair.recipe,
-                    "seed": pair.seed,
-                    "scores": scores(answers[structure], square),
-                }
-            )
-    return rows
+class Scorer:
+    """Scores the frozen test's masks by the agreement of networks with them."""
+
+    def __init__(
+        self, test: FrozenTest, data: Path, ensemble: list[Network], dropout: Network
+    ) -> None:
+        self.test, self.data = test, data
+        self.ensemble, self.dropout = ensemble, dropout
+        self.unseen: UnseenNetwork = load_unseen_network(
+            test.network.weights,
+            HERE / "unseen_network",
+            size=test.network.size,
+            cache=RUNS / "sheet" / "unseen_network",
+        )
+
+    def rows(self, entry: FrozenSet, case_id: str) -> list[dict[str, Any]]:
+        """Score all pairs of one case."""
+        only = entry.model_copy(update={"cases": {case_id: entry.cases[case_id]}})
+        (expert,) = frozen_cases(only, self.data)
+        networks = self.unseen.masks(entry.name, expert.case, entry.modality, entry.cases[case_id])
+        square = self._square(entry, expert)
+        answers = [network.segment(entry.name, square) for network in self.ensemble]
+        draws = self.dropout.segment(entry.name, square, draws=_DRAWS)
+        axis = slicing_axis(expert.image.grid)
+        shape = as_planes(expert.image.array, axis).shape[1:]
+        cut = letterbox((shape[0], shape[1]), pixel_mm(expert.image.grid, axis), _SIZE)
+        rows = []
+        for name in expert.masks:
+            said = [answer[name][0] for answer in answers]
+            for pair in frozen_pairs(self.test, expert, name, networks):
+                small = cut(as_planes(pair.mask, axis)) > 0.5
+                rows.append(
+                    {
+                        "set": entry.name,
+                        "case": case_id,
+                        "structure": name,
+                        "recipe": pair.recipe,
+                        "seed": pair.seed,
+                        "scores": {
+                            "ensemble_dice": agreement(said, small),
+                            "softmin": softmin_confidence(np.mean(said, axis=0), small),
+                            "mc_dropout": agreement(draws[name], small),
+                        },
+                    }
+                )
+        return rows
+
+    def _square(self, entry: FrozenSet, expert: ExpertCase) -> SquareCase:
+        stored = load_case(SetRecipe(name=entry.name, modality=entry.modality), expert.case)
+        return square_case(stored, self.dropout.structures[entry.name], _SIZE)
 
 
-def scores(answers: NDArray[np.float32], mask: NDArray[np.bool_]) -> dict[str, float]:
-    """Score one mask `(slice, n, n)` by the networks' answers `(network, slice, n, n)`."""
-    agreement = [dice(a > 0.5, mask) for a in answers]
-    return {
-        "ensemble_dice": float(np.nan_to_num(agreement).mean()),
-        "softmin": softmin_confidence(answers.mean(axis=0), mask),
-    }
+def agreement(answers: Sequence[NDArray[np.float32]], mask: Masks) -> float:
+    """Return the mean Dice of a mask against the answers; two empty masks count as 0."""
+    return float(np.nan_to_num([dice(answer > 0.5, mask) for answer in answers]).mean())
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from segassay.pipelines.frozen_test import FrozenNetwork, as_yaml, freeze
 from segassay.pipelines.read_case import file_sha256
-from segassay.pipelines.unseen_network import train_unseen_network
+from segassay.pipelines.unseen_network import train_network
 from segassay.training.settings import SegmenterRecipe, read_recipe
 from segassay.types import Modality
 
@@ -33,7 +33,7 @@ def main(data: Path) -> None:
     here = Path(__file__).parent
     recipe = here.parent / "recipes" / "unseen-network.yaml"
     settings = read_recipe(recipe).segmenters or SegmenterRecipe()
-    weights = train_unseen_network(recipe, data, here / "unseen_network", say=print)
+    weights = train_network(recipe, data, here / "unseen_network", say=print)
     sums = {path.name: file_sha256(path) for path in weights}
     network = FrozenNetwork(size=settings.size, weights=sums)
     test = freeze(SETS, data, network, seed=20261121)

@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 SWEEPS = ("erosion", "dilation")
-FOILS = ("mask_only", "shuffled", "rca", "ensemble_dice", "softmin")
+FOILS = ("mask_only", "shuffled", "rca", "ensemble_dice", "softmin", "mc_dropout")
 """Columns of rows that hold another method's score of the same mask, where it was run."""
 
 

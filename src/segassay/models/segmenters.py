@@ -13,12 +13,24 @@ from torch import Tensor, nn
 FEATURES = 16
 """Channels that every trunk gives to the heads."""
 
-NEIGHBOURS = {"unet": 0, "unet_plus_plus": 0, "attention_unet": 1, "seg_resnet": 0}
+NEIGHBOURS = {
+    "unet": 0,
+    "unet_dropout": 0,
+    "unet_plus_plus": 0,
+    "attention_unet": 1,
+    "seg_resnet": 0,
+}
 """Slices that a kind of network sees on either side of the one it segments: 0 is 2D, 1 is 2.5D."""
 
 
 def _unet() -> nn.Module:
     net: nn.Module = BasicUNet(2, 1, FEATURES, features=(16, 16, 32, 64, 128, 16), norm="batch")
+    return net
+
+
+def _unet_dropout() -> nn.Module:
+    features = (16, 16, 32, 64, 128, 16)
+    net: nn.Module = BasicUNet(2, 1, FEATURES, features=features, norm="batch", dropout=0.1)
     return net
 
 
@@ -47,6 +59,7 @@ def _seg_resnet() -> nn.Module:
 
 SEGMENTERS: dict[str, Callable[[], nn.Module]] = {
     "unet": _unet,
+    "unet_dropout": _unet_dropout,
     "unet_plus_plus": _unet_plus_plus,
     "attention_unet": _attention_unet,
     "seg_resnet": _seg_resnet,
@@ -97,12 +110,15 @@ class Segmenter(nn.Module):
             self.get_buffer(f"mean_{set_name}_{number}").copy_(norm.running_mean)
             self.get_buffer(f"spread_{set_name}_{number}").copy_(norm.running_var)
 
-    def prepare(self, set_name: str) -> None:
-        """Make ready to segment images of one set."""
+    def prepare(self, set_name: str, *, dropout: bool = False) -> None:
+        """Make ready to segment images of one set; with `dropout` every answer is another draw."""
         for number, norm in enumerate(self._norms()):
             norm.running_mean = self.get_buffer(f"mean_{set_name}_{number}").clone()
             norm.running_var = self.get_buffer(f"spread_{set_name}_{number}").clone()
         self.eval()
+        for part in self.trunk.modules():
+            if isinstance(part, nn.Dropout | nn.Dropout2d):
+                part.train(dropout)
 
     def forward(self, planes: Tensor, set_name: str) -> Tensor:
         """Map `(b, 3, n, n)`, slice and neighbours, to logits `(b, structures, n, n)`."""

@@ -96,19 +96,31 @@ def load_unseen_network(
     )
 
 
-def train_unseen_network(recipe_path: Path, data: Path, out: Path, *, say: Say) -> list[Path]:
-    """Train the frozen test's network on the training subjects; return its weights, early to late.
+def train_network(
+    recipe_path: Path, data: Path, out: Path, *, say: Say, kind: str | None = None
+) -> list[Path]:
+    """Train one network on all training subjects; return its weights, early to late.
+
+    Args:
+        recipe_path: YAML as in `recipes/`.
+        data: Folder that the recipe's paths are relative to.
+        out: Folder for the weights; those that lie there are kept.
+        say: Gets a line of progress now and then.
+        kind: A key of `models.segmenters.SEGMENTERS`; the frozen test's architecture by default.
 
     Raises:
         UsageError: The recipe is missing or wrong.
         MissingExtraError: torch is not installed.
     """
     require("torch", extra="train")
+    from segassay.models.segmenters import NEVER_TRAINED_ON
     from segassay.training.material import load_material
-    from segassay.training.segmenters.folds import train_unseen
+    from segassay.training.segmenters.folds import train_on_all
     from segassay.training.settings import read_recipe
 
     recipe = read_recipe(recipe_path)
     settings = recipe.segmenters or SegmenterRecipe()
     material = load_material(recipe, data, say=say)
-    return [one.path for one in train_unseen(material.train, settings, out, say=say)]
+    kind = NEVER_TRAINED_ON if kind is None else kind
+    trained = train_on_all(kind, material.train, settings, out, say=say)
+    return [one.path for one in trained]

@@ -10,7 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from segassay.data.splits import natural_key
-from segassay.models.segmenters import NEVER_TRAINED_ON, Segmenter
+from segassay.models.segmenters import Segmenter
 from segassay.training.segmenters.fit import FoldSet, fit_segmenter
 from segassay.training.segmenters.masks import NetworkMasks
 from segassay.training.segmenters.predict import keep_sizeable, predict_case
@@ -58,12 +58,12 @@ def train_folds(
     return trained
 
 
-def train_unseen(
-    stores: tuple[StoredSet, ...], recipe: SegmenterRecipe, folder: Path, *, say: Say
+def train_on_all(
+    kind: str, stores: tuple[StoredSet, ...], recipe: SegmenterRecipe, folder: Path, *, say: Say
 ) -> list[TrainedSegmenter]:
-    """Train the architecture of the frozen test, on all training subjects."""
+    """Train one network on all training subjects, to be used on held-out ones."""
     alone = recipe.model_copy(update={"folds": 1})
-    return _train(NEVER_TRAINED_ON, 0, stores, alone, folder, say)
+    return _train(kind, 0, stores, alone, folder, say)
 
 
 def _train(

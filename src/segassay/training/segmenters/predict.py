@@ -17,14 +17,19 @@ _AT_ONCE = 32
 
 @torch.no_grad()
 def predict_case(
-    net: Segmenter, set_name: str, case: SquareCase, *, precise: bool = False
+    net: Segmenter,
+    set_name: str,
+    case: SquareCase,
+    *,
+    precise: bool = False,
+    dropout: bool = False,
 ) -> NDArray[np.uint8]:
     """Return probabilities `(structure, slice, n, n)` of a whole case as bytes.
 
     `precise` computes with 32 bits instead of 16: slower, and alike on other processors but for
-    the last bit.
+    the last bit. `dropout` leaves dropout on (Monte Carlo dropout, Gal and Ghahramani 2016).
     """
-    net.prepare(set_name)
+    net.prepare(set_name, dropout=dropout)
     slices = range(len(case.planes))
     seen = standardise(
         np.stack([with_neighbours(case.planes, k) for k in slices]).astype(np.float32)
