@@ -60,7 +60,7 @@ def faulty_inputs() -> dict[str, Any]:
     moved[0, 3] = 2.0
     odd = HeaderFacts((10, 12, 14), "float32", "RAS", moved, np.eye(4), moved, 2.0, 0.0)
     header = replace(FILE, header=odd, image_header=replace(odd, axes="LPS"))
-    rims = np.tile(np.array([0, 2, 4, 8, 4, 2, 0], dtype=np.int32), (9, 9, 1))
+    rims = np.tile(np.arange(7, dtype=np.int32), (9, 9, 1))
     void = np.full(island.shape, 40, np.float32)
     void[:, :20] = -1000
     lying = image(void)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from pydantic import ValidationError
 
 from conftest import write_picture
@@ -17,6 +18,7 @@ from segassay.cli.app import main
 from segassay.data.io import read_labels
 from segassay.data.phantom import LABELS, make_phantom
 from segassay.data.readers import open_dataset
+from segassay.data.stored import encoded, read_stored
 from segassay.errors import OutputError, UsageError
 from segassay.pipelines.audit import audit
 from segassay.pipelines.configs import AuditConfig, SourceConfig
@@ -138,6 +140,44 @@ def test_in_place_keeps_originals_and_is_idempotent(faulty: Path) -> None:
     assert snapshot(faulty.parent) == once
 
 
+def test_a_label_that_was_replaced_later_is_kept_as_well(faulty: Path) -> None:
+    label = faulty / "labels" / "p1.nii.gz"
+    first = label.read_bytes()
+    fix(config(faulty, in_place=True))
+    image = read_stored(label)
+    label.write_bytes(encoded(image.with_array(image.array.astype(np.float64)), label.name))
+    second = label.read_bytes()
+    fix(config(faulty, in_place=True))
+    backup = faulty.with_name("phantoms-before-fix") / "labels"
+    assert (backup / "p1.nii.gz").read_bytes() == first
+    assert (backup / "p1.nii.gz.2").read_bytes() == second
+
+
+def test_of_a_manifest_only_what_it_names_is_copied(faulty: Path, tmp_path: Path) -> None:
+    (faulty / "diary.txt").write_text("private")
+    manifest = faulty / "set.csv"
+    manifest.write_text("image,label,structure,value\nimages/p1.nii.gz,labels/p1.nii.gz,liver,1\n")
+    fix(config(manifest, out=tmp_path / "out"))
+    copied = set(snapshot(tmp_path / "out"))
+    assert copied == {"fixes.jsonl", "set.csv", "images/p1.nii.gz", "labels/p1.nii.gz"}
+    assert open_dataset(tmp_path / "out" / "set.csv").n_labels == 1
+
+
+def test_coloured_pictures_are_left_alone_and_no_failure(tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    Image.new("P", (30, 20), 1).save(_made(root / "labels" / "a.png"))
+    Image.new("L", (30, 20), 9).save(_made(root / "images" / "a.png"))
+    (root / "labels.json").write_text('{"1": "lesion"}')
+    result = fix(config(root, dry_run=True))
+    assert (result.exit_code, result.failed, len(result.left)) == (0, [], 1)
+    assert "mode P" in result.left[0]
+
+
+def _made(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
 @pytest.mark.parametrize("options", [{"out": "out"}, {"in_place": True}])
 @pytest.mark.parametrize("where", ["put", "keep_original"])
 @pytest.mark.parametrize("moment", [0, 1])
@@ -156,7 +196,7 @@ def test_a_stop_at_any_moment_is_made_good(
     real: Callable[..., None] = getattr(Destination, where)
     calls: list[str] = []
 
-    def stop(self: Destination, file: str, *rest: bytes) -> None:
+    def stop(self: Destination, file: str, *rest: Any) -> None:
         calls.append(file)
         if len(calls) == moment + 1:
             raise KeyboardInterrupt

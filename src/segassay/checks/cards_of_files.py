@@ -30,9 +30,9 @@ FILE_CHECKS: dict[str, Check[FileView]] = {
     "interpolated_values": Check(
         values.interpolated_values,
         "a label map resampled as an image: rims of other structures' values",
-        "files of one value; hardly those of 1 and 2, which leave few values in between",
+        "files of one value; hardly those of 1 and 2, and maps made smaller",
         Severity.ERROR,
-        "from 25 % of all steps between values (200 at least) over a voxel of a value in between",
+        "along an axis, from 45 % of the steps of more than 1 (200 at least) over a value between",
     ),
     "float_storage": Check(
         header.float_storage,

@@ -1,7 +1,7 @@
 """Safe repairs of a data set: shown, written into a copy, or in place with a backup."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from segassay.data.case import Dataset
 from segassay.errors import OutputError, UsageError
 from segassay.pipelines.configs import SourceConfig
 from segassay.pipelines.plan_fix import FilePlan, n_label_files, plan_fixes
-from segassay.pipelines.write_fix import Destination
+from segassay.pipelines.write_fix import Destination, files_below
 from segassay.records.run import library_versions, now
 from segassay.repair.log import FileFix, append_fix
 from segassay.repair.rules import REPAIRS
@@ -113,7 +113,7 @@ def fix(config: FixConfig, *, progress: Progress | None = None) -> FixResult:
             if progress is not None:
                 progress(result.n_files, total, plan.case_id)
         if config.out is not None and destination is not None and not config.changed_only:
-            destination.copy_rest()
+            destination.copy_rest(_rest(config, dataset))
     except OSError as error:
         raise OutputError.of(result.where or dataset.root, error) from error
     return result
@@ -134,7 +134,7 @@ def _take(
     elif why:
         result.left.append(why)
     elif plan.content is not None:
-        file = plan.path.relative_to(root).as_posix()
+        file = plan.path.resolve().relative_to(root.resolve()).as_posix()
         after = hashlib.sha256(plan.content).hexdigest()
         fixed = FileFix(file, plan.before_sha256, after, plan.changes)
         logged = known.get(file) == (plan.before_sha256, after)
@@ -148,12 +148,26 @@ def _take(
 
 def _write(destination: Destination, fixed: FileFix, content: bytes, *, logged: bool) -> None:
     """Keep the original, note the change, then make it: a crash loses neither of the first two."""
-    destination.keep_original(fixed.file)
+    destination.keep_original(fixed.file, fixed.before_sha256)
     if not logged:
         append_fix(
             destination.log, fixed, version=library_versions()["segassay"], at=now().isoformat()
         )
     destination.put(fixed.file, content)
+
+
+def _rest(config: FixConfig, dataset: Dataset) -> Iterable[Path]:
+    """Return the files that make a copy complete.
+
+    Of a folder all there are; of a manifest only itself and what it names, as anything may lie
+    beside it.
+    """
+    source = config.source.path
+    if source is not None and source.is_dir():
+        return files_below(dataset.root.resolve())
+    named = [path for case in dataset.cases for path in case.images]
+    named += [p for c in dataset.cases for ref in c.labels for p in (ref.path, *ref.pieces)]
+    return named if source is None else [source, *named]
 
 
 def _not_ours(path: Path, root: Path) -> str:

@@ -11,7 +11,7 @@ from segassay.data.case import Case, Dataset, LabelRef
 from segassay.data.files import checksum
 from segassay.data.header import header_facts
 from segassay.data.stored import encoded, is_rewritable, read_stored
-from segassay.errors import CaseError
+from segassay.errors import CaseError, ContentError
 from segassay.repair.rules import Change, Surroundings, repaired
 
 
@@ -84,6 +84,8 @@ def _plan(path: Path, case_id: str, around: Surroundings, rules: tuple[str, ...]
     try:
         before = checksum(path)
         label, changes = repaired(read_stored(path), around, rules)
+    except ContentError as error:
+        return FilePlan(path, case_id, left=str(error))
     except CaseError as error:
         return FilePlan(path, case_id, failed=str(error))
     content = encoded(label, path.name) if changes else None

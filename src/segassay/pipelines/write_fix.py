@@ -2,8 +2,9 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from segassay.data.files import checksum
@@ -17,7 +18,7 @@ class Destination:
     """A folder that gets repaired files, and the folder with the log of them.
 
     Attributes:
-        root: The data set.
+        root: The data set, without links in its path.
         into: Where repaired files are written: the copy, or `root` itself.
         folder: Where the log lies: the copy, or the backup.
     """
@@ -52,11 +53,21 @@ class Destination:
         except ReadError:
             return False
 
-    def keep_original(self, file: str) -> None:
-        """Copy the original into the backup, unless it is there: the oldest one is kept."""
-        kept = self.folder / file
-        if self.into == self.root and not kept.exists():
-            _copy(self.root / file, kept)
+    def keep_original(self, file: str, sha256: str) -> None:
+        """Copy the original into the backup, unless it is there.
+
+        Another original of the same name, from an earlier repair, is kept beside it: `a.nii.gz`,
+        then `a.nii.gz.2`.
+        """
+        if self.into != self.root:
+            return
+        for number in count(1):
+            kept = self.folder / (file if number == 1 else f"{file}.{number}")
+            if not kept.exists():
+                _copy(self.root / file, kept)
+                return
+            if checksum(kept) == sha256:
+                return
 
     def put(self, file: str, content: bytes) -> None:
         """Write a repaired file in one step."""
@@ -64,12 +75,15 @@ class Destination:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, content)
 
-    def copy_rest(self) -> None:
-        """Copy every file of the data set that is not in the copy yet; links out of it are left."""
-        root = self.root.resolve()
-        for path in _files(root):
-            target = self.into / path.relative_to(root)
-            if not target.exists() and path.resolve().is_relative_to(root):
+    def copy_rest(self, files: Iterable[Path]) -> None:
+        """Copy files of the data set that are not in the copy yet; what lies outside is left."""
+        for path in files:
+            real = path.resolve()
+            if not path.is_file() or not real.is_relative_to(self.root):
+                continue
+            inside = path if path.is_relative_to(self.root) else real
+            target = self.into / inside.relative_to(self.root)
+            if not target.exists():
                 _copy(path, target)
 
 
@@ -84,9 +98,10 @@ def _copy(path: Path, target: Path) -> None:
         fresh.unlink(missing_ok=True)
 
 
-def _files(root: Path) -> Iterator[Path]:
+def files_below(root: Path) -> Iterator[Path]:
+    """Yield every file of a folder, not those that an interruption left unfinished."""
     for folder, _, names in os.walk(root):
         for name in sorted(names):
             path = Path(folder) / name
-            if path.is_file() and not is_unfinished(path):
+            if not is_unfinished(path):
                 yield path
