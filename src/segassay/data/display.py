@@ -54,9 +54,7 @@ def plane_name(volume: Volume, axis: int) -> str:
     return (_ANATOMICAL if volume.anatomical else _BY_AXIS)[axis]
 
 
-def side_cuts(
-    image: Volume, mask: NDArray[np.bool_], index: int
-) -> tuple[SideCut, SideCut] | tuple[()]:
+def side_cuts(image: Volume, mask: NDArray[np.bool_], index: int) -> tuple[SideCut, ...]:
     """Cut a volume along its other two axes, through the mask.
 
     Args:
@@ -73,10 +71,8 @@ def side_cuts(
         return ()
     here = np.take(mask, [index], axis=along)
     placed = here if here.any() else mask
-    first, second = (axis for axis in range(3) if axis != along)
-    return _cut(image, mask, first, placed, (along, index)), _cut(
-        image, mask, second, placed, (along, index)
-    )
+    across = (axis for axis in range(3) if axis != along)
+    return tuple(_cut(image, mask, axis, placed, (along, index)) for axis in across)
 
 
 def _cut(
