@@ -125,7 +125,7 @@ def test_everybody_tells_the_colours_apart(eye: str) -> None:
     light, dark = schemes()
     lines = re.findall(r"#e69f00|#56b4e9", CSS.read_text())
     assert set(lines) == {"#e69f00", "#56b4e9"}
-    groups = [("#e69f00", "#56b4e9", "#000000")]
+    groups: list[tuple[str, ...]] = [("#e69f00", "#56b4e9", "#000000")]
     groups += [
         tuple(s[name] for name in ("failbar", "reviewbar", "passbar")) for s in (light, dark)
     ]

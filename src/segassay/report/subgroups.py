@@ -79,10 +79,10 @@ def _group(
     values: NDArray[np.str_],
     above: NDArray[np.float64],
 ) -> Subgroup:
-    known = np.flatnonzero(values != "")
+    known = values != ""
     inside = values[known] == value
-    subjects = np.array([rows[n].subject_id for n in known])
-    scores = np.array([rows[n].score for n in known])[inside]
+    subjects = np.array([row.subject_id for row in rows])[known]
+    scores = np.array([row.score for row in rows])[known][inside]
 
     def difference(labels: NDArray[np.intp]) -> float:
         of_group = inside[labels]
