@@ -20,12 +20,18 @@ _SOURCES = {
     "covid_cxr": "COVID chest X-ray, CC-BY 4.0",
     "oasis": "Mindboggle-101 / OASIS, CC-BY-NC family",
     "proton_lung": "public proton lung MRI example, see its repository",
+    "totalsegmentator": "TotalSegmentator sample s0001, labels of a model, Apache-2.0",
+    "ct_slices": "CT slices with TotalSegmentator labels, Apache-2.0 repository",
 }
 
 _ANSWERS = {
     "map": "the mask that should be there",
     "direct": "one number for the slice, its Dice (after SegAE, arXiv 2601.14406)",
 }
+
+_AND_NETWORKS = ", errors of segmenters"
+_MET = "It met errors of small segmenters in training, not those of your network."
+_NOT_MET = "Errors of real networks were not part of its training."
 
 
 def write_card(folder: Path, meta: dict[str, Any], result: CalibrationResult) -> None:
@@ -36,12 +42,14 @@ def write_card(folder: Path, meta: dict[str, Any], result: CalibrationResult) ->
 
 def _card(meta: dict[str, Any], result: CalibrationResult) -> str:
     recipe = meta["recipe"]
-    names = [entry["name"] for entry in recipe["data"]]
+    names = [entry["name"] for entry in recipe["data"] if entry.get("plane", "usual") == "usual"]
     sources = "\n".join(f"- {name}: {_SOURCES.get(name, 'unknown')}" for name in names)
     rows = "\n".join(
         f"| {name} | {n} | {pearson:.2f} | {mae:.3f} |"
         for name, (n, pearson, mae) in result.by_set.items()
     )
+    networks = bool(recipe.get("segmenters"))
+    start = f" Began with the weights of {meta['started_from']}." if "started_from" in meta else ""
     return f"""# {meta["model_id"]}
 
 A judge of segmentation labels for research: it tells the expected Dice of a label, without ground
@@ -54,12 +62,12 @@ One network for 2D and 3D, CT, MRI, X-ray, ultrasound and dermoscopy. It sees a 
 mask with its neighbour slices, the whole slice at low resolution, name, modality and scale, and
 answers with {_ANSWERS[meta["kind"]]}. {meta["parameters"] / 1e6:.2f} M parameters, trained
 for {meta["minutes_trained"]:.0f} minutes on CPU with {meta["pairs_seen"]} shown pairs of image and
-faulty mask (every drawn pair is shown {recipe["echo"]} times).
+faulty mask (every drawn pair is shown {recipe["echo"]} times).{start}
 
 ## How well it does
 
-On {result.n_labels} masks of {result.n_subjects} subjects kept from the weights, with synthetic
-faults and untouched ones, whole volumes: Pearson {result.pearson:.3f}, mean absolute error
+On {result.n_labels} masks of {result.n_subjects} subjects kept from the weights, with planted
+faults{_AND_NETWORKS if networks else ""} and untouched ones, whole volumes: Pearson {result.pearson:.3f}, mean absolute error
 {result.mae:.3f}, 90 % intervals hold {result.coverage:.0%} at a mean width of {result.width:.2f}
 (each subject judged by a calibration made without it).
 
@@ -68,8 +76,8 @@ faults and untouched ones, whole volumes: Pearson {result.pearson:.3f}, mean abs
 {rows}
 
 These subjects come from the data sets it learned from. On other data sets, structures and kinds of
-faults it does worse; errors of real networks were not part of its training. It ranks labels for a
-person to look at. Structures that are not listed in `meta.json` are judged without their name.
+faults it does worse. {_MET if networks else _NOT_MET} It ranks labels for a person to
+look at. Structures that are not listed in `meta.json` are judged without their name.
 
 ## What it learned from
 
