@@ -68,8 +68,9 @@ faulty mask (every drawn pair is shown {recipe["echo"]} times).{start}
 
 On {result.n_labels} masks of {result.n_subjects} subjects kept from the weights, with planted
 faults{_AND_NETWORKS if networks else ""} and untouched ones, whole volumes: Pearson
-{result.pearson:.3f}, mean absolute error {result.mae:.3f}, 90 % intervals hold {result.coverage:.0%} at a mean width of {result.width:.2f}
-(each subject judged by a calibration made without it).
+{result.pearson:.3f}, mean absolute error {result.mae:.3f}, 90 % intervals hold
+{result.coverage:.0%} at a mean width of {result.width:.2f} (each subject judged by a calibration
+made without it).
 
 | set | masks | Pearson | MAE |
 |---|---|---|---|
