@@ -96,7 +96,7 @@ class NameTable(nn.Module):
 
         A batch holds far fewer names than the table: only theirs are read by the tower.
         """
-        rows, back = row_of(name, self.keys).unique(return_inverse=True)
+        rows, back = torch.unique(row_of(name, self.keys), return_inverse=True)
         return self.vectors(rows)[back]
 
 
