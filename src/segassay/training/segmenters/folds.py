@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from segassay.data.splits import natural_key
 from segassay.models.segmenters import Segmenter
@@ -87,7 +87,7 @@ def _train(
     known = {"structures": json.dumps({s.name: s.structures for s in sets})}
     for one, state in zip(wanted, weights, strict=True):
         tensors = {name: value.contiguous() for name, value in state.items()}
-        save_file(tensors, one.path, metadata=known)
+        one.path.write_bytes(save(tensors, metadata=known))
     return wanted
 
 
