@@ -29,7 +29,7 @@ from segassay.scoring.inputs import image_volume
 from segassay.training.sentinel_export import export_sentinel
 from segassay.types import DEFAULT_JUDGE
 
-ROUNDS = 1
+ROUNDS = 3
 
 Floats = NDArray[np.float32]
 Predict = Callable[[Floats, Floats], Floats]
