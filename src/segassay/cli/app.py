@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from segassay import __version__
-from segassay.cli import audit, check, demo, evaluate, fix, info, models, pairs, score, train
+from segassay.cli import audit, check, demo, evaluate, fit, fix, info, models, pairs, score, train
 from segassay.cli.console import tell
 from segassay.errors import OutputError, SegassayError, UsageError
 from segassay.records.command_line import typed_command
@@ -29,6 +29,8 @@ app.command("score")(score.score)
 app.command("audit")(audit.audit)
 app.command("pairs")(pairs.pairs)
 app.command("evaluate")(evaluate.evaluate)
+app.command("fit")(fit.fit)
+app.command("calibrate")(fit.calibrate)
 app.command("demo")(demo.demo)
 app.add_typer(train.app, name="train")
 app.add_typer(models.app, name="models")

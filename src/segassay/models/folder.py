@@ -7,7 +7,8 @@ card.md           what it is for, what it learned from, how well it does, licenc
 SHA256SUMS        checksums of all files; a judge whose files do not match is refused
 
 Some kinds of judge have more files: `text.npy`, a vector `(structures, n)` for every structure of
-`meta.json` in its order, and `weights.safetensors`, to train on from.
+`meta.json` in its order, `weights.safetensors`, to train on from, and `adapter.json`, the
+correction of a judge that was fitted to somebody's data.
 """
 
 import hashlib
@@ -28,16 +29,20 @@ FILES = ("judge.onnx", "meta.json", "calibration.json", CARD)
 WEIGHTS = "weights.safetensors"
 """To train on from; scores do not depend on it."""
 
+ADAPTER = "adapter.json"
+"""What fitting to somebody's data added; absent where nothing was fitted, or nothing helped."""
+
 CHECKSUMS = "SHA256SUMS"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class JudgeFolder:
-    """A verified judge folder: `meta` and `calibration` as written by the export."""
+    """A verified judge folder: `meta`, `calibration` and, if fitted, `adapter` as written."""
 
     path: Path
     meta: dict[str, Any]
     calibration: dict[str, Any]
+    adapter: dict[str, Any] | None = None
 
     @property
     def onnx(self) -> Path:
@@ -134,9 +139,11 @@ def open_judge(path: Path) -> JudgeFolder:
     try:
         meta = json.loads((path / "meta.json").read_text())
         calibration = json.loads((path / "calibration.json").read_text())
+        fitted = ADAPTER in _read_checksums(path)
+        adapter = json.loads((path / ADAPTER).read_text()) if fitted else None
     except ValueError as error:
         raise ModelError(f"{path.name}: broken description ({error}); install it again") from error
-    return JudgeFolder(path, meta, calibration)
+    return JudgeFolder(path, meta, calibration, adapter)
 
 
 def verify(path: Path) -> None:

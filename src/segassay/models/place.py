@@ -15,6 +15,12 @@ def default_place(name: str) -> Path:
     return Path(name) if home is None else home / name
 
 
+def require_free(folder: Path) -> None:
+    """Raise `OutputError` where a new judge would overwrite something."""
+    if folder.exists():
+        raise OutputError(f"{folder}: is there already; choose another -o, or remove it first")
+
+
 def put_in_place(folder: Path, fill: Callable[[Path], None]) -> Path:
     """Fill a new judge folder beside its place, verify it, and move it there as a whole.
 
@@ -26,8 +32,7 @@ def put_in_place(folder: Path, fill: Callable[[Path], None]) -> Path:
         ModelError: What `fill` wrote is not a whole judge folder.
         OutputError: The folder exists, or cannot be written.
     """
-    if folder.exists():
-        raise OutputError(f"{folder}: is there already; choose another -o, or remove it first")
+    require_free(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as work:

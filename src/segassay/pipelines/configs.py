@@ -157,6 +157,35 @@ class EvaluateConfig(BaseModel):
     overwrite: bool = False
 
 
+class FitConfig(BaseModel):
+    """Options of `segassay fit`; `pairs` is a table of the user's own predictions with gold.
+
+    `limit` counts cases with labels; `label_source` picks the labels to trust where there are
+    several of one structure.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: SourceConfig
+    out: Path
+    judge: str = "judge-v0"
+    pairs: Path | None = None
+    label_source: str | None = None
+    limit: int | None = Field(default=None, ge=1)
+    seed: int = Field(default=0, ge=0)
+
+
+class CalibrateConfig(BaseModel):
+    """Options of `segassay calibrate`; `limit` counts images."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    table: Path
+    out: Path
+    judge: str = "judge-v0"
+    limit: int | None = Field(default=None, ge=1)
+
+
 def _one_by_one(entries: Iterable[str]) -> list[str]:
     """Take entries apart at their commas."""
     return [name.strip() for entry in entries for name in entry.split(",") if name.strip()]

@@ -18,6 +18,7 @@ from segassay.metrics.summary import JudgedLabels
 from segassay.pipelines.configs import EvaluateConfig
 from segassay.pipelines.evaluate_image import evaluate_image, record_id
 from segassay.pipelines.keep_records import Progress, keep_records
+from segassay.pipelines.open_pair import images_of
 from segassay.pipelines.read_case import file_sha256
 from segassay.pipelines.result_folder import new_record, open_run
 from segassay.records.judged_pairs import JudgedPair, write_judged_pairs
@@ -56,7 +57,7 @@ def evaluate(config: EvaluateConfig, *, progress: Progress | None = None) -> Eva
         UsageError: The folder holds a run with another table, other options or another judge.
     """
     pairs = read_pairs(config.table)
-    groups = _by_image(pairs)[: config.limit]
+    groups = images_of(pairs)[: config.limit]
     judge = load_judge(config.judge)
     record = open_run(_record(config, pairs, judge), config.out, overwrite=config.overwrite)
     done = {r.case_id for r in read_records(config.out)}
@@ -69,14 +70,6 @@ def evaluate(config: EvaluateConfig, *, progress: Progress | None = None) -> Eva
         progress=progress,
     )
     return _conclude(config, record, judge)
-
-
-def _by_image(pairs: Sequence[Pair]) -> list[list[Pair]]:
-    """Put the pairs of one image together, so that it is read once; order as in the table."""
-    groups: dict[tuple[Path, str | None], list[Pair]] = {}
-    for pair in pairs:
-        groups.setdefault((pair.image, pair.modality), []).append(pair)
-    return list(groups.values())
 
 
 def _record(config: EvaluateConfig, pairs: Sequence[Pair], judge: Judge) -> RunRecord:

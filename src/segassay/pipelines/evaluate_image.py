@@ -2,20 +2,18 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import isnan, nan
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from segassay.data.case import LabelRef
-from segassay.data.io import LabelMap, label_mask, read_image, read_label
+from segassay.data.io import read_image
 from segassay.data.pair_table import REQUIRED, Pair
 from segassay.data.volume import Volume, voxel_sha256
-from segassay.errors import CaseError, ContentError, GeometryError, SegassayError
-from segassay.geometry.grid import Grid, require_same_grid
+from segassay.errors import CaseError, SegassayError
 from segassay.metrics.overlap import dice, volume_surface_dice
+from segassay.pipelines.open_pair import LabelFiles, OpenPair, UnusablePair, open_pair
 from segassay.pipelines.read_case import file_sha256
 from segassay.records.judged_pairs import JudgedPair
 from segassay.records.shards import CaseRecord
@@ -23,7 +21,6 @@ from segassay.scoring import Judge, Score
 from segassay.types import Status
 
 NSD_MM = 2.0
-_FRACTION = 1e-3
 _KEPT = frozenset({*REQUIRED, "set", "case"})
 """Columns of the table that a row has of its own; the others are carried along."""
 
@@ -31,18 +28,7 @@ _LOG = logging.getLogger(__name__)
 
 _VOXELS_AT_ONCE = 2**28
 _MASKS_AT_ONCE = 16
-_FILES_AT_ONCE = 3
-"""What is kept in memory: masks that are judged together, and label files of the same image."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Open:
-    """A pair with its voxels on the grid of the image."""
-
-    pair: Pair
-    mask: NDArray[np.bool_]
-    gold: NDArray[np.bool_]
-    remark: str
+"""How many masks are judged together: that many are kept in memory."""
 
 
 def record_id(pairs: Sequence[Pair]) -> str:
@@ -78,12 +64,12 @@ def _rows(pairs: Sequence[Pair], judge: Judge) -> Iterator[JudgedPair]:
     black = replace(image, array=np.broadcast_to(np.float32(0), image.array.shape))
     seen = judge.trained_on(file_sha256(sound[0].image), voxel_sha256(image.array))
     most = max(1, min(_MASKS_AT_ONCE, _VOXELS_AT_ONCE // image.array.size))
-    waiting: list[_Open] = []
-    files = _LabelFiles(image.grid)
+    waiting: list[OpenPair] = []
+    files = LabelFiles(image.grid)
     for pair in sound:
-        opened = _opened(pair, image, files)
-        if isinstance(opened, JudgedPair):
-            yield opened
+        opened = open_pair(pair, image, files)
+        if isinstance(opened, UnusablePair):
+            yield _row(pair, opened.status, opened.reason)
             continue
         waiting.append(opened)
         if len(waiting) == most:
@@ -92,61 +78,8 @@ def _rows(pairs: Sequence[Pair], judge: Judge) -> Iterator[JudgedPair]:
     yield from _judged(waiting, image, black, judge, trained_on=seen)
 
 
-class _LabelFiles:
-    """The label files of one image that were read last: rows often share their gold."""
-
-    def __init__(self, grid: Grid) -> None:
-        self._grid = grid
-        self._kept: dict[Path, LabelMap] = {}
-
-    def __call__(self, ref: LabelRef) -> LabelMap:
-        """Read a label's file, or give it again."""
-        labels = self._kept.pop(ref.path, None)
-        if labels is None:
-            labels = read_label(ref, self._grid)
-        self._kept[ref.path] = labels
-        while len(self._kept) > _FILES_AT_ONCE:
-            del self._kept[next(iter(self._kept))]
-        return labels
-
-
-def _opened(pair: Pair, image: Volume, files: _LabelFiles) -> _Open | JudgedPair:
-    """Read mask and gold of a pair, or return the row that says why they are of no use."""
-    masks, remarks = [], []
-    for ref in (pair.gold, pair.mask):
-        try:
-            labels = files(ref)
-        except CaseError as error:
-            return _row(pair, Status.FAILED, str(error))
-        try:
-            require_same_grid(labels.volume.grid, image.grid, ref.path.name)
-            require_whole(labels, ref)
-        except (ContentError, GeometryError) as error:
-            return _row(pair, Status.INVALID, str(error))
-        masks.append(label_mask(labels, ref))
-        remarks.append(_all_values(labels, ref))
-    return _Open(pair, masks[1], masks[0], "; ".join(text for text in remarks if text))
-
-
-def require_whole(labels: LabelMap, ref: LabelRef) -> None:
-    """Refuse a file of fractional values; raises `ContentError`."""
-    if labels.max_fraction > _FRACTION:
-        raise ContentError(
-            f"{ref.path.name}: values up to {labels.max_fraction:.2g} off a whole number; "
-            "threshold soft masks first"
-        )
-
-
-def _all_values(labels: LabelMap, ref: LabelRef) -> str:
-    n_values = sum(value != 0 for value in labels.counts)
-    if ref.values is not None or n_values < 2:
-        return ""
-    column = "gold_value" if ref.source == "gold" else "value"
-    return f"{ref.path.name} holds {n_values} values and no {column} is given: all count"
-
-
 def _judged(
-    pairs: Sequence[_Open], image: Volume, black: Volume, judge: Judge, *, trained_on: bool
+    pairs: Sequence[OpenPair], image: Volume, black: Volume, judge: Judge, *, trained_on: bool
 ) -> Iterator[JudgedPair]:
     if not pairs:
         return
@@ -159,7 +92,7 @@ def _judged(
         yield replace(row, mask_only=unseen.value, trained_on=trained_on)
 
 
-def _judged_row(opened: _Open, score: Score, image: Volume) -> JudgedPair:
+def _judged_row(opened: OpenPair, score: Score, image: Volume) -> JudgedPair:
     spacing = image.grid.spacing_mm
     n_voxels = int(np.count_nonzero(opened.mask))
     known = image.spacing_known

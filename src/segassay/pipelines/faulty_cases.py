@@ -77,13 +77,7 @@ def judge_faults(
     With masks of `networks` half of the faults are theirs.
     """
     for structure in structures:
-        rng = np.random.default_rng([seed, _number(expert, structure)])
-        variants = [("untouched", 1.0, expert.masks[structure])]
-        if networks is not None:
-            targets = rng.uniform(0, 1, size=n_faults // 2).tolist()
-            variants += network_faults(expert, structure, networks, targets)
-        n_planted = n_faults - len(variants) + 1
-        variants += [plant_fault(expert, structure, rng) for _ in range(n_planted)]
+        variants = draw_faults(expert, structure, n_faults=n_faults, seed=seed, networks=networks)
         labels = [(structure, mask) for _, _, mask in variants]
         scores = judge.score_labels(expert.image, labels, modality=expert.modality)
         for (recipe, true, mask), score in zip(variants, scores, strict=True):
@@ -101,6 +95,24 @@ def judge_faults(
                     score.doubt,
                     int(np.count_nonzero(mask)),
                 )
+
+
+def draw_faults(
+    expert: ExpertCase,
+    structure: str,
+    *,
+    n_faults: int,
+    seed: int,
+    networks: NetworkMasks | None = None,
+) -> list[Variant]:
+    """Return a label untouched and with `n_faults` faults, as `judge_faults` judges them."""
+    rng = np.random.default_rng([seed, _number(expert, structure)])
+    variants: list[Variant] = [("untouched", 1.0, expert.masks[structure])]
+    if networks is not None:
+        targets = rng.uniform(0, 1, size=n_faults // 2).tolist()
+        variants += network_faults(expert, structure, networks, targets)
+    n_planted = n_faults - len(variants) + 1
+    return [*variants, *(plant_fault(expert, structure, rng) for _ in range(n_planted))]
 
 
 def plant_fault(

@@ -69,7 +69,7 @@ def make_pairs(config: PairsConfig, *, progress: Progress | None = None) -> Pair
         UsageError: The folder holds a run with other data or options, labels come from several
             sources and none was chosen, or no label has such a structure.
     """
-    dataset = _of_one_source(config.source.open(), config.label_source)
+    dataset = of_one_source(config.source.open(), config.label_source)
     config.require_structures(dataset)
     cases = [case for case in dataset.cases if case.labels][: config.limit]
     if not cases:
@@ -99,7 +99,7 @@ def make_pairs(config: PairsConfig, *, progress: Progress | None = None) -> Pair
     return _conclude(config, cases, run)
 
 
-def _of_one_source(dataset: Dataset, wanted: str | None) -> Dataset:
+def of_one_source(dataset: Dataset, wanted: str | None) -> Dataset:
     """Keep the labels of one source: two labels of one structure cannot both be the gold."""
     sources = list(dict.fromkeys(ref.source for case in dataset.cases for ref in case.labels))
     if wanted is None and len(sources) > 1:

@@ -12,7 +12,10 @@ something else: it forgets missing slices and weighs a fragment like the middle 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
 
 from segassay.models.error_types import error_type
 
@@ -23,6 +26,7 @@ class SliceSums:
 
     `weight` is the number of slices it stands for; `beyond` marks slices outside the mask's ends.
     `doubt` is the expected number of pixels that the judge is in two minds about, Σ p (1 - p).
+    `embedding` `(e,)` is the network's view of the slice, of length 0 where it gives none.
     """
 
     index: int
@@ -33,6 +37,9 @@ class SliceSums:
     true: float
     presence: float
     doubt: float = 0.0
+    embedding: NDArray[np.float32] = field(
+        default_factory=lambda: np.zeros(0, np.float32), compare=False, repr=False
+    )
 
     @property
     def dice(self) -> float:

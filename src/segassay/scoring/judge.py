@@ -10,6 +10,7 @@ from segassay.errors import ModelError, UsageError
 from segassay.models.folder import JudgeFolder
 from segassay.scoring.inputs import ArrayOrPath, BoolArray, image_volume, mask_array
 from segassay.scoring.result import Score, Suggestion
+from segassay.scoring.trust import Trust, counted
 from segassay.types import DEFAULT_JUDGE, Modality
 from segassay.vocabulary.names import canonical_name
 
@@ -53,6 +54,7 @@ class Judge(ABC):
             self.model_id: str = folder.meta["model_id"]
             self._structures = frozenset(folder.meta["structures"])
             self._tested: dict[str, dict[str, int]] = folder.meta["evidence"]
+            self._trust = Trust.of(folder.meta)
         except (KeyError, TypeError) as error:
             raise ModelError(f"{folder.path.name}: made by another version ({error})") from error
         self._images = folder.training_images
@@ -161,8 +163,10 @@ class Judge(ABC):
 
     def evidence(self, name: Named) -> str:
         """Say on how many labels of a structure, unseen in training, the judge was tested."""
+        if self._trust is not None:
+            return self._trust.evidence(None if name.given is None else canonical_name(name.given))
         counts = self._tested.get(name.known or "")
         if not counts:
             return "never tested on this structure"
-        subjects = "1 subject" if counts["subjects"] == 1 else f"{counts['subjects']} subjects"
+        subjects = counted(counts["subjects"])
         return f"tested on {counts['labels']} masks of {subjects} kept from training"

@@ -81,6 +81,7 @@ def slice_sums(plan: LabelPlan, answers: JudgeAnswers) -> list[SliceSums]:
                 true,
                 float(answers.presence[n]),
                 float((probability * (1 - probability)).sum()) * seen.pixels_per_cell,
+                answers.embedding[n],
             )
         )
     return sums

@@ -2,13 +2,15 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from math import nan
+from dataclasses import dataclass
+from math import log10, nan
 
 from segassay.data.preprocess import PlaneStack, plane_stack, settings_from_json
 from segassay.data.slicing import Sampling
 from segassay.data.volume import Volume
 from segassay.errors import ModelError
 from segassay.models.folder import JudgeFolder
+from segassay.scoring.adapter import Adapter, Measured, mean_embedding
 from segassay.scoring.aggregate import SliceSums, estimate_presence, estimate_volume
 from segassay.scoring.calibration import Calibration
 from segassay.scoring.inputs import BoolArray
@@ -31,6 +33,8 @@ class SliceJudge(Judge):
             self._settings = settings_from_json(folder.meta["preprocess"])
             self._sampling = Sampling.from_json(folder.meta.get("sampling", _FIRST_SAMPLING))
             self._calibration = Calibration.from_json(folder.calibration)
+            fitted = folder.adapter
+            self._adapter = None if fitted is None else Adapter.from_json(fitted)
         except (KeyError, TypeError) as error:
             raise ModelError(f"{folder.path.name}: made by another version ({error})") from error
         self.preprocess = self._settings.fingerprint()
@@ -47,18 +51,46 @@ class SliceJudge(Judge):
         modality: Modality | None,
     ) -> list[Score]:
         """Score all labels `(structure, mask)` of one image in one go."""
-        stack = plane_stack(image)
         names = [self.named(structure) for structure, _ in masks]
-        plans = [
-            self.plan(stack, mask, name, modality)
-            for name, (_, mask) in zip(names, masks, strict=True)
-        ]
-        if not plans:
-            return []
+        looks = self._looks(image, [mask for _, mask in masks], names, modality)
         return [
-            self._filled(name, plan, sums) if plan.n_voxels else self._empty(name, sums)
-            for name, plan, sums in zip(names, plans, self.examine(plans), strict=True)
+            self._filled(name, look, image) if look.plan.n_voxels else self._empty(name, look.sums)
+            for name, look in zip(names, looks, strict=True)
         ]
+
+    def measure_labels(
+        self,
+        image: Volume,
+        masks: Sequence[tuple[str | None, BoolArray]],
+        *,
+        modality: Modality | None,
+    ) -> list[Measured | None]:
+        """Return what the network says of labels before correction; `None` for empty masks."""
+        names = [self.named(structure) for structure, _ in masks]
+        looks = self._looks(image, [mask for _, mask in masks], names, modality)
+        return [_measured(look, image) if look.plan.n_voxels else None for look in looks]
+
+    def calibrated(self, label: Measured) -> tuple[float, float, float]:
+        """Return (value, low, high) of a label: corrected, if it was fitted, and calibrated."""
+        return self._calibration(self.corrected(label), label.doubt)
+
+    def corrected(self, label: Measured) -> float:
+        """Return the score before calibration."""
+        return label.raw if self._adapter is None else self._adapter(label)
+
+    def _looks(
+        self,
+        image: Volume,
+        masks: Sequence[BoolArray],
+        names: Sequence[Named],
+        modality: Modality | None,
+    ) -> list["_Look"]:
+        stack = plane_stack(image)
+        plans = [
+            self.plan(stack, mask, name, modality) for name, mask in zip(names, masks, strict=True)
+        ]
+        sums = self.examine(plans) if plans else []
+        return [_Look(plan, own) for plan, own in zip(plans, sums, strict=True)]
 
     def plan(
         self,
@@ -93,16 +125,18 @@ class SliceJudge(Judge):
             return max(sums, key=lambda s: s.presence).index
         return min((s for s in sums if s.mask > 0), key=lambda s: s.dice).index
 
-    def _filled(self, name: Named, plan: LabelPlan, sums: list[SliceSums]) -> Score:
+    def _filled(self, name: Named, look: "_Look", image: Volume) -> Score:
+        plan, sums = look.plan, look.sums
         estimate = estimate_volume(sums, plan.n_voxels)
-        value, low, high = self._calibration(estimate.dice, estimate.doubt)
+        value, low, high = self.calibrated(_measured(look, image))
         doubts = _doubts(plan.n_voxels, high - low)
+        limits = "" if self._trust is None else self._trust.remark
         return Score(
             value=value,
             low=low,
             high=high,
             status=Status.ABSTAINED if doubts else Status.SCORED,
-            reason="; ".join(text for text in (doubts, name.remark) if text),
+            reason="; ".join(text for text in (doubts, name.remark, limits) if text),
             slices=tuple(SliceScore(s.index, s.dice, int(s.mask)) for s in sums if s.mask > 0),
             presence=estimate.presence,
             error_type=estimate.error_type,
@@ -136,6 +170,23 @@ class SliceJudge(Judge):
             model_id=self.model_id,
             preprocess=self.preprocess,
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Look:
+    plan: LabelPlan
+    sums: list[SliceSums]
+
+
+def _measured(look: _Look, image: Volume) -> Measured:
+    estimate = estimate_volume(look.sums, look.plan.n_voxels)
+    unit = 1000 * image.grid.voxel_ml if image.spacing_known else 1.0
+    return Measured(
+        raw=estimate.dice,
+        doubt=estimate.doubt,
+        log_size=log10(look.plan.n_voxels * unit),
+        embedding=mean_embedding(look.sums),
+    )
 
 
 def _doubts(n_voxels: int, width: float) -> str:

@@ -1,0 +1,95 @@
+"""The card of a judge that was fitted or calibrated to somebody's trusted labels."""
+
+from typing import Any
+
+from segassay.scoring.trust import FEWEST_SUBJECTS, OWN, Trust, counted
+
+_MEASURES = {
+    "pearson": "Pearson",
+    "spearman": "Spearman",
+    "mae": "mean absolute error",
+    "interval_coverage": "90 % intervals that hold",
+    "interval_width": "their mean width",
+}
+
+
+def gold_card(model_id: str, gold: dict[str, Any], earlier: str) -> str:
+    """Return the card; `earlier` is that of the judge it was made from, whose terms hold on."""
+    verb = "fitted" if gold["by"] == "fit" else "calibrated"
+    return f"""# {model_id}
+
+{gold["base"]}, {verb} to {gold["source"]}. For research. Not a medical device. The network, what it
+learned from and the terms of its weights are those of {gold["base"]}, whose card follows below.
+
+## How well it does on these labels
+
+{_trusted(gold)}
+
+{_table(gold)}
+
+{_correction(gold)}
+
+## Where it was tested
+
+{_structures(gold)}
+
+## Card of {gold["base"]}
+
+{earlier}"""
+
+
+def comparison(gold: dict[str, Any]) -> list[str]:
+    """Return one line for each main figure, unadapted against fitted."""
+    return [f"{words}: {_cell(gold, key)}" for key, words in _MEASURES.items()]
+
+
+def _trusted(gold: dict[str, Any]) -> str:
+    on = "the user's own predictions" if gold["on"] == OWN else "synthetic faults only"
+    subjects = counted(gold["subjects"])
+    text = f"Measured on {on}, {gold['unadapted']['n']} masks of "
+    text += f"{counted(gold['unadapted']['subjects'])}; each subject was left out of the fit that "
+    text += "judged it. The figures in brackets are 95 % intervals, resampled by subject."
+    trust = Trust.of({"gold": gold})
+    if trust is not None and trust.remark:
+        text += f"\n\n**No guarantee**: {subjects} could be tested, {FEWEST_SUBJECTS} are needed "
+        text += "before a 90 % interval says anything."
+    if gold["on"] != OWN:
+        text += "\nErrors of real networks may be harder to see than these faults: measure on "
+        text += "your own predictions with `--pairs`."
+    return text
+
+
+def _table(gold: dict[str, Any]) -> str:
+    lines = ["| | unadapted | this judge |", "|---|---|---|"]
+    for key, words in _MEASURES.items():
+        before, after = _figure(gold["unadapted"], key), _figure(gold["fitted"], key)
+        lines.append(f"| {words} | {before} | {after} |")
+    return "\n".join(lines)
+
+
+def _cell(gold: dict[str, Any], key: str) -> str:
+    return f"{_figure(gold['unadapted'], key)} -> {_figure(gold['fitted'], key)}"
+
+
+def _figure(figures: dict[str, Any] | None, key: str) -> str:
+    if figures is None or figures[key] is None:
+        return "n/a"
+    ends = figures.get(f"{key}_ci")
+    text = f"{figures[key]:.3f}"
+    return text if ends is None else f"{text} ({ends[0]:.3f} to {ends[1]:.3f})"
+
+
+def _correction(gold: dict[str, Any]) -> str:
+    if gold["by"] == "calibrate":
+        return "Only the calibration is new: expected Dice and interval by raw score and doubt."
+    if gold["corrected"]:
+        return "The raw score is corrected by ridge regression on embeddings, doubt and size."
+    return "No correction of the raw score helped beyond noise, so only the calibration is new."
+
+
+def _structures(gold: dict[str, Any]) -> str:
+    if not gold["evidence"]:
+        return "On no structure: the labels were too few, or of one subject."
+    rows = [f"| {n} | {c['labels']} | {c['subjects']} |" for n, c in gold["evidence"].items()]
+    intervals = "Intervals are made of all structures together."
+    return "\n".join(["| structure | masks | subjects |", "|---|---|---|", *rows, "", intervals])

@@ -1,0 +1,192 @@
+"""A judge fitted or calibrated to somebody's trusted labels: its figures and its folder."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segassay.errors import UsageError
+from segassay.metrics.agreement import interval_coverage
+from segassay.metrics.summary import JudgedLabels, agreement
+from segassay.models.folder import (
+    ADAPTER,
+    CARD,
+    CHECKSUMS,
+    WEIGHTS,
+    JudgeFolder,
+    find_judge,
+    model_id,
+    open_judge,
+    write_checksums,
+)
+from segassay.models.place import put_in_place
+from segassay.pipelines.gold_card import gold_card
+from segassay.scoring import judge_of
+from segassay.scoring.fitting import FEWEST_LABELS, Fitted, GoldLabel, columns, fit, left_out
+from segassay.scoring.slice_judge import SliceJudge
+from segassay.scoring.trust import OWN, SYNTHETIC, Trust
+
+_WRITTEN_ANEW = frozenset({"meta.json", "calibration.json", CARD, CHECKSUMS, WEIGHTS})
+Figures = dict[str, Any]
+Problems = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GoldResult:
+    """What came of `fit` or `calibrate`.
+
+    Attributes:
+        folder: The new judge.
+        gold: Its description, as in `meta.json`: figures `unadapted` and `fitted` on the same
+            labels, the latter `None` where too few subjects leave nothing to test on.
+        problems: Cases and rows that could not be used, and why.
+    """
+
+    folder: Path
+    gold: dict[str, Any]
+    problems: Problems
+
+    @property
+    def remark(self) -> str:
+        """Say "no guarantee" with the reason; empty with enough subjects."""
+        trust = Trust.of({"gold": self.gold})
+        return "" if trust is None else trust.remark
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the summary printed with `--json`."""
+        problems = [{"what": what, "reason": why} for what, why in self.problems]
+        return {
+            "judge": self.folder.name,
+            **self.gold,
+            "remark": self.remark,
+            "problems": problems,
+        }
+
+
+def open_base(name: str) -> tuple[JudgeFolder, SliceJudge]:
+    """Open the judge to start from.
+
+    Raises:
+        ModelError: There is no such judge, or it is damaged.
+        UsageError: It is of a kind that gives no doubt and no sums of slices.
+    """
+    folder = open_judge(find_judge(name))
+    judge = judge_of(folder)
+    if not isinstance(judge, SliceJudge):
+        raise UsageError(
+            f"{judge.model_id}: a judge of kind {folder.kind!r} cannot be fitted or calibrated; "
+            "choose another one by --judge, such as judge-v0"
+        )
+    return folder, judge
+
+
+def make_gold_judge(
+    gold: Sequence[GoldLabel],
+    base: JudgeFolder,
+    out: Path,
+    *,
+    adapt: bool,
+    source: str,
+    problems: Problems,
+) -> GoldResult:
+    """Fit to measured labels and write the new judge's folder; `source` names the labels.
+
+    Raises:
+        UsageError: There are too few labels.
+        OutputError: The folder exists, or cannot be written.
+    """
+    if len(gold) < FEWEST_LABELS:
+        first = f" ({problems[0][0]}: {problems[0][1]})" if problems else ""
+        raise UsageError(
+            f"{source}: {len(gold)} labels with known truth could be measured{first}; expected at "
+            f"least {FEWEST_LABELS}, so give more cases"
+        )
+    rows = list(gold)
+    labels = columns(rows, corrected=not adapt)
+    fitted, stated = fit(labels, adapt=adapt), left_out(labels, adapt=adapt)
+    own = np.array([row.own for row in rows])
+    tested = own if own.any() else np.ones_like(own)
+    known = [row for row, kept in zip(rows, tested, strict=True) if kept]
+    before = np.array([row.stated for row in known])
+    after = None if stated is None else stated[tested]
+    about = {
+        "by": "fit" if adapt else "calibrate",
+        "base": base.meta["model_id"],
+        "source": source,
+        "on": OWN if own.any() else SYNTHETIC,
+        "labels": len(rows),
+        "subjects": 0 if after is None else len({row.subject for row in known}),
+        "corrected": fitted.adapter is not None,
+        "evidence": {} if after is None else _evidence(known),
+        "unadapted": _figures(known, before),
+        "fitted": None if after is None else _figures(known, after),
+    }
+    images = {row.image for row in rows}
+    put_in_place(out, lambda fresh: _fill(fresh, out.name, base, fitted, about, images))
+    return GoldResult(out, about, problems)
+
+
+def _figures(rows: Sequence[GoldLabel], stated: NDArray[np.float64]) -> Figures:
+    """Return agreement with the truth, intervals by subject, and coverage and width."""
+    true = np.array([row.true for row in rows])
+    subjects = np.array([row.subject for row in rows], dtype=np.str_)
+    structures = np.array([row.structure for row in rows], dtype=np.str_)
+    value, low, high = stated.T
+    labels = JudgedLabels(value, low, high, true, subjects, np.zeros_like(subjects), structures)
+    coverage, width = interval_coverage(low, high, true)
+    plain = {
+        **agreement(labels),
+        "interval_coverage": round(coverage, 4),
+        "interval_width": round(width, 4),
+    }
+    return {name: _finite(number) for name, number in plain.items()}
+
+
+def _finite(number: float | list[float]) -> float | list[float] | None:
+    """Return what JSON can hold: `None` for a figure that is not defined."""
+    return number if np.isfinite(number).all() else None
+
+
+def _evidence(rows: Sequence[GoldLabel]) -> dict[str, dict[str, int]]:
+    found = {}
+    for structure in sorted({row.structure for row in rows}):
+        own = [row for row in rows if row.structure == structure]
+        found[structure] = {"labels": len(own), "subjects": len({row.subject for row in own})}
+    return found
+
+
+def _fill(
+    fresh: Path,
+    name: str,
+    base: JudgeFolder,
+    fitted: Fitted,
+    about: dict[str, Any],
+    images: set[str],
+) -> None:
+    """Write the new judge: the base's network, and everything that differs."""
+    left = _WRITTEN_ANEW | ({ADAPTER} if about["by"] == "fit" else set())
+    for file in base.files:
+        if file not in left:
+            shutil.copyfile(base.path / file, fresh / file)
+    if fitted.adapter is not None:
+        _write_json(fresh / ADAPTER, fitted.adapter.to_json())
+    _write_json(fresh / "calibration.json", fitted.calibration.to_json())
+    meta = {
+        **base.meta,
+        "model_id": model_id(name, fresh / "calibration.json"),
+        "training_voxels": sorted(images.union(base.meta.get("training_voxels", []))),
+        "gold": about,
+    }
+    _write_json(fresh / "meta.json", meta)
+    earlier = (base.path / CARD).read_text(encoding="utf-8")
+    (fresh / CARD).write_text(gold_card(meta["model_id"], about, earlier), encoding="utf-8")
+    write_checksums(fresh)
+
+
+def _write_json(path: Path, data: dict[str, Any]) -> None:
+    path.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n", encoding="utf-8")

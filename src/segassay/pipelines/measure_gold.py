@@ -1,0 +1,95 @@
+"""Labels whose truth is known, measured by a judge: planted faults, and pairs of mask and gold."""
+
+from collections.abc import Iterator, Sequence
+from math import isnan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segassay.data.case import Case
+from segassay.data.io import read_image
+from segassay.data.pair_table import Pair
+from segassay.data.volume import Volume, voxel_sha256
+from segassay.errors import CaseError
+from segassay.metrics.overlap import dice
+from segassay.pipelines.faulty_cases import draw_faults, read_expert_case
+from segassay.pipelines.open_pair import LabelFiles, UnusablePair, open_pair
+from segassay.scoring.fitting import GoldLabel
+from segassay.scoring.slice_judge import SliceJudge
+from segassay.types import Modality
+
+Problem = tuple[str, str]
+"""A case, or a row of a table, and why it cannot be used."""
+
+Known = tuple[str, float, NDArray[np.bool_]]
+"""Structure, true Dice and mask `(i, j, k)` of one label."""
+
+_WANTED = 300
+_FEWEST, _MOST = 4, 60
+
+
+def faults_per_label(cases: Sequence[Case]) -> int:
+    """Return how many faults each label gets, so that there are a few hundred in all."""
+    n_labels = sum(len(case.labels) for case in cases)
+    return int(np.clip(round(_WANTED / max(n_labels, 1)), _FEWEST, _MOST))
+
+
+def measure_case(
+    case: Case, judge: SliceJudge, *, set_name: str, n_faults: int, seed: int
+) -> list[GoldLabel] | Problem:
+    """Plant faults in the trusted labels of a case, and let a judge measure them."""
+    try:
+        expert = read_expert_case(set_name, case, case.modality)
+    except CaseError as error:
+        return case.case_id, str(error)
+    if not expert.masks:
+        return case.case_id, "no label holds a voxel, so no fault can be planted"
+    known = [
+        (structure, true, mask)
+        for structure in expert.masks
+        for _, true, mask in draw_faults(expert, structure, n_faults=n_faults, seed=seed)
+    ]
+    subject = case.subject_id
+    return list(_measured(expert.image, known, judge, case.modality, subject=subject, own=False))
+
+
+def measure_pairs(pairs: Sequence[Pair], judge: SliceJudge) -> Iterator[GoldLabel | Problem]:
+    """Measure a user's own masks that have a gold; pairs of one image must be given together."""
+    sound = [pair for pair in pairs if not pair.problem]
+    yield from ((f"row {pair.number}", pair.problem) for pair in pairs if pair.problem)
+    if not sound:
+        return
+    try:
+        image = read_image(sound[0].image)
+    except CaseError as error:
+        yield from ((f"row {pair.number}", str(error)) for pair in sound)
+        return
+    files = LabelFiles(image.grid)
+    for pair in sound:
+        opened = open_pair(pair, image, files)
+        if isinstance(opened, UnusablePair):
+            yield f"row {pair.number}", opened.reason
+            continue
+        known = [(pair.structure, dice(opened.mask, opened.gold), opened.mask)]
+        subject, modality = pair.subject_id, pair.modality
+        yield from _measured(image, known, judge, modality, subject=subject, own=True)
+
+
+def _measured(
+    image: Volume,
+    known: Sequence[Known],
+    judge: SliceJudge,
+    modality: Modality | None,
+    *,
+    subject: str,
+    own: bool,
+) -> Iterator[GoldLabel]:
+    """Measure labels of one image; empty ones, which have no score, are left out."""
+    checksum = voxel_sha256(image.array)
+    labels = [(structure, mask) for structure, _, mask in known]
+    found = judge.measure_labels(image, labels, modality=modality)
+    for (structure, true, _), measured in zip(known, found, strict=True):
+        if measured is not None and not isnan(true):
+            stated = judge.calibrated(measured)
+            corrected = judge.corrected(measured)
+            yield GoldLabel(subject, structure, checksum, true, own, measured, corrected, stated)

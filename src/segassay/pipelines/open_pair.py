@@ -1,0 +1,99 @@
+"""A pair's mask and gold, read and laid on the grid of their image, or why they are of no use."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segassay.data.case import LabelRef
+from segassay.data.io import LabelMap, label_mask, read_label
+from segassay.data.pair_table import Pair
+from segassay.data.volume import Volume
+from segassay.errors import CaseError, ContentError, GeometryError
+from segassay.geometry.grid import Grid, require_same_grid
+from segassay.types import Status
+
+_FRACTION = 1e-3
+_FILES_AT_ONCE = 3
+"""Label files of one image that are kept in memory."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenPair:
+    """A pair with its voxels on the grid of the image."""
+
+    pair: Pair
+    mask: NDArray[np.bool_]
+    gold: NDArray[np.bool_]
+    remark: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnusablePair:
+    """Why a pair cannot be used: a file `failed`, or its content is `invalid`."""
+
+    status: Status
+    reason: str
+
+
+def images_of(pairs: Sequence[Pair]) -> list[list[Pair]]:
+    """Put the pairs of one image together, so that it is read once; order as in the table."""
+    groups: dict[tuple[Path, str | None], list[Pair]] = {}
+    for pair in pairs:
+        groups.setdefault((pair.image, pair.modality), []).append(pair)
+    return list(groups.values())
+
+
+class LabelFiles:
+    """The label files of one image that were read last: rows often share their gold."""
+
+    def __init__(self, grid: Grid) -> None:
+        self._grid = grid
+        self._kept: dict[Path, LabelMap] = {}
+
+    def __call__(self, ref: LabelRef) -> LabelMap:
+        """Read a label's file, or give it again."""
+        labels = self._kept.pop(ref.path, None)
+        if labels is None:
+            labels = read_label(ref, self._grid)
+        self._kept[ref.path] = labels
+        while len(self._kept) > _FILES_AT_ONCE:
+            del self._kept[next(iter(self._kept))]
+        return labels
+
+
+def open_pair(pair: Pair, image: Volume, files: LabelFiles) -> OpenPair | UnusablePair:
+    """Read mask and gold of a pair, or say why they are of no use."""
+    masks, remarks = [], []
+    for ref in (pair.gold, pair.mask):
+        try:
+            labels = files(ref)
+        except CaseError as error:
+            return UnusablePair(Status.FAILED, str(error))
+        try:
+            require_same_grid(labels.volume.grid, image.grid, ref.path.name)
+            require_whole(labels, ref)
+        except (ContentError, GeometryError) as error:
+            return UnusablePair(Status.INVALID, str(error))
+        masks.append(label_mask(labels, ref))
+        remarks.append(_all_values(labels, ref))
+    return OpenPair(pair, masks[1], masks[0], "; ".join(text for text in remarks if text))
+
+
+def require_whole(labels: LabelMap, ref: LabelRef) -> None:
+    """Refuse a file of fractional values; raises `ContentError`."""
+    if labels.max_fraction > _FRACTION:
+        raise ContentError(
+            f"{ref.path.name}: values up to {labels.max_fraction:.2g} off a whole number; "
+            "threshold soft masks first"
+        )
+
+
+def _all_values(labels: LabelMap, ref: LabelRef) -> str:
+    n_values = sum(value != 0 for value in labels.counts)
+    if ref.values is not None or n_values < 2:
+        return ""
+    column = "gold_value" if ref.source == "gold" else "value"
+    return f"{ref.path.name} holds {n_values} values and no {column} is given: all count"

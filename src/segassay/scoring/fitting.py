@@ -1,0 +1,105 @@
+"""From labels whose truth is known to a correction with its calibration, and how good both are."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segassay.scoring.adapter import Adapter, Bools, Floats, Labels, Measured, fit_adapter, folds_of
+from segassay.scoring.calibration import Calibration
+
+FEWEST_LABELS = 40
+"""What a calibration is fitted on at least."""
+
+_FEWEST_DECISIVE = 10
+_FEWEST_OTHERS = 20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GoldLabel:
+    """A mask whose truth is known, and what a judge makes of it.
+
+    Attributes:
+        subject: Whose it is; no subject vouches for itself.
+        structure: Canonical name.
+        image: Checksum of the image's voxels.
+        true: Dice against the gold.
+        own: Whether it is a user's own prediction, not a planted fault.
+        measured: What the network says.
+        corrected: Score of the judge as it is, before calibration.
+        stated: Value, low and high of the judge as it is.
+    """
+
+    subject: str
+    structure: str
+    image: str
+    true: float
+    own: bool
+    measured: Measured
+    corrected: float
+    stated: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """A judge's correction, `None` where it has none, with the calibration that belongs to it."""
+
+    adapter: Adapter | None
+    calibration: Calibration
+
+    def __call__(self, labels: Labels) -> Floats:
+        """Return value, low and high of labels, `(n, 3)`."""
+        adapter = self.adapter
+        scores = labels.raw if adapter is None else adapter.of(labels.raw, labels.features)
+        pairs = zip(scores.tolist(), labels.doubt.tolist(), strict=True)
+        return np.array([self.calibration(*pair) for pair in pairs]).reshape(-1, 3)
+
+
+def columns(gold: list[GoldLabel], *, corrected: bool) -> Labels:
+    """Return labels as columns, their scores before or after the correction the judge has.
+
+    A user's own predictions are decisive where there are enough of them.
+    """
+    own: Bools = np.array([label.own for label in gold])
+    scores = [label.corrected if corrected else label.measured.raw for label in gold]
+    return Labels(
+        raw=np.array(scores),
+        features=np.array([label.measured.features for label in gold]),
+        true=np.array([label.true for label in gold]),
+        subjects=_subjects(gold),
+        decisive=own if own.sum() >= FEWEST_LABELS else np.ones(len(gold), dtype=np.bool_),
+    )
+
+
+def fit(labels: Labels, *, adapt: bool) -> Fitted:
+    """Fit a calibration, and before it with `adapt` a correction where one helps."""
+    adapter, scores = fit_adapter(labels) if adapt else (None, labels.raw)
+    told = labels.decisive
+    if told.sum() < _FEWEST_DECISIVE:
+        told = np.ones_like(told)
+    subjects = labels.subjects[told].tolist()
+    calibration = Calibration.fit(scores[told], labels.doubt[told], labels.true[told], subjects)
+    return Fitted(adapter, calibration)
+
+
+def left_out(labels: Labels, *, adapt: bool) -> Floats | None:
+    """Return value, low and high of labels `(n, 3)`, each by a fit that its subject had no part in.
+
+    `None` where too few labels would be left to fit on, as with one subject.
+    """
+    folds = folds_of(labels.subjects)
+    if not folds or min(int((~held).sum()) for held in folds) < _FEWEST_OTHERS:
+        return None
+    stated = np.zeros((len(labels.raw), 3))
+    for held in folds:
+        stated[held] = fit(labels.where(~held), adapt=adapt)(labels.where(held))
+    return stated
+
+
+def _subjects(gold: list[GoldLabel]) -> NDArray[np.str_]:
+    """Return a subject for every label; subjects that share an image are one."""
+    first: dict[str, str] = {}
+    for label in gold:
+        first.setdefault(label.image, label.subject)
+    same = {label.subject: first[label.image] for label in gold}
+    return np.array([same[label.subject] for label in gold], dtype=np.str_)
