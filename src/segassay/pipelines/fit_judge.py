@@ -1,4 +1,4 @@
-"""`segassay fit` and `segassay calibrate`: a judge becomes good on data of one's own, and honest."""
+"""`segassay fit` and `calibrate`: a judge becomes good, and honest, on data of one's own."""
 
 from collections.abc import Sequence
 from pathlib import Path
