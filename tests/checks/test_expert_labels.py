@@ -101,7 +101,7 @@ def liver(shared_data: Path) -> Seen:
     seen = Seen()
     look_at(dataset, dataset.cases[0], seen)
     (n,) = [n for n, view in enumerate(seen.labels) if view.structure == "liver"]
-    return Seen(seen.files, [seen.labels[n]], seen.facts)
+    return Seen(seen.files, [seen.labels[n]], facts=seen.facts)
 
 
 def edited(view: LabelView, edit: Callable[[Planes, int], None]) -> LabelView:
