@@ -1,13 +1,13 @@
 """What `segassay fit` gains on a data set: unadapted against fitted on 10 and 25 gold subjects.
 
-For several draws of gold subjects the judge is fitted to them and tested on the set's other subjects,
-all labels with planted faults, none of the frozen test's subjects among them. A figure is a result only
-for a judge that never learned from the set (leave-group-out); for others it is a smoke test, and the
-JSON says how many of the images the judge was trained on. Every case is measured once and then drawn
-again and again; `seconds` is the measuring of the gold labels plus the fit, on this machine.
+For several draws of gold subjects the judge is fitted to them and tested on the set's other
+subjects, on labels untouched and with planted faults; the frozen test's subjects are left out. A
+figure is a result only for a judge that never learned from the set (leave-group-out); for others it
+is a smoke test, and the JSON says how many of the images the judge was trained on. Every case is
+measured once and drawn again and again; `seconds` is the measuring of the gold labels and the fit.
 
-Usage: python benchmarks/fit_gain.py DATA_SET --judge judge-v0 [--modality ultrasound] [--gold 10 25]
-       [--draws 5] [--per-label 30] [--subjects 60] --out FILE.json
+Usage: python benchmarks/fit_gain.py DATA_SET --out FILE.json [--judge judge-v0] [--gold 10 25]
+       [--modality ultrasound] [--draws 5] [--per-label 30] [--subjects 60]
 """
 
 import argparse
