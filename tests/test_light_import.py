@@ -18,6 +18,8 @@ HELP = "from segassay.cli import main\ntry:\n    main({argv})\nexcept SystemExit
         HELP.format(argv=["audit", "--help"]),
         HELP.format(argv=["evaluate", "--help"]),
         HELP.format(argv=["pairs", "--help"]),
+        HELP.format(argv=["fit", "--help"]),
+        HELP.format(argv=["calibrate", "--help"]),
         HELP.format(argv=["train", "judge", "--help"]),
     ],
 )

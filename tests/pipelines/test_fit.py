@@ -2,14 +2,19 @@
 
 import csv
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from conftest import write_picture
 from segassay.cli import main
+from segassay.errors import ModelError
 from segassay.models.folder import open_judge
 from segassay.scoring import load_judge
 
@@ -37,8 +42,6 @@ def write_gold(root: Path, seeds: range) -> Path:
 
 def write_own(root: Path, gold: Path, seeds: range) -> Path:
     """Masks moved by known steps, as a model's predictions would lie, in a table."""
-    from PIL import Image
-
     table = root / "own.csv"
     with table.open("w", newline="") as file:
         writer = csv.writer(file)
@@ -203,11 +206,20 @@ def test_what_cannot_be_fitted_is_refused_and_nothing_is_written(
 
 
 def test_a_changed_correction_is_refused(fitted: Path, tmp_path: Path) -> None:
-    import shutil
-
     copy = tmp_path / "copy"
     shutil.copytree(fitted, copy)
     text = (copy / "adapter.json").read_text()
     (copy / "adapter.json").write_text(text.replace('"slope": ', '"slope": 1'))
-    with pytest.raises(Exception, match=r"adapter\.json differs from its checksum"):
+    with pytest.raises(ModelError, match=r"adapter\.json differs from its checksum"):
         load_judge(str(copy))
+
+
+def test_it_needs_no_torch(gold: Path, tmp_path: Path) -> None:
+    source = ["--images", gold / "images", "--labels", gold / "labels", "--structure", "blob"]
+    words = [str(word) for word in ("fit", *source, "--limit", "1", "-o", tmp_path / "out")]
+    code = (
+        "import sys\nsys.modules['torch'] = None\nfrom segassay.cli import main\nmain(sys.argv[1:])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "no guarantee" in done.stderr

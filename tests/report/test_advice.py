@@ -35,7 +35,7 @@ def test_one_file_with_many_labels_is_one_file_and_no_second_error() -> None:
 
 
 def test_labels_alike_are_a_decision_not_mistakes() -> None:
-    rows = tuple(row(f"a{n}", 0.3) for n in range(6))
+    rows = tuple(row(f"a{n}", 0.3) for n in range(8))
     texts = [step.text for step in next_steps(report(rows=rows, findings=()))]
     assert texts[0] == "Decide about 1 structure: see the note below."
 

@@ -63,6 +63,7 @@ def test_many_equal_errors_are_one_line() -> None:
     assert [line[:12] for line in lines(text, "Low scores, worst first")] == ["- [ ] `z` li"]
     (line,) = lines(text, "Protocol or domain differences")
     assert line.startswith("- [ ] liver: 6 of 8 labels score low in the same way")
+    assert line.endswith("segassay fit")
 
 
 def test_suspected_misses_the_surest_first() -> None:

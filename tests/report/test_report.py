@@ -86,9 +86,10 @@ def test_missing_lines_are_explained(tmp_path: Path) -> None:
 
 
 def test_protocol_difference_is_said_on_the_page_and_beside_the_picture(tmp_path: Path) -> None:
-    alike = tuple(row(f"a{n}", 0.3) for n in range(6))
+    alike = tuple(row(f"a{n}", 0.3) for n in range(8))
     page = render(tmp_path, (exhibit(alike[0]),), rows=alike).read_text()
     assert "liver: protocol or domain difference" in page
+    assert "segassay fit" in page
     assert "perhaps <a" in page
 
 
@@ -104,3 +105,4 @@ def test_many_equal_errors_are_a_protocol_difference() -> None:
     low = tuple(row(f"a{n}", 0.4) for n in range(6))
     assert protocol_differences((*low, row("b", 0.9), row("c", 0.9))) == {"liver": "too_small"}
     assert protocol_differences((*low, *(row(f"g{n}", 0.9) for n in range(7)))) == {}
+    assert protocol_differences((*low, row("b", 0.9))) == {}

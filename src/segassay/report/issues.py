@@ -122,7 +122,8 @@ def _difference_lines(data: ReportData) -> list[str]:
         n = sum(follows_difference(row, differences) for row in own)
         lines.append(
             f"- [ ] {plain_text(structure)}: {n} of {len(own)} labels score low in the same way "
-            f"({_WORDS.get(kind, kind)}): another protocol, or images the judge does not know"
+            f"({_WORDS.get(kind, kind)}): another protocol, or images the judge does not know; "
+            "fit a judge to a few cases that you trust: segassay fit"
         )
     return lines
 

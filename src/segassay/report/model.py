@@ -17,6 +17,9 @@ REVIEW_BELOW = 0.8
 
 FAIL_BELOW = 0.6
 
+_FEWEST_ALIKE = 8
+"""Labels of a structure below which equal errors may be chance."""
+
 SEVERITIES = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 """Worst first."""
 
@@ -155,7 +158,7 @@ def protocol_differences(rows: tuple[ScoreRow, ...]) -> dict[str, str]:
     for structure in dict.fromkeys(row.structure for row in rows):
         own = [row for row in rows if row.structure == structure and not isnan(row.score)]
         low = Counter(row.error_type for row in own if row.score < FAIL_BELOW)
-        if len(own) >= 5 and low and low.most_common(1)[0][1] > len(own) / 2:
+        if len(own) >= _FEWEST_ALIKE and low and low.most_common(1)[0][1] > len(own) / 2:
             found[structure] = low.most_common(1)[0][0]
     return found
 
