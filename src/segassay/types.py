@@ -50,5 +50,5 @@ class ExitCode(IntEnum):
     MODEL = 5
     INTERRUPTED = 130
 
-DEFAULT_JUDGE = "judge-v0"
+DEFAULT_JUDGE = "judge-small"
 """The judge that is asked where no other is named."""
