@@ -70,3 +70,14 @@ def test_it_survives_the_disk_and_far_features_are_cut() -> None:
     assert again(label) == pytest.approx(adapter(label), abs=1e-4)
     far, farther = (Measured(0.5, 0.1, 3.0, np.full(38, size)) for size in (50.0, 5000.0))
     assert adapter(far) == adapter(farther)
+
+
+def test_few_labels_leave_a_good_judge_good() -> None:
+    """Two bins of a calibration may not squeeze all scores between their means."""
+    rng = np.random.default_rng(3)
+    true = rng.uniform(0, 1, 52)
+    raw = np.clip(true + rng.normal(0, 0.03, 52), 0, 1)
+    subjects = np.repeat([f"s{k}" for k in range(4)], 13)
+    known = Labels(raw, rng.uniform(0, 0.1, (52, 4)), true, subjects, np.ones(52, dtype=bool))
+    error = np.abs(fit(known, adapt=True)(known)[:, 0] - true).mean()
+    assert error < np.abs(raw - true).mean() + 0.02

@@ -20,7 +20,7 @@ _Model = Annotated[Path, typer.Option("--out", "-o", help="The new judge's folde
 def fit(
     source: SourceOptions,
     out: _Model = Path("fitted-judge"),
-    judge: JudgeName = "judge-v0",
+    judge: JudgeName = ,
     pairs: Annotated[
         Path | None,
         typer.Option("--pairs", help="Table of your own predictions with gold, to trust it by."),
@@ -56,7 +56,7 @@ def calibrate(
         Path, typer.Argument(help="Table with image, mask, gold, structure and subject.")
     ],
     out: _Model = Path("calibrated-judge"),
-    judge: JudgeName = "judge-v0",
+    judge: JudgeName = ,
     limit: Limit = None,
     as_json: Json = False,
     quiet: Quiet = False,

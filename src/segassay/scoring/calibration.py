@@ -57,21 +57,24 @@ class Calibration:
         subjects: Sequence[str],
         *,
         level: float = 0.9,
+        open_ends: bool = False,
     ) -> "Calibration":
         """Fit on raw scores, doubts and true Dice of the same labels, at least 40 of them.
 
         Bins hold equally many labels; expected Dice is the bin's mean, made monotone. Residuals
         are taken across folds of `subjects`, so that nobody's labels vouch for themselves; with one
         subject they do. Quantiles carry the finite-sample correction, (n + 1) / n.
+        With `open_ends` expected Dice goes on rising beyond the outermost bins, as the score does;
+        else it is theirs, which with two bins of few labels leaves nothing very good or bad.
         """
-        judged = _across_folds(raw, true, subjects)
+        judged = _across_folds(raw, true, subjects, open_ends=open_ends)
         features = _features(judged, doubt)
         coefficients, _ = nnls(features, np.abs(judged - true))
         scaled = (judged - true) / _spread(coefficients, judged, doubt)
         share = min(1.0, (1 - (1 - level) / 2) * (len(raw) + 1) / len(raw))
         below = max(float(np.quantile(scaled, share)), 0.0)
         above = max(float(np.quantile(-scaled, share)), 0.0)
-        return cls(*_curve(raw, true), coefficients, below, above)
+        return cls(*_curve(raw, true, open_ends=open_ends), coefficients, below, above)
 
     @classmethod
     def identity(cls) -> "Calibration":
@@ -98,23 +101,28 @@ class Calibration:
         return cls(raw, expected, coefficients, float(data["below"]), float(data["above"]))
 
 
-def _curve(raw: Floats, true: Floats) -> tuple[Floats, Floats]:
+def _curve(raw: Floats, true: Floats, *, open_ends: bool) -> tuple[Floats, Floats]:
     n_bins = max(2, min(_MOST_BINS, len(raw) // _LEAST_PER_BIN))
     bins = np.array_split(np.argsort(raw, kind="stable"), n_bins)
     means = isotonic_regression([true[b].mean() for b in bins]).x
-    return np.array([raw[b].mean() for b in bins]), np.asarray(means)
+    knots = np.array([raw[b].mean() for b in bins])
+    if not open_ends:
+        return knots, np.asarray(means)
+    lowest, highest = max(means[0] - knots[0], 0.0), min(means[-1] + 1 - knots[-1], 1.0)
+    return np.array([0.0, *knots, 1.0]), np.array([lowest, *means, highest])
 
 
-def _across_folds(raw: Floats, true: Floats, subjects: Sequence[str]) -> Floats:
+def _across_folds(raw: Floats, true: Floats, subjects: Sequence[str], *, open_ends: bool) -> Floats:
     """Return the expected Dice of every label by a curve that its subject had no part in."""
     numbers = np.unique(np.asarray(subjects), return_inverse=True)[1]
     n_folds = min(_FOLDS, int(numbers.max()) + 1)
     if n_folds < 2:
-        return np.interp(raw, *_curve(raw, true))
+        return np.interp(raw, *_curve(raw, true, open_ends=open_ends))
     judged = np.zeros(len(raw))
     for fold in range(n_folds):
         held = numbers % n_folds == fold
-        judged[held] = np.interp(raw[held], *_curve(raw[~held], true[~held]))
+        curve = _curve(raw[~held], true[~held], open_ends=open_ends)
+        judged[held] = np.interp(raw[held], *curve)
     return judged
 
 
