@@ -7,6 +7,7 @@ import typer
 
 from segassay.cli.options import Json, JudgeName, Limit, Quiet, SourceOptions
 from segassay.cli.spread import spread
+from segassay.types import DEFAULT_JUDGE
 
 if TYPE_CHECKING:
     from segassay.pipelines.gold_judge import GoldResult
@@ -20,7 +21,7 @@ _Model = Annotated[Path, typer.Option("--out", "-o", help="The new judge's folde
 def fit(
     source: SourceOptions,
     out: _Model = Path("fitted-judge"),
-    judge: JudgeName = ,
+    judge: JudgeName = DEFAULT_JUDGE,
     pairs: Annotated[
         Path | None,
         typer.Option("--pairs", help="Table of your own predictions with gold, to trust it by."),
@@ -56,7 +57,7 @@ def calibrate(
         Path, typer.Argument(help="Table with image, mask, gold, structure and subject.")
     ],
     out: _Model = Path("calibrated-judge"),
-    judge: JudgeName = ,
+    judge: JudgeName = DEFAULT_JUDGE,
     limit: Limit = None,
     as_json: Json = False,
     quiet: Quiet = False,

@@ -168,7 +168,7 @@ class FitConfig(BaseModel):
 
     source: SourceConfig
     out: Path
-    judge: str = 
+    judge: str = DEFAULT_JUDGE
     pairs: Path | None = None
     label_source: str | None = None
     limit: int | None = Field(default=None, ge=1)
@@ -182,7 +182,7 @@ class CalibrateConfig(BaseModel):
 
     table: Path
     out: Path
-    judge: str = 
+    judge: str = DEFAULT_JUDGE
     limit: int | None = Field(default=None, ge=1)
 
 
