@@ -6,7 +6,7 @@ figure is a result only for a judge that never learned from the set (leave-group
 is a smoke test, and the JSON says how many of the images the judge was trained on. Every case is
 measured once and drawn again and again; `seconds` is the measuring of the gold labels and the fit.
 
-Usage: python benchmarks/fit_gain.py DATA_SET --out FILE.json [--judge judge-v0] [--gold 10 25]
+Usage: python benchmarks/fit_gain.py DATA_SET --out FILE.json [--judge judge-small] [--gold 10 25]
        [--modality ultrasound] [--draws 5] [--per-label 30] [--subjects 60]
 """
 
@@ -30,7 +30,7 @@ from segassay.pipelines.make_pairs import of_one_source
 from segassay.pipelines.measure_gold import measure_case
 from segassay.scoring.fitting import GoldLabel, columns, fit
 from segassay.scoring.slice_judge import SliceJudge
-from segassay.types import Modality
+from segassay.types import DEFAULT_JUDGE, Modality
 
 Measured = dict[str, tuple[list[GoldLabel], float]]
 """For each subject its labels, and the seconds that measuring them took."""
@@ -40,7 +40,7 @@ def main() -> None:
     """Measure every subject once, fit to draws of them, and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--judge", default="judge-v0")
+    parser.add_argument("--judge", default=DEFAULT_JUDGE)
     parser.add_argument("--modality", type=Modality, default=None)
     parser.add_argument("--label-source", default=None)
     parser.add_argument("--gold", type=int, nargs="+", default=[10, 25])

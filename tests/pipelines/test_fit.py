@@ -17,6 +17,7 @@ from segassay.cli import main
 from segassay.errors import ModelError
 from segassay.models.folder import open_judge
 from segassay.scoring import load_judge
+from segassay.types import DEFAULT_JUDGE
 
 SIDE = 64
 
@@ -93,13 +94,13 @@ def test_it_is_better_on_subjects_it_never_saw(fitted: Path, tmp_path: Path) -> 
     others = write_gold(tmp_path, range(100, 104))
     table = write_own(tmp_path, others, range(100, 104))
     errors = {}
-    for name in ("judge-v0", str(fitted)):
+    for name in (DEFAULT_JUDGE, str(fitted)):
         out = tmp_path / Path(name).name
         assert run("evaluate", table, "-o", out, "--judge", name, "--quiet") == 0
         found = json.loads((out / "evaluation.json").read_text())
         assert found["counts"]["trained_on"] == 0
         errors[name] = found["pooled"]["judge"]["mae"]
-    assert errors[str(fitted)] < errors["judge-v0"]
+    assert errors[str(fitted)] < errors[DEFAULT_JUDGE]
 
 
 def test_scores_say_on_what_they_rest(fitted: Path, gold: Path) -> None:
@@ -127,7 +128,7 @@ def test_the_card_compares_and_keeps_the_terms(fitted: Path) -> None:
     assert f"{about['unadapted']['mae']:.3f}" in card
     assert f"{about['fitted']['mae']:.3f}" in card
     assert "synthetic faults only" in card
-    assert (load_judge("judge-v0").model_id) in card
+    assert (load_judge(DEFAULT_JUDGE).model_id) in card
     assert "CC-BY" in card
 
 
@@ -168,7 +169,7 @@ def test_calibrate_leaves_the_order_of_scores(gold: Path, tmp_path: Path) -> Non
     files = [(gold / "images" / "p1.png", path) for path in sorted(tmp_path.glob("own_1_*.png"))]
     before, after = (
         [load_judge(name).score(*pair, structure="blob").value for pair in files]
-        for name in ("judge-v0", str(tmp_path / "cal"))
+        for name in (DEFAULT_JUDGE, str(tmp_path / "cal"))
     )
     order = np.argsort(before)
     assert (np.diff(np.array(after)[order]) >= -1e-9).all()
