@@ -121,7 +121,8 @@ def _figures(rest: Sequence[GoldLabel], stated: np.ndarray) -> dict[str, Any]:
     true = np.array([label.true for label in rest])
     subjects = np.array([label.subject for label in rest])
     structures = np.array([label.structure for label in rest])
-    labels = JudgedLabels(*stated.T, true, subjects, np.zeros_like(subjects), structures)
+    value, low, high = stated.T
+    labels = JudgedLabels(value, low, high, true, subjects, np.zeros_like(subjects), structures)
     coverage, width = interval_coverage(labels.low, labels.high, true)
     held = {"interval_coverage": round(coverage, 4), "interval_width": round(width, 4)}
     return {**agreement(labels), **held}

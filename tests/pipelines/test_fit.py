@@ -63,7 +63,8 @@ def gold(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def fit(gold: Path, out: Path, *more: str | Path) -> int:
-    source = ["--images", gold / "images", "--labels", gold / "labels", "--structure", "blob"]
+    source: list[str | Path] = ["--images", gold / "images", "--labels", gold / "labels"]
+    source += ["--structure", "blob"]
     return run("fit", *source, "-o", out, "--quiet", *more)
 
 
