@@ -50,5 +50,6 @@ class ExitCode(IntEnum):
     MODEL = 5
     INTERRUPTED = 130
 
+
 DEFAULT_JUDGE = "judge-small"
 """The judge that is asked where no other is named."""

@@ -21,6 +21,7 @@ def test_a_verb_gets_the_group_and_the_command_its_fields() -> None:
     done = CliRunner().invoke(small, words)
     assert done.exit_code == 0, done.output
     ((source, run, last),) = seen
+    assert source.dataset is not None
     assert (source.dataset.name, source.structure, source.images) == ("data", "liver", None)
     assert (run.jobs, run.structures, run.quiet, last) == (2, ["a", "b"], False, 5)
     assert CliRunner().invoke(small, ["--nonsense"]).exit_code == 2

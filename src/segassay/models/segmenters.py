@@ -107,8 +107,9 @@ class Segmenter(nn.Module):
             self(planes, set_name)
         for number, norm in enumerate(norms):
             norm.momentum = kept[number]
-            self.get_buffer(f"mean_{set_name}_{number}").copy_(norm.running_mean)
-            self.get_buffer(f"spread_{set_name}_{number}").copy_(norm.running_var)
+            mean, spread = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
+            self.get_buffer(f"mean_{set_name}_{number}").copy_(mean)
+            self.get_buffer(f"spread_{set_name}_{number}").copy_(spread)
 
     def prepare(self, set_name: str, *, dropout: bool = False) -> None:
         """Make ready to segment images of one set; with `dropout` every answer is another draw."""
