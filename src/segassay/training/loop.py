@@ -1,7 +1,8 @@
 """The training loop: resumes where it stopped, keeps a moving average, writes its curves.
 
-The length of a training is given in minutes of learning, not in updates: the same recipe ends on
-a laptop and on a GPU, the better machine gives the better judge.
+The length of a training is given in minutes of learning, so that the same recipe ends on a laptop
+and on a GPU and the better machine gives the better judge; or in updates, so that recipes can be
+compared with one another.
 """
 
 import csv
@@ -90,14 +91,13 @@ class JudgeTraining:
         return self.average.module
 
     def run(self) -> torch.nn.Module:
-        """Learn until the recipe's minutes are spent; return the averaged network."""
-        total = self.recipe.minutes * 60
+        """Learn until the recipe's minutes or updates are spent; return the averaged network."""
         saved = looked = self.progress.seconds
         curve = _RunningMeans()
         pool, rng = self._pool()
         clock = _Clock(self.progress.seconds)
-        while clock.seconds < total:
-            curve.add(self._update(pool(rng), clock.seconds / total))
+        while (done := self._done(clock.seconds)) < 1:
+            curve.add(self._update(pool(rng), done))
             self.progress.seconds = clock.seconds
             if clock.seconds - looked > _LOOK_EVERY_S:
                 looked = clock.seconds
@@ -108,6 +108,12 @@ class JudgeTraining:
         self._look(curve)
         self._save()
         return self.averaged_net
+
+    def _done(self, seconds: float) -> float:
+        """Return the share of the training that is behind, 1 or more at its end."""
+        if self.recipe.updates is not None:
+            return self.progress.updates / self.recipe.updates
+        return seconds / (self.recipe.minutes * 60)
 
     def _pool(self) -> tuple[EchoPool, np.random.Generator]:
         r = self.recipe

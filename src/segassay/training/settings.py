@@ -1,7 +1,7 @@
 """The recipe of a judge: which data, which network, how long. Written as YAML in `recipes/`."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -96,7 +96,9 @@ class ShapeRecipe(_Frozen):
 class JudgeRecipe(_Frozen):
     """Everything that a judge's training depends on.
 
-    `start_from` names a judge (or its folder) of the same network whose weights are the start.
+    `start_from` names a judge (or its folder) of the same network whose weights are the start. The
+    training ends after `minutes` of learning, or, where `updates` is given, after so many of them
+    on any machine.
     """
 
     name: str
@@ -111,6 +113,7 @@ class JudgeRecipe(_Frozen):
     vlm: VlmRecipe = VlmRecipe()
     batch: int = Field(default=64, ge=2)
     minutes: float = Field(default=60.0, gt=0)
+    updates: int | None = Field(default=None, ge=1)
     learning_rate: float = Field(default=2e-3, gt=0)
     weight_decay: float = Field(default=1e-2, ge=0)
     ema_halflife: int = Field(default=400, ge=1)
@@ -124,16 +127,53 @@ class JudgeRecipe(_Frozen):
 def read_recipe(path: Path) -> JudgeRecipe:
     """Read a recipe from YAML.
 
+    A recipe may be `like` another file beside it: what it does not say is said there. `without`
+    names sets of that recipe to leave out, in every plane they come in.
+
     Raises:
         UsageError: The file is missing, is not YAML, or holds an unknown or impossible value.
     """
     try:
-        return JudgeRecipe.model_validate(yaml.safe_load(path.read_text()))
-    except FileNotFoundError as error:
-        raise UsageError(f"{path}: no such recipe; recipes lie in recipes/") from error
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+        return JudgeRecipe.model_validate(_read_values(path))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise UsageError(f"{path}: {where}: {first['msg']} (got {first['input']!r})") from error
+
+
+def _read_values(path: Path) -> Any:
+    try:
+        values = yaml.safe_load(path.read_text())
+    except FileNotFoundError as error:
+        raise UsageError(f"{path}: no such recipe; recipes lie in recipes/") from error
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict) or "like" not in values:
+        return values
+    model = _read_values(path.parent / values.pop("like"))
+    without = values.pop("without", [])
+    merged = _laid_over(model, values)
+    return {**merged, "data": _left(path, merged["data"], without)}
+
+
+def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Return `below` with the values of `above`; what is a mapping in both is joined."""
+    joined = {
+        key: _laid_over(below[key], value) if isinstance(value, dict) and below.get(key) else value
+        for key, value in above.items()
+    }
+    return {**below, **joined}
+
+
+def _left(path: Path, entries: list[dict[str, Any]], without: list[str]) -> list[dict[str, Any]]:
+    """Return the entries of the sets that stay; a set in several planes goes with all of them."""
+    names = {entry["name"] for entry in entries}
+    unknown = sorted(set(without) - names)
+    if unknown:
+        raise UsageError(f"{path}: without: {unknown[0]} is not among {', '.join(sorted(names))}")
+    gone = {_place(entry) for entry in entries if entry["name"] in without}
+    return [entry for entry in entries if _place(entry) not in gone]
+
+
+def _place(entry: dict[str, Any]) -> Any:
+    return entry.get("path") or entry.get("images")
