@@ -6,6 +6,7 @@ elsewhere (cut end, missing slice), a mask where the structure is not, and a mas
 """
 
 from dataclasses import dataclass
+from functools import partial
 from math import nan
 
 import numpy as np
@@ -17,7 +18,14 @@ from segassay.data.preprocess import JudgeInput, JudgePreprocess, PlaneStack, wh
 from segassay.geometry.resample import Box
 from segassay.models.error_types import ERROR_TYPES, error_type
 from segassay.training.augment import augment_bytes
-from segassay.training.places import Place, draw_place, faulty_or_not, network_mask, scene_of
+from segassay.training.places import (
+    FaultDraw,
+    Place,
+    draw_place,
+    faulty_or_not,
+    network_mask,
+    scene_of,
+)
 from segassay.training.settings import PairRecipe
 from segassay.training.store import StoredCase, StoredSet
 from segassay.vocabulary.names import mirrored
@@ -68,6 +76,7 @@ class PairDraw:
         weights = np.array([s.recipe.weight for s in sets], dtype=np.float64)
         self._sets, self._shares = sets, weights / weights.sum()
         self._preprocess, self._recipe = preprocess, recipe
+        self._fault = partial(draw_fault, avoid=frozenset(recipe.avoid))
 
     def __call__(self, rng: np.random.Generator) -> Pair:
         """Draw one pair."""
@@ -77,7 +86,7 @@ class PairDraw:
             np.cumsum((r.network, r.gold, r.blank_crop, r.absent, r.blank_field)), rng.random()
         )
         kinds = (of_network, untouched, blank_crop, absent, blank_field, faulty)
-        return self._finish(place, kinds[int(roll)](place, rng), rng)
+        return self._finish(place, kinds[int(roll)](place, rng, self._fault), rng)
 
     def _finish(self, place: Place, candidate: Candidate, rng: np.random.Generator) -> Pair:
         name: str | None = place.structure if place.store.recipe.named else None
@@ -123,41 +132,43 @@ class PairDraw:
         return _moved(box, grow, rng.normal(0, 0.03, size=2))
 
 
-def untouched(place: Place, rng: np.random.Generator) -> Candidate:
+def untouched(place: Place, rng: np.random.Generator, draw: FaultDraw) -> Candidate:
     """The expert mask as it is."""
-    del rng
+    del rng, draw
     gold = place.gold
     return Candidate(place.index, gold, gold, gold, name_needed=False)
 
 
-def faulty(place: Place, rng: np.random.Generator) -> Candidate:
+def faulty(place: Place, rng: np.random.Generator, draw: FaultDraw) -> Candidate:
     """A faulty mask where the structure is."""
-    fault = draw_fault(scene_of(place, rng), rng)
+    fault = draw(scene_of(place, rng), rng)
     needed = "wrong_structure" in fault.recipe
     return Candidate(place.index, place.gold, fault.mask, fault.mask, needed)
 
 
-def of_network(place: Place, rng: np.random.Generator) -> Candidate:
+def of_network(place: Place, rng: np.random.Generator, draw: FaultDraw) -> Candidate:
     """The mask of a segmenter that did not learn from the subject."""
     mask = network_mask(place, place.index, rng)
     if mask is None:
-        return faulty(place, rng)
+        return faulty(place, rng, draw)
     return Candidate(place.index, place.gold, mask, mask, name_needed=False)
 
 
-def blank_crop(place: Place, rng: np.random.Generator) -> Candidate:
+def blank_crop(place: Place, rng: np.random.Generator, draw: FaultDraw) -> Candidate:
     """A slice without mask, seen through the box of the mask next door."""
     beyond = place.slice_beyond(rng) if rng.random() < 0.5 else None
     index = place.index if beyond is None else beyond
     gold = place.case.mask(place.structure, index)
-    return Candidate(index, gold, np.zeros_like(gold), faulty_or_not(place, rng), name_needed=True)
+    return Candidate(
+        index, gold, np.zeros_like(gold), faulty_or_not(place, rng, draw), name_needed=True
+    )
 
 
-def absent(place: Place, rng: np.random.Generator) -> Candidate:
+def absent(place: Place, rng: np.random.Generator, draw: FaultDraw) -> Candidate:
     """A mask in a slice that does not hold the structure."""
     index = place.slice_beyond(rng)
     if index is None:
-        return faulty(place, rng)
+        return faulty(place, rng, draw)
     others = place.case.present(index)
     seen_by_network = network_mask(place, index, rng) if rng.random() < 0.4 else None
     if seen_by_network is not None:
@@ -165,12 +176,13 @@ def absent(place: Place, rng: np.random.Generator) -> Candidate:
     elif others and rng.random() < 0.4:
         mask = place.case.mask(others[int(rng.integers(len(others)))], index)
     else:
-        mask = faulty_or_not(place, rng)
+        mask = faulty_or_not(place, rng, draw)
     return Candidate(index, np.zeros_like(mask), mask, mask, name_needed=True)
 
 
-def blank_field(place: Place, rng: np.random.Generator) -> Candidate:
+def blank_field(place: Place, rng: np.random.Generator, draw: FaultDraw) -> Candidate:
     """A whole slice without any mask: is the structure there?"""
+    del draw
     empty = place.empty_slices
     index = int(rng.choice(empty)) if empty.size and rng.random() < 0.5 else place.index
     gold = place.case.mask(place.structure, index)

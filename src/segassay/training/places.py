@@ -1,11 +1,12 @@
 """One structure in one slice of a stored case, and the scene that faults are made in."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.data.corruption.registry import draw_fault
+from segassay.data.corruption.registry import FaultyMask
 from segassay.data.corruption.scene import Scene
 from segassay.training.store import StoredCase, StoredLabel, StoredSet
 
@@ -80,11 +81,15 @@ def scene_of(place: Place, rng: np.random.Generator) -> Scene:
     )
 
 
-def faulty_or_not(place: Place, rng: np.random.Generator) -> BoolArray:
+FaultDraw = Callable[[Scene, np.random.Generator], FaultyMask]
+"""Makes a faulty mask in a scene."""
+
+
+def faulty_or_not(place: Place, rng: np.random.Generator, draw: FaultDraw) -> BoolArray:
     """Return the expert mask of the place, or in half of the draws a faulty one; never empty."""
     if rng.random() < 0.5:
         return place.gold
-    mask = draw_fault(scene_of(place, rng), rng).mask
+    mask = draw(scene_of(place, rng), rng).mask
     return mask if mask.any() else place.gold
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from segassay.data.corruption.registry import FAULTS
 from segassay.errors import UsageError
 from segassay.training.vlm_settings import VlmRecipe
 from segassay.types import Modality
@@ -48,6 +49,7 @@ class PairRecipe(_Frozen):
     """
 
     network: float = Field(default=0.0, ge=0)
+    avoid: tuple[str, ...] = ()
     gold: float = Field(default=0.12, ge=0)
     blank_crop: float = Field(default=0.08, ge=0)
     absent: float = Field(default=0.08, ge=0)
@@ -56,6 +58,14 @@ class PairRecipe(_Frozen):
     modality_dropout: float = Field(default=0.2, ge=0, le=1)
     spacing_dropout: float = Field(default=0.2, ge=0, le=1)
     augment: float = Field(default=0.6, ge=0, le=1)
+
+    @field_validator("avoid")
+    @classmethod
+    def _families(cls, avoid: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = sorted(set(avoid) - set(FAULTS))
+        if unknown:
+            raise ValueError(f"no fault family {unknown[0]!r}; there are {', '.join(FAULTS)}")
+        return avoid
 
 
 class LossRecipe(_Frozen):

@@ -6,8 +6,10 @@ a kind it has not met.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segassay.data.corruption import confusion, outline, pieces, placement, unseen
 from segassay.data.corruption.scene import BoolArray, Scene, crop_scene
@@ -59,9 +61,6 @@ NEVER_TRAINED: dict[str, Fault] = {
 }
 """Families of the frozen test; a judge that met one of them cannot be judged by it."""
 
-_NAMES = tuple(FAULTS)
-_WEIGHTS = np.array([family.weight for family in FAULTS.values()])
-_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 _CHAIN = 0.25
 _ROOM = 0.8
 
@@ -90,16 +89,32 @@ def make_fault(scene: Scene, family: str, dice: float, rng: np.random.Generator)
     return mask
 
 
-def draw_fault(scene: Scene, rng: np.random.Generator) -> FaultyMask:
+def draw_fault(
+    scene: Scene, rng: np.random.Generator, *, avoid: frozenset[str] = frozenset()
+) -> FaultyMask:
     """Draw a family (sometimes two in a row) and a target Dice spread evenly over [0, 1].
 
-    The result may be empty or perfect; its Dice is measured, not promised.
+    Families in `avoid` are never drawn. The result may be empty or perfect; its Dice is measured,
+    not promised.
     """
     dice = float(rng.uniform(0.02, 0.99))
-    names = [str(rng.choice(_NAMES, p=_WEIGHTS))]
+    names = [_draw_family(rng, avoid)]
     first = make_fault(scene, names[0], dice, rng)
     if rng.random() < _CHAIN and first.any():
-        names.append(str(rng.choice(_NAMES, p=_WEIGHTS)))
+        names.append(_draw_family(rng, avoid))
         again = Scene(first, scene.image, scene.others, scene.nearby, scene.foreign)
         first = make_fault(again, names[1], float(rng.uniform(0.5, 0.98)), rng)
     return FaultyMask(first, tuple(names), overlap(first, scene.gold))
+
+
+def _draw_family(rng: np.random.Generator, avoid: frozenset[str]) -> str:
+    names, shares = _families(avoid)
+    return str(rng.choice(names, p=shares))
+
+
+@cache
+def _families(avoid: frozenset[str]) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """Return the families that may be drawn and how often; all are to be had without `avoid`."""
+    names = tuple(name for name in FAULTS if name not in avoid)
+    weights = np.array([FAULTS[name].weight for name in names])
+    return names, weights / weights.sum()
