@@ -42,6 +42,14 @@ def test_family_is_pure_and_keeps_shape(family: str) -> None:
     assert first.dtype == np.bool_
 
 
+@pytest.mark.parametrize("family", [*FAULTS, *NEVER_TRAINED])
+def test_family_takes_a_mask_of_one_pixel(family: str) -> None:
+    gold = np.zeros((20, 20), dtype=np.bool_)
+    gold[9, 7] = True
+    found = make_fault(Scene(gold, scene().image[:20, :20]), family, 0.5, np.random.default_rng(0))
+    assert (found.shape, found.dtype) == (gold.shape, gold.dtype)
+
+
 @pytest.mark.parametrize("family", ON_TARGET)
 @pytest.mark.parametrize("dice", [0.3, 0.6, 0.9])
 def test_family_meets_its_target(family: str, dice: float) -> None:

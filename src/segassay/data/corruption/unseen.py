@@ -12,7 +12,13 @@ from segassay.data.corruption.solve import overlap, solve
 
 
 def ellipse_fit(scene: Scene, dice: float, rng: np.random.Generator) -> BoolArray:
-    """Replace the mask by the ellipse with its second moments, grown or shrunk to the target."""
+    """Replace the mask by the ellipse with its second moments, grown or shrunk to the target.
+
+    One pixel has no second moments; it is erased.
+    """
+    grow = rng.random() < 0.5
+    if scene.area == 1:
+        return np.zeros_like(scene.gold)
     rows, columns = np.nonzero(scene.gold)
     centre = np.array(scene.centre)
     spread = np.cov(np.stack([rows, columns])) + 0.5 * np.eye(2)
@@ -20,7 +26,6 @@ def ellipse_fit(scene: Scene, dice: float, rng: np.random.Generator) -> BoolArra
     grid = np.indices(scene.gold.shape, dtype=np.float32)
     away = np.stack([grid[0] - centre[0], grid[1] - centre[1]], axis=-1)
     distance = np.sqrt(np.einsum("...i,ij,...j->...", away, inverse, away))
-    grow = rng.random() < 0.5
     return solve(
         lambda s: np.asarray(distance < 2.0 * (s if grow else 1 / s)),
         scene.gold,
