@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from segassay.models.error_types import ERROR_TYPES
 from segassay.records.findings import Finding
 from segassay.records.run import RunRecord, config_key, now, read_run
 from segassay.records.scores import ScoreRow
@@ -115,3 +116,11 @@ def test_run_record_comes_back_and_a_broken_one_is_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize("field", ["score", "score_lo", "volume_ml"])
 def test_row_without_a_number_is_nan_not_zero(field: str) -> None:
     assert isnan(getattr(row(), field))
+
+
+def test_every_column_is_described_for_the_reference() -> None:
+    described = {name: field.description for name, field in ScoreRow.model_fields.items()}
+    assert [name for name, text in described.items() if not text] == []
+    assert set(ERROR_TYPES) <= set(
+        str(described["error_type"]).replace("`", " ").replace(",", " ").split()
+    )

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from segassay.types import Status
 
-TABLE_VERSION = 1
+TABLE_VERSION = 2
 """Version of the table's columns and their meaning; goes up when either changes."""
 
 
@@ -16,33 +16,56 @@ class ScoreRow(BaseModel):
 
     `score` is the expected Dice against a correct reference, `score_lo` and `score_hi` bound a
     90 % interval. `reason` says in words why the status is not `scored`, or what limits the score.
+    The `expected_…_error` columns are the label's size minus the expected one, as in
+    `scoring.Score`: below 0 it is too small.
     Paths are relative to the data set; nothing of the machine or its user is kept.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    case_id: str
-    subject_id: str
-    structure: str
-    source: str = "label"
-    label_path: str
-    label_sha256: str = ""
-    score: float = Field(default=nan)
-    score_lo: float = Field(default=nan)
-    score_hi: float = Field(default=nan)
-    status: Status
-    reason: str = ""
-    error_type: str = ""
-    presence: float = Field(default=nan)
-    worst_slice: int = -1
-    worst_slice_score: float = Field(default=nan)
-    n_slices: int = 0
-    n_voxels: int = 0
-    volume_ml: float = Field(default=nan)
-    spacing_mm: str = ""
-    flags: str = ""
-    evidence: str = ""
-    model_id: str = ""
-    preprocess: str = ""
-    run_id: str = ""
-    scored_at: datetime
+    case_id: str = Field(description="The case, one name per image.")
+    subject_id: str = Field(description="The patient; several cases may share one.")
+    structure: str = Field(description="What the label holds, as in `kidney_left`.")
+    source: str = Field(default="label", description="Who made the label, where the set says so.")
+    label_path: str = Field(description="The label's file, relative to the data set.")
+    label_sha256: str = Field(default="", description="Checksum of that file.")
+    score: float = Field(default=nan, description="Expected Dice, 0 worst, 1 best.")
+    score_lo: float = Field(default=nan, description="Lower end of the 90 % interval.")
+    score_hi: float = Field(default=nan, description="Upper end of the 90 % interval.")
+    status: Status = Field(description="What became of the label.")
+    reason: str = Field(default="", description="Why it is so, or what limits the score.")
+    error_type: str = Field(
+        default="",
+        description="`good`, `too_small`, `too_large`, `misplaced` or `wrong_place`; empty without "
+        "a score, or where the judge cannot tell.",
+    )
+    presence: float = Field(
+        default=nan, description="Probability that the structure is in the image, 0 to 1."
+    )
+    worst_slice: int = Field(
+        default=-1,
+        description="The examined slice with the lowest score, from 0 along the slicing axis of "
+        "the volume in RAS+; -1 without one.",
+    )
+    worst_slice_score: float = Field(default=nan, description="Expected Dice of that slice.")
+    n_slices: int = Field(default=0, description="Examined slices that hold mask.")
+    n_voxels: int = Field(default=0, description="Voxels of the mask, counted exactly.")
+    volume_ml: float = Field(
+        default=nan, description="Its volume in millilitres; NaN where the spacing is not known."
+    )
+    spacing_mm: str = Field(
+        default="", description="Voxel size in mm along R, A, S, blanks between; empty if unknown."
+    )
+    flags: str = Field(
+        default="",
+        description="Rules that gave the label a warning or an error, blanks between.",
+    )
+    evidence: str = Field(
+        default="",
+        description="On how many labels of this structure, unseen in training, the judge was "
+        "tested; whether it learned from this image.",
+    )
+    model_id: str = Field(default="", description="The judge: name, date, checksum of its weights.")
+    preprocess: str = Field(default="", description="Fingerprint of the judge's preprocessing.")
+    run_id: str = Field(default="", description="The run, as in `manifest.json`.")
+    scored_at: datetime = Field(description="When, in UTC.")
