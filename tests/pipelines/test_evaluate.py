@@ -21,7 +21,15 @@ from segassay.pipelines.evaluate import evaluate
 from segassay.scoring import Judge
 from segassay.types import Modality
 
-FILES = {"evaluation.json", "evaluation.md", "manifest.json", "scatter.svg", "scores.csv", "shards"}
+FILES = {
+    "evaluation.json",
+    "evaluation.md",
+    "manifest.json",
+    "risk_coverage.svg",
+    "scatter.svg",
+    "scores.csv",
+    "shards",
+}
 
 
 def run(*arguments: str | Path) -> int:
@@ -99,6 +107,10 @@ def test_figures_follow_from_the_table(out: Path, table: pl.DataFrame) -> None:
     assert "16 of 16 pairs judged" in page
     assert "too few: 8 of at least 10 judged pairs" in page
     assert found["nsd"]["n"] == 16
+    abstained = (table["status"] == "abstained").sum()
+    assert found["abstention"]["abstained"]["n"] == abstained
+    assert found["abstention"]["kept"]["n"] == 16 - abstained
+    assert f"| kept | {16 - abstained} |" in page
 
 
 def test_interrupted_evaluation_continues_and_gives_the_same_table(

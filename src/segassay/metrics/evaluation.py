@@ -13,6 +13,7 @@ from segassay.metrics.agreement import (
     spearman,
 )
 from segassay.metrics.baselines import structure_keys
+from segassay.metrics.selective import selective
 from segassay.metrics.summary import (
     Floats,
     JudgedLabels,
@@ -39,6 +40,7 @@ def evaluate_labels(
     baselines: Mapping[str, Floats],
     *,
     nsd: Floats,
+    abstained: NDArray[np.bool_] | None = None,
     kinds: NDArray[np.str_] | None = None,
     n_draws: int = 400,
 ) -> Figures:
@@ -51,6 +53,7 @@ def evaluate_labels(
         labels: The judged labels; none may have a NaN score or truth.
         baselines: Other scores of the same labels, low = bad, by name.
         nsd: Normalised surface Dice of the labels, NaN where it is not known.
+        abstained: Which labels the judge abstained on; none by default.
         kinds: What a further grouping goes by, such as the family of a planted fault.
         n_draws: Resamples of the pooled figures; sets take half, other groups a quarter of them.
     """
@@ -60,6 +63,7 @@ def evaluate_labels(
         draws = max(1, n_draws // share)
         return {name: _group(labels, baselines, names == name, draws) for name in _in(names)}
 
+    left = np.zeros(len(labels), dtype=np.bool_) if abstained is None else abstained
     found = {
         "pooled": _group(labels, baselines, np.ones(len(labels), dtype=np.bool_), n_draws),
         "over_sets": _over_sets(labels, baselines),
@@ -67,6 +71,7 @@ def evaluate_labels(
         "by_structure": by(structure_keys(labels), 4),
         "by_family": {} if kinds is None else by(kinds, 4),
         "reliability": None if why_too_few(labels) else reliability(labels),
+        "abstention": None if why_too_few(labels) else selective(labels, left, n_draws=n_draws),
         "worst_k": None if why_too_few(labels) else _worst_k(labels, baselines),
         "nsd": _surface(labels, nsd),
     }

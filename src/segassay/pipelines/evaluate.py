@@ -28,7 +28,7 @@ from segassay.report.evaluation_page import write_evaluation
 from segassay.scoring import Judge, load_judge
 from segassay.types import ExitCode, Status
 
-EVALUATION_VERSION = 1
+EVALUATION_VERSION = 2
 """Version of `evaluation.json`; goes up when its keys or their meaning change."""
 
 
@@ -106,6 +106,7 @@ def _conclude(config: EvaluateConfig, record: RunRecord, judge: Judge) -> Evalua
             labels,
             {"mask_only": blind, "mean_of_structure": mean, "size_outlier": odd},
             nsd=np.array([row.true_nsd for row in judged], dtype=np.float64),
+            abstained=np.array([row.status is Status.ABSTAINED for row in judged], dtype=np.bool_),
             kinds=_families(judged),
         ),
     }

@@ -28,6 +28,7 @@ _OURS = (
     "issues.md",
     "evaluation.json",
     "evaluation.md",
+    "risk_coverage.svg",
     "scatter.svg",
     MANIFEST,
 )

@@ -1,4 +1,4 @@
-"""An evaluation as files: `evaluation.json` for programs, `evaluation.md` and a picture to read."""
+"""An evaluation as files: `evaluation.json` for programs, `evaluation.md` and pictures to read."""
 
 import json
 from collections.abc import Mapping
@@ -9,9 +9,10 @@ from segassay.metrics.evaluation import BAD_BELOW, Figures
 from segassay.metrics.summary import JudgedLabels
 from segassay.records.whole_file import write_whole
 from segassay.report.issues import plain_text
+from segassay.report.risk import risk_lines, risk_svg
 from segassay.report.scatter import scatter_svg
 
-SCATTER = "scatter.svg"
+SCATTER, RISK = "scatter.svg", "risk_coverage.svg"
 _MEASURES = {
     "pearson": "Pearson",
     "spearman": "Spearman",
@@ -28,11 +29,11 @@ _MOST_ROWS = 60
 
 
 def write_evaluation(figures: Figures, labels: JudgedLabels, out: Path) -> None:
-    """Write `evaluation.json`, `evaluation.md` and `scatter.svg` into a folder.
+    """Write `evaluation.json`, `evaluation.md`, `scatter.svg`, `risk_coverage.svg` into a folder.
 
     Args:
         figures: Content of `evaluation.json`.
-        labels: The judged labels, for the picture.
+        labels: The judged labels, for the scatter.
         out: Folder that exists.
 
     Raises:
@@ -42,6 +43,7 @@ def write_evaluation(figures: Figures, labels: JudgedLabels, out: Path) -> None:
     write_whole(out / "evaluation.json", (text + "\n").encode())
     notes = {name: _note(group) for name, group in figures["by_set"].items()}
     write_whole(out / SCATTER, scatter_svg(labels, notes).encode())
+    write_whole(out / RISK, risk_svg(figures["abstention"]).encode())
     write_whole(out / "evaluation.md", evaluation_text(figures).encode())
 
 
@@ -63,6 +65,7 @@ def evaluation_text(figures: Figures) -> str:
         *_groups("Families of planted faults", figures["by_family"]),
         *_worst(figures["worst_k"]),
         *_trust(figures["reliability"]),
+        *_abstention(figures["abstention"]),
         *_surface(figures["nsd"]),
         *_empty(figures["empty_masks"]),
         f"![Score against true Dice by set]({SCATTER})",
@@ -205,18 +208,21 @@ def _trust(trust: Figures | None) -> list[str]:
         for n, part in enumerate(trust["bias_by_tenth_of_score"])
         if part["n"]
     )
-    shares = trust["mae_of_most_certain_share"]
     return [
-        "## Intervals, bias, risk",
+        "## Intervals and bias",
         "",
         f"- The judge's 90 % intervals hold {_percent(trust['interval_coverage'])} of the true "
         f"values, at a mean width of {_number(trust['interval_width'])}.",
         f"- Score minus truth by score: {bias}.",
-        "- MAE of the most certain share: "
-        + ", ".join(f"{_percent(float(k))} {_number(v)}" for k, v in shares.items())
-        + ".",
         "",
     ]
+
+
+def _abstention(found: Figures | None) -> list[str]:
+    if found is None:
+        return []
+    picture = f"![Error of the most certain share of labels]({RISK})"
+    return ["## Kept and abstained", "", *risk_lines(found), "", picture, ""]
 
 
 def _surface(nsd: Figures) -> list[str]:
