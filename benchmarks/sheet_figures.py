@@ -8,6 +8,7 @@ from sheet_rows import Row, is_untouched
 
 from segassay.metrics.agreement import auroc, mean_absolute_error, pearson
 from segassay.metrics.baselines import mean_of_structure, size_oddness
+from segassay.metrics.selective import selective
 from segassay.metrics.summary import JudgedLabels, agreement, mean_over_groups, reliability
 
 Floats = NDArray[np.float64]
@@ -54,6 +55,7 @@ def summarise(rows: list[Row]) -> Row:
         "over_sets": mean_over_groups(labels),
         "by_set": {n: agreement(labels.where(labels.group == n), n_draws=200) for n in sets},
         "reliability": reliability(labels),
+        "abstention": selective(labels, np.array([r["status"] == "abstained" for r in pairs])),
         "trained_families": of("trained"),
         "unseen_families": of("unseen"),
         "network_errors": of("network"),

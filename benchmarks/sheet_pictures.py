@@ -5,6 +5,9 @@ from pathlib import Path
 import matplotlib as mpl
 from sheet_rows import Row
 
+from segassay.metrics.evaluation import plain
+from segassay.report.risk import risk_svg
+
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
@@ -14,9 +17,10 @@ _SWEEP_COLOURS = {"erosion": "#0072b2", "dilation": "#d55e00"}
 
 
 def draw(rows: list[Row], sheet: Row, stem: Path) -> None:
-    """Write `stem.png`, `stem_sweeps.png` and, where volumes were judged, `stem_slices.png`."""
+    """Write `stem.png`, `stem_risk.svg`, `stem_sweeps.png`, and `stem_slices.png` of volumes."""
     pairs = [row for row in rows if row["test"] == "pair"]
     _scatter(pairs, sheet, stem.with_suffix(".png"))
+    stem.with_name(f"{stem.name}_risk.svg").write_text(risk_svg(plain(sheet["abstention"])))
     sweeps = [row for row in rows if row["test"] in _SWEEP_COLOURS]
     if sweeps:
         _sweeps(sweeps, stem.with_name(f"{stem.name}_sweeps.png"))

@@ -4,6 +4,9 @@ from pathlib import Path
 
 from sheet_rows import Row
 
+from segassay.metrics.evaluation import plain
+from segassay.report.risk import risk_lines
+
 _WEAK_PEARSON = 0.85
 _WEAK_CLEAN = 0.8
 _WIDE = 0.25
@@ -112,12 +115,13 @@ def _rest(sheet: Row) -> list[str]:
         f"- 90 % intervals hold {trust['interval_coverage']:.0%} at a mean width of "
         f"{trust['interval_width']:.2f}.",
         f"- Precision among the worst tenth (Dice < .7): {trust['precision_at_worst_tenth']:.2f}.",
-        "- MAE of the most certain share: "
-        + ", ".join(f"{k} {v:.3f}" for k, v in trust["mae_of_most_certain_share"].items())
-        + ".",
         "- Bias (score minus truth) by tenth of the score: "
         + ", ".join(f"{b['bias']:+.2f}" for b in trust["bias_by_tenth_of_score"] if b["n"])
         + ".",
+        "",
+        "## Kept and abstained",
+        "",
+        *risk_lines(plain(sheet["abstention"])),
         "",
         "## Untouched expert labels",
         "",
@@ -170,7 +174,7 @@ def _rest(sheet: Row) -> list[str]:
         "atrium and BTCV 3) say little. Unseen data sets are to come.",
         "",
         "Pictures, beside this page: predicted against true Dice by set, the sweeps by structure, "
-        "the score against the number of slices.",
+        "the score against the number of slices, the risk-coverage curve.",
     ]
 
 
