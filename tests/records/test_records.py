@@ -47,6 +47,17 @@ def test_empty_table_has_the_same_columns(tmp_path: Path) -> None:
     assert to_frame([]).height == 0
 
 
+def test_a_table_of_an_older_version_is_read_without_the_columns_it_lacks(tmp_path: Path) -> None:
+    write_table([row("a", 0.5)], tmp_path)
+    path = tmp_path / "scores.parquet"
+    later = ["expected_volume_error", "expected_volume_error_ml", "expected_area_error_mm2"]
+    pl.read_parquet(path).drop(later).write_parquet(path)
+    frame = read_table(tmp_path)
+    assert frame.schema == SCHEMA
+    assert frame["score"].to_list() == [0.5]
+    assert all(frame[name].is_nan().all() for name in later)
+
+
 def test_no_cell_of_the_csv_is_a_formula(tmp_path: Path) -> None:
     write_table([row('=HYPERLINK("http://x")', 0.1, structure="@cmd"), row("-1+1", 0.2)], tmp_path)
     for line in (tmp_path / "scores.csv").read_text().splitlines()[1:]:

@@ -16,8 +16,6 @@ class ScoreRow(BaseModel):
 
     `score` is the expected Dice against a correct reference, `score_lo` and `score_hi` bound a
     90 % interval. `reason` says in words why the status is not `scored`, or what limits the score.
-    The `expected_…_error` columns are the label's size minus the expected one, as in
-    `scoring.Score`: below 0 it is too small.
     Paths are relative to the data set; nothing of the machine or its user is kept.
     """
 
@@ -52,6 +50,18 @@ class ScoreRow(BaseModel):
     n_voxels: int = Field(default=0, description="Voxels of the mask, counted exactly.")
     volume_ml: float = Field(
         default=nan, description="Its volume in millilitres; NaN where the spacing is not known."
+    )
+    expected_volume_error: float = Field(
+        default=nan,
+        description="Size of the label minus the expected size of a correct one, as a share of the "
+        "latter; below 0 it is too small. NaN where the structure was not found.",
+    )
+    expected_volume_error_ml: float = Field(
+        default=nan,
+        description="The same in millilitres; NaN for a single image and without a spacing.",
+    )
+    expected_area_error_mm2: float = Field(
+        default=nan, description="The same of a single image, in square millimetres."
     )
     spacing_mm: str = Field(
         default="", description="Voxel size in mm along R, A, S, blanks between; empty if unknown."

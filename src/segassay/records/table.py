@@ -51,8 +51,16 @@ def write_table(rows: Sequence[ScoreRow], folder: Path) -> None:
 
 
 def read_table(folder: Path) -> pl.DataFrame:
-    """Read the table of a result folder."""
-    return pl.read_parquet(folder / "scores.parquet")
+    """Read the table of a result folder.
+
+    Columns that an older version did not write are there, too: NaN, blank or 0, as for a label
+    of which that is not known.
+    """
+    frame = pl.read_parquet(folder / "scores.parquet")
+    fields = ScoreRow.model_fields
+    missing = [name for name in SCHEMA if name not in frame.columns]
+    frame = frame.with_columns(pl.lit(fields[n].default, SCHEMA[n]).alias(n) for n in missing)
+    return frame.select(SCHEMA.names())
 
 
 def csv_bytes(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, type]) -> bytes:

@@ -52,13 +52,15 @@ class SliceSums:
 class VolumeEstimate:
     """Expected Dice of the volume before calibration, and what its error looks like.
 
-    `doubt` is the part of both masks' mean size that the judge is in two minds about, 0 to 1/2.
+    `size` is the expected number of voxels of the true mask. `doubt` is the part of both masks'
+    mean size that the judge is in two minds about, 0 to 1/2.
     """
 
     dice: float
     error_type: str
     presence: float
     doubt: float
+    size: float
 
 
 def estimate_volume(slices: Sequence[SliceSums], n_voxels: int) -> VolumeEstimate:
@@ -75,7 +77,7 @@ def estimate_volume(slices: Sequence[SliceSums], n_voxels: int) -> VolumeEstimat
     kind = error_type(dice, max(true - overlap, 0.0), max(n_voxels - overlap, 0.0))
     weight = sum(s.weight for s in inside)
     presence = sum(s.weight * s.presence for s in inside) / weight
-    return VolumeEstimate(dice, kind, presence, min(2 * doubt / (true + n_voxels), 0.5))
+    return VolumeEstimate(dice, kind, presence, min(2 * doubt / (true + n_voxels), 0.5), true)
 
 
 def estimate_presence(probabilities: Sequence[float]) -> float:

@@ -1,6 +1,7 @@
 """What the judge says about a label."""
 
 from dataclasses import dataclass
+from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,12 @@ class Score:
         preprocess: Fingerprint of its preprocessing.
         doubt: Part of the label's size that the judge is in two minds about, 0 to 1/2; intervals
             widen with it.
+        expected_volume_error: Size of the label minus the expected size of a correct one, as a
+            share of the latter; below 0 the label is too small. NaN for an empty mask, where the
+            structure is not found (`presence` below one half), and from judges that tell no size.
+        expected_volume_error_ml: The same in millilitres; NaN for a single image, too, and without
+            a spacing.
+        expected_area_error_mm2: The same of a single image, in square millimetres.
     """
 
     value: float
@@ -54,6 +61,9 @@ class Score:
     model_id: str
     preprocess: str
     doubt: float = 0.0
+    expected_volume_error: float = nan
+    expected_volume_error_ml: float = nan
+    expected_area_error_mm2: float = nan
 
     @property
     def worst_slice(self) -> SliceScore | None:

@@ -17,6 +17,7 @@ from segassay.scoring.inputs import BoolArray
 from segassay.scoring.judge import FEWEST_VOXELS, Judge, Named
 from segassay.scoring.plan import LabelPlan, plan_label
 from segassay.scoring.result import Score, SliceScore
+from segassay.scoring.size import size_error
 from segassay.types import Modality, Status
 
 _WIDEST = 0.7
@@ -129,6 +130,7 @@ class SliceJudge(Judge):
         plan, sums = look.plan, look.sums
         estimate = estimate_volume(sums, plan.n_voxels)
         value, low, high = self.calibrated(_measured(look, image))
+        size = size_error(plan.n_voxels, estimate, image)
         doubts = _doubts(plan.n_voxels, high - low)
         limits = "" if self._trust is None else self._trust.remark
         return Score(
@@ -141,6 +143,9 @@ class SliceJudge(Judge):
             presence=estimate.presence,
             error_type=estimate.error_type,
             doubt=estimate.doubt,
+            expected_volume_error=size.relative,
+            expected_volume_error_ml=size.ml,
+            expected_area_error_mm2=size.mm2,
             evidence=self.evidence(name),
             model_id=self.model_id,
             preprocess=self.preprocess,
