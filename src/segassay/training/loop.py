@@ -5,11 +5,9 @@ and on a GPU and the better machine gives the better judge; or in updates, so th
 compared with one another.
 """
 
-import csv
 import math
-import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,7 @@ from segassay.training.loss import LossParts
 from segassay.training.material import Material
 from segassay.training.networks import NETWORKS, build_net
 from segassay.training.pairs import PairDraw
+from segassay.training.progress import Clock, Progress, RunningMeans, append_row
 from segassay.training.settings import JudgeRecipe
 from segassay.training.start import load_start
 from segassay.training.tuning import evaluate, fixed_batches
@@ -35,16 +34,6 @@ _WARM_UP = 0.02
 _TUNING_PAIRS = 1024
 
 Say = Callable[[str], None]
-
-
-@dataclass(slots=True)
-class Progress:
-    """How far a training is: updates made, pairs seen, seconds spent learning, restarts."""
-
-    updates: int = 0
-    pairs: int = 0
-    seconds: float = 0.0
-    restarts: int = 0
 
 
 def learning_rate(recipe: JudgeRecipe, share: float) -> float:
@@ -93,9 +82,9 @@ class JudgeTraining:
     def run(self) -> torch.nn.Module:
         """Learn until the recipe's minutes or updates are spent; return the averaged network."""
         saved = looked = self.progress.seconds
-        curve = _RunningMeans()
+        curve = RunningMeans()
         pool, rng = self._pool()
-        clock = _Clock(self.progress.seconds)
+        clock = Clock(self.progress.seconds)
         while (done := self._done(clock.seconds)) < 1:
             curve.add(self._update(pool(rng), done))
             self.progress.seconds = clock.seconds
@@ -137,7 +126,7 @@ class JudgeTraining:
         self.progress.pairs += len(batch.dice)
         return parts
 
-    def _look(self, curve: "_RunningMeans") -> None:
+    def _look(self, curve: RunningMeans) -> None:
         result = evaluate(self.averaged_net, self.fixed, verdict=self.kind.verdict)
         row = {
             **asdict(self.progress),
@@ -147,7 +136,7 @@ class JudgeTraining:
             "tuning_presence": result.presence_accuracy,
         }
         row = {key: round(value, 5) for key, value in row.items()}
-        _append_row(self.out / "curves.csv", row)
+        append_row(self.out / "curves.csv", row)
         self.say(", ".join(f"{key} {value}" for key, value in row.items()))
 
     def _save(self) -> None:
@@ -171,50 +160,3 @@ class JudgeTraining:
         self.progress = Progress(**rest["progress"])
         self.progress.restarts += 1
         self.say(f"continuing after {self.progress.seconds / 60:.1f} minutes")
-
-
-class _Clock:
-    """Seconds spent learning, over all restarts."""
-
-    def __init__(self, before: float) -> None:
-        self._before, self._start = before, time.monotonic()
-
-    @property
-    def seconds(self) -> float:
-        """Seconds up to now."""
-        return self._before + time.monotonic() - self._start
-
-
-class _RunningMeans:
-    """Means of the parts of the loss since they were last taken."""
-
-    def __init__(self) -> None:
-        self._sums: dict[str, float] = {}
-        self._count = 0
-
-    def add(self, parts: LossParts | VlmLossParts) -> None:
-        """Take in the parts of one update."""
-        for name in type(parts).__slots__:
-            value = float(getattr(parts, name).detach())
-            self._sums[name] = self._sums.get(name, 0.0) + value
-        self._count += 1
-
-    def take(self) -> dict[str, float]:
-        """Return the means and begin anew."""
-        means = {name: total / max(self._count, 1) for name, total in self._sums.items()}
-        self._sums, self._count = {}, 0
-        return means
-
-
-def _append_row(path: Path, row: dict[str, float]) -> None:
-    """Add a row under the table's own columns; a look without an update has no loss to tell."""
-    names = list(row)
-    if path.exists():
-        with path.open(newline="") as file:
-            names = next(csv.reader(file), names)
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=names, extrasaction="ignore")
-        if new:
-            writer.writeheader()
-        writer.writerow(row)

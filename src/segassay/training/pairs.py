@@ -80,13 +80,18 @@ class PairDraw:
 
     def __call__(self, rng: np.random.Generator) -> Pair:
         """Draw one pair."""
+        place, candidate = self.candidate(rng)
+        return self._finish(place, candidate, rng)
+
+    def candidate(self, rng: np.random.Generator) -> tuple[Place, Candidate]:
+        """Draw a mask to be judged, with the structure and the slice that it is for."""
         place = draw_place(self._sets, self._shares, rng)
         r = self._recipe
         roll = np.searchsorted(
             np.cumsum((r.network, r.gold, r.blank_crop, r.absent, r.blank_field)), rng.random()
         )
         kinds = (of_network, untouched, blank_crop, absent, blank_field, faulty)
-        return self._finish(place, kinds[int(roll)](place, rng, self._fault), rng)
+        return place, kinds[int(roll)](place, rng, self._fault)
 
     def _finish(self, place: Place, candidate: Candidate, rng: np.random.Generator) -> Pair:
         name: str | None = place.structure if place.store.recipe.named else None

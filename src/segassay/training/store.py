@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.data.case import Case, Dataset
+from segassay.data.intensity import robust_ends
 from segassay.data.io import read_image, read_label
 from segassay.data.preprocess import plane_stack
 from segassay.data.readers import open_dataset
@@ -172,8 +173,8 @@ def coded_mask(planes: Bytes, codes: tuple[int, ...]) -> NDArray[np.bool_]:
 
 def to_bytes(planes: NDArray[np.float32]) -> Bytes:
     """Scale intensities linearly to 0..255 between robust ends; a constant image becomes 0."""
-    low, high = np.percentile(planes[:: max(1, len(planes) // 64)], (0.1, 99.9))
-    scaled = (planes - low) * (255.0 / max(float(high - low), 1e-6))
+    low, high = robust_ends(planes)
+    scaled = (planes - low) * (255.0 / max(high - low, 1e-6))
     return np.asarray(np.clip(np.rint(scaled), 0, 255), dtype=np.uint8)
 
 
