@@ -9,16 +9,21 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the train extra")
 
 from conftest import write_nifti  # noqa: E402
+from segassay.data.corruption.registry import FAULTS, draw_fault  # noqa: E402
+from segassay.data.corruption.scene import Scene  # noqa: E402
 from segassay.data.phantom import LABELS, make_phantom  # noqa: E402
 from segassay.data.preprocess import JudgeInput, JudgePreprocess  # noqa: E402
+from segassay.engines.direct_engine import DirectEngine  # noqa: E402
 from segassay.engines.onnx_engine import OnnxEngine  # noqa: E402
 from segassay.errors import UsageError  # noqa: E402
+from segassay.models.hypotheses_net import HypothesesNet  # noqa: E402
 from segassay.models.judge_net import ExportedJudge, JudgeNet, expected_dice  # noqa: E402
 from segassay.training.batches import EchoPool, collate, fresh_batches  # noqa: E402
 from segassay.training.export import describe, export_onnx  # noqa: E402
 from segassay.training.loop import JudgeTraining, learning_rate  # noqa: E402
+from segassay.training.loss import mixed_dice  # noqa: E402
 from segassay.training.material import Material, load_material  # noqa: E402
-from segassay.training.networks import build_net  # noqa: E402
+from segassay.training.networks import NETWORKS, build_net  # noqa: E402
 from segassay.training.pairs import PairDraw  # noqa: E402
 from segassay.training.settings import JudgeRecipe, PairRecipe, read_recipe  # noqa: E402
 
@@ -163,12 +168,89 @@ def test_learning_rate_warms_up_and_ends_small() -> None:
     assert learning_rate(r, 1.0) < 0.02 * r.learning_rate
 
 
-@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", sorted(RECIPES.rglob("*.yaml")), ids=lambda p: p.stem)
 def test_recipes_in_the_repository_are_valid(path: Path) -> None:
     found = read_recipe(path)
-    assert found.name == path.stem
+    assert found.name.endswith(path.stem)
     net = build_net(found)
     assert sum(p.numel() for p in net.parameters()) < 5_000_000
+
+
+def test_a_recipe_like_another_says_only_what_differs(tmp_path: Path) -> None:
+    (tmp_path / "model.yaml").write_text(
+        "{name: model, minutes: 5, pairs: {gold: 0.3, absent: 0.2}, data: ["
+        "{name: a, path: a}, {name: a_coronal, path: a, plane: coronal}, {name: b, path: b}]}"
+    )
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("{like: model.yaml, name: mine, without: [a], pairs: {gold: 0.1}}")
+    found = read_recipe(mine)
+    assert (found.name, found.minutes) == ("mine", 5)
+    assert (found.pairs.gold, found.pairs.absent) == (0.1, 0.2)
+    assert [entry.name for entry in found.data] == ["b"]
+    mine.write_text("{like: model.yaml, name: mine, without: [c]}")
+    with pytest.raises(UsageError, match=r"without: c is not among a, a_coronal, b"):
+        read_recipe(mine)
+
+
+def test_families_that_a_recipe_avoids_are_never_drawn() -> None:
+    gold = np.zeros((40, 40), dtype=np.bool_)
+    gold[10:30, 8:24] = True
+    scene = Scene(gold, gold.astype(np.float32), (), (), None)
+    rng = np.random.default_rng(0)
+    avoid = frozenset(FAULTS) - {"erosion", "shift"}
+    drawn = {name for _ in range(40) for name in draw_fault(scene, rng, avoid=avoid).recipe}
+    assert drawn == {"erosion", "shift"}
+    with pytest.raises(ValueError, match="no fault family 'nonsense'"):
+        PairRecipe(avoid=("nonsense",))
+
+
+def test_a_training_ends_after_its_updates(material: Material, tmp_path: Path) -> None:
+    training = JudgeTraining(recipe(updates=2), material, tmp_path, say=lambda _: None)
+    training.run()
+    assert training.progress.updates == 2
+
+
+@pytest.mark.parametrize("kind", ["map", "hypotheses", "direct", "sentinel_head"])
+def test_every_kind_of_network_learns_and_is_exported(
+    kind: str, material: Material, tmp_path: Path
+) -> None:
+    own = recipe(network=kind)
+    net = build_net(own)
+    draw = PairDraw(material.train, JudgePreprocess(), PairRecipe())
+    rng = np.random.default_rng(5)
+    pairs = [draw(rng) for _ in range(12)]
+    batch = collate(pairs)
+    optimizer = torch.optim.Adam(net.parameters(), lr=3e-3)
+    totals = []
+    for _ in range(12):
+        parts = NETWORKS[kind].loss(net, batch, own)
+        optimizer.zero_grad()
+        torch.autograd.backward([parts.total])
+        optimizer.step()
+        totals.append(parts.total.item())
+    assert totals[-1] < totals[0] - 0.05
+    net.eval()
+    with torch.no_grad():
+        dice, presence = NETWORKS[kind].verdict(net, batch)
+    assert all(0 <= float(v) <= 1 for v in (*dice, *presence))
+    export_onnx(net, JudgePreprocess(), tmp_path / "judge.onnx", network=kind)
+    drawn = NETWORKS[kind].judge == "map"
+    engine = (OnnxEngine if drawn else DirectEngine)(tmp_path / "judge.onnx", threads=1)
+    answers = engine([pair.seen for pair in pairs])
+    np.testing.assert_allclose(answers.presence, presence.numpy(), atol=1e-4)
+
+
+def test_one_right_hypothesis_among_wrong_ones_costs_little(material: Material) -> None:
+    net = build_net(recipe(network="hypotheses"))
+    assert isinstance(net, HypothesesNet)
+    gold = torch.zeros(1, 8, 8)
+    gold[0, :4] = 1
+    right = torch.where(gold > 0, 8.0, -8.0)[:, None]
+    maps = torch.cat([right, -right, -right, -right], dim=1).sigmoid()
+    sure = torch.tensor([[1.0, 0, 0, 0]])
+    assert mixed_dice(maps, sure, torch.zeros(1), gold).item() == pytest.approx(1, abs=1e-2)
+    even = torch.full((1, 4), 0.25)
+    assert mixed_dice(maps, even, torch.zeros(1), gold).item() == pytest.approx(0.25, abs=1e-2)
 
 
 @pytest.mark.parametrize(

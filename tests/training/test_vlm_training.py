@@ -25,10 +25,14 @@ from segassay.training.batches import collate  # noqa: E402
 from segassay.training.export import export_onnx  # noqa: E402
 from segassay.training.material import load_material  # noqa: E402
 from segassay.training.networks import build_net  # noqa: E402
+from segassay.training.number_loss import margin_ranking, number_loss, regression  # noqa: E402
 from segassay.training.pairs import PairDraw  # noqa: E402
-from segassay.training.settings import JudgeRecipe, PairRecipe, read_recipe  # noqa: E402
-from segassay.training.vlm_loss import margin_ranking, vlm_loss  # noqa: E402
-from segassay.training.vlm_settings import VlmRecipe  # noqa: E402
+from segassay.training.settings import (  # noqa: E402
+    JudgeRecipe,
+    NumberLossRecipe,
+    PairRecipe,
+    read_recipe,
+)
 from segassay.types import Status  # noqa: E402
 
 SMALL = {
@@ -86,11 +90,11 @@ def test_ranking_by_hand() -> None:
 
 
 def test_a_few_steps_make_the_loss_smaller(net: SegaeVlm, pairs: list[Any]) -> None:
-    batch, weights = collate(pairs), VlmRecipe()
+    batch, weights = collate(pairs), NumberLossRecipe()
     optimizer = torch.optim.Adam(net.parameters(), lr=3e-3)
     totals = []
     for _ in range(12):
-        parts = vlm_loss(net, batch, weights)
+        parts = number_loss(net, batch, weights, regression)
         optimizer.zero_grad()
         torch.autograd.backward([parts.total])
         optimizer.step()
@@ -103,7 +107,7 @@ def test_a_batch_of_empty_masks_teaches_size_and_presence(net: SegaeVlm, pairs: 
     empty = batch._replace(
         kind=torch.full_like(batch.kind, -1), dice=torch.full_like(batch.dice, float("nan"))
     )
-    parts = vlm_loss(net, empty, VlmRecipe())
+    parts = number_loss(net, empty, NumberLossRecipe(), regression)
     assert parts.dice.item() == parts.rank.item() == 0
     assert parts.total.item() == pytest.approx(
         0.3 * parts.size.item() + 0.2 * parts.presence.item(), rel=1e-5

@@ -65,8 +65,8 @@ class Block(nn.Module):
         return F.relu(y + self.short(x))
 
 
-class JudgeNet(nn.Module):
-    """See the module's text. `forward` gives raw outputs; `answers` gives what is exported."""
+class JudgeEncoder(nn.Module):
+    """Reads crop, whole slice and condition into features and one embedding."""
 
     def __init__(self, config: JudgeNetConfig) -> None:
         super().__init__()
@@ -90,12 +90,39 @@ class JudgeNet(nn.Module):
             for n, width in enumerate(widths)
         )
         self.deepen = nn.ModuleList(Block(width, width, steer) for width in widths)
+        self.embedding_dim = widths[-1] + steer
+
+    def encode(
+        self, crop: Tensor, field: Tensor, condition: Tensor
+    ) -> tuple[list[Tensor], Tensor, Tensor]:
+        """Read a batch; arguments as for `JudgeNet.forward`.
+
+        Returns:
+            the features of every stage, the coarsest last; the steering vector `(b, steer_dim)`;
+            the embedding `(b, embedding_dim)`.
+        """
+        steer = self.know(torch.cat([condition, self.look(field)], dim=1))
+        x = F.relu(self.stem(crop))
+        stages = []
+        for entry, second in zip(self.down, self.deepen, strict=True):
+            x = second(entry(x, steer), steer)
+            stages.append(x)
+        return stages, steer, torch.cat([x.mean(dim=(2, 3)), steer], dim=1)
+
+
+class JudgeNet(JudgeEncoder):
+    """See the module's text. `forward` gives raw outputs, `ExportedJudge` what is exported."""
+
+    n_maps = 1
+
+    def __init__(self, config: JudgeNetConfig) -> None:
+        super().__init__(config)
+        widths, steer = config.widths, config.steer_dim
         self.up = nn.ModuleList(
             Block(widths[n] + widths[n - 1], widths[n - 1], steer)
             for n in range(len(widths) - 1, 0, -1)
         )
-        self.paint = nn.Conv2d(widths[0], 4, 3, 1, 1)
-        self.embedding_dim = widths[-1] + steer
+        self.paint = nn.Conv2d(widths[0], 4 * self.n_maps, 3, 1, 1)
         self.outside = nn.Linear(self.embedding_dim, 1)
         self.presence = nn.Linear(self.embedding_dim, 1)
         self.kind = nn.Linear(self.embedding_dim, len(ERROR_TYPES))
@@ -111,17 +138,13 @@ class JudgeNet(nn.Module):
             condition: See `crop`.
 
         Returns:
-            map logits `(b, 1, n, n)`; area outside the crop in units of the crop's area `(b,)`,
-            at least 0; presence logit `(b,)`; error type logits `(b, 5)`; embedding `(b, e)`.
+            map logits `(b, n_maps, n, n)`; area outside the crop in units of the crop's area
+            `(b,)`, at least 0; presence logit `(b,)`; error type logits `(b, 5)`; embedding
+            `(b, embedding_dim)`.
         """
-        steer = self.know(torch.cat([condition, self.look(field)], dim=1))
-        x = F.relu(self.stem(crop))
-        skips = []
-        for entry, second in zip(self.down, self.deepen, strict=True):
-            x = second(entry(x, steer), steer)
-            skips.append(x)
-        embedding = torch.cat([x.mean(dim=(2, 3)), steer], dim=1)
-        for block, skip in zip(self.up, reversed(skips[:-1]), strict=True):
+        stages, steer, embedding = self.encode(crop, field, condition)
+        x = stages[-1]
+        for block, skip in zip(self.up, reversed(stages[:-1]), strict=True):
             x = block(torch.cat([F.interpolate(x, scale_factor=2.0), skip], dim=1), steer)
         logits = F.pixel_shuffle(self.paint(x), 2)
         outside = F.softplus(self.outside(embedding)[:, 0] - 3.0)

@@ -21,12 +21,12 @@ from segassay.training.batches import EchoPool, PairBatch, fresh_batches
 from segassay.training.loss import LossParts
 from segassay.training.material import Material
 from segassay.training.networks import NETWORKS, build_net
+from segassay.training.number_loss import NumberLossParts
 from segassay.training.pairs import PairDraw
 from segassay.training.progress import Clock, Progress, RunningMeans, append_row
 from segassay.training.settings import JudgeRecipe
 from segassay.training.start import load_start
 from segassay.training.tuning import evaluate, fixed_batches
-from segassay.training.vlm_loss import VlmLossParts
 
 _SAVE_EVERY_S = 120.0
 _LOOK_EVERY_S = 300.0
@@ -110,7 +110,7 @@ class JudgeTraining:
         fresh = fresh_batches(self.draw, r.batch // r.echo, seed=seed, workers=r.workers)
         return EchoPool(fresh, r.batch, size=r.pool), np.random.default_rng((*seed, 7))
 
-    def _update(self, batch: PairBatch, share: float) -> LossParts | VlmLossParts:
+    def _update(self, batch: PairBatch, share: float) -> LossParts | NumberLossParts:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.recipe, share)
         batch = PairBatch(*(self.fabric.to_device(t) for t in batch))

@@ -6,9 +6,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from segassay.models.hypotheses_net import HypothesesNet
 from segassay.models.judge_net import JudgeNet, expected_dice
 from segassay.training.batches import PairBatch
 from segassay.training.settings import LossRecipe
+
+_SHARPNESS = 50.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +35,57 @@ def judge_loss(net: JudgeNet, batch: PairBatch, weights: LossRecipe) -> LossPart
     logits, outside, presence, kind, _ = net(batch.crop, batch.field, batch.condition)
     logits, outside = logits[:, 0].float(), outside.float()
     seen = batch.crop[:, 4]
-    pixelwise = F.binary_cross_entropy_with_logits(logits, batch.gold, reduction="none")
-    map_loss = (pixelwise * seen).sum() / seen.sum().clamp_min(1.0)
-    mask = batch.crop[:, 3]
-    filled = batch.kind >= 0
-    predicted = expected_dice(logits.sigmoid() * seen, outside, mask)
-    dice_loss = (predicted - batch.dice.nan_to_num()).abs()[filled].sum() / filled.sum().clamp_min(
-        1
+    map_loss = _pixelwise(logits, batch.gold, seen).mean()
+    predicted = expected_dice(logits.sigmoid() * seen, outside, batch.crop[:, 3])
+    return _with_map((map_loss, predicted), (outside, presence, kind), batch, weights)
+
+
+def hypotheses_loss(net: HypothesesNet, batch: PairBatch, weights: LossRecipe) -> LossParts:
+    """Score several joint hypotheses of one mask: a mixture, of which one must be right.
+
+    The mean cross-entropy c_k of each whole map makes the likelihood w_k exp(-s c_k), with the
+    weights w the network gives and s the sharpness at which one hypothesis takes over; the map's
+    loss is the mixture's negative log-likelihood divided by s, the Dice the mixture's mean.
+    """
+    logits, trust, outside, presence, kind = net.hypotheses(
+        batch.crop, batch.field, batch.condition
     )
+    logits, outside, trust = logits.float(), outside.float(), trust.float().log_softmax(dim=1)
+    seen = batch.crop[:, 4:5]
+    costs = _pixelwise(logits, batch.gold[:, None].expand_as(logits), seen)
+    map_loss = -torch.logsumexp(trust - _SHARPNESS * costs, dim=1).mean() / _SHARPNESS
+    predicted = mixed_dice(logits.sigmoid() * seen, trust.exp(), outside, batch.crop[:, 3])
+    return _with_map((map_loss, predicted), (outside, presence, kind), batch, weights)
+
+
+def mixed_dice(maps: Tensor, trust: Tensor, outside: Tensor, mask: Tensor) -> Tensor:
+    """Return the mean Dice over hypotheses `maps` `(b, k, n, n)` of weights `trust` `(b, k)`."""
+    each = [expected_dice(maps[:, k], outside, mask) for k in range(maps.shape[1])]
+    return (torch.stack(each, dim=1) * trust).sum(dim=1)
+
+
+def _pixelwise(logits: Tensor, gold: Tensor, seen: Tensor) -> Tensor:
+    """Return the cross-entropy per map, relative to the mean number of pixels seen."""
+    each = F.binary_cross_entropy_with_logits(logits, gold, reduction="none") * seen
+    return each.mean(dim=(-2, -1)) / seen.mean().clamp_min(1e-6)
+
+
+def _with_map(
+    drawn: tuple[Tensor, Tensor],
+    answers: tuple[Tensor, Tensor, Tensor],
+    batch: PairBatch,
+    weights: LossRecipe,
+) -> LossParts:
+    """Add to the map's loss those of its Dice and of the answers beside the map."""
+    map_loss, predicted = drawn
+    outside, presence, kind = answers
+    filled = batch.kind >= 0
+    n_filled = filled.sum().clamp_min(1)
+    dice_loss = (predicted - batch.dice.nan_to_num()).abs()[filled].sum() / n_filled
     outside_loss = (torch.log1p(10 * outside) - torch.log1p(10 * batch.outside)).abs().mean()
     presence_loss = F.binary_cross_entropy_with_logits(presence.float(), batch.presence)
     kind_sum = F.cross_entropy(kind.float(), batch.kind, ignore_index=-1, reduction="sum")
-    kind_loss = kind_sum / filled.sum().clamp_min(1)
+    kind_loss = kind_sum / n_filled
     total = (
         map_loss
         + weights.dice * dice_loss

@@ -2,20 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from segassay.data.preprocess import CONDITION_DIM, CROP_CHANNELS, FIELD_CHANNELS
+from segassay.models.direct_net import DirectNet, ExportedDirect
+from segassay.models.hypotheses_net import ExportedHypotheses, HypothesesNet
 from segassay.models.judge_net import ExportedJudge, JudgeNet, JudgeNetConfig, expected_dice
 from segassay.models.segae_vlm import ExportedSegaeVlm, SegaeVlm, SegaeVlmConfig
 from segassay.models.text_tower import GivenText, NameTable, NgramTower
 from segassay.training.batches import PairBatch
-from segassay.training.loss import LossParts, judge_loss
+from segassay.training.loss import LossParts, hypotheses_loss, judge_loss, mixed_dice
+from segassay.training.number_loss import NumberLossParts, as_published, number_loss, regression
 from segassay.training.pretrained_text import pretrained_vectors
 from segassay.training.settings import JudgeRecipe
-from segassay.training.vlm_loss import VlmLossParts, vlm_loss
 from segassay.vocabulary.describe import describe
 from segassay.vocabulary.names import mirrored
 
@@ -34,7 +37,7 @@ class NetworkKind:
 
     judge: str
     build: Callable[[JudgeRecipe, tuple[str, ...]], nn.Module]
-    loss: Callable[[Any, PairBatch, JudgeRecipe], LossParts | VlmLossParts]
+    loss: Callable[[Any, PairBatch, JudgeRecipe], LossParts | NumberLossParts]
     verdict: Callable[[Any, PairBatch], tuple[Tensor, Tensor]]
     exported: tuple[Callable[[Any], nn.Module], tuple[str, ...]]
 
@@ -45,9 +48,8 @@ def build_net(recipe: JudgeRecipe, names: tuple[str, ...] = ()) -> nn.Module:
     return NETWORKS[recipe.network].build(recipe, names)
 
 
-def _map_net(recipe: JudgeRecipe, names: tuple[str, ...]) -> JudgeNet:
-    del names  # any name has a vector of its own
-    return JudgeNet(JudgeNetConfig(CROP_CHANNELS, FIELD_CHANNELS, CONDITION_DIM, recipe.widths))
+def _sizes(recipe: JudgeRecipe) -> JudgeNetConfig:
+    return JudgeNetConfig(CROP_CHANNELS, FIELD_CHANNELS, CONDITION_DIM, recipe.widths)
 
 
 def _map_verdict(net: JudgeNet, batch: PairBatch) -> tuple[Tensor, Tensor]:
@@ -55,6 +57,13 @@ def _map_verdict(net: JudgeNet, batch: PairBatch) -> tuple[Tensor, Tensor]:
     probability = logits[:, 0].float().sigmoid() * batch.crop[:, 4]
     dice = expected_dice(probability, outside.float(), batch.crop[:, 3])
     return dice, presence.float().sigmoid()
+
+
+def _mixed_verdict(net: HypothesesNet, batch: PairBatch) -> tuple[Tensor, Tensor]:
+    logits, trust, outside, presence, _ = net.hypotheses(batch.crop, batch.field, batch.condition)
+    maps = logits.float().sigmoid() * batch.crop[:, 4:5]
+    weights = trust.float().softmax(dim=1)
+    return mixed_dice(maps, weights, outside.float(), batch.crop[:, 3]), presence.float().sigmoid()
 
 
 def _vlm(recipe: JudgeRecipe, names: tuple[str, ...]) -> SegaeVlm:
@@ -79,25 +88,54 @@ def _vlm(recipe: JudgeRecipe, names: tuple[str, ...]) -> SegaeVlm:
     return SegaeVlm(config, NameTable(every, tower, vlm.text_dim))
 
 
-def _vlm_verdict(net: SegaeVlm, batch: PairBatch) -> tuple[Tensor, Tensor]:
+def _logit_verdict(net: nn.Module, batch: PairBatch) -> tuple[Tensor, Tensor]:
     score, _, presence, _ = net(batch.crop, batch.field, batch.condition)
     return score.float().sigmoid(), presence.float().sigmoid()
 
 
+def _number_verdict(net: nn.Module, batch: PairBatch) -> tuple[Tensor, Tensor]:
+    score, _, presence, _ = net(batch.crop, batch.field, batch.condition)
+    return score.float().clamp(0, 1), presence.float().sigmoid()
+
+
+_DRAWN = ("map", "outside", "presence", "kind", "embedding")
+_NUMBERS = ("dice", "size", "presence", "embedding")
+
 NETWORKS: dict[str, NetworkKind] = {
     "map": NetworkKind(
         judge="map",
-        build=_map_net,
+        build=lambda recipe, _: JudgeNet(_sizes(recipe)),
         loss=lambda net, batch, recipe: judge_loss(net, batch, recipe.loss),
         verdict=_map_verdict,
-        exported=(ExportedJudge, ("map", "outside", "presence", "kind", "embedding")),
+        exported=(ExportedJudge, _DRAWN),
+    ),
+    "hypotheses": NetworkKind(
+        judge="map",
+        build=lambda recipe, _: HypothesesNet(_sizes(recipe)),
+        loss=lambda net, batch, recipe: hypotheses_loss(net, batch, recipe.loss),
+        verdict=_mixed_verdict,
+        exported=(ExportedHypotheses, _DRAWN),
+    ),
+    "direct": NetworkKind(
+        judge="direct",
+        build=lambda recipe, _: DirectNet(_sizes(recipe)),
+        loss=lambda net, batch, recipe: number_loss(net, batch, recipe.number_loss, regression),
+        verdict=_logit_verdict,
+        exported=(partial(ExportedDirect, logit=True), _NUMBERS),
+    ),
+    "sentinel_head": NetworkKind(
+        judge="direct",
+        build=lambda recipe, _: DirectNet(_sizes(recipe)),
+        loss=lambda net, batch, recipe: number_loss(net, batch, recipe.number_loss, as_published),
+        verdict=_number_verdict,
+        exported=(partial(ExportedDirect, logit=False), _NUMBERS),
     ),
     "segae_vlm": NetworkKind(
         judge="direct",
         build=_vlm,
-        loss=lambda net, batch, recipe: vlm_loss(net, batch, recipe.vlm),
-        verdict=_vlm_verdict,
-        exported=(ExportedSegaeVlm, ("dice", "size", "presence", "embedding")),
+        loss=lambda net, batch, recipe: number_loss(net, batch, recipe.number_loss, regression),
+        verdict=_logit_verdict,
+        exported=(ExportedSegaeVlm, _NUMBERS),
     ),
 }
-"""What a recipe calls `network`."""
+"""What a recipe calls `network`: the judge itself, what it is compared with, the SegAE idea."""

@@ -94,7 +94,8 @@ class PairDraw:
         return place, kinds[int(roll)](place, rng, self._fault)
 
     def _finish(self, place: Place, candidate: Candidate, rng: np.random.Generator) -> Pair:
-        name: str | None = place.structure if place.store.recipe.named else None
+        named = self._recipe.names and place.store.recipe.named
+        name: str | None = place.structure if named else None
         planes, gold, mask, framed_by = _views(place.case, candidate, rng)
         sagittal = place.store.recipe.plane == "sagittal"
         if not sagittal and rng.random() < _FLIPPED[place.store.recipe.mirror]:

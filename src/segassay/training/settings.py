@@ -50,6 +50,7 @@ class PairRecipe(_Frozen):
 
     network: float = Field(default=0.0, ge=0)
     avoid: tuple[str, ...] = ()
+    names: bool = True
     gold: float = Field(default=0.12, ge=0)
     blank_crop: float = Field(default=0.08, ge=0)
     absent: float = Field(default=0.08, ge=0)
@@ -75,6 +76,18 @@ class LossRecipe(_Frozen):
     outside: float = 0.2
     presence: float = 0.2
     kind: float = 0.1
+
+
+class NumberLossRecipe(_Frozen):
+    """Weights of the parts of the loss of judges that answer with a number; regression has 1.
+
+    `margin` is the share of two labels' difference in Dice that their scores must keep.
+    """
+
+    rank: float = Field(default=0.5, ge=0)
+    margin: float = Field(default=0.5, ge=0, le=1)
+    size: float = Field(default=0.3, ge=0)
+    presence: float = Field(default=0.2, ge=0)
 
 
 class SegmenterRecipe(_Frozen):
@@ -116,9 +129,10 @@ class JudgeRecipe(_Frozen):
     data: tuple[SetRecipe, ...] = Field(min_length=1)
     pairs: PairRecipe = PairRecipe()
     loss: LossRecipe = LossRecipe()
+    number_loss: NumberLossRecipe = NumberLossRecipe()
     segmenters: SegmenterRecipe | None = None
     shapes: ShapeRecipe | None = None
-    network: Literal["map", "segae_vlm"] = "map"
+    network: Literal["map", "hypotheses", "direct", "sentinel_head", "segae_vlm"] = "map"
     widths: tuple[int, ...] = (16, 32, 64, 128)
     vlm: VlmRecipe = VlmRecipe()
     batch: int = Field(default=64, ge=2)

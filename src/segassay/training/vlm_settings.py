@@ -1,4 +1,4 @@
-"""What a vision-language judge's recipe says besides the rest: sizes, text tower, loss."""
+"""What a vision-language judge's recipe says besides the rest: sizes and text tower."""
 
 from pathlib import Path
 
@@ -6,11 +6,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_serializer, model_valid
 
 
 class VlmRecipe(BaseModel):
-    """Sizes of the network, weights of its loss's parts; the regression has weight 1.
+    """Sizes of the network.
 
     `text_tower` is a folder with a CLIP or BERT-like model in the form of `transformers`, relative
     to the working folder; without it the small tower of this package learns with the judge.
-    `margin` is the share of two labels' difference in Dice that their scores must keep.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -20,10 +19,6 @@ class VlmRecipe(BaseModel):
     heads: int = Field(default=4, ge=1)
     text_dim: int = Field(default=128, ge=8)
     text_tower: Path | None = None
-    rank: float = Field(default=0.5, ge=0)
-    margin: float = Field(default=0.5, ge=0, le=1)
-    size: float = Field(default=0.3, ge=0)
-    presence: float = Field(default=0.2, ge=0)
 
     @model_validator(mode="after")
     def _heads_divide_dim(self) -> "VlmRecipe":
