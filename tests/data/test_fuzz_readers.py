@@ -146,14 +146,15 @@ def packed_sets(
     home = tmp_path_factory.mktemp("packed")
     root = whole_sets["images+labels"]
     tar = Path(shutil.make_archive(str(home / "set"), "tar", root))
+    gzipped = Path(shutil.make_archive(str(home / "set"), "gztar", root))
     packed = home / "set.zip"
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
         for path in sorted(root.rglob("*")):
             file.write(path, path.relative_to(root))
-    return [tar, packed]
+    return [tar, packed, gzipped]
 
 
-@pytest.mark.parametrize("index", [0, 1])
+@pytest.mark.parametrize("index", [0, 1, 2])
 @quick
 @given(
     places=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=12),

@@ -2,8 +2,8 @@
 
 Archives come from anywhere. One that holds a member outside of itself, a link that leads out of it,
 or folders nested without end is refused as a whole; a member that unpacks to far more than an image
-holds is refused when it is read. A compressed tar is refused: to read one member, all before it
-would have to be unpacked.
+holds is refused when it is read. A tar packed with gzip is unpacked once, in memory and piece by
+piece, to find its members; one packed otherwise is refused, as nothing of it can be read alone.
 """
 
 import io
@@ -11,6 +11,7 @@ import os
 import stat
 import tarfile
 import zipfile
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,11 +19,13 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
+from segassay.data.seekable_gzip import SeekableGzip, Stop
 from segassay.errors import DatasetError, ReadError
 
 _ZIP = ".zip"
 _TAR = ".tar"
-_PACKED_TARS = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
+_GZIPPED_TARS = (".tar.gz", ".tgz")
+_OTHER_TARS = (".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst")
 
 _MOST_MEMBERS = 2_000_000
 _DEEPEST = 32
@@ -43,6 +46,7 @@ _DAMAGED = (
     OverflowError,
     RuntimeError,
     ValueError,
+    zlib.error,
 )
 """What the two libraries raise on bytes that are no archive."""
 
@@ -60,7 +64,7 @@ class Member:
 
 def is_archive_name(name: str) -> bool:
     """Whether a file name promises a zip or tar, also a compressed one."""
-    return name.lower().endswith((_ZIP, _TAR, *_PACKED_TARS))
+    return name.lower().endswith((_ZIP, _TAR, *_GZIPPED_TARS, *_OTHER_TARS))
 
 
 class Archive(ABC):
@@ -162,7 +166,7 @@ class _Zip(Archive):
 class _Tar(Archive):
     def __init__(self, path: Path):
         members, links = [], {}
-        with tarfile.open(path, "r:") as file:
+        with self._bytes_of(path) as stream, tarfile.open(fileobj=stream, mode="r:") as file:
             for n, info in enumerate(file, start=1):
                 _require_few(path, n)
                 name = _safe(path, info.name)
@@ -175,19 +179,31 @@ class _Tar(Archive):
         super().__init__(path, members, links)
 
     def _open(self, member: Member) -> BinaryIO:
-        with self._path.open("rb") as file:
+        with self._bytes_of(self._path) as file:
             file.seek(member.begins_at)
             data = file.read(member.n_bytes)
         if len(data) < member.n_bytes:
             raise EOFError("the archive ends within the file")
         return io.BytesIO(data)
 
+    def _bytes_of(self, path: Path) -> BinaryIO:
+        return path.open("rb")
+
+
+class _GzippedTar(_Tar):
+    def __init__(self, path: Path):
+        self._stops: list[Stop] = []
+        super().__init__(path)
+
+    def _bytes_of(self, path: Path) -> BinaryIO:
+        return io.BufferedReader(SeekableGzip(path, self._stops))
+
 
 def open_archive(path: Path) -> Archive:
     """Index an archive; the index is kept until the file changes.
 
     Raises:
-        DatasetError: Damaged, a compressed tar, or not safe to read.
+        DatasetError: Damaged, packed in a way that cannot be read in place, or not safe to read.
     """
     try:
         found = path.stat()
@@ -199,11 +215,15 @@ def open_archive(path: Path) -> Archive:
 
 @lru_cache(maxsize=8)
 def _indexed(path: Path, _time: int, _size: int, _process: int) -> Archive:
-    if path.name.lower().endswith(_PACKED_TARS):
+    name = path.name.lower()
+    if name.endswith(_OTHER_TARS):
         raise DatasetError(
-            f"{path.name}: a compressed tar cannot be read in place; unpack it, or pack a .zip"
+            f"{path.name}: a tar packed like this cannot be read in place; "
+            "unpack it, or pack a .zip or .tar.gz"
         )
-    return _Zip(path) if path.name.lower().endswith(_ZIP) else _Tar(path)
+    if name.endswith(_GZIPPED_TARS):
+        return _GzippedTar(path)
+    return _Zip(path) if name.endswith(_ZIP) else _Tar(path)
 
 
 def _require_few(path: Path, n_members: int) -> None:
