@@ -13,13 +13,13 @@ Usage: python benchmarks/ensemble.py DATA_ROOT RUN/networks
 """
 
 import argparse
-import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+from frozen import HERE, RUNS, Frozen, Row, kept_rows
 from numpy.typing import NDArray
 
 from segassay.data.letterbox import letterbox
@@ -28,22 +28,14 @@ from segassay.metrics.baselines import softmin_confidence
 from segassay.metrics.overlap import dice
 from segassay.models.segmenters import Segmenter
 from segassay.pipelines.faulty_cases import ExpertCase
-from segassay.pipelines.frozen_test import (
-    FrozenSet,
-    FrozenTest,
-    frozen_cases,
-    frozen_pairs,
-    read_frozen_test,
-)
-from segassay.pipelines.unseen_network import UnseenNetwork, load_unseen_network, train_network
+from segassay.pipelines.frozen_test import FrozenSet
+from segassay.pipelines.unseen_network import train_network
 from segassay.training.segmenters.folds import TrainedSegmenter, known_structures, load_segmenter
 from segassay.training.segmenters.predict import predict_case
 from segassay.training.segmenters.slices import SquareCase, square_case
 from segassay.training.settings import SetRecipe
 from segassay.training.store import load_case
 
-HERE = Path(__file__).parent
-RUNS = HERE.parent / "runs"
 _SIZE = 96
 _DRAWS = 8
 
@@ -60,16 +52,13 @@ def main() -> None:
     dropout = train_network(
         recipe, options.data, RUNS / "dropout-network", say=print, kind="unet_dropout"
     )
-    test = read_frozen_test(HERE / "pairs.yaml")
-    scorer = Scorer(test, options.data, Network.last_of(options.networks), Network(dropout[-1]))
-    out = RUNS / "ensemble" / f"v{test.version}"
-    out.mkdir(parents=True, exist_ok=True)
-    for entry in test.sets:
+    frozen = Frozen(options.data)
+    scorer = Scorer(frozen, Network.last_of(options.networks), Network(dropout[-1]))
+    out = RUNS / "ensemble" / f"v{frozen.test.version}"
+    for entry in frozen.test.sets:
         for case_id in entry.cases:
             path = out / f"{entry.name}-{case_id}.json"
-            if not path.exists():
-                path.write_text(json.dumps(scorer.rows(entry, case_id)))
-                print(entry.name, case_id, flush=True)
+            kept_rows(path, partial(scorer.rows, entry, case_id))
 
 
 class Network:
@@ -106,48 +95,37 @@ class Network:
 class Scorer:
     """Scores the frozen test's masks by the agreement of networks with them."""
 
-    def __init__(
-        self, test: FrozenTest, data: Path, ensemble: list[Network], dropout: Network
-    ) -> None:
-        self.test, self.data = test, data
-        self.ensemble, self.dropout = ensemble, dropout
-        self.unseen: UnseenNetwork = load_unseen_network(
-            test.network.weights,
-            HERE / "unseen_network",
-            size=test.network.size,
-            cache=RUNS / "sheet" / "unseen_network",
-        )
+    def __init__(self, frozen: Frozen, ensemble: list[Network], dropout: Network) -> None:
+        self.frozen, self.ensemble, self.dropout = frozen, ensemble, dropout
 
-    def rows(self, entry: FrozenSet, case_id: str) -> list[dict[str, Any]]:
+    def rows(self, entry: FrozenSet, case_id: str) -> list[Row]:
         """Score all pairs of one case."""
-        only = entry.model_copy(update={"cases": {case_id: entry.cases[case_id]}})
-        (expert,) = frozen_cases(only, self.data)
-        networks = self.unseen.masks(entry.name, expert.case, entry.modality, entry.cases[case_id])
+        expert = self.frozen.expert(entry, case_id)
         square = self._square(entry, expert)
         answers = [network.segment(entry.name, square) for network in self.ensemble]
         draws = self.dropout.segment(entry.name, square, draws=_DRAWS)
         axis = slicing_axis(expert.image.grid)
         shape = as_planes(expert.image.array, axis).shape[1:]
         cut = letterbox((shape[0], shape[1]), pixel_mm(expert.image.grid, axis), _SIZE)
+        said = {name: [answer[name][0] for answer in answers] for name in expert.masks}
         rows = []
-        for name in expert.masks:
-            said = [answer[name][0] for answer in answers]
-            for pair in frozen_pairs(self.test, expert, name, networks):
-                small = cut(as_planes(pair.mask, axis)) > 0.5
-                rows.append(
-                    {
-                        "set": entry.name,
-                        "case": case_id,
-                        "structure": name,
-                        "recipe": pair.recipe,
-                        "seed": pair.seed,
-                        "scores": {
-                            "ensemble_dice": agreement(said, small),
-                            "softmin": softmin_confidence(np.mean(said, axis=0), small),
-                            "mc_dropout": agreement(draws[name], small),
-                        },
-                    }
-                )
+        for pair in self.frozen.pairs(entry, expert):
+            small, name = cut(as_planes(pair.mask, axis)) > 0.5, pair.structure
+            scores = {
+                "ensemble_dice": agreement(said[name], small),
+                "softmin": softmin_confidence(np.mean(said[name], axis=0), small),
+                "mc_dropout": agreement(draws[name], small),
+            }
+            rows.append(
+                {
+                    "set": entry.name,
+                    "case": case_id,
+                    "structure": name,
+                    "recipe": pair.recipe,
+                    "seed": pair.seed,
+                    "scores": scores,
+                }
+            )
         return rows
 
     def _square(self, entry: FrozenSet, expert: ExpertCase) -> SquareCase:

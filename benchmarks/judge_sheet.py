@@ -15,12 +15,13 @@ import argparse
 import json
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
+from frozen import HERE, RUNS, Frozen, Row, kept_rows
 from sheet_figures import summarise
 from sheet_pictures import draw
 from sheet_rows import (
-    Row,
     five_image_rows,
     pair_rows,
     slice_count_rows,
@@ -31,19 +32,10 @@ from sheet_text import write_markdown
 
 from segassay.data.volume import Volume
 from segassay.pipelines.faulty_cases import ExpertCase
-from segassay.pipelines.frozen_test import (
-    FrozenSet,
-    FrozenTest,
-    frozen_cases,
-    frozen_pairs,
-    read_frozen_test,
-)
-from segassay.pipelines.unseen_network import UnseenNetwork, load_unseen_network
+from segassay.pipelines.frozen_test import FrozenSet
 from segassay.scoring import Judge, load_judge
 from segassay.types import DEFAULT_JUDGE
 
-HERE = Path(__file__).parent
-RUNS = HERE.parent / "runs"
 _ON_FIVE = 5
 
 
@@ -56,14 +48,15 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=RUNS / "sheet")
     parser.add_argument("--fresh", action="store_true", help="forget rows of earlier runs")
     options = parser.parse_args()
-    test = read_frozen_test(HERE / "pairs.yaml")
-    sheet = Sheet(test, options.data, options.judge, options.work)
+    frozen = Frozen(options.data)
+    sheet = Sheet(frozen, options.judge, options.work)
     if options.fresh:
         shutil.rmtree(sheet.folder, ignore_errors=True)
-    rows = [row for entry in test.sets for row in sheet.rows(entry)]
-    add_foils(rows, test.version)
+    rows = [row for entry in frozen.test.sets for row in sheet.rows(entry)]
+    add_foils(rows, frozen.test.version)
     name = options.judge if "/" not in options.judge else Path(options.judge).name
-    figures = {"judge": sheet.judge.model_id, "test_version": test.version, **summarise(rows)}
+    about = {"judge": sheet.judge.model_id, "test_version": frozen.test.version}
+    figures = {**about, **summarise(rows)}
     options.out.mkdir(parents=True, exist_ok=True)
     stem = options.out / name
     stem.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n")
@@ -74,59 +67,39 @@ def main() -> None:
 class Sheet:
     """One judge's rows on the frozen test, made case by case and kept."""
 
-    def __init__(self, test: FrozenTest, data: Path, judge_name: str, work: Path) -> None:
-        self.test, self.data, self.judge_name = test, data, judge_name
+    def __init__(self, frozen: Frozen, judge_name: str, work: Path) -> None:
+        self.frozen, self.judge_name = frozen, judge_name
         self.judge: Judge = load_judge(judge_name)
-        self.folder = work / f"{self.judge.model_id}-v{test.version}"
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.network: UnseenNetwork = load_unseen_network(
-            test.network.weights,
-            HERE / "unseen_network",
-            size=test.network.size,
-            cache=work / "unseen_network",
-        )
+        self.folder = work / f"{self.judge.model_id}-v{frozen.test.version}"
 
     def rows(self, entry: FrozenSet) -> Iterator[Row]:
         """Return the rows of one set; cases judged before are read back."""
         for case_id in entry.cases:
             path = self.folder / f"{entry.name}-{case_id}.json"
-            if not path.exists():
-                path.write_text(json.dumps(self._case(entry, case_id)))
-                print(entry.name, case_id, flush=True)
-            yield from json.loads(path.read_text())
-        path = self.folder / f"{entry.name}.json"
-        if not path.exists():
-            first = [self._expert(entry, case_id) for case_id in list(entry.cases)[:_ON_FIVE]]
-            path.write_text(json.dumps(five_image_rows(first, self.judge)))
-        yield from json.loads(path.read_text())
+            yield from kept_rows(path, partial(self._case, entry, case_id))
+        yield from kept_rows(self.folder / f"{entry.name}.json", partial(self._on_five, entry))
+
+    def _on_five(self, entry: FrozenSet) -> list[Row]:
+        first = [self.frozen.expert(entry, case_id) for case_id in list(entry.cases)[:_ON_FIVE]]
+        return five_image_rows(first, self.judge)
 
     def _case(self, entry: FrozenSet, case_id: str) -> list[Row]:
-        expert = self._expert(entry, case_id)
-        checksum = entry.cases[case_id]
-        networks = self.network.masks(entry.name, expert.case, entry.modality, checksum)
-        pairs = [
-            p for name in expert.masks for p in frozen_pairs(self.test, expert, name, networks)
-        ]
+        expert = self.frozen.expert(entry, case_id)
+        pairs = self.frozen.pairs(entry, expert)
         return [
-            *pair_rows(expert, self.judge, pairs, self._next_image(entry, case_id)),
+            *pair_rows(expert, self.judge, pairs, self._next_image(entry, expert)),
             *wrong_name_rows(expert, self.judge),
             *sweep_rows(expert, self.judge),
             *slice_count_rows(expert, self.judge_name, pairs),
         ]
 
-    def _expert(self, entry: FrozenSet, case_id: str) -> ExpertCase:
-        only = entry.model_copy(update={"cases": {case_id: entry.cases[case_id]}})
-        (expert,) = frozen_cases(only, self.data)
-        return expert
-
-    def _next_image(self, entry: FrozenSet, case_id: str) -> Volume:
+    def _next_image(self, entry: FrozenSet, own: ExpertCase) -> Volume:
         """Return the image of the next case of another subject, in the order of the test."""
         names = list(entry.cases)
-        at = names.index(case_id)
-        own = self._expert(entry, case_id).case.subject_id
+        at = names.index(own.case.case_id)
         for name in (*names[at + 1 :], *names[:at]):
-            expert = self._expert(entry, name)
-            if expert.case.subject_id != own:
+            expert = self.frozen.expert(entry, name)
+            if expert.case.subject_id != own.case.subject_id:
                 return expert.image
         raise ValueError(f"{entry.name} has one subject only")
 

@@ -11,31 +11,20 @@ Usage: python benchmarks/rca.py DATA_ROOT [--references 5] [--out docs/results]
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from frozen import HERE, RUNS, Frozen, Row, kept_rows
 
 from segassay.data.readers import open_dataset
 from segassay.metrics.summary import JudgedLabels, agreement, mean_over_groups
 from segassay.pipelines.faulty_cases import ExpertCase
-from segassay.pipelines.frozen_test import (
-    UNTOUCHED,
-    FrozenSet,
-    FrozenTest,
-    frozen_cases,
-    frozen_pairs,
-    read_frozen_test,
-)
+from segassay.pipelines.frozen_test import UNTOUCHED, FrozenPair, FrozenSet
 from segassay.pipelines.training_references import training_references
-from segassay.pipelines.unseen_network import UnseenNetwork, load_unseen_network
 from segassay.scoring.reverse import ReverseAccuracy
-from segassay.training.segmenters.masks import NetworkMasks
-
-HERE = Path(__file__).parent
-RUNS = HERE.parent / "runs"
-Row = dict[str, Any]
 
 
 def main() -> None:
@@ -46,16 +35,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE.parent / "docs" / "results")
     parser.add_argument("--work", type=Path, default=RUNS / "rca")
     options = parser.parse_args()
-    test = read_frozen_test(HERE / "pairs.yaml")
-    unseen = load_unseen_network(
-        test.network.weights,
-        HERE / "unseen_network",
-        size=test.network.size,
-        cache=RUNS / "sheet" / "unseen_network",
-    )
-    run = Run(test, unseen, options.data, options.work / f"v{test.version}", options.references)
-    rows = [row for entry in test.sets for row in run.rows(entry)]
-    figures = {"test_version": test.version, "references": options.references, **summarise(rows)}
+    frozen = Frozen(options.data)
+    version = frozen.test.version
+    run = Run(frozen, options.work / f"v{version}", options.references)
+    rows = [row for entry in frozen.test.sets for row in run.rows(entry)]
+    figures = {"test_version": version, "references": options.references, **summarise(rows)}
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "rca.json").write_text(json.dumps(figures, indent=1) + "\n")
     print(json.dumps(figures, indent=1))
@@ -64,38 +48,31 @@ def main() -> None:
 class Run:
     """The rows of the test, made case by case and kept in a folder."""
 
-    def __init__(
-        self, test: FrozenTest, unseen: UnseenNetwork, data: Path, folder: Path, n_references: int
-    ) -> None:
-        self.test, self.unseen, self.data = test, unseen, data
-        self.folder, self.n_references = folder, n_references
-        folder.mkdir(parents=True, exist_ok=True)
+    def __init__(self, frozen: Frozen, folder: Path, n_references: int) -> None:
+        self.frozen, self.folder, self.n_references = frozen, folder, n_references
 
     def rows(self, entry: FrozenSet) -> Iterator[Row]:
         """Return the rows of one set; cases judged before are read back."""
-        paths = {case: self.folder / f"{entry.name}-{case}.json" for case in entry.cases}
-        if not all(path.exists() for path in paths.values()):
-            dataset = open_dataset(self.data / entry.path)
-            judge = ReverseAccuracy(
-                training_references(dataset, n_each=self.n_references, modality=entry.modality)
-            )
-        for case_id, path in paths.items():
-            if not path.exists():
-                only = entry.model_copy(update={"cases": {case_id: entry.cases[case_id]}})
-                (expert,) = frozen_cases(only, self.data)
-                masks = self.unseen.masks(
-                    entry.name, expert.case, entry.modality, entry.cases[case_id]
-                )
-                path.write_text(json.dumps(case_rows(self.test, expert, masks, judge)))
-                print(entry.name, case_id, flush=True)
-            yield from json.loads(path.read_text())
+        judge = cache(partial(self._judge, entry))
+        for case_id in entry.cases:
+            path = self.folder / f"{entry.name}-{case_id}.json"
+            yield from kept_rows(path, partial(self._case, entry, case_id, judge))
+
+    def _judge(self, entry: FrozenSet) -> ReverseAccuracy:
+        dataset = open_dataset(self.frozen.data / entry.path)
+        return ReverseAccuracy(
+            training_references(dataset, n_each=self.n_references, modality=entry.modality)
+        )
+
+    def _case(
+        self, entry: FrozenSet, case_id: str, judge: Callable[[], ReverseAccuracy]
+    ) -> list[Row]:
+        expert = self.frozen.expert(entry, case_id)
+        return case_rows(expert, self.frozen.pairs(entry, expert), judge())
 
 
-def case_rows(
-    test: FrozenTest, expert: ExpertCase, masks: NetworkMasks | None, judge: ReverseAccuracy
-) -> list[Row]:
+def case_rows(expert: ExpertCase, pairs: Sequence[FrozenPair], judge: ReverseAccuracy) -> list[Row]:
     """Judge all pairs of a case; `seconds` is the processor time of judging it, spread evenly."""
-    pairs = [p for name in expert.masks for p in frozen_pairs(test, expert, name, masks)]
     start = time.process_time()
     scores = judge.score_labels(expert.image, [(p.structure, p.mask) for p in pairs])
     seconds = (time.process_time() - start) / max(len(pairs), 1)

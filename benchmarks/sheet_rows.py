@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
-from typing import Any
 
 import numpy as np
+from frozen import Row
 from numpy.typing import NDArray
 
 from segassay.data.corruption.volume import LabelledPlanes, slicewise
@@ -19,7 +19,6 @@ from segassay.scoring import Judge
 from segassay.scoring.loading import judge_of
 from segassay.vocabulary.names import mirrored
 
-Row = dict[str, Any]
 Mask = NDArray[np.bool_]
 
 SWEEP = tuple(np.round(np.arange(0.1, 0.96, 0.05), 2))

@@ -12,7 +12,7 @@ from segassay.data.phantom import LABELS, make_phantom
 from segassay.data.readers import open_dataset
 from segassay.data.slicing import as_planes, pixel_mm, slicing_axis
 from segassay.data.splits import split_subjects
-from segassay.errors import DatasetError, UsageError
+from segassay.errors import DatasetError, ModelError, UsageError
 from segassay.pipelines.faulty_cases import ExpertCase
 from segassay.pipelines.frozen_test import (
     UNTOUCHED,
@@ -25,6 +25,7 @@ from segassay.pipelines.frozen_test import (
     pair_checksum,
     read_frozen_test,
 )
+from segassay.pipelines.unseen_network import load_unseen_network
 from segassay.training.segmenters.masks import NetworkMasks
 from segassay.types import Modality
 
@@ -116,6 +117,17 @@ def test_changed_or_missing_file_is_refused(test: FrozenTest, data: Path, tmp_pa
     bad.write_text("version: one")
     with pytest.raises(UsageError, match="not a frozen test"):
         read_frozen_test(bad)
+
+
+def test_masks_in_the_cache_belong_to_one_network(tmp_path: Path) -> None:
+    named = read_frozen_test(PAIRS).network
+    loaded = load_unseen_network(named, PAIRS.with_name("unseen_network"), cache=tmp_path)
+    assert loaded.cache == tmp_path / named.fingerprint()
+    first = next(iter(named.weights))
+    other = named.model_copy(update={"weights": {**named.weights, first: "0" * 64}})
+    assert other.fingerprint() != named.fingerprint()
+    with pytest.raises(ModelError, match="not the network of the frozen test"):
+        load_unseen_network(other, PAIRS.with_name("unseen_network"), cache=tmp_path)
 
 
 @pytest.mark.data

@@ -62,6 +62,10 @@ class FrozenNetwork(BaseModel):
     size: int
     weights: dict[str, str]
 
+    def fingerprint(self) -> str:
+        """Return a short name for what follows from this network: 12 hex digits."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+
 
 class FrozenTest(BaseModel):
     """Contents of `pairs.yaml`."""
@@ -126,6 +130,12 @@ def freeze(
         network=network,
         sets=tuple(frozen),
     )
+
+
+def frozen_case(entry: FrozenSet, case_id: str, data: Path) -> ExpertCase:
+    """Read one case of a set of the test; errors as of `frozen_cases`."""
+    only = entry.model_copy(update={"cases": {case_id: entry.cases[case_id]}})
+    return next(frozen_cases(only, data))
 
 
 def frozen_cases(entry: FrozenSet, data: Path) -> Iterator[ExpertCase]:

@@ -5,7 +5,7 @@ Masks of the held-out subjects are made again from them; they are never committe
 follow from images that are not ours to give away.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from segassay.data.case import Case
 from segassay.errors import ModelError
 from segassay.extras import require
+from segassay.pipelines.frozen_test import FrozenNetwork
 from segassay.pipelines.read_case import file_sha256
 from segassay.training.segmenters.masks import NetworkMasks
 from segassay.training.settings import SegmenterRecipe, SetRecipe
@@ -39,7 +40,7 @@ class UnseenNetwork:
     ) -> NetworkMasks | None:
         """Return what the network makes of a case; `None` for a set that it never saw.
 
-        Kept in the cache by the case's checksum.
+        Kept in the cache by the case's checksum: give the one that the frozen test names.
         """
         from segassay.training.segmenters.predict import keep_sizeable, predict_case
         from segassay.training.segmenters.slices import square_case
@@ -56,16 +57,13 @@ class UnseenNetwork:
         return NetworkMasks.load(path)
 
 
-def load_unseen_network(
-    weights: Mapping[str, str], folder: Path, *, size: int, cache: Path
-) -> UnseenNetwork:
+def load_unseen_network(network: FrozenNetwork, folder: Path, *, cache: Path) -> UnseenNetwork:
     """Load the weights that the frozen test names.
 
     Args:
-        weights: Checksum by file name.
-        folder: Where the files lie.
-        size: Side of the letterboxed slice that the network was trained on.
-        cache: Folder for masks already made.
+        network: The frozen test's.
+        folder: Where the files with its weights lie.
+        cache: Folder for masks already made; each network has a folder of its own in there.
 
     Raises:
         ModelError: A file is missing or differs from its checksum.
@@ -79,20 +77,20 @@ def load_unseen_network(
         load_segmenter,
     )
 
-    for name, checksum in weights.items():
+    for name, checksum in network.weights.items():
         if not (folder / name).exists() or file_sha256(folder / name) != checksum:
             raise ModelError(
                 f"{name}: missing or not the network of the frozen test; its figures would not be "
                 "comparable"
             )
-    paths = [folder / name for name in weights]
+    paths = [folder / name for name in network.weights]
     moments = [TrainedSegmenter(NEVER_TRAINED_ON, 0, n, path) for n, path in enumerate(paths)]
     return UnseenNetwork(
         names=tuple(one.name for one in moments),
         nets=tuple(load_segmenter(one) for one in moments),
         structures=known_structures(paths[0]),
-        size=size,
-        cache=cache,
+        size=network.size,
+        cache=cache / network.fingerprint(),
     )
 
 
