@@ -1,0 +1,77 @@
+"""Scores of several judges on the same pairs of the frozen test, kept per judge and case.
+
+The masks of a case are made once for all judges that have not scored it. Unlike the sheet this
+asks every judge only for its score: enough to compare judges with one another.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from frozen import RUNS, Frozen, Row
+from sheet_rows import place, sweep_rows
+
+from segassay.pipelines.faulty_cases import ExpertCase
+from segassay.pipelines.frozen_test import FrozenPair, FrozenSet
+from segassay.scoring import Judge, load_judge
+
+
+class PairScores:
+    """Judges beside one another on the frozen test.
+
+    `nameless` are names of judges that were never told a structure's name and are not told here.
+    """
+
+    def __init__(self, data: Path, judges: Sequence[str], *, nameless: Sequence[str] = ()) -> None:
+        self.frozen, self.nameless = Frozen(data), frozenset(nameless)
+        self.judges: dict[str, Judge] = {name: load_judge(name) for name in judges}
+
+    def rows(self, set_name: str, *, sweeps: bool = False) -> dict[str, list[Row]]:
+        """Return every judge's rows of one set of the test, in the same order of masks.
+
+        With `sweeps` the rows are of eroded and dilated masks instead (abdominal CT only).
+        """
+        (entry,) = (e for e in self.frozen.test.sets if e.name == set_name)
+        found: dict[str, list[Row]] = {name: [] for name in self.judges}
+        for case_id in entry.cases:
+            for name, rows in self._case(entry, case_id, sweeps=sweeps).items():
+                found[name] += rows
+        return found
+
+    def _case(self, entry: FrozenSet, case_id: str, *, sweeps: bool) -> dict[str, list[Row]]:
+        file = f"{entry.name}-{case_id}-{'sweeps' if sweeps else 'pairs'}.json"
+        paths = {name: self._folder(name) / file for name in self.judges}
+        missing = [name for name, path in paths.items() if not path.exists()]
+        if missing:
+            expert = self.frozen.expert(entry, case_id)
+            pairs = [] if sweeps else self.frozen.pairs(entry, expert)
+            for name in missing:
+                judge = self.judges[name]
+                rows = sweep_rows(expert, judge) if sweeps else self._scored(expert, name, pairs)
+                paths[name].parent.mkdir(parents=True, exist_ok=True)
+                paths[name].write_text(json.dumps(rows))
+            print(file, flush=True)
+        return {name: json.loads(path.read_text()) for name, path in paths.items()}
+
+    def _folder(self, name: str) -> Path:
+        model = self.judges[name].model_id
+        return RUNS / "pair_scores" / f"{model}-v{self.frozen.test.version}"
+
+    def _scored(self, expert: ExpertCase, name: str, pairs: Sequence[FrozenPair]) -> list[Row]:
+        told = name not in self.nameless
+        labels = [(p.structure if told else None, p.mask) for p in pairs]
+        scores = self.judges[name].score_labels(expert.image, labels, modality=expert.modality)
+        return [
+            {
+                **place(expert, "pair", p.structure),
+                "recipe": p.recipe,
+                "origin": p.origin,
+                "true": p.dice,
+                "size": int(p.mask.sum()),
+                "value": s.value,
+                "low": s.low,
+                "high": s.high,
+                "status": s.status.value,
+            }
+            for p, s in zip(pairs, scores, strict=True)
+        ]
