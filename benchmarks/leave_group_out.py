@@ -129,7 +129,9 @@ recipes lie in `recipes/without`.
 | never saw the group | {_headline(ours)} |
 | learned from all sets | {_headline(known)} |
 
-{ours["pooled"]["n"]} masks of {ours["pooled"]["subjects"]} subjects in {ours["sets"]} sets. 90 % intervals hold {ours["interval_coverage"]:.0%} at a mean width of {ours["interval_width"]:.2f}:
+{ours["pooled"]["n"]} masks of {ours["pooled"]["subjects"]} subjects in {ours["sets"]} sets. 90 %
+intervals of the judges that never saw the group hold {ours["interval_coverage"]:.0%} at a mean
+width of {ours["interval_width"]:.2f}:
 they were made on the sets the judges know, so on others they promise too much where they hold less
 than 90 %.
 
@@ -160,7 +162,8 @@ def _headline(figures_: Row) -> str:
     pooled = figures_["pooled"]
     return (
         f"{figures_['mean_set_pearson']:.3f} [{low:.2f}, {high:.2f}] | "
-        f"{figures_['mean_set_mae']:.3f} | {pooled['pearson']:.3f} | {pooled['auroc_below_0.8']:.3f}"
+        f"{figures_['mean_set_mae']:.3f} | {pooled['pearson']:.3f} | "
+        f"{pooled['auroc_below_0.8']:.3f}"
     )
 
 
