@@ -1,28 +1,33 @@
 """One folder per case, `<case>/ct.nii.gz` with `<case>/segmentations/<structure>.nii.gz`.
 
-TotalSegmentator's data set has a `meta.csv` beside the cases, AbdomenAtlas has none.
+TotalSegmentator's data set has a `meta.csv` beside the cases, AbdomenAtlas and PanTS have none. See
+`case_places` for the spellings that are known.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 from segassay.data.case import Case, Dataset, LabelRef, Unmatched
 from segassay.data.files import is_dir, is_file
 from segassay.data.io import stem_of
+from segassay.data.readers.case_places import IMAGES, JOINED, MASKS, Place, apart, places
 from segassay.data.readers.listing import (
     by_stem,
+    declared_labels,
+    declared_values,
+    distinct_cases,
     files_of,
-    folders_of,
     leftover_files,
     modality_of,
     multilabel_refs,
+    read_json,
     require_cases,
     subject_of,
 )
 from segassay.data.text_table import read_rows
-from segassay.types import Modality
 from segassay.vocabulary.names import canonical_names
 
 TOTALSEGMENTATOR = "totalsegmentator"
@@ -30,11 +35,11 @@ TOTALSEGMENTATOR_LOOKS_FOR = "meta.csv and <case>/ct.nii.gz with <case>/segmenta
 CASE_FOLDERS = "case-folders"
 CASE_FOLDERS_LOOKS_FOR = "<case>/ct.nii.gz with <case>/segmentations/<structure>.nii.gz"
 
-_IMAGES = ("ct", "mri", "mr", "image")
-_MASKS = "segmentations"
-_JOINED = "combined_labels"
 _LOOKED_AT = 50
 """Folders that are looked at to recognise the layout; a few cases may be incomplete."""
+
+Labels = dict[str, tuple[int, ...]]
+"""Values of joined label files by structure."""
 
 
 def sniff_totalsegmentator(root: Path) -> bool:
@@ -45,70 +50,108 @@ def sniff_totalsegmentator(root: Path) -> bool:
 def sniff_case_folders(root: Path) -> bool:
     """Whether `root` holds case folders, or is one."""
     return is_dir(root) and any(
-        is_dir(folder / _MASKS) and _image(folder, root) is not None
-        for folder in islice(_candidates(root), _LOOKED_AT)
+        place.image is not None
+        and (is_dir(place.labels / MASKS) or place.joined(root) or place.masks(root))
+        for place in islice(places(root), _LOOKED_AT)
     )
 
 
 def read_totalsegmentator(root: Path, subject: re.Pattern[str] | None) -> Dataset:
     """Read case folders with what `meta.csv` says about each case."""
     meta = {row.pop("image_id", ""): row for row in read_rows(root / "meta.csv")}
-    return _read(root, subject, TOTALSEGMENTATOR, meta)
+    return _read(root, places(root), subject, TOTALSEGMENTATOR, meta)
 
 
 def read_case_folders(root: Path, subject: re.Pattern[str] | None) -> Dataset:
     """Read case folders."""
-    return _read(root, subject, CASE_FOLDERS, {})
+    return _read(root, places(root), subject, CASE_FOLDERS, {})
+
+
+def read_apart(
+    images: Path, labels: Path, root: Path, subject: re.Pattern[str] | None, declared: Labels
+) -> Dataset:
+    """Read a folder of images and one of labels, each with a folder per case below `root`.
+
+    `declared` names the values of joined label files.
+    """
+    return _read(root, apart(images, labels, root), subject, CASE_FOLDERS, {}, declared)
 
 
 def _read(
-    root: Path, subject: re.Pattern[str] | None, name: str, meta: dict[str, dict[str, str]]
+    root: Path,
+    found: Iterable[Place],
+    subject: re.Pattern[str] | None,
+    name: str,
+    meta: dict[str, dict[str, str]],
+    declared: Labels | None = None,
 ) -> Dataset:
-    masks: dict[Path, dict[str, Path]] = {}
+    masks: dict[Place, dict[str, Path]] = {}
     unmatched: list[Unmatched] = []
-    for folder in _candidates(root):
-        files, doubles = by_stem(files_of(folder / _MASKS, root))
-        masks[folder] = files
-        unmatched += [*doubles, *leftover_files(folder / _MASKS, root)]
+    for place in found:
+        masks[place], doubles = by_stem(place.masks(root))
+        unmatched += [*doubles, *_leftover(place, root)]
     names = canonical_names((stem for files in masks.values() for stem in files), of=root.name)
+    labels = declared or _named_values(root)
     cases = []
-    for folder, files in masks.items():
-        image = _image(folder, root)
-        if image is None:
-            unmatched += [Unmatched(path, "its folder has no image") for path in files.values()]
+    for place, files in masks.items():
+        joined = {} if files else place.joined(root)
+        if place.image is None:
+            unmatched += _without_image(place, [*files.values(), *joined.values()])
             continue
         refs, doubles = _refs(files, names)
         unmatched += doubles
-        if not files:
-            joined = _named(folder, _JOINED, root)
-            refs = multilabel_refs(joined, {}) if joined is not None else ()
-        about = {key: text for key, text in meta.get(folder.name, {}).items() if text}
-        cases.append(
-            Case(
-                folder.name,
-                subject_of(folder.name, subject),
-                (image,),
-                refs,
-                _modality(image),
-                about.pop("split", None),
-                about,
-            )
-        )
-    found = require_cases(cases, root, CASE_FOLDERS_LOOKS_FOR)
-    return Dataset(root, name, root.name, found, tuple(unmatched), writes_absent=True)
+        every = refs or _joined_refs(joined, labels)
+        cases.append(_case(place, every, subject, meta.get(place.name, {})))
+    kept, doubles = distinct_cases(cases)
+    every_case = require_cases(kept, root, CASE_FOLDERS_LOOKS_FOR)
+    told, values = (*unmatched, *doubles), declared_values(labels)
+    return Dataset(root, name, root.name, every_case, told, values, writes_absent=True)
 
 
-def _candidates(root: Path) -> Iterator[Path]:
-    """Return the folders that may be cases; `root` itself if it is one."""
-    return iter([root] if is_dir(root / _MASKS) else folders_of(root))
+def _case(
+    place: Place,
+    refs: tuple[LabelRef, ...],
+    subject: re.Pattern[str] | None,
+    row: dict[str, str],
+) -> Case:
+    about = {key: text for key, text in row.items() if text}
+    owner = subject_of(place.name, subject)
+    images = () if place.image is None else (place.image,)
+    modality = modality_of(stem_of(images[0])) if images else None
+    split = about.pop("split", None) or place.split
+    return Case(place.name, owner, images, refs, modality, split, about)
 
 
-def _image(folder: Path, root: Path) -> Path | None:
-    return next((p for name in _IMAGES if (p := _named(folder, name, root)) is not None), None)
+def _without_image(place: Place, labels: list[Path]) -> list[Unmatched]:
+    if labels:
+        return [Unmatched(path, "its case has no image") for path in labels]
+    folder = place.home if is_dir(place.home) else place.labels
+    return [Unmatched(folder, f"holds no image named {', '.join(IMAGES)}")]
 
 
-def _named(folder: Path, stem: str, root: Path) -> Path | None:
-    return next((path for path in files_of(folder, root) if stem_of(path) == stem), None)
+def _leftover(place: Place, root: Path) -> list[Unmatched]:
+    """Return what no case can use: of its folder of masks, and of the folder around it."""
+    known = {*JOINED, MASKS} if is_dir(place.labels / MASKS) or not place.is_apart else set()
+    used = {*place.masks(root), place.image}
+    loose = [
+        Unmatched(path, "neither the image nor a label file by its name")
+        for path in files_of(place.labels, root)
+        if known and path not in used and stem_of(path) not in known
+    ]
+    return [*loose, *leftover_files(place.labels / MASKS, root)]
+
+
+def _named_values(root: Path) -> Labels:
+    path = root / "labels.json"
+    return declared_labels(path, read_json(path), of=root.name) if is_file(path) else {}
+
+
+def _joined_refs(joined: dict[str, Path], labels: Labels) -> tuple[LabelRef, ...]:
+    return tuple(
+        replace(ref, source=source)
+        for source, path in joined.items()
+        for ref in multilabel_refs(path, labels)
+    )
 
 
 def _refs(
@@ -123,7 +166,3 @@ def _refs(
             why = f"means {names[stem]!r} as {first.name} does, which is used"
             doubles.append(Unmatched(path, why))
     return tuple(LabelRef(structure, path) for structure, path in index.items()), doubles
-
-
-def _modality(image: Path) -> Modality | None:
-    return modality_of(stem_of(image))

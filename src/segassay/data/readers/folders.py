@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 from segassay.data.case import Case, Dataset, LabelRef, Unmatched
-from segassay.data.files import is_dir, is_file
+from segassay.data.files import children, is_dir, is_file
+from segassay.data.io import is_readable
 from segassay.data.readers.listing import (
     by_stem,
     declared_labels,
@@ -27,14 +28,19 @@ MASKS_LOOKS_FOR = "images/ and masks/<structure>/ with files of the same names"
 
 
 def sniff_labels(root: Path) -> bool:
-    """Whether `root` holds `images/` and `labels/`."""
-    return is_dir(root / "images") and is_dir(root / "labels")
+    """Whether `root` holds `images/` with files in it and `labels/`."""
+    return _holds_images(root) and is_dir(root / "labels")
 
 
 def sniff_masks(root: Path) -> bool:
     """Whether `root` holds `images/` and `masks/` with a folder per structure."""
     masks = root / "masks"
-    return is_dir(root / "images") and is_dir(masks) and bool(folders_of(masks))
+    return _holds_images(root) and is_dir(masks) and bool(folders_of(masks))
+
+
+def _holds_images(root: Path) -> bool:
+    """Whether `images/` holds files, by their names, rather than a folder for every case."""
+    return any(map(is_readable, children(root / "images")))
 
 
 def read_label_folder(root: Path, subject: re.Pattern[str] | None) -> Dataset:

@@ -1,16 +1,19 @@
 """Two folders, or two files, given one by one."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from segassay.data.case import Case, Dataset, LabelRef, Unmatched
 from segassay.data.files import exists, is_dir, is_file
 from segassay.data.io import stem_of
+from segassay.data.readers.case_folders import read_apart
 from segassay.data.readers.listing import (
     by_stem,
     declared_labels,
     declared_values,
     files_of,
+    folders_of,
     leftover_files,
     multilabel_refs,
     read_json,
@@ -34,6 +37,8 @@ def read_pairs(
     subject: re.Pattern[str] | None,
 ) -> Dataset:
     """Pair the files of two folders by name, or two files with each other.
+
+    Folders that hold a folder per case are paired by those.
 
     Args:
         images: Folder or file. In folders, nnU-Net's channel numbers (`_0000`) may follow names.
@@ -68,6 +73,9 @@ def _folders(
     subject: re.Pattern[str] | None,
 ) -> Dataset:
     root = images.parent if images.parent == labels.parent else images
+    if structure is None and folders_of(labels) and not files_of(labels, root):
+        cases_apart = read_apart(images, labels, root, subject, declared)
+        return replace(cases_apart, format=NAME, name=f"{images.name} + {labels.name}")
     found, unmatched = by_stem(files_of(images, root))
     files, doubles = by_stem(files_of(labels, root))
     cases = []
