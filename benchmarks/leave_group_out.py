@@ -83,9 +83,7 @@ def summary(rows: list[Row]) -> Row:
     sets = sorted({r["set"] for r in pairs})
 
     def mean_set_pearson(index: np.ndarray) -> float:
-        chosen = np.zeros(len(labels), dtype=bool)
-        chosen[index] = True
-        return mean_over_groups(labels.where(chosen))["mean_set_pearson"]
+        return mean_over_groups(labels.where(index))["mean_set_pearson"]
 
     spread = bootstrap_by_subject(labels.subject, mean_set_pearson, n_draws=200)
     coverage, width = interval_coverage(labels.low, labels.high, labels.true)

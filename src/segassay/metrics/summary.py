@@ -44,8 +44,8 @@ class JudgedLabels:
     def __len__(self) -> int:
         return len(self.true)
 
-    def where(self, chosen: NDArray[np.bool_]) -> "JudgedLabels":
-        """Return the labels of a mask over rows."""
+    def where(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> "JudgedLabels":
+        """Return the labels of a mask over rows, or of row numbers, which may come again."""
         return JudgedLabels(
             self.value[chosen],
             self.low[chosen],

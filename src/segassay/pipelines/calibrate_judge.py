@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 
-_ROWS_PER_SET = 200
 _FEWEST, _MOST = 2, 20
 _STRUCTURES_PER_CASE = 13
 _FOLDS = 5
@@ -106,7 +105,7 @@ def _judged(
         n_labels = sum(min(len(c.labels), _STRUCTURES_PER_CASE) for c in cases)
         if not n_labels:
             continue
-        n_faults = int(np.clip(_ROWS_PER_SET // n_labels, _FEWEST, _MOST))
+        n_faults = int(np.clip(recipe.calibration_labels // n_labels, _FEWEST, _MOST))
         say(f"calibrating on {entry.name}: {n_labels} labels, {n_faults} faults each")
         for case in cases:
             expert = read_expert_case(entry.name, case, entry.modality)

@@ -121,7 +121,8 @@ class JudgeRecipe(_Frozen):
 
     `start_from` names a judge (or its folder) of the same network whose weights are the start. The
     training ends after `minutes` of learning, or, where `updates` is given, after so many of them
-    on any machine.
+    on any machine. `calibration_labels` is about how many labels of each set, most of them with
+    faults, the finished judge is calibrated on.
     """
 
     name: str
@@ -138,6 +139,7 @@ class JudgeRecipe(_Frozen):
     batch: int = Field(default=64, ge=2)
     minutes: float = Field(default=60.0, gt=0)
     updates: int | None = Field(default=None, ge=1)
+    calibration_labels: int = Field(default=200, ge=1)
     learning_rate: float = Field(default=2e-3, gt=0)
     weight_decay: float = Field(default=1e-2, ge=0)
     ema_halflife: int = Field(default=400, ge=1)
