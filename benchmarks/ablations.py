@@ -24,7 +24,7 @@ from segassay.models.folder import find_judge, open_judge
 CHANGES = {
     "map": "the judge as it is: a map of the mask that should be there",
     "direct": "one number, learned by cross-entropy with the true Dice",
-    "sentinel-head": "one number, learned as Quality Sentinel: weighted squared error, optimal pairs",
+    "sentinel-head": "one number, learned as Quality Sentinel: squared error, optimal pairs",
     "hypotheses": "four joint hypotheses (exported as their mean)",
     "no-names": "never told a name",
     "no-networks": "planted faults only, no errors of networks",

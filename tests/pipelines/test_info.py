@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from conftest import write_picture
+from segassay.cli import main
 from segassay.data.readers import open_dataset
+from segassay.errors import DatasetError
 from segassay.pipelines.info import dataset_info
 
 PICTURE = np.zeros((4, 4), dtype=np.uint8)
@@ -37,6 +39,23 @@ def test_names_close_to_known_ones_and_empty_files_are_told(tmp_path: Path) -> N
     assert found.unknown == {"splen": ["spleen"]}
     assert found.empty is None
     assert dataset_info(open_dataset(tmp_path), count_empty=True).empty == 1
+
+
+def test_structures_without_a_name_are_told_and_can_be_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_picture(tmp_path / "images" / "a.png", PICTURE)
+    write_picture(tmp_path / "gold" / "a.png", PICTURE)
+    assert dataset_info(open_dataset(tmp_path)).unnamed == ["label_1"]
+    with pytest.raises(SystemExit):
+        main(["info", str(tmp_path)])
+    assert "1 structures without a name" in capsys.readouterr().out
+    (tmp_path / "labels.json").write_text('{"Skin Lesion": 255}')
+    named = dataset_info(open_dataset(tmp_path))
+    assert (named.unnamed, list(named.structures)) == ([], ["skin_lesion"])
+    (tmp_path / "labels.json").write_text('{"heart": 1, "liver": 2}')
+    with pytest.raises(DatasetError, match="names 2 structures"):
+        open_dataset(tmp_path)
 
 
 @pytest.mark.data

@@ -32,11 +32,15 @@ def fit(
     ] = None,
     limit: Limit = None,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same faults.")] = 0,
+    full: Annotated[
+        bool, typer.Option("--full", help="Let the network itself learn on; needs torch.")
+    ] = False,
+    minutes: Annotated[float, typer.Option("--minutes", help="How long, with --full.")] = 10.0,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> int:
     """Fit a judge to a few cases whose labels are trusted. Needs no training, only minutes."""
-    from segassay.cli.console import CaseProgress
+    from segassay.cli.console import CaseProgress, tell
     from segassay.pipelines.configs import FitConfig, SourceConfig
     from segassay.pipelines.fit_judge import fit_judge
 
@@ -48,8 +52,11 @@ def fit(
         label_source=label_source,
         limit=limit,
         seed=seed,
+        full=full,
+        minutes=minutes,
     )
-    return _told(fit_judge(config, progress=CaseProgress(quiet=quiet)), as_json=as_json)
+    result = fit_judge(config, progress=CaseProgress(quiet=quiet), say=None if quiet else tell)
+    return _told(result, as_json=as_json)
 
 
 def calibrate(

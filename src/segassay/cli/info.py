@@ -61,6 +61,11 @@ def _lines(found: "DatasetInfo") -> Iterator[str]:
     for name, count in found.structures.items():
         near = found.unknown.get(name)
         yield f"  {name}: {count}" + (f" (not a known name; {' or '.join(near)}?)" if near else "")
+    if found.unnamed:
+        yield (
+            f"{len(found.unnamed)} structures without a name, only a value in the files: "
+            'name them in labels.json, as in {"liver": 1}, beside the images (or with --names)'
+        )
     if len(found.sources) > 1:
         yield f"sources: {', '.join(found.sources)}"
     if found.metadata:

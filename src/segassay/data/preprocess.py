@@ -10,6 +10,7 @@ look alike.
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -157,20 +158,27 @@ class JudgePreprocess:
         """Prepare slice `index` of `stack` with `mask` `(rows, columns)`, seen through `box`."""
         shape = (mask.shape[0], mask.shape[1])
         cut = BoxResampler.to_square(shape, box, self.crop_px)
-        wide = BoxResampler.to_square(shape, whole_image(shape, stack.pixel_mm), self.field_px)
-        last = len(stack.planes) - 1
-        around = stack.planes[[max(index - 1, 0), index, min(index + 1, last)]]
-        mask_crop = cut(mask[None].astype(np.float32))[0]
+        wide = _whole_resampler(shape, stack.pixel_mm, self.field_px)
+        marked = np.asarray(mask, dtype=np.float32)[None]
         crop = np.empty((CROP_CHANNELS, self.crop_px, self.crop_px), dtype=np.float32)
-        crop[:3] = self.standardise(cut(around), cut.coverage)
-        crop[3], crop[4] = mask_crop, cut.coverage
+        crop[:3] = self._with_neighbours(stack, index, cut)
+        crop[3] = mask_crop = cut(marked)[0]
+        crop[4] = cut.coverage
         field = np.empty((FIELD_CHANNELS, self.field_px, self.field_px), dtype=np.float32)
-        field[:1] = self.standardise(wide(stack.planes[index][None]), wide.coverage)
-        field[1] = wide(mask[None].astype(np.float32))[0]
+        field[:1] = self.standardise(wide(stack.planes[index : index + 1]), wide.coverage)
+        field[1] = wide(marked)[0]
         field[2] = _frame_picture(box, shape, wide, stack.pixel_mm)
         condition = condition_vector(stack, box, mask_crop, name=name, modality=modality)
         cell = (box.bottom - box.top) * (box.right - box.left) / self.crop_px**2
         return JudgeInput(crop, field, condition, cut, cell)
+
+    def _with_neighbours(
+        self, stack: PlaneStack, index: int, cut: BoxResampler
+    ) -> NDArray[np.float32]:
+        """Return slice below, slice and slice above; at the ends the slice is its own neighbour."""
+        below, above = max(index - 1, 0), min(index + 1, len(stack.planes) - 1)
+        seen = self.standardise(cut(stack.planes[below : above + 1]), cut.coverage)
+        return seen[[0, index - below, above - below]]
 
     def standardise(
         self, planes: NDArray[np.float32], coverage: NDArray[np.float32]
@@ -180,15 +188,17 @@ class JudgePreprocess:
         A plane without contrast becomes 0 everywhere.
         """
         inside = coverage > 0.5
+        result = np.zeros_like(planes)
         if not inside.any():
-            return np.zeros_like(planes)
-        restored = planes / np.where(inside, coverage, 1.0)
-        values = restored[:, inside]
-        mean = values.mean(axis=1)[:, None, None]
-        spread = values.std(axis=1)[:, None, None]
+            return result
+        values = planes[:, inside] / coverage[inside]
+        mean = values.mean(axis=1, keepdims=True)
+        values -= mean
+        spread = np.sqrt(np.square(values).mean(axis=1, keepdims=True))
         flat = spread < 1e-6 * np.maximum(np.abs(mean), 1.0)
-        unit = np.where(flat, 0.0, (restored - mean) / np.where(flat, 1.0, spread))
-        return np.asarray(np.clip(unit, -self.clip, self.clip) * inside, dtype=np.float32)
+        values /= np.where(flat, np.inf, spread)
+        result[:, inside] = np.clip(values, -self.clip, self.clip, out=values)
+        return result
 
 
 def square(centre: tuple[float, float], side_mm: float, pixel: tuple[float, float]) -> Box:
@@ -231,6 +241,12 @@ def condition_vector(
         float(mask_crop.mean()),
     ]
     return np.concatenate([name_vector(name), kind, np.asarray(scale, dtype=np.float32)])
+
+
+@lru_cache(maxsize=16)
+def _whole_resampler(shape: tuple[int, int], pixel: tuple[float, float], n_out: int) -> BoxResampler:
+    """Prepare the low-resolution view, the same for all slices of an image."""
+    return BoxResampler.to_square(shape, whole_image(shape, pixel), n_out)
 
 
 def _frame_picture(

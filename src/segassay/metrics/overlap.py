@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 BoolArray = NDArray[np.bool_]
 
+NSD_MM = 2.0
+"""Tolerance of every surface Dice that is reported, measured or expected."""
+
 
 def dice(a: BoolArray, b: BoolArray) -> float:
     """Dice coefficient of two masks of one shape; NaN when both are empty.
@@ -38,16 +41,29 @@ def surface_dice(
     Returns:
         A number in [0, 1]; NaN when both masks are empty, 0 when one is.
     """
-    if not a.any() and not b.any():
-        return nan
-    if not a.any() or not b.any():
-        return 0.0
-    window = _window(a | b)
+    agreeing, total = surface_counts(a, b, spacing_mm, tolerance_mm=tolerance_mm)
+    return agreeing / total if total else nan
+
+
+def surface_counts(
+    a: BoolArray, b: BoolArray, spacing_mm: Sequence[float], *, tolerance_mm: float
+) -> tuple[int, int]:
+    """Return the surface voxels of two masks that agree, and all of them.
+
+    Arguments as in `surface_dice`, which is their ratio. (0, 0) when both masks are empty.
+    """
+    either = a | b
+    if not either.any():
+        return 0, 0
+    window = _window(either)
     edge_a, edge_b = _surface(a[window]), _surface(b[window])
+    total = int(np.count_nonzero(edge_a)) + int(np.count_nonzero(edge_b))
+    if not edge_a.any() or not edge_b.any():
+        return 0, total
     near_b = ndi.distance_transform_edt(~edge_b, sampling=spacing_mm) <= tolerance_mm
     near_a = ndi.distance_transform_edt(~edge_a, sampling=spacing_mm) <= tolerance_mm
     agreeing = np.count_nonzero(edge_a & near_b) + np.count_nonzero(edge_b & near_a)
-    return float(agreeing / (np.count_nonzero(edge_a) + np.count_nonzero(edge_b)))
+    return int(agreeing), total
 
 
 def volume_surface_dice(

@@ -177,6 +177,7 @@ def _scored_row(
             "expected_volume_error": score.expected_volume_error,
             "expected_volume_error_ml": score.expected_volume_error_ml,
             "expected_area_error_mm2": score.expected_area_error_mm2,
+            "expected_nsd": score.expected_nsd,
             "flags": " ".join(flags),
             "evidence": evidence,
             "model_id": score.model_id,

@@ -161,7 +161,7 @@ class FitConfig(BaseModel):
     """Options of `segassay fit`; `pairs` is a table of the user's own predictions with gold.
 
     `limit` counts cases with labels; `label_source` picks the labels to trust where there are
-    several of one structure.
+    several of one structure. With `full` the network itself learns on for `minutes`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -173,6 +173,8 @@ class FitConfig(BaseModel):
     label_source: str | None = None
     limit: int | None = Field(default=None, ge=1)
     seed: int = Field(default=0, ge=0)
+    full: bool = False
+    minutes: float = Field(default=10.0, gt=0, le=24 * 60)
 
 
 class CalibrateConfig(BaseModel):

@@ -12,7 +12,7 @@ from segassay.data.io import read_image
 from segassay.data.pair_table import REQUIRED, Pair
 from segassay.data.volume import Volume, voxel_sha256
 from segassay.errors import CaseError, SegassayError
-from segassay.metrics.overlap import dice, volume_surface_dice
+from segassay.metrics.overlap import NSD_MM, dice, volume_surface_dice
 from segassay.pipelines.open_pair import LabelFiles, OpenPair, UnusablePair, open_pair
 from segassay.pipelines.read_case import file_sha256
 from segassay.records.judged_pairs import JudgedPair
@@ -20,7 +20,6 @@ from segassay.records.shards import CaseRecord
 from segassay.scoring import Judge, Score
 from segassay.types import Status
 
-NSD_MM = 2.0
 _KEPT = frozenset({*REQUIRED, "set", "case"})
 """Columns of the table that a row has of its own; the others are carried along."""
 

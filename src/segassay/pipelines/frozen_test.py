@@ -26,7 +26,7 @@ from segassay.data.readers import open_dataset
 from segassay.data.slicing import as_planes, from_planes, slicing_axis
 from segassay.data.splits import split_subjects
 from segassay.errors import DatasetError, UsageError
-from segassay.metrics.overlap import dice, volume_surface_dice
+from segassay.metrics.overlap import NSD_MM, dice, volume_surface_dice
 from segassay.pipelines.faulty_cases import ExpertCase, network_faults, read_expert_case
 from segassay.pipelines.read_case import file_sha256
 from segassay.training.segmenters.masks import NetworkMasks
@@ -34,7 +34,6 @@ from segassay.types import Modality
 
 UNTOUCHED = "untouched"
 Origin = Literal["expert", "trained", "unseen", "network"]
-_NSD_MM = 2.0
 
 
 class FrozenSet(BaseModel):
@@ -218,7 +217,7 @@ def _planes(expert: ExpertCase, structure: str) -> LabelledPlanes:
 
 def _nsd(expert: ExpertCase, mask: NDArray[np.bool_], gold: NDArray[np.bool_]) -> float:
     spacing = expert.image.grid.spacing_mm
-    return volume_surface_dice(mask, gold, spacing, tolerance_mm=_NSD_MM)
+    return volume_surface_dice(mask, gold, spacing, tolerance_mm=NSD_MM)
 
 
 def _seed(test: FrozenTest, expert: ExpertCase, structure: str, number: int) -> int:

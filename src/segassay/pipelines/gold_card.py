@@ -18,8 +18,7 @@ def gold_card(model_id: str, gold: dict[str, Any], earlier: str) -> str:
     verb = "fitted" if gold["by"] == "fit" else "calibrated"
     return f"""# {model_id}
 
-{gold["base"]}, {verb} to {gold["source"]}. For research. Not a medical device. The network, what it
-learned from and the terms of its weights are those of {gold["base"]}, whose card follows below.
+{gold["base"]}, {verb} to {gold["source"]}. For research. Not a medical device. {_network(gold)}
 
 ## How well it does on these labels
 
@@ -39,7 +38,7 @@ learned from and the terms of its weights are those of {gold["base"]}, whose car
 
 
 def comparison(gold: dict[str, Any]) -> list[str]:
-    """Return one line for each main figure, unadapted against fitted."""
+    """Return one line for each main figure: unadapted, light where there is both, and fitted."""
     return [f"{words}: {_cell(gold, key)}" for key, words in _MEASURES.items()]
 
 
@@ -59,16 +58,43 @@ def _trusted(gold: dict[str, Any]) -> str:
     return text
 
 
+def _network(gold: dict[str, Any]) -> str:
+    terms = f"what it learned from and the terms of its weights are those of {gold['base']}, whose "
+    terms += "card follows below."
+    full = gold.get("full")
+    if full is None:
+        return f"The network, {terms}"
+    error = full["mae"]
+    held = f"On the {counted(full['held_out'])} held out the mean absolute error was "
+    held += f"{error['unadapted']:.3f} unadapted, {error['light']:.3f} with a light fit, "
+    held += f"{error['full']:.3f} by the adapted network"
+    learned = f"{full['minutes']:g} minutes on {counted(full['learned_from'])}"
+    if full["kept"]:
+        return (
+            f"The network learned on for {learned}; what else {terms} {held}. The figures below "
+            "are on labels of subjects that it did not learn from."
+        )
+    undone = f"It learned on for {learned}, which was undone."
+    return f"The network, {terms} {undone} {held}: no better beyond noise."
+
+
 def _table(gold: dict[str, Any]) -> str:
-    lines = ["| | unadapted | this judge |", "|---|---|---|"]
+    names = [name for name, _ in _columns(gold)]
+    lines = [f"| | {' | '.join(names)} |", "|" + "---|" * (len(names) + 1)]
     for key, words in _MEASURES.items():
-        before, after = _figure(gold["unadapted"], key), _figure(gold["fitted"], key)
-        lines.append(f"| {words} | {before} | {after} |")
+        cells = [_figure(figures, key) for _, figures in _columns(gold)]
+        lines.append(f"| {words} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def _cell(gold: dict[str, Any], key: str) -> str:
-    return f"{_figure(gold['unadapted'], key)} -> {_figure(gold['fitted'], key)}"
+    return " -> ".join(_figure(figures, key) for _, figures in _columns(gold))
+
+
+def _columns(gold: dict[str, Any]) -> list[tuple[str, dict[str, Any] | None]]:
+    """Return what stands side by side, all on the same labels."""
+    light = [("light fit", gold["light"])] if gold.get("light") is not None else []
+    return [("unadapted", gold["unadapted"]), *light, ("this judge", gold["fitted"])]
 
 
 def _figure(figures: dict[str, Any] | None, key: str) -> str:

@@ -17,7 +17,6 @@ from segassay.models.folder import (
     ADAPTER,
     CARD,
     CHECKSUMS,
-    WEIGHTS,
     JudgeFolder,
     find_judge,
     model_id,
@@ -31,9 +30,26 @@ from segassay.scoring.fitting import FEWEST_LABELS, Fitted, GoldLabel, columns, 
 from segassay.scoring.slice_judge import SliceJudge
 from segassay.scoring.trust import OWN, SYNTHETIC, Trust
 
-_WRITTEN_ANEW = frozenset({"meta.json", "calibration.json", CARD, CHECKSUMS, WEIGHTS})
+_WRITTEN_ANEW = frozenset({"meta.json", "calibration.json", CARD, CHECKSUMS})
 Figures = dict[str, Any]
 Problems = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FullFit:
+    """What came of letting the network itself learn on.
+
+    Attributes:
+        about: Its description: whether it was `kept`, how long it learned from how many subjects,
+            how many were held out, and `mae` and `pearson` on these, unadapted, light and full.
+        light: What the light fit to the subjects learned from says of the labels that the judge is
+            made from, `(n, 3)`; `None` where the network was not kept.
+        images: Checksums of the images that it learned from.
+    """
+
+    about: dict[str, Any]
+    light: NDArray[np.float64] | None
+    images: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +59,8 @@ class GoldResult:
     Attributes:
         folder: The new judge.
         gold: Its description, as in `meta.json`: figures `unadapted` and `fitted` on the same
-            labels, the latter `None` where too few subjects leave nothing to test on.
+            labels, the latter `None` where too few subjects leave nothing to test on; `full` and
+            `light` where the network itself could learn on.
         problems: Cases and rows that could not be used, and why.
     """
 
@@ -93,8 +110,12 @@ def make_gold_judge(
     adapt: bool,
     source: str,
     problems: Problems,
+    full: FullFit | None = None,
 ) -> GoldResult:
     """Fit to measured labels and write the new judge's folder; `source` names the labels.
+
+    With `full` the network of `base` may be one that learned on, and `gold` the labels it did not
+    learn from.
 
     Raises:
         UsageError: There are too few labels.
@@ -125,10 +146,21 @@ def make_gold_judge(
         "evidence": {} if after is None else _evidence(known),
         "unadapted": _figures(known, before),
         "fitted": None if after is None else _figures(known, after),
+        **_of_network(full, known, tested),
     }
-    images = {row.image for row in rows}
+    images = {row.image for row in rows} | (full.images if full is not None else set())
     put_in_place(out, lambda fresh: _fill(fresh, out.name, base, fitted, about, images))
     return GoldResult(out, about, problems)
+
+
+def _of_network(
+    full: FullFit | None, known: Sequence[GoldLabel], tested: NDArray[np.bool_]
+) -> dict[str, Any]:
+    """Return the description of a full fit, and the light fit's figures on the same labels."""
+    if full is None:
+        return {}
+    light = None if full.light is None else _figures(known, full.light[tested])
+    return {"full": full.about, "light": light}
 
 
 def _figures(rows: Sequence[GoldLabel], stated: NDArray[np.float64]) -> Figures:
@@ -177,7 +209,7 @@ def _fill(
         _write_json(fresh / ADAPTER, fitted.adapter.to_json())
     _write_json(fresh / "calibration.json", fitted.calibration.to_json())
     meta = {
-        **base.meta,
+        **{key: value for key, value in base.meta.items() if key != "adapted"},
         "model_id": model_id(name, fresh / "calibration.json"),
         "training_voxels": sorted(images.union(base.meta.get("training_voxels", []))),
         "gold": about,

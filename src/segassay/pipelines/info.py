@@ -1,11 +1,15 @@
 """What a data set holds; no voxel is read, but for all-zero files where a layout writes them."""
 
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from segassay.data.case import Dataset
 from segassay.data.io import is_empty
 from segassay.vocabulary.names import near_matches
+
+_ONLY_A_VALUE = re.compile(r"label_\d+")
+"""What readers call a structure that nothing names."""
 
 _MOST_FILES = 2000
 """Label files that are read without being asked: a few seconds' worth."""
@@ -16,8 +20,8 @@ class DatasetInfo:
     """Counts of a data set. `labels` are declared (case, structure, source) triples.
 
     `empty` of them are files without a voxel; `None` where these were not counted. `unknown` maps
-    names that are in no table to known ones spelt much alike. `metadata` are the columns that cases
-    carry.
+    names that are in no table to known ones spelt much alike. `unnamed` are structures of which only
+    a value is known. `metadata` are the columns that cases carry.
     """
 
     name: str
@@ -31,6 +35,7 @@ class DatasetInfo:
     splits: dict[str, int]
     empty: int | None
     unknown: dict[str, list[str]]
+    unnamed: list[str]
     metadata: list[str]
     unlabelled: list[str]
     unmatched: list[dict[str, str]]
@@ -63,6 +68,7 @@ def dataset_info(dataset: Dataset, *, count_empty: bool = False) -> DatasetInfo:
         splits=splits,
         empty=_empty(dataset, asked=count_empty),
         unknown={name: near for name in structures if (near := near_matches(name))},
+        unnamed=[name for name in structures if _ONLY_A_VALUE.fullmatch(name)],
         metadata=list(dict.fromkeys(key for case in dataset.cases for key in case.metadata)),
         unlabelled=list(dataset.unlabelled),
         unmatched=[

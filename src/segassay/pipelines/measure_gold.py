@@ -1,19 +1,22 @@
 """Labels whose truth is known, measured by a judge: planted faults, and pairs of mask and gold."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from math import isnan
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segassay.data.case import Case
 from segassay.data.io import read_image
-from segassay.data.pair_table import Pair
+from segassay.data.pair_table import Pair, read_pairs
 from segassay.data.volume import Volume, voxel_sha256
 from segassay.errors import CaseError
 from segassay.metrics.overlap import dice
 from segassay.pipelines.faulty_cases import draw_faults, read_expert_case
-from segassay.pipelines.open_pair import LabelFiles, UnusablePair, open_pair
+from segassay.pipelines.keep_records import Progress
+from segassay.pipelines.open_pair import LabelFiles, UnusablePair, images_of, open_pair
 from segassay.scoring.fitting import GoldLabel
 from segassay.scoring.slice_judge import SliceJudge
 from segassay.types import Modality
@@ -24,6 +27,9 @@ Problem = tuple[str, str]
 Known = tuple[str, float, NDArray[np.bool_]]
 """Structure, true Dice and mask `(i, j, k)` of one label."""
 
+Found = tuple[list[GoldLabel], list[Problem]]
+"""What was measured, in the order of cases or rows, and what could not be."""
+
 _WANTED = 300
 _FEWEST, _MOST = 4, 60
 
@@ -32,6 +38,60 @@ def faults_per_label(cases: Sequence[Case]) -> int:
     """Return how many faults each label gets, so that there are a few hundred in all."""
     n_labels = sum(len(case.labels) for case in cases)
     return int(np.clip(round(_WANTED / max(n_labels, 1)), _FEWEST, _MOST))
+
+
+@dataclass(frozen=True, slots=True)
+class Planting:
+    """Which faults are planted; equal ones make equal faults, whoever measures them."""
+
+    set_name: str
+    n_faults: int
+    seed: int
+
+
+def measure_cases(
+    cases: Sequence[Case],
+    judge: SliceJudge,
+    planting: Planting,
+    *,
+    progress: Progress | None = None,
+) -> Found:
+    """Measure the trusted labels of cases, untouched and with faults."""
+    gold: list[GoldLabel] = []
+    problems: list[Problem] = []
+    for number, case in enumerate(cases, start=1):
+        found = measure_case(
+            case,
+            judge,
+            set_name=planting.set_name,
+            n_faults=planting.n_faults,
+            seed=planting.seed,
+        )
+        if isinstance(found, tuple):
+            problems.append(found)
+        else:
+            gold += found
+        if progress is not None:
+            progress(number, len(cases), case.case_id)
+    return gold, problems
+
+
+def measure_table(
+    table: Path, judge: SliceJudge, *, limit: int | None = None, progress: Progress | None = None
+) -> Found:
+    """Measure a table of a user's own masks with gold; `limit` counts images."""
+    groups = images_of(read_pairs(table))[:limit]
+    gold: list[GoldLabel] = []
+    problems: list[Problem] = []
+    for number, group in enumerate(groups, start=1):
+        for found in measure_pairs(group, judge):
+            if isinstance(found, tuple):
+                problems.append(found)
+            else:
+                gold.append(found)
+        if progress is not None:
+            progress(number, len(groups), group[0].case_id)
+    return gold, problems
 
 
 def measure_case(

@@ -22,8 +22,7 @@ from segassay.data.slicing import as_planes, from_planes, slicing_axis
 from segassay.data.volume import Volume
 from segassay.errors import CaseError, ContentError, OutputError, SegassayError
 from segassay.geometry.grid import require_same_grid
-from segassay.metrics.overlap import volume_surface_dice
-from segassay.pipelines.evaluate_image import NSD_MM
+from segassay.metrics.overlap import NSD_MM, volume_surface_dice
 from segassay.pipelines.open_pair import require_whole
 from segassay.records.shards import CaseRecord
 

@@ -63,6 +63,11 @@ class ScoreRow(BaseModel):
     expected_area_error_mm2: float = Field(
         default=nan, description="The same of a single image, in square millimetres."
     )
+    expected_nsd: float = Field(
+        default=nan,
+        description="Expected normalised surface Dice at 2 mm (2 pixels without a spacing) in the "
+        "examined slices, 0 worst, 1 best; without an interval.",
+    )
     spacing_mm: str = Field(
         default="", description="Voxel size in mm along R, A, S, blanks between; empty if unknown."
     )

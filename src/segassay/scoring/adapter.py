@@ -145,12 +145,21 @@ def fit_adapter(labels: Labels) -> tuple[Adapter | None, Floats]:
     errors = (tried - labels.true[:, None]) ** 2
     strength = int(errors[labels.decisive].mean(axis=0).argmin())
     gained = (lines - labels.true) ** 2 - errors[:, strength]
-    by_subject = [
-        gained[labels.decisive & (labels.subjects == subject)].mean() for subject in subjects
-    ]
-    if np.mean(by_subject) <= np.std(by_subject, ddof=1) / np.sqrt(len(by_subject)):
+    if not beyond_noise(gained[labels.decisive], labels.subjects[labels.decisive]):
         return None, labels.raw
     return _ridge(labels, STRENGTHS[strength]), tried[:, strength]
+
+
+def beyond_noise(gained: Floats, subjects: NDArray[np.str_]) -> bool:
+    """Whether what each label gained `(n,)` is more than chance would give.
+
+    The mean over subjects must exceed its standard error; with fewer than three subjects, where
+    that says nothing, each of them must gain.
+    """
+    own = np.array([gained[subjects == subject].mean() for subject in np.unique(subjects)])
+    if len(own) < FEWEST_SUBJECTS:
+        return bool(len(own)) and bool((own > 0).all())
+    return bool(own.mean() > own.std(ddof=1) / np.sqrt(len(own)))
 
 
 def _across_folds(labels: Labels) -> tuple[Floats, Floats]:

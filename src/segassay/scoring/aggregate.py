@@ -13,6 +13,7 @@ something else: it forgets missing slices and weighs a fragment like the middle 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,8 @@ class SliceSums:
     `weight` is the number of slices it stands for; `beyond` marks slices outside the mask's ends.
     `doubt` is the expected number of pixels that the judge is in two minds about, Σ p (1 - p).
     `embedding` `(e,)` is the network's view of the slice, of length 0 where it gives none.
+    `agreeing` and `outline` are lengths as from `surface.outline_lengths`, 0 where the judge draws
+    no mask.
     """
 
     index: int
@@ -40,6 +43,8 @@ class SliceSums:
     embedding: NDArray[np.float32] = field(
         default_factory=lambda: np.zeros(0, np.float32), compare=False, repr=False
     )
+    agreeing: float = 0.0
+    outline: float = 0.0
 
     @property
     def dice(self) -> float:
@@ -53,7 +58,8 @@ class VolumeEstimate:
     """Expected Dice of the volume before calibration, and what its error looks like.
 
     `size` is the expected number of voxels of the true mask. `doubt` is the part of both masks'
-    mean size that the judge is in two minds about, 0 to 1/2.
+    mean size that the judge is in two minds about, 0 to 1/2. `nsd` is the expected surface Dice at
+    2 mm, in the planes of the slices; NaN where no outline was drawn.
     """
 
     dice: float
@@ -61,6 +67,7 @@ class VolumeEstimate:
     presence: float
     doubt: float
     size: float
+    nsd: float = nan
 
 
 def estimate_volume(slices: Sequence[SliceSums], n_voxels: int) -> VolumeEstimate:
@@ -77,7 +84,13 @@ def estimate_volume(slices: Sequence[SliceSums], n_voxels: int) -> VolumeEstimat
     kind = error_type(dice, max(true - overlap, 0.0), max(n_voxels - overlap, 0.0))
     weight = sum(s.weight for s in inside)
     presence = sum(s.weight * s.presence for s in inside) / weight
-    return VolumeEstimate(dice, kind, presence, min(2 * doubt / (true + n_voxels), 0.5), true)
+    doubt = min(2 * doubt / (true + n_voxels), 0.5)
+    return VolumeEstimate(dice, kind, presence, doubt, true, _surface_dice(slices))
+
+
+def _surface_dice(slices: Sequence[SliceSums]) -> float:
+    outline = sum(s.weight * s.outline for s in slices)
+    return sum(s.weight * s.agreeing for s in slices) / outline if outline else nan
 
 
 def estimate_presence(probabilities: Sequence[float]) -> float:

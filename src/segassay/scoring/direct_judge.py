@@ -3,18 +3,11 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from segassay.data.preprocess import plane_stack
-from segassay.data.slicing import as_planes
-from segassay.data.volume import Volume
 from segassay.engines.direct_engine import DirectAnswers, DirectEngine
 from segassay.models.folder import JudgeFolder
 from segassay.scoring.aggregate import SliceSums
-from segassay.scoring.inputs import BoolArray
-from segassay.scoring.label_alone import label_alone
 from segassay.scoring.plan import LabelPlan
-from segassay.scoring.result import Suggestion
 from segassay.scoring.slice_judge import SliceJudge
-from segassay.types import Modality
 
 
 class DirectJudge(SliceJudge):
@@ -34,21 +27,6 @@ class DirectJudge(SliceJudge):
             found.append(direct_sums(plan, answers, start))
             start += len(plan.inputs)
         return found
-
-    def suggest_volume(
-        self,
-        image: Volume,
-        mask: BoolArray,
-        *,
-        structure: str | None,
-        modality: Modality | None,
-        index: int | None = None,
-    ) -> Suggestion:
-        """Show slice `index` of the label, by default the worst, with nothing beside it."""
-        stack = plane_stack(image)
-        if index is None:
-            index = self.worst(stack, mask, self.named(structure), modality)
-        return label_alone(stack, as_planes(mask, stack.axis), index)
 
 
 def direct_sums(plan: LabelPlan, answers: DirectAnswers, start: int) -> list[SliceSums]:

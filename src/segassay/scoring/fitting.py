@@ -1,5 +1,6 @@
 """From labels whose truth is known to a correction with its calibration, and how good both are."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,7 +56,7 @@ class Fitted:
         return np.array([self.calibration(*pair) for pair in pairs]).reshape(-1, 3)
 
 
-def columns(gold: list[GoldLabel], *, corrected: bool) -> Labels:
+def columns(gold: Sequence[GoldLabel], *, corrected: bool) -> Labels:
     """Return labels as columns, their scores before or after the correction the judge has.
 
     A user's own predictions are decisive where there are enough of them.
@@ -66,7 +67,7 @@ def columns(gold: list[GoldLabel], *, corrected: bool) -> Labels:
         raw=np.array(scores),
         features=np.array([label.measured.features for label in gold]),
         true=np.array([label.true for label in gold]),
-        subjects=_subjects(gold),
+        subjects=subjects_of(gold),
         decisive=own if own.sum() >= FEWEST_LABELS else np.ones(len(gold), dtype=np.bool_),
     )
 
@@ -98,8 +99,8 @@ def left_out(labels: Labels, *, adapt: bool) -> Floats | None:
     return stated
 
 
-def _subjects(gold: list[GoldLabel]) -> NDArray[np.str_]:
-    """Return a subject for every label; subjects that share an image are one."""
+def subjects_of(gold: Sequence[GoldLabel]) -> NDArray[np.str_]:
+    """Return a subject for every label `(n,)`; subjects that share an image are one."""
     first: dict[str, str] = {}
     for label in gold:
         first.setdefault(label.image, label.subject)

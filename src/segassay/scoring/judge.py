@@ -2,13 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from segassay.data.slicing import as_planes
 from segassay.data.volume import Volume
 from segassay.errors import ModelError, UsageError
 from segassay.models.folder import JudgeFolder
+from segassay.scoring.asked import AskedImage, AskedLabel, Named
 from segassay.scoring.inputs import ArrayOrPath, BoolArray, image_volume, mask_array
+from segassay.scoring.label_alone import label_alone
 from segassay.scoring.result import Score, Suggestion
 from segassay.scoring.trust import Trust, counted
 from segassay.types import DEFAULT_JUDGE, Modality
@@ -16,23 +18,6 @@ from segassay.vocabulary.names import canonical_name
 
 FEWEST_VOXELS = 5
 """No judge trusts itself on a mask of fewer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """A structure's name as given and as the network may know it; `None` where there is none."""
-
-    given: str | None
-    known: str | None
-
-    @property
-    def remark(self) -> str:
-        """Why the score was made without a name; empty if it was not."""
-        if self.given is None:
-            return "no structure name given: judged without it"
-        if self.known is None:
-            return f"the judge never learned {self.given!r}: judged without its name"
-        return ""
 
 
 class Judge(ABC):
@@ -99,7 +84,6 @@ class Judge(ABC):
         """Score a mask `(i, j, k)` on the grid of `image`."""
         return self.score_labels(image, [(structure, mask)], modality=modality)[0]
 
-    @abstractmethod
     def score_labels(
         self,
         image: Volume,
@@ -107,7 +91,16 @@ class Judge(ABC):
         *,
         modality: Modality | None,
     ) -> list[Score]:
-        """Score all labels `(structure, mask)` of one image in one go."""
+        """Score all labels `(structure, mask)` of one image in one go; no labels, no scores."""
+        return self.scores(self.asked(image, masks, modality=modality))
+
+    @abstractmethod
+    def scores(self, labels: Sequence[AskedLabel]) -> list[Score]:
+        """Score labels of one image; there may be none."""
+
+    @abstractmethod
+    def worst(self, label: AskedLabel) -> int:
+        """Return the examined slice with the lowest score."""
 
     def suggest(
         self,
@@ -132,7 +125,6 @@ class Judge(ABC):
         mask_voxels = mask_array(mask, volume)
         return self.suggest_volume(volume, mask_voxels, structure=structure, modality=kind)
 
-    @abstractmethod
     def suggest_volume(
         self,
         image: Volume,
@@ -144,8 +136,26 @@ class Judge(ABC):
     ) -> Suggestion:
         """Suggest a correction of slice `index`, by default the worst that is examined.
 
-        For an empty mask this is the slice where the structure is most likely seen.
+        A judge that has nothing to suggest shows the label with nothing beside it.
         """
+        (label,) = self.asked(image, [(structure, mask)], modality=modality)
+        return self.shown(label, self.worst(label) if index is None else index)
+
+    def shown(self, label: AskedLabel, index: int) -> Suggestion:
+        """Show slice `index` of a label with what this judge has to say of it."""
+        stack = label.image.stack
+        return label_alone(stack, as_planes(label.mask, stack.axis), index)
+
+    def asked(
+        self,
+        image: Volume,
+        masks: Sequence[tuple[str | None, BoolArray]],
+        *,
+        modality: Modality | None,
+    ) -> list[AskedLabel]:
+        """Put labels `(structure, mask)` of one image into this judge's words."""
+        seen = AskedImage(image, modality)
+        return [AskedLabel(seen, mask, self.named(structure)) for structure, mask in masks]
 
     def trained_on(self, *checksums: str) -> bool:
         """Whether an image was among the judge's training images.

@@ -4,17 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from segassay.data.preprocess import plane_stack
-from segassay.data.volume import Volume
 from segassay.engines.onnx_engine import JudgeAnswers, OnnxEngine
 from segassay.models.folder import JudgeFolder
 from segassay.scoring.aggregate import SliceSums
-from segassay.scoring.inputs import BoolArray
+from segassay.scoring.asked import AskedLabel
 from segassay.scoring.plan import LabelPlan, slice_sums
 from segassay.scoring.result import Suggestion
 from segassay.scoring.slice_judge import SliceJudge
 from segassay.scoring.suggest import make_suggestion
-from segassay.types import Modality
 
 
 class MapJudge(SliceJudge):
@@ -33,26 +30,11 @@ class MapJudge(SliceJudge):
             for plan, end in zip(plans, ends, strict=True)
         ]
 
-    def suggest_volume(
-        self,
-        image: Volume,
-        mask: BoolArray,
-        *,
-        structure: str | None,
-        modality: Modality | None,
-        index: int | None = None,
-    ) -> Suggestion:
-        """Suggest a correction of slice `index`, by default the worst that is examined.
-
-        For an empty mask this is the slice where the structure is most likely seen.
-        """
-        stack = plane_stack(image)
-        name = self.named(structure)
-        if index is None:
-            index = self.worst(stack, mask, name, modality)
-        plan = self.plan(stack, mask, name, modality, only=index)
+    def shown(self, label: AskedLabel, index: int) -> Suggestion:
+        """Show slice `index` of a label with the mask that the judge expects there."""
+        plan = self.plan(label, only=index)
         answers = self._engine(plan.inputs)
-        return make_suggestion(stack, plan, answers.map[0])
+        return make_suggestion(label.image.stack, plan, answers.map[0])
 
 
 def _part(answers: JudgeAnswers, start: int, end: int) -> JudgeAnswers:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from segassay.data.slicing import Sampling, SliceSample, as_planes, choose_slice
 from segassay.engines.onnx_engine import JudgeAnswers
 from segassay.geometry.resample import Box
 from segassay.scoring.aggregate import SliceSums
+from segassay.scoring.surface import outline_lengths
 from segassay.types import Modality
 
 _EMPTY = 10
@@ -22,12 +24,16 @@ _LEAST_SHARE = 0.5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelPlan:
-    """One label made ready for the network: `samples` and `inputs` belong together."""
+    """One label made ready for the network: `samples` and `inputs` belong together.
+
+    `pixel_mm` is the size of a pixel (row, column), (1, 1) where it is unknown.
+    """
 
     planes: NDArray[np.bool_]
     areas: NDArray[np.int64]
     samples: tuple[SliceSample, ...]
     inputs: tuple[JudgeInput, ...]
+    pixel_mm: tuple[float, float]
 
     @property
     def n_voxels(self) -> int:
@@ -59,7 +65,7 @@ def plan_label(
         preprocess(stack, planes[s.index], s.index, box, name=name, modality=modality)
         for s, box in zip(samples, boxes, strict=True)
     )
-    return LabelPlan(planes, areas, tuple(samples), inputs)
+    return LabelPlan(planes, areas, tuple(samples), inputs, stack.pixel_mm)
 
 
 def slice_sums(plan: LabelPlan, answers: JudgeAnswers) -> list[SliceSums]:
@@ -71,6 +77,7 @@ def slice_sums(plan: LabelPlan, answers: JudgeAnswers) -> list[SliceSums]:
         true = float(probability.mean() + answers.outside[n]) * n_cells * seen.pixels_per_cell
         overlap = float((probability * seen.crop[3]).sum()) * seen.pixels_per_cell
         area = float(plan.areas[sample.index])
+        cell_mm = sqrt(seen.pixels_per_cell * plan.pixel_mm[0] * plan.pixel_mm[1])
         sums.append(
             SliceSums(
                 sample.index,
@@ -82,6 +89,7 @@ def slice_sums(plan: LabelPlan, answers: JudgeAnswers) -> list[SliceSums]:
                 float(answers.presence[n]),
                 float((probability * (1 - probability)).sum()) * seen.pixels_per_cell,
                 answers.embedding[n],
+                *outline_lengths(seen.crop[3], probability, cell_mm),
             )
         )
     return sums

@@ -47,6 +47,10 @@ class Score:
         expected_volume_error_ml: The same in millilitres; NaN for a single image, too, and without
             a spacing.
         expected_area_error_mm2: The same of a single image, in square millimetres.
+        expected_nsd: Normalised surface Dice at 2 mm (2 pixels without a spacing) that the judge
+            expects, in [0, 1], low = bad; of the outlines in the examined slices, so faces of the
+            volume along the slicing axis do not count. It has no interval and is not calibrated.
+            NaN for an empty mask and from judges that draw none.
     """
 
     value: float
@@ -64,6 +68,7 @@ class Score:
     expected_volume_error: float = nan
     expected_volume_error_ml: float = nan
     expected_area_error_mm2: float = nan
+    expected_nsd: float = nan
 
     @property
     def worst_slice(self) -> SliceScore | None:

@@ -13,17 +13,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from segassay.data.preprocess import plane_stack
 from segassay.data.sentinel_input import sentinel_input, sentinel_slices
 from segassay.data.slicing import as_planes, slicing_axis
 from segassay.data.volume import Volume
 from segassay.engines.sentinel_engine import Floats, SentinelEngine
 from segassay.errors import ModelError
 from segassay.models.folder import JudgeFolder
+from segassay.scoring.asked import AskedImage, AskedLabel, Named
 from segassay.scoring.inputs import BoolArray
-from segassay.scoring.judge import FEWEST_VOXELS, Judge, Named
-from segassay.scoring.label_alone import label_alone
-from segassay.scoring.result import Score, SliceScore, Suggestion
+from segassay.scoring.judge import FEWEST_VOXELS, Judge
+from segassay.scoring.result import Score, SliceScore
 from segassay.types import Modality, Status
 
 NO_INTERVAL = "no interval: imported model"
@@ -52,40 +51,23 @@ class SentinelJudge(Judge):
         self._engine = SentinelEngine(folder.onnx, threads=threads)
         self.preprocess = hashlib.sha256(settings.encode()).hexdigest()[:12]
 
-    def score_labels(
-        self,
-        image: Volume,
-        masks: Sequence[tuple[str | None, BoolArray]],
-        *,
-        modality: Modality | None,
-    ) -> list[Score]:
-        """Score all labels `(structure, mask)` of one image."""
-        doubts = _doubts_about(image, modality)
-        return [self._score(image, self.named(name), mask, doubts) for name, mask in masks]
+    def scores(self, labels: Sequence[AskedLabel]) -> list[Score]:
+        """Score labels of one image; there may be none."""
+        doubts = _doubts_about(labels[0].image) if labels else []
+        return [self._score(label, doubts) for label in labels]
 
-    def suggest_volume(
-        self,
-        image: Volume,
-        mask: BoolArray,
-        *,
-        structure: str | None,
-        modality: Modality | None,
-        index: int | None = None,
-    ) -> Suggestion:
-        """Show slice `index` of the label, by default its worst, with nothing beside it."""
-        stack = plane_stack(image)
-        if index is None:
-            score = self.score_volume(image, mask, structure=structure, modality=modality)
-            worst = score.worst_slice
-            index = worst.index if worst is not None else len(stack.planes) // 2
-        return label_alone(stack, as_planes(mask, stack.axis), index)
+    def worst(self, label: AskedLabel) -> int:
+        """Return the examined slice with the lowest score, the middle one if none was examined."""
+        (score,) = self.scores([label])
+        worst = score.worst_slice
+        return worst.index if worst is not None else len(label.image.stack.planes) // 2
 
     def evidence(self, name: Named) -> str:
         """Say that the model comes from elsewhere, and on how many labels it was tested here."""
         return f"imported model, {super().evidence(name)}"
 
-    def _score(self, image: Volume, name: Named, mask: BoolArray, doubts: list[str]) -> Score:
-        n_voxels = int(mask.sum())
+    def _score(self, label: AskedLabel, doubts: list[str]) -> Score:
+        name, n_voxels = label.name, int(label.mask.sum())
         if not n_voxels:
             return self._unscored(name, "the mask is empty, and this judge only sees what is there")
         if name.known is None:
@@ -93,7 +75,7 @@ class SentinelJudge(Judge):
             return self._unscored(name, f"{asked}: this judge cannot score without a known name")
         if n_voxels < FEWEST_VOXELS:
             doubts = [*doubts, f"the mask has only {n_voxels} voxels"]
-        chosen, areas, answers = self._examined(image, name.known, mask)
+        chosen, areas, answers = self._examined(label.image.volume, name.known, label.mask)
         return self._answer(
             name,
             _cut(answers.mean()),
@@ -149,8 +131,9 @@ def _cut(answer: np.floating[Any]) -> float:
     return min(max(float(answer), 0.0), 1.0)
 
 
-def _doubts_about(image: Volume, modality: Modality | None) -> list[str]:
+def _doubts_about(asked: AskedImage) -> list[str]:
     """Say why an image is not what the network was made for; empty if it seems to be."""
+    image, modality = asked.volume, asked.modality
     doubts = []
     if modality not in (None, Modality.CT):
         doubts.append(f"this judge was made for CT, the image is {modality}")

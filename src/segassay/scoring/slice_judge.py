@@ -5,16 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log10, nan
 
-from segassay.data.preprocess import PlaneStack, plane_stack, settings_from_json
+from segassay.data.preprocess import settings_from_json
 from segassay.data.slicing import Sampling
 from segassay.data.volume import Volume
 from segassay.errors import ModelError
 from segassay.models.folder import JudgeFolder
 from segassay.scoring.adapter import Adapter, Measured, mean_embedding
 from segassay.scoring.aggregate import SliceSums, estimate_presence, estimate_volume
+from segassay.scoring.asked import AskedLabel
 from segassay.scoring.calibration import Calibration
 from segassay.scoring.inputs import BoolArray
-from segassay.scoring.judge import FEWEST_VOXELS, Judge, Named
+from segassay.scoring.judge import FEWEST_VOXELS, Judge
 from segassay.scoring.plan import LabelPlan, plan_label
 from segassay.scoring.result import Score, SliceScore
 from segassay.scoring.size import size_error
@@ -44,19 +45,11 @@ class SliceJudge(Judge):
     def examine(self, plans: Sequence[LabelPlan]) -> list[list[SliceSums]]:
         """Return what the network says of every slice of every plan; `plans` is not empty."""
 
-    def score_labels(
-        self,
-        image: Volume,
-        masks: Sequence[tuple[str | None, BoolArray]],
-        *,
-        modality: Modality | None,
-    ) -> list[Score]:
-        """Score all labels `(structure, mask)` of one image in one go."""
-        names = [self.named(structure) for structure, _ in masks]
-        looks = self._looks(image, [mask for _, mask in masks], names, modality)
+    def scores(self, labels: Sequence[AskedLabel]) -> list[Score]:
+        """Score labels of one image in one run of the network; there may be none."""
         return [
-            self._filled(name, look, image) if look.plan.n_voxels else self._empty(name, look.sums)
-            for name, look in zip(names, looks, strict=True)
+            self._filled(look) if look.plan.n_voxels else self._empty(look)
+            for look in self._looks(labels)
         ]
 
     def measure_labels(
@@ -67,9 +60,8 @@ class SliceJudge(Judge):
         modality: Modality | None,
     ) -> list[Measured | None]:
         """Return what the network says of labels before correction; `None` for empty masks."""
-        names = [self.named(structure) for structure, _ in masks]
-        looks = self._looks(image, [mask for _, mask in masks], names, modality)
-        return [_measured(look, image) if look.plan.n_voxels else None for look in looks]
+        looks = self._looks(self.asked(image, masks, modality=modality))
+        return [_measured(look) if look.plan.n_voxels else None for look in looks]
 
     def calibrated(self, label: Measured) -> tuple[float, float, float]:
         """Return (value, low, high) of a label: corrected, if it was fitted, and calibrated."""
@@ -79,58 +71,39 @@ class SliceJudge(Judge):
         """Return the score before calibration."""
         return label.raw if self._adapter is None else self._adapter(label)
 
-    def _looks(
-        self,
-        image: Volume,
-        masks: Sequence[BoolArray],
-        names: Sequence[Named],
-        modality: Modality | None,
-    ) -> list["_Look"]:
-        stack = plane_stack(image)
-        plans = [
-            self.plan(stack, mask, name, modality) for name, mask in zip(names, masks, strict=True)
-        ]
+    def _looks(self, labels: Sequence[AskedLabel]) -> list["_Look"]:
+        plans = [self.plan(label) for label in labels]
         sums = self.examine(plans) if plans else []
-        return [_Look(plan, own) for plan, own in zip(plans, sums, strict=True)]
+        return [_Look(*parts) for parts in zip(labels, plans, sums, strict=True)]
 
-    def plan(
-        self,
-        stack: PlaneStack,
-        mask: BoolArray,
-        name: Named,
-        modality: Modality | None,
-        *,
-        only: int | None = None,
-    ) -> LabelPlan:
+    def plan(self, label: AskedLabel, *, only: int | None = None) -> LabelPlan:
         """Choose slices of a mask and prepare them; `only` looks at that one slice."""
         return plan_label(
-            stack,
-            mask,
+            label.image.stack,
+            label.mask,
             self._settings,
             self._sampling,
-            name=name.known,
-            modality=modality,
+            name=label.name.known,
+            modality=label.image.modality,
             only=only,
         )
 
-    def worst(
-        self, stack: PlaneStack, mask: BoolArray, name: Named, modality: Modality | None
-    ) -> int:
+    def worst(self, label: AskedLabel) -> int:
         """Return the examined slice with the lowest score.
 
         For an empty mask the one where the structure is most likely seen.
         """
-        plan = self.plan(stack, mask, name, modality)
+        plan = self.plan(label)
         (sums,) = self.examine([plan])
         if not plan.n_voxels:
             return max(sums, key=lambda s: s.presence).index
         return min((s for s in sums if s.mask > 0), key=lambda s: s.dice).index
 
-    def _filled(self, name: Named, look: "_Look", image: Volume) -> Score:
-        plan, sums = look.plan, look.sums
+    def _filled(self, look: "_Look") -> Score:
+        plan, sums, name = look.plan, look.sums, look.label.name
         estimate = estimate_volume(sums, plan.n_voxels)
-        value, low, high = self.calibrated(_measured(look, image))
-        size = size_error(plan.n_voxels, estimate, image)
+        value, low, high = self.calibrated(_measured(look))
+        size = size_error(plan.n_voxels, estimate, look.label.image.volume)
         doubts = _doubts(plan.n_voxels, high - low)
         limits = "" if self._trust is None else self._trust.remark
         return Score(
@@ -146,13 +119,15 @@ class SliceJudge(Judge):
             expected_volume_error=size.relative,
             expected_volume_error_ml=size.ml,
             expected_area_error_mm2=size.mm2,
+            expected_nsd=estimate.nsd,
             evidence=self.evidence(name),
             model_id=self.model_id,
             preprocess=self.preprocess,
         )
 
-    def _empty(self, name: Named, sums: list[SliceSums]) -> Score:
-        presence = estimate_presence([s.presence for s in sums])
+    def _empty(self, look: "_Look") -> Score:
+        name = look.label.name
+        presence = estimate_presence([s.presence for s in look.sums])
         if name.known is None:
             status, reason = Status.ABSTAINED, f"the mask is empty, and {name.remark}"
         elif presence > 0.5:
@@ -179,11 +154,13 @@ class SliceJudge(Judge):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Look:
+    label: AskedLabel
     plan: LabelPlan
     sums: list[SliceSums]
 
 
-def _measured(look: _Look, image: Volume) -> Measured:
+def _measured(look: _Look) -> Measured:
+    image = look.label.image.volume
     estimate = estimate_volume(look.sums, look.plan.n_voxels)
     unit = 1000 * image.grid.voxel_ml if image.spacing_known else 1.0
     return Measured(

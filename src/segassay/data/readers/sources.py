@@ -4,15 +4,18 @@ import re
 from pathlib import Path
 
 from segassay.data.case import Case, Dataset, LabelRef, Unmatched
-from segassay.data.files import is_dir
+from segassay.data.files import is_dir, is_file
 from segassay.data.readers.listing import (
     by_stem,
+    declared_labels,
     files_of,
     folders_of,
     leftover_files,
+    read_json,
     require_cases,
     subject_of,
 )
+from segassay.errors import DatasetError
 from segassay.vocabulary.targets import target_of
 
 NAME = "images+sources"
@@ -36,9 +39,10 @@ def sniff(root: Path) -> bool:
 def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
     """Read the layout; one structure, and per image as many labels as sources have it.
 
-    The structure is the known target of a published set of that name, else `label_1`.
+    The structure is what `labels.json` names, else the known target of a published set of that
+    name, else `label_1`.
     """
-    structure = target_of(root.name) or UNNAMED
+    structure = _named(root) or target_of(root.name) or UNNAMED
     images, unmatched = by_stem(files_of(root / "images", root))
     refs: dict[str, list[LabelRef]] = {case_id: [] for case_id in images}
     for folder in _sources(root):
@@ -58,6 +62,16 @@ def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
     others = [folder for folder in folders_of(root) if folder not in read_folders]
     unmatched += [Unmatched(p, "folder not named like a source of labels") for p in others]
     return Dataset(root, NAME, root.name, require_cases(cases, root, LOOKS_FOR), tuple(unmatched))
+
+
+def _named(root: Path) -> str | None:
+    path = root / "labels.json"
+    if not is_file(path):
+        return None
+    names = list(declared_labels(path, read_json(path), of=root.name))
+    if len(names) != 1:
+        raise DatasetError(f"labels.json: names {len(names)} structures; masks here hold one")
+    return names[0]
 
 
 def _sources(root: Path) -> list[Path]:
