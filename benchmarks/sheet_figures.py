@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sheet_rows import Row, is_untouched
+from frozen import Row
+from sheet_rows import is_untouched
 
 from segassay.metrics.agreement import auroc, mean_absolute_error, pearson
 from segassay.metrics.baselines import mean_of_structure, size_oddness

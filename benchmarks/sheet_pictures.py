@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import matplotlib as mpl
-from sheet_rows import Row
+from frozen import Row
 
 from segassay.metrics.evaluation import plain
 from segassay.report.risk import risk_svg

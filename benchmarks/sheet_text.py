@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sheet_rows import Row
+from frozen import Row
 
 from segassay.metrics.evaluation import plain
 from segassay.report.risk import risk_lines
