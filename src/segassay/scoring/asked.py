@@ -1,0 +1,48 @@
+"""What a judge is asked about: labels of one image, each with the name it was given."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from segassay.data.preprocess import PlaneStack, plane_stack
+from segassay.data.volume import Volume
+from segassay.scoring.inputs import BoolArray
+from segassay.types import Modality
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A structure's name as given and as the network may know it; `None` where there is none."""
+
+    given: str | None
+    known: str | None
+
+    @property
+    def remark(self) -> str:
+        """Why the score was made without a name; empty if it was not."""
+        if self.given is None:
+            return "no structure name given: judged without it"
+        if self.known is None:
+            return f"the judge never learned {self.given!r}: judged without its name"
+        return ""
+
+
+@dataclass(frozen=True, eq=False)
+class AskedImage:
+    """An image, and what kind it is, as far as known."""
+
+    volume: Volume
+    modality: Modality | None
+
+    @cached_property
+    def stack(self) -> PlaneStack:
+        """Its slices, made once for all its labels."""
+        return plane_stack(self.volume)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AskedLabel:
+    """A mask `(i, j, k)` on the grid of its image, and the structure's name."""
+
+    image: AskedImage
+    mask: BoolArray
+    name: Named
