@@ -3,8 +3,8 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from frozen import Row
+from numpy.typing import NDArray
 from sheet_rows import is_untouched
 
 from segassay.metrics.agreement import auroc, mean_absolute_error, pearson
