@@ -40,7 +40,7 @@ class Row:
 
 def rows(root: Path) -> list[Row]:
     lines = (root / "README.md").read_text().splitlines()
-    found = []
+    found: list[Row] = []
     for line in lines:
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         name = re.match(r"`([^`]+)`", cells[0])

@@ -1,25 +1,12 @@
 """Shards on a disk that fills up."""
 
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from full_disk import files_end_at
 from segassay.errors import OutputError
 from segassay.records.shards import CaseRecord, Shard, read_records, shard_path
-
-
-@contextmanager
-def files_end_at(n_bytes: int) -> Iterator[None]:
-    """Let the system refuse to make any file longer, as a full disk does."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def record(case_id: str) -> CaseRecord:

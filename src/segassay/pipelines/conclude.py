@@ -32,8 +32,9 @@ _UNUSABLE = (Status.FAILED, Status.INVALID)
 class AuditResult:
     """What a run found and where it lies. `report` is `None` while parts are missing.
 
-    `n_labels` were looked at, whether or not a judge scored them; `n_failed` cases have a label
-    that could not be used.
+    `n_labels` were looked at, whether or not a judge scored them; `n_failed` cases have an image or
+    a label that could not be used. `bad_images` says which unlabelled cases, and why. `n_unmatched`
+    files belong to no case.
     """
 
     out: Path
@@ -44,6 +45,8 @@ class AuditResult:
     n_labels: int
     n_failed: int
     n_missing: int
+    n_unmatched: int
+    bad_images: tuple[tuple[str, str], ...]
     exit_code: ExitCode
 
     @property
@@ -62,6 +65,7 @@ class AuditResult:
             "cases_failed": self.n_failed,
             "cases_missing": self.n_missing,
             "labels": self.n_labels,
+            "unmatched": self.n_unmatched,
             "status": dict(statuses),
             "findings": dict(severities),
             "worst": [
@@ -105,6 +109,8 @@ def conclude(
         n_labels=sum(_n_labels(r) for r in records),
         n_failed=sum(_failed(r) for r in records),
         n_missing=n_missing,
+        n_unmatched=len(dataset.unmatched),
+        bad_images=tuple((r.case_id, r.error) for r in records if r.error and not r.rows),
         exit_code=_exit_code(config.fail_on, records, rows, findings),
     )
     try:

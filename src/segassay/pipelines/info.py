@@ -20,8 +20,8 @@ class DatasetInfo:
     """Counts of a data set. `labels` are declared (case, structure, source) triples.
 
     `empty` of them are files without a voxel; `None` where these were not counted. `unknown` maps
-    names that are in no table to known ones spelt much alike. `unnamed` are structures that only have
-    a value. `metadata` are the columns that cases carry.
+    names that are in no table to known ones spelt much alike. `unnamed` are structures known
+    only by a value. `metadata` are the columns that cases carry.
     """
 
     name: str
