@@ -36,13 +36,13 @@ def test_functions_are_short() -> None:
     assert [name for name, function in functions() if length(function) > 60] == []
 
 
-def test_functions_have_few_parameters_outside_the_command_line() -> None:
+def test_functions_have_few_parameters() -> None:
     crowded = []
     for name, function in functions():
         arguments = function.args
         every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
         own = [a for a in every if a.arg not in {"self", "cls"}]
-        if len(own) > 8 and not name.startswith("cli/"):
+        if len(own) > 8:
             crowded.append(name)
     assert crowded == []
 

@@ -5,25 +5,35 @@ from typing import Annotated
 
 import typer
 
-from segassay.cli.options import JudgeName, Out, RunOptions, SourceOptions
+from segassay.cli.options import (
+    CaseOptions,
+    JudgeName,
+    Out,
+    PartOptions,
+    RunOptions,
+    SourceOptions,
+    TellOptions,
+)
 from segassay.cli.spread import spread
 from segassay.types import DEFAULT_JUDGE
 
 
 @spread
 def audit(
+    *,
     source: SourceOptions,
-    run: RunOptions,
     out: Out = Path("segassay-audit"),
     judge: JudgeName = DEFAULT_JUDGE,
-    part_id: Annotated[int, typer.Option("--part-id", help="Which part to do, from 1.")] = 1,
-    num_parts: Annotated[int, typer.Option("--num-parts", help="Split the cases.")] = 1,
     worst: Annotated[int, typer.Option("--worst", help="Labels shown as pictures.")] = 20,
+    cases: CaseOptions,
+    part: PartOptions,
+    run: RunOptions,
+    telling: TellOptions,
 ) -> int:
     """Audit a data set: rules, scores, a ranked list and a report. Continues where it stopped."""
     from segassay.cli.run import make_config, run_audit
 
     config = make_config(
-        source, run, out=out, judge=judge, part=part_id, parts=num_parts, n_worst=worst
+        source, cases, run, out=out, judge=judge, n_worst=worst, **part.as_config()
     )
-    return run_audit(config, run, command="audit")
+    return run_audit(config, run, telling, command="audit")

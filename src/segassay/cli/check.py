@@ -2,13 +2,21 @@
 
 from pathlib import Path
 
-from segassay.cli.options import Out, RunOptions, SourceOptions
+from segassay.cli.options import CaseOptions, Out, RunOptions, SourceOptions, TellOptions
 from segassay.cli.spread import spread
 
 
 @spread
-def check(source: SourceOptions, run: RunOptions, out: Out = Path("segassay-check")) -> int:
-    """Check a data set with rules that need no model."""
+def check(
+    *,
+    source: SourceOptions,
+    out: Out = Path("segassay-check"),
+    cases: CaseOptions,
+    run: RunOptions,
+    telling: TellOptions,
+) -> int:
+    """Check a data set with rules that need no model. Continues where it stopped."""
     from segassay.cli.run import make_config, run_audit
 
-    return run_audit(make_config(source, run, out=out, judge=None), run, command="check")
+    config = make_config(source, cases, run, out=out, judge=None)
+    return run_audit(config, run, telling, command="check")

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -11,6 +12,14 @@ import typer
 def tell(line: str) -> None:
     """Write one line to stderr."""
     typer.echo(line, err=True)
+
+
+def tell_some(lines: Sequence[str], *, most: int | None = 10, rest: str = "") -> None:
+    """Write lines to stderr, the first `most` of them; `rest` says where the others are."""
+    for line in lines[:most]:
+        tell(line)
+    if most is not None and len(lines) > most:
+        tell(f"… and {len(lines) - most} more{rest}")
 
 
 def give_json(data: Any) -> None:

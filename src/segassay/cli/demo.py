@@ -2,24 +2,23 @@
 
 from pathlib import Path
 
-from segassay.cli.options import Json, JudgeName, Out, Quiet
+from segassay.cli.options import JudgeName, Out, TellOptions
+from segassay.cli.spread import spread
 from segassay.types import DEFAULT_JUDGE
 
 
+@spread
 def demo(
-    out: Out = Path("segassay-demo"),
-    judge: JudgeName = DEFAULT_JUDGE,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    *, out: Out = Path("segassay-demo"), judge: JudgeName = DEFAULT_JUDGE, telling: TellOptions
 ) -> None:
     """Make phantoms, plant faults, audit them, and tell what was found and what was not."""
     import typer
 
-    from segassay.cli.console import CaseProgress, give_json
+    from segassay.cli.console import give_json
     from segassay.pipelines.demo import demo_text, run_demo
 
-    result = run_demo(out, judge=judge, progress=CaseProgress(quiet=quiet))
-    if as_json:
+    result = run_demo(out, judge=judge, progress=telling.progress())
+    if telling.as_json:
         give_json(result.to_json())
     else:
         typer.echo(demo_text(result))

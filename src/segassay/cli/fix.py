@@ -1,11 +1,13 @@
 """`segassay fix`: safe repairs of label files."""
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from segassay.cli.options import DatasetPath, Json, Quiet, SubjectRegex
+from segassay.cli.options import SEVERAL, DatasetPath, SubjectRegex, TellOptions
+from segassay.cli.spread import spread
 
 if TYPE_CHECKING:
     from segassay.pipelines.fix import FixResult
@@ -13,52 +15,54 @@ if TYPE_CHECKING:
 _SHOWN = 20
 
 
-def fix(
-    dataset: DatasetPath = None,
+@dataclass(frozen=True, kw_only=True)
+class RepairOptions:
+    """What is repaired, and where the repaired files go."""
+
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for a repaired copy of the data set.")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be done.")
-    ] = False,
+    ] = None
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False
     in_place: Annotated[
         bool, typer.Option("--in-place", help="Repair the files themselves; originals are kept.")
-    ] = False,
+    ] = False
     backup: Annotated[
         Path | None, typer.Option("--backup", help="Folder for originals, with --in-place.")
-    ] = None,
+    ] = None
     changed_only: Annotated[
         bool, typer.Option("--changed-only", help="With -o: write repaired files, not the rest.")
-    ] = False,
+    ] = False
     rules: Annotated[
         list[str] | None,
-        typer.Option("--rules", help="Only these repairs; 'islands' has to be asked for."),
-    ] = None,
+        typer.Option(
+            "--rules", metavar=SEVERAL, help="Only these repairs; 'islands' has to be asked for."
+        ),
+    ] = None
     island_voxels: Annotated[
         int, typer.Option("--island-voxels", help="Pieces of fewer voxels are islands.")
-    ] = 0,
+    ] = 0
+
+
+@spread
+def fix(
+    *,
+    dataset: DatasetPath = None,
+    repair: RepairOptions,
     subject_regex: SubjectRegex = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    telling: TellOptions,
 ) -> int:
     """Repair what is safe: headers, types, codes, axis order. Continues where it stopped."""
-    from segassay.cli.console import CaseProgress, give_json
+    from segassay.cli.console import give_json
     from segassay.pipelines.configs import SourceConfig
     from segassay.pipelines.fix import FixConfig
     from segassay.pipelines.fix import fix as run
 
     config = FixConfig(
         source=SourceConfig(path=dataset, subject_regex=subject_regex),
-        out=out,
-        in_place=in_place,
-        backup=backup,
-        dry_run=dry_run,
-        changed_only=changed_only,
-        rules=tuple(rules or ()),
-        island_voxels=island_voxels,
+        **{**asdict(repair), "rules": tuple(repair.rules or ())},
     )
-    result = run(config, progress=CaseProgress(quiet=quiet))
-    if as_json:
+    result = run(config, progress=telling.progress())
+    if telling.as_json:
         give_json(result.to_json())
     else:
         _tell(result)
@@ -66,15 +70,12 @@ def fix(
 
 
 def _tell(result: "FixResult") -> None:
-    from segassay.cli.console import tell
+    from segassay.cli.console import tell, tell_some
 
     lines = [f"{fix.file}: {change.why}" for fix in result.fixes for change in fix.changes]
     lines += [f"cannot be read: {line}" for line in result.failed]
     lines += [f"left alone: {line}" for line in result.left]
-    for line in lines[:_SHOWN]:
-        tell(line)
-    if len(lines) > _SHOWN:
-        tell(f"… and {len(lines) - _SHOWN} more: add --json")
+    tell_some(lines, most=_SHOWN, rest=": add --json")
     would = "would be " if result.where is None else ""
     before = f", {result.n_before} before" if result.n_before else ""
     tell(f"{len(result.fixes)} of {result.n_files} label files {would}repaired{before}")

@@ -4,48 +4,21 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from segassay.cli.console import give_json
-from segassay.cli.options import (
-    DatasetPath,
-    Empty,
-    Images,
-    Json,
-    Labels,
-    Names,
-    Structure,
-    SubjectRegex,
-)
+from segassay.cli.options import Empty, Json, SourceOptions
+from segassay.cli.spread import spread
 
 if TYPE_CHECKING:
     from segassay.pipelines.info import DatasetInfo
 
 
-def info(
-    dataset: DatasetPath = None,
-    images: Images = None,
-    labels: Labels = None,
-    structure: Structure = None,
-    names: Names = None,
-    subject_regex: SubjectRegex = None,
-    empty: Empty = False,
-    as_json: Json = False,
-) -> None:
+@spread
+def info(source: SourceOptions, empty: Empty = False, as_json: Json = False) -> None:
     """Count cases, subjects, labels and structures, from folders and headers."""
     import typer
 
-    from segassay.data.readers import open_dataset
     from segassay.pipelines.info import dataset_info
 
-    found = dataset_info(
-        open_dataset(
-            dataset,
-            images=images,
-            labels=labels,
-            structure=structure,
-            names=names,
-            subject_regex=subject_regex,
-        ),
-        count_empty=empty,
-    )
+    found = dataset_info(source.config().open(), count_empty=empty)
     if as_json:
         give_json(found.to_json())
         return

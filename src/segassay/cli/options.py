@@ -2,9 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from segassay.cli.console import CaseProgress
+
+if TYPE_CHECKING:
+    from segassay.pipelines.configs import SourceConfig
+
+SEVERAL = "<str,...>"
+"""How help shows an option that takes several words, with commas between them or one by one."""
 
 DatasetPath = Annotated[
     Path | None, typer.Argument(help="Data set folder (layout is detected) or manifest.")
@@ -12,7 +20,7 @@ DatasetPath = Annotated[
 Images = Annotated[Path | None, typer.Option("--images", help="Images, instead of a data set.")]
 Labels = Annotated[Path | None, typer.Option("--labels", help="Their labels.")]
 Structure = Annotated[
-    str | None, typer.Option("--structure", help="What the labels hold, as in 'liver'.")
+    str | None, typer.Option("--structure", help="Name of what is labelled, as in 'liver'.")
 ]
 Names = Annotated[
     Path | None, typer.Option("--names", help="labels.json with the values' names, for --labels.")
@@ -21,15 +29,29 @@ SubjectRegex = Annotated[
     str | None,
     typer.Option("--subject-regex", help="Pattern; its first group is the subject in a case id."),
 ]
+PairTable = Annotated[
+    Path, typer.Argument(help="Table with image, mask, gold, structure, subject and, if any, set.")
+]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Result folder; made if missing.")]
 Structures = Annotated[
     list[str] | None,
     typer.Option(
-        "--structures", "--only", help="Only these, as in 'liver,spleen'; may be repeated."
+        "--structures",
+        "--only",
+        metavar=SEVERAL,
+        help="Only these, as in 'liver,spleen'; may be repeated.",
     ),
 ]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Processes; each holds one case.")]
 Limit = Annotated[int | None, typer.Option("--limit", help="Only the first cases.")]
+ImageLimit = Annotated[int | None, typer.Option("--limit", help="Only the first images.")]
+PartId = Annotated[int, typer.Option("--part-id", help="Which part to do, from 1.")]
+NumParts = Annotated[int, typer.Option("--num-parts", help="Split the cases.")]
+LabelSource = Annotated[
+    str | None,
+    typer.Option("--label-source", help="Which labels to trust, where there are several."),
+]
+Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same faults.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin anew where another run lies.")]
 Pseudonymise = Annotated[
     bool, typer.Option("--pseudonymise", help="Other names for cases in all that is passed on.")
@@ -64,29 +86,64 @@ class SourceOptions:
     names: Names = None
     subject_regex: SubjectRegex = None
 
+    def config(self) -> "SourceConfig":
+        """Return the checked config; raises pydantic's `ValidationError`."""
+        from segassay.pipelines.configs import SourceConfig
+
+        return SourceConfig(
+            path=self.dataset,
+            images=self.images,
+            labels=self.labels,
+            structure=self.structure,
+            names=self.names,
+            subject_regex=self.subject_regex,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseOptions:
+    """Which of its labels."""
+
+    structures: Structures = None
+    limit: Limit = None
+    overwrite: Overwrite = False
+
     def as_config(self) -> dict[str, Any]:
-        """Return what `SourceConfig` takes."""
-        return {
-            "path": self.dataset,
-            "images": self.images,
-            "labels": self.labels,
-            "structure": self.structure,
-            "names": self.names,
-            "subject_regex": self.subject_regex,
-        }
+        """Return what `CasesConfig` takes."""
+        names = tuple(self.structures or ())
+        return {"structures": names, "limit": self.limit, "overwrite": self.overwrite}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartOptions:
+    """Which share of the work, where several machines do it."""
+
+    part_id: PartId = 1
+    num_parts: NumParts = 1
+
+    def as_config(self) -> dict[str, Any]:
+        """Return what `CasesConfig` takes."""
+        return {"part": self.part_id, "parts": self.num_parts}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """Which labels, how, and what is told: the part of a run that has no judge."""
+    """How `check` and `audit` go through a data set, and when they complain."""
 
-    structures: Structures = None
-    limit: Limit = None
     jobs: Jobs = 1
-    overwrite: Overwrite = False
     pseudonymise: Pseudonymise = False
     fail_on: FailOn = None
     bounds: Bounds = None
+    verbose: Verbose = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TellOptions:
+    """What is told, and where."""
+
     as_json: Json = False
     quiet: Quiet = False
-    verbose: Verbose = False
+
+    def progress(self, what: str = "cases") -> CaseProgress:
+        """Return what reports progress in `what`; it is silent where that was asked for."""
+        return CaseProgress(quiet=self.quiet, what=what)

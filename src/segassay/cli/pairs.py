@@ -1,76 +1,69 @@
 """`segassay pairs`: faulty masks for trusted labels, and the table that `evaluate` reads."""
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from segassay.cli.options import (
-    Json,
-    Limit,
+    SEVERAL,
+    CaseOptions,
+    LabelSource,
     Out,
-    Overwrite,
-    Quiet,
+    PartOptions,
+    Seed,
     SourceOptions,
-    Structures,
+    TellOptions,
 )
 from segassay.cli.spread import spread
 
-_SHOWN = 10
+
+@dataclass(frozen=True, kw_only=True)
+class FaultOptions:
+    """Which faults, of which labels."""
+
+    per_label: Annotated[
+        int, typer.Option("--per-label", help="Faulty masks per label, flat over Dice 0 to 1.")
+    ] = 10
+    seed: Seed = 0
+    families: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--families", metavar=SEVERAL, help="Only these faults, as in 'leak,cut_end'."
+        ),
+    ] = None
+    label_source: LabelSource = None
+    untouched: Annotated[
+        bool, typer.Option("--untouched", help="Add every label itself as a pair.")
+    ] = False
 
 
 @spread
 def pairs(
+    *,
     source: SourceOptions,
     out: Out = Path("segassay-pairs"),
-    per_label: Annotated[
-        int, typer.Option("--per-label", help="Faulty masks per label, flat over Dice 0 to 1.")
-    ] = 10,
-    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same masks.")] = 0,
-    families: Annotated[
-        list[str] | None,
-        typer.Option("--families", help="Only these faults, as in 'leak,cut_end'."),
-    ] = None,
-    label_source: Annotated[
-        str | None,
-        typer.Option("--label-source", help="Which labels to trust, where there are several."),
-    ] = None,
-    untouched: Annotated[
-        bool, typer.Option("--untouched", help="Add every label itself as a pair.")
-    ] = False,
-    structures: Structures = None,
-    limit: Limit = None,
-    part_id: Annotated[int, typer.Option("--part-id", help="Which part to do, from 1.")] = 1,
-    num_parts: Annotated[int, typer.Option("--num-parts", help="Split the cases.")] = 1,
-    overwrite: Overwrite = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    faults: FaultOptions,
+    cases: CaseOptions,
+    part: PartOptions,
+    telling: TellOptions,
 ) -> int:
     """Make faulty masks of known Dice from trusted labels. Continues where it stopped."""
-    from segassay.cli.console import CaseProgress, give_json, tell
-    from segassay.pipelines.configs import PairsConfig, SourceConfig
+    from segassay.cli.console import give_json, tell, tell_some
+    from segassay.pipelines.configs import PairsConfig
     from segassay.pipelines.make_pairs import make_pairs
 
     config = PairsConfig(
-        source=SourceConfig(**source.as_config()),
+        source=source.config(),
         out=out,
-        per_label=per_label,
-        seed=seed,
-        families=tuple(families or ()),
-        label_source=label_source,
-        untouched=untouched,
-        structures=tuple(structures or ()),
-        limit=limit,
-        part=part_id,
-        parts=num_parts,
-        overwrite=overwrite,
+        **{**asdict(faults), "families": tuple(faults.families or ())},
+        **cases.as_config(),
+        **part.as_config(),
     )
-    result = make_pairs(config, progress=CaseProgress(quiet=quiet))
-    for case_id, why in result.problems[:_SHOWN]:
-        tell(f"{case_id}: {why}")
-    if len(result.problems) > _SHOWN:
-        tell(f"… and {len(result.problems) - _SHOWN} more cases")
-    if as_json:
+    result = make_pairs(config, progress=telling.progress())
+    tell_some([f"{case_id}: {why}" for case_id, why in result.problems], rest=" cases")
+    if telling.as_json:
         give_json(result.to_json())
         return int(result.exit_code)
     tell(f"pairs: {result.n_pairs}, labels: {result.n_labels}, cases: {result.n_cases}")

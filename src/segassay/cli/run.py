@@ -2,42 +2,42 @@
 
 from typing import Any
 
-from segassay.cli.console import CaseProgress, give_json, tell
-from segassay.cli.options import RunOptions, SourceOptions
+from segassay.cli.console import give_json, tell, tell_some
+from segassay.cli.options import CaseOptions, RunOptions, SourceOptions, TellOptions
 from segassay.errors import UsageError
 from segassay.pipelines.audit import audit
 from segassay.pipelines.conclude import AuditResult
-from segassay.pipelines.configs import AuditConfig, Gate, SourceConfig
+from segassay.pipelines.configs import AuditConfig, Gate
 
 _SHOWN = 10
 
 
-def make_config(source: SourceOptions, run: RunOptions, **options: Any) -> AuditConfig:
+def make_config(
+    source: SourceOptions, cases: CaseOptions, run: RunOptions, **options: Any
+) -> AuditConfig:
     """Build the config; raises `UsageError` or pydantic's `ValidationError`."""
     return AuditConfig(
-        source=SourceConfig(**source.as_config()),
-        structures=tuple(run.structures or ()),
-        limit=run.limit,
+        source=source.config(),
         jobs=run.jobs,
-        overwrite=run.overwrite,
         pseudonymise=run.pseudonymise,
         fail_on=_gate(run.fail_on),
         bounds=run.bounds,
+        **cases.as_config(),
         **options,
     )
 
 
-def run_audit(config: AuditConfig, run: RunOptions, *, command: str) -> int:
+def run_audit(config: AuditConfig, run: RunOptions, telling: TellOptions, *, command: str) -> int:
     """Run, report on stderr or as JSON on stdout, and return the exit code."""
-    result = audit(config, command=command, progress=CaseProgress(quiet=run.quiet))
-    if run.as_json:
+    result = audit(config, command=command, progress=telling.progress())
+    if telling.as_json:
         give_json(result.to_json())
     if run.verbose:
         for finding in result.findings:
             tell(f"{finding.case_id} {finding.structure or 'file'}: {finding.message}")
-    if not run.as_json or run.verbose:
+    if not telling.as_json or run.verbose:
         _tell_unusable(result, most=None if run.verbose else _SHOWN)
-    if not run.as_json:
+    if not telling.as_json:
         _tell_result(result)
     if config.pseudonymise:
         tell("shards/ and private/ hold the real names: leave them out of what you pass on")
@@ -45,17 +45,22 @@ def run_audit(config: AuditConfig, run: RunOptions, *, command: str) -> int:
 
 
 def _tell_unusable(result: AuditResult, *, most: int | None) -> None:
-    """Name labels that could not be used, and why."""
-    lines = [f"{r.case_id} {r.structure}: {r.status}: {r.reason}" for r in result.unusable]
-    for line in lines[:most]:
-        tell(line)
-    if most is not None and len(lines) > most:
-        tell(f"… and {len(lines) - most} more: see scores.csv, or add --verbose")
+    """Name what could not be used, and why: one line per cause, however many labels it costs."""
+    causes: dict[tuple[str, str, str], list[str]] = {}
+    for row in result.unusable:
+        causes.setdefault((row.case_id, row.status, row.reason), []).append(row.structure)
+    lines = [f"{case_id} image: failed: {reason}" for case_id, reason in result.bad_images]
+    for (case_id, status, reason), structures in causes.items():
+        what = structures[0] if len(structures) == 1 else f"{len(structures)} labels"
+        lines.append(f"{case_id} {what}: {status}: {reason}")
+    tell_some(lines, most=most, rest=": see scores.csv, or add --verbose")
 
 
 def _tell_result(result: AuditResult) -> None:
     summary = result.to_json()
     tell(f"labels: {result.n_labels}, cases: {result.n_cases}")
+    if result.n_unmatched:
+        tell(f"files that belong to no case: {result.n_unmatched}; segassay info names them")
     for name in ("status", "findings"):
         counts = summary[name]
         if isinstance(counts, dict) and counts:

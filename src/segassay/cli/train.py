@@ -7,13 +7,16 @@ import typer
 
 from segassay.cli.console import tell
 
+_Recipe = Annotated[Path, typer.Option("--config", help="A judge's recipe, as in recipes/.")]
+_Data = Annotated[Path, typer.Option("--data", help="Folder that its paths start from.")]
+
 app = typer.Typer(help="Train a judge.", no_args_is_help=True)
 
 
 @app.command("judge")
 def judge(
-    config: Annotated[Path, typer.Option("--config", help="Recipe, as in recipes/.")],
-    data: Annotated[Path, typer.Option("--data", help="Folder that its paths start from.")],
+    config: _Recipe,
+    data: _Data,
     out: Annotated[Path, typer.Option("--out", "-o", help="Checkpoints, curves, and the judge.")],
 ) -> None:
     """Train a judge by a recipe; the same command continues an interrupted training."""
@@ -26,8 +29,8 @@ def judge(
 
 @app.command("segmenters")
 def segmenters(
-    config: Annotated[Path, typer.Option("--config", help="A judge's recipe with segmenters.")],
-    data: Annotated[Path, typer.Option("--data", help="Folder that its paths start from.")],
+    config: _Recipe,
+    data: _Data,
     out: Annotated[Path, typer.Option("--out", "-o", help="Networks and their masks.")],
 ) -> None:
     """Train small segmenters whose mistakes a judge learns from; continues where it stopped."""
