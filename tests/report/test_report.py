@@ -10,7 +10,7 @@ import pytest
 
 from report_samples import exhibit, render, row, view
 from segassay.report import html
-from segassay.report.model import Exhibit, protocol_differences, verdict
+from segassay.report.model import Exhibit, protocol_differences, size_words, verdict
 from segassay.types import Status
 
 
@@ -91,6 +91,28 @@ def test_protocol_difference_is_said_on_the_page_and_beside_the_picture(tmp_path
     assert "liver: protocol or domain difference" in page
     assert "segassay fit" in page
     assert "perhaps <a" in page
+
+
+@pytest.mark.parametrize(("error", "words"), [
+    (-0.25, "25% less than expected"), (0.4, "40% more than expected"), (0.05, "as expected"),
+    (1.5, "2.5 times what is expected"), (nan, ""),
+])  # fmt: skip
+def test_size_in_words(error: float, words: str) -> None:
+    assert size_words(row("a", 0.5, expected_volume_error=error)) == words
+
+
+def test_size_and_outline_stand_beside_the_score(tmp_path: Path) -> None:
+    told = {"volume_ml": 2.5, "expected_volume_error": -0.25, "expected_nsd": 0.44}
+    known = row("a", 0.3, spacing_mm="1 1 2", **told)
+    page = render(tmp_path, (exhibit(known),), rows=(known,)).read_text()
+    assert "2.5 ml, 25% less than expected" in page
+    assert "expected surface Dice 0.44 within 2 mm" in page
+    pixels = row("a", 0.3, n_voxels=77, worst_slice=0, expected_nsd=0.44)
+    page = render(tmp_path, (exhibit(pixels),), rows=(pixels,)).read_text()
+    assert "within 2 pixels" in page
+    assert "than expected" not in page
+    bare = row("a", 0.3)
+    assert "within 2" not in render(tmp_path, (exhibit(bare),), rows=(bare,)).read_text()
 
 
 def test_verdicts() -> None:

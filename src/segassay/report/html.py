@@ -26,6 +26,7 @@ from segassay.report.model import (
     is_volume,
     key_of,
     protocol_differences,
+    size_words,
     verdict,
     worst_labels,
 )
@@ -87,6 +88,7 @@ def _environment() -> Environment:
     environment.filters["score"] = _score_text
     environment.filters["verdict"] = verdict
     environment.filters["error_words"] = error_words
+    environment.filters["size_words"] = size_words
     environment.tests["volume"] = is_volume
     parts = [environment.get_template(name).render() for name in _SCRIPTS]
     script = "\n" + "".join(parts)

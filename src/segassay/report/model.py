@@ -20,6 +20,9 @@ FAIL_BELOW = 0.6
 _FEWEST_ALIKE = 8
 """Labels of a structure below which equal errors may be chance."""
 
+_EVEN = 0.1
+"""Sizes nearer than this to the expected one are not told from it in words."""
+
 SEVERITIES = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 """Worst first."""
 
@@ -132,6 +135,18 @@ def _worse(row: ScoreRow) -> tuple[float, str, str, str]:
 def is_volume(row: ScoreRow) -> bool:
     """Tell whether a label has slices to speak of; pictures have one, and no volume."""
     return row.n_slices > 1 or row.worst_slice > 0 or not isnan(row.volume_ml)
+
+
+def size_words(row: ScoreRow) -> str:
+    """Say how a label's size stands to the expected one; empty where that is not known."""
+    error = row.expected_volume_error
+    if isnan(error):
+        return ""
+    if abs(error) < _EVEN:
+        return "as expected"
+    if error >= 1:
+        return f"{1 + error:.2g} times what is expected"
+    return f"{abs(error):.0%} {'more' if error > 0 else 'less'} than expected"
 
 
 def verdict(row: ScoreRow) -> str:
