@@ -194,7 +194,8 @@ def page(result: Row) -> str:
 
 Judges that never saw the set's group (`leave_group_out.md`), as they are and after `segassay fit`
 on gold cases with planted faults; tested on the frozen test's masks, half of whose faults are
-errors of a network. Means of {result["draws"]} draws of gold subjects (10 and 25; all where a set has fewer).
+errors of a network. Means of {result["draws"]} draws of gold subjects (10 and 25; all where a set
+has fewer).
 Seconds on one core of a busy machine. Made by `python benchmarks/fit_unseen.py`.
 
 | mean over {len(sets)} sets | Pearson | MAE |
