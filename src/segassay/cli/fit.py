@@ -83,7 +83,7 @@ def calibrate(
 def _told(result: "GoldResult", *, as_json: bool) -> int:
     """Report on stderr or as JSON on stdout, and return the exit code."""
     from segassay.cli.console import give_json, tell, tell_some
-    from segassay.pipelines.gold_card import comparison
+    from segassay.pipelines.gold_card import comparison, network_line
     from segassay.types import ExitCode
 
     tell_some([f"{what}: {why}" for what, why in result.problems])
@@ -91,7 +91,7 @@ def _told(result: "GoldResult", *, as_json: bool) -> int:
         give_json(result.to_json())
     else:
         tell(f"measured on {result.gold['on']}, {result.gold['base']} -> {result.folder.name}")
-        for line in (*comparison(result.gold), result.remark):
+        for line in (network_line(result.gold), *comparison(result.gold), result.remark):
             if line:
                 tell(line)
         tell(f"judge: {result.folder}; use it by --judge {result.folder}")

@@ -42,6 +42,18 @@ def comparison(gold: dict[str, Any]) -> list[str]:
     return [f"{words}: {_cell(gold, key)}" for key, words in _MEASURES.items()]
 
 
+def network_line(gold: dict[str, Any]) -> str:
+    """Say whether a network that learned on was better, in one line; empty without `--full`."""
+    full = gold.get("full")
+    if full is None:
+        return ""
+    error = full["mae"]
+    told = f"On the {counted(full['held_out'])} held out the mean absolute error was "
+    told += f"{error['unadapted']:.3f} unadapted, {error['light']:.3f} with a light fit, "
+    told += f"{error['full']:.3f} by the adapted network: "
+    return told + ("it stays." if full["kept"] else "no better beyond noise.")
+
+
 def _trusted(gold: dict[str, Any]) -> str:
     on = "the user's own predictions" if gold["on"] == OWN else "synthetic faults only"
     subjects = counted(gold["subjects"])
@@ -64,18 +76,14 @@ def _network(gold: dict[str, Any]) -> str:
     full = gold.get("full")
     if full is None:
         return f"The network, {terms}"
-    error = full["mae"]
-    held = f"On the {counted(full['held_out'])} held out the mean absolute error was "
-    held += f"{error['unadapted']:.3f} unadapted, {error['light']:.3f} with a light fit, "
-    held += f"{error['full']:.3f} by the adapted network"
+    held = network_line(gold)
     learned = f"{full['minutes']:g} minutes on {counted(full['learned_from'])}"
     if full["kept"]:
         return (
-            f"The network learned on for {learned}; what else {terms} {held}. The figures below "
+            f"The network learned on for {learned}; what else {terms} {held} The figures below "
             "are on labels of subjects that it did not learn from."
         )
-    undone = f"It learned on for {learned}, which was undone."
-    return f"The network, {terms} {undone} {held}: no better beyond noise."
+    return f"The network, {terms} It learned on for {learned}, which was undone. {held}"
 
 
 def _table(gold: dict[str, Any]) -> str:

@@ -1,0 +1,183 @@
+"""`segassay fit --full`: the network itself learns on, and stays only where that helps."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segassay.data.case import Dataset
+from segassay.data.splits import SubjectSplit
+from segassay.errors import UsageError
+from segassay.metrics.agreement import mean_absolute_error, pearson
+from segassay.models.folder import JudgeFolder
+from segassay.pipelines.adapt_network import Lesson, Say, adapt_network, require_adaptable
+from segassay.pipelines.configs import FitConfig
+from segassay.pipelines.gold_judge import FullFit, GoldResult, Problems, make_gold_judge
+from segassay.pipelines.keep_records import Progress
+from segassay.pipelines.measure_gold import Planting, measure_cases, measure_table
+from segassay.scoring import judge_of
+from segassay.scoring.adapter import beyond_noise
+from segassay.scoring.fitting import GoldLabel, columns, fit, subjects_of
+from segassay.scoring.slice_judge import SliceJudge
+from segassay.scoring.trust import FEWEST_SUBJECTS
+
+_HELD_OUT = 0.25
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """Trusted labels as the judge that is fitted measures them.
+
+    Attributes:
+        dataset: Their data set, with the cases that could be used.
+        planting: The faults that were planted.
+        rows: The labels, those of the user's own predictions last.
+        problems: Cases and rows that could not be used.
+    """
+
+    dataset: Dataset
+    planting: Planting
+    rows: tuple[GoldLabel, ...]
+    problems: Problems
+
+
+def fit_network(
+    config: FitConfig,
+    base: JudgeFolder,
+    gold: Measured,
+    *,
+    say: Say,
+    progress: Progress | None = None,
+) -> GoldResult:
+    """Let the network learn from some subjects, and keep it if it is better on the others.
+
+    It must be better than the judge as it was, and than the light fit to the same subjects, on
+    labels of subjects that it did not learn from, by more than chance would give. Then correction
+    and calibration are made on these labels alone, since the network knows the others. Where it is
+    not better, the judge is fitted lightly to all labels, as without `full`.
+
+    Raises:
+        UsageError: Labels come from one subject, are too few, or the judge's network cannot learn.
+        ModelError: The judge has no weights to train on from.
+        OutputError: The folder exists, or cannot be written.
+    """
+    require_adaptable(base)
+    learned, held = divide(gold.rows, config.seed)
+    known = frozenset(base.meta["structures"])
+    lesson = Lesson(gold.dataset, _split(learned, held), known, config.minutes, config.seed)
+    n_learned, n_held = len(lesson.split.train), len(lesson.split.tuning)
+    say(
+        f"the network learns from {n_learned} subjects for {config.minutes:g} minutes; "
+        f"{n_held} others decide whether it stays"
+    )
+    with tempfile.TemporaryDirectory(prefix="segassay-") as work:
+        folder = adapt_network(base, lesson, Path(work), say=say)
+        again = _measured_again(config, gold, judge_of(folder), lesson.split, progress)
+        after = [a for a in again if (a.subject, a.image) in {(h.subject, h.image) for h in held}]
+        light = fit(columns(learned, corrected=False), adapt=True)(columns(held, corrected=False))
+        kept = is_better(held, light[:, 0], after)
+        about = {
+            **folder.meta["adapted"],
+            "kept": kept,
+            "learned_from": n_learned,
+            "held_out": n_held,
+            "mae": _compared(held, light[:, 0], after, mean_absolute_error),
+            "pearson": _compared(held, light[:, 0], after, pearson),
+        }
+        full = FullFit(about, light if kept else None, frozenset(row.image for row in learned))
+        rows = [replace(a, stated=h.stated) for a, h in zip(after, held, strict=True)]
+        return make_gold_judge(
+            rows if kept else gold.rows,
+            folder if kept else base,
+            config.out,
+            adapt=True,
+            source=gold.dataset.name,
+            problems=gold.problems,
+            full=full,
+        )
+
+
+def divide(rows: Sequence[GoldLabel], seed: int) -> tuple[list[GoldLabel], list[GoldLabel]]:
+    """Divide labels into those to learn from and those of the subjects held out.
+
+    A quarter of the subjects with trusted labels is held out, at least one; of eighteen and more
+    at least the nine that an interval needs. Subjects that share an image stay together. A user's
+    own predictions teach nothing: those of learned subjects are left out of both.
+
+    Raises:
+        UsageError: There is only one subject.
+    """
+    owners = subjects_of(rows)
+    subjects = sorted({str(o) for o, row in zip(owners, rows, strict=True) if not row.own})
+    if len(subjects) < 2:
+        raise UsageError(
+            f"--full needs trusted labels of at least 2 subjects, came {len(subjects)}: one to "
+            "learn from, one to decide whether that helped; give more cases, or leave --full out"
+        )
+    n_held = max(1, round(_HELD_OUT * len(subjects)))
+    if len(subjects) >= 2 * FEWEST_SUBJECTS:
+        n_held = max(n_held, FEWEST_SUBJECTS)
+    order = np.random.default_rng(seed).permutation(len(subjects))
+    taught = {subjects[n] for n in order[n_held:]}
+    learned = [r for o, r in zip(owners, rows, strict=True) if str(o) in taught and not r.own]
+    held = [r for o, r in zip(owners, rows, strict=True) if str(o) not in taught]
+    return learned, held
+
+
+def is_better(held: Sequence[GoldLabel], light: Floats, after: Sequence[GoldLabel]) -> bool:
+    """Whether the network's raw score is nearer to the truth than both others, beyond noise.
+
+    Args:
+        held: Labels of subjects held out, as the unadapted judge measures and states them.
+        light: Score of the light fit for each of them, `(n,)`.
+        after: The same labels, as the adapted network measures them.
+    """
+    labels = columns(held, corrected=False)
+    error = (_raw(after) - labels.true) ** 2
+    told = labels.decisive
+    return all(
+        beyond_noise(((value - labels.true) ** 2 - error)[told], labels.subjects[told])
+        for value in (_stated(held), light)
+    )
+
+
+def _split(learned: Sequence[GoldLabel], held: Sequence[GoldLabel]) -> SubjectSplit:
+    train = tuple(sorted({row.subject for row in learned}))
+    tuning = tuple(sorted({row.subject for row in held if not row.own}))
+    return SubjectSplit(train, tuning, ())
+
+
+def _measured_again(
+    config: FitConfig,
+    gold: Measured,
+    judge: SliceJudge,
+    split: SubjectSplit,
+    progress: Progress | None,
+) -> list[GoldLabel]:
+    """Let the new judge measure the same labels, in the same order."""
+    cases = [case for case in gold.dataset.cases if case.subject_id in set(split.tuning)]
+    again, _ = measure_cases(cases, judge, gold.planting, progress=progress)
+    own = [] if config.pairs is None else measure_table(config.pairs, judge)[0]
+    return [*again, *own]
+
+
+def _compared(
+    held: Sequence[GoldLabel], light: Floats, after: Sequence[GoldLabel], measure: Any
+) -> dict[str, float]:
+    true = np.array([row.true for row in held])
+    values = {"unadapted": _stated(held), "light": light, "full": _raw(after)}
+    return {name: round(measure(value, true), 4) for name, value in values.items()}
+
+
+def _raw(rows: Sequence[GoldLabel]) -> Floats:
+    return np.array([row.measured.raw for row in rows])
+
+
+def _stated(rows: Sequence[GoldLabel]) -> Floats:
+    return np.array([row.stated[0] for row in rows])
