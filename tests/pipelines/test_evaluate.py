@@ -77,6 +77,16 @@ def test_true_dice_is_that_of_the_masks(table: pl.DataFrame) -> None:
     assert table["score"].is_between(0, 1).all()
 
 
+def test_expected_surface_dice_falls_with_the_true_one(table: pl.DataFrame) -> None:
+    unmoved = pl.col("true_nsd") == 1
+    assert table["expected_nsd"].is_between(0, 1).all()
+    near, far = (table.filter(rows)["expected_nsd"].mean() for rows in (unmoved, ~unmoved))
+    assert isinstance(near, float)
+    assert isinstance(far, float)
+    assert near > far + 0.1
+    assert (table["expected_volume_error"].drop_nulls() >= -1).all()
+
+
 def test_mask_only_is_the_judge_without_the_image(
     table: pl.DataFrame, pairs: Path, judge: Judge
 ) -> None:

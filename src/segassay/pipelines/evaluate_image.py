@@ -112,6 +112,8 @@ def _judged_row(opened: OpenPair, score: Score, image: Volume) -> JudgedPair:
         n_voxels=n_voxels,
         n_gold_voxels=int(np.count_nonzero(opened.gold)),
         volume_ml=n_voxels * image.grid.voxel_ml if known else nan,
+        expected_volume_error=score.expected_volume_error,
+        expected_nsd=score.expected_nsd,
         evidence=score.evidence,
         model_id=score.model_id,
         preprocess=score.preprocess,
