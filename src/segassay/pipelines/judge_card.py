@@ -41,30 +41,38 @@ def write_card(folder: Path, meta: dict[str, Any], result: CalibrationResult) ->
 
 
 def _card(meta: dict[str, Any], result: CalibrationResult) -> str:
-    recipe = meta["recipe"]
-    names = [entry["name"] for entry in recipe["data"] if entry.get("plane", "usual") == "usual"]
-    sources = "\n".join(f"- {name}: {_SOURCES.get(name, 'unknown')}" for name in names)
-    rows = "\n".join(
-        f"| {name} | {n} | {pearson:.2f} | {mae:.3f} |"
-        for name, (n, pearson, mae) in result.by_set.items()
-    )
-    networks = bool(recipe.get("segmenters"))
-    start = f" Began with the weights of {meta['started_from']}." if "started_from" in meta else ""
     return f"""# {meta["model_id"]}
 
 A judge of segmentation labels for research: it tells the expected Dice of a label, without ground
 truth. Not a medical device. Because part of the data below is for research or non-commercial use
 only, so are these weights.
 
-## What it is
+{_what_it_is(meta)}
+
+{_how_well(meta, result)}
+
+{_learned_from(meta)}
+"""
+
+
+def _what_it_is(meta: dict[str, Any]) -> str:
+    start = f" Began with the weights of {meta['started_from']}." if "started_from" in meta else ""
+    return f"""## What it is
 
 One network for 2D and 3D, CT, MRI, X-ray, ultrasound and dermoscopy. It sees a crop around the
 mask with its neighbour slices, the whole slice at low resolution, name, modality and scale, and
 answers with {_ANSWERS[meta["kind"]]}. {meta["parameters"] / 1e6:.2f} M parameters, trained
 for {meta["minutes_trained"]:.0f} minutes on CPU with {meta["pairs_seen"]} shown pairs of image and
-faulty mask (every drawn pair is shown {recipe["echo"]} times).{start}
+faulty mask (every drawn pair is shown {meta["recipe"]["echo"]} times).{start}"""
 
-## How well it does
+
+def _how_well(meta: dict[str, Any], result: CalibrationResult) -> str:
+    networks = bool(meta["recipe"].get("segmenters"))
+    rows = "\n".join(
+        f"| {name} | {n} | {pearson:.2f} | {mae:.3f} |"
+        for name, (n, pearson, mae) in result.by_set.items()
+    )
+    return f"""## How well it does
 
 On {result.n_labels} masks of {result.n_subjects} subjects kept from the weights, with planted
 faults{_AND_NETWORKS if networks else ""} and untouched ones, whole volumes: Pearson
@@ -78,11 +86,15 @@ made without it).
 
 These subjects come from the data sets it learned from. On other data sets, structures and kinds of
 faults it does worse. {_MET if networks else _NOT_MET} It ranks labels for a person to
-look at. Structures that are not listed in `meta.json` are judged without their name.
+look at. Structures that are not listed in `meta.json` are judged without their name."""
 
-## What it learned from
+
+def _learned_from(meta: dict[str, Any]) -> str:
+    data = meta["recipe"]["data"]
+    names = [entry["name"] for entry in data if entry.get("plane", "usual") == "usual"]
+    sources = "\n".join(f"- {name}: {_SOURCES.get(name, 'unknown')}" for name in names)
+    return f"""## What it learned from
 
 {sources}
 
-The last fifth of the subjects of every set with at least eight subjects were never opened.
-"""
+The last fifth of the subjects of every set with at least eight subjects were never opened."""
