@@ -54,6 +54,7 @@ class _Vote:
 
     @property
     def against(self) -> bool:
+        """Whether the first lies on the other side."""
         return self.distance_mm < 0
 
 

@@ -27,6 +27,7 @@ def spread(verb: Callable[..., Answer]) -> Callable[..., Answer]:
 
     @wraps(verb)
     def command(**given: Any) -> Answer:
+        """Gather the options of every group, then do what the verb does."""
         for name, kind in groups.items():
             given[name] = kind(**{f.name: given.pop(f.name) for f in fields(kind)})
         return verb(**given)

@@ -64,6 +64,7 @@ def import_bundle(bundle: Path, folder: Path) -> Path:
     parts = _read(bundle)
 
     def fill(fresh: Path) -> None:
+        """Write the bundle's files into a folder."""
         for name, content in parts.items():
             (fresh / name).write_bytes(content)
 

@@ -125,9 +125,11 @@ def _conclude(config: EvaluateConfig, record: RunRecord, judge: Judge) -> Evalua
 
 def _labels(rows: Sequence[JudgedPair]) -> JudgedLabels:
     def number(name: str) -> NDArray[np.float64]:
+        """Return one of the rows' numbers as a column."""
         return np.array([getattr(row, name) for row in rows], dtype=np.float64)
 
     def text(values: Sequence[str]) -> NDArray[np.str_]:
+        """Return texts as a column."""
         return np.array(values, dtype=np.str_)
 
     return JudgedLabels(

@@ -42,6 +42,7 @@ def import_sentinel(weights: Path, embeddings: Path, folder: Path) -> Path:
     kept = {key: vectors[key] for key in names}
 
     def fill(fresh: Path) -> None:
+        """Write network, vectors and description into a folder."""
         n_parameters = write_sentinel(state, kept, fresh)
         source = {"weights": _source(weights), "embeddings": _source(embeddings)}
         _describe(fresh, folder.name, list(names.values()), n_parameters, source)

@@ -68,6 +68,7 @@ def _surroundings(
 
 def _reader(path: Path) -> Callable[[], NDArray[Any] | None]:
     def read() -> NDArray[Any] | None:
+        """Return the voxels as stored; `None` where they cannot be read."""
         try:
             return read_stored(path).array
         except CaseError:

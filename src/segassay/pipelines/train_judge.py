@@ -68,6 +68,7 @@ def _drawing(out: Path, say: Say) -> Say:
     """Draw the curves anew whenever the training says how far it is."""
 
     def told(line: str) -> None:
+        """Pass a line on, then draw the curves."""
         say(line)
         draw_curves(out)
 

@@ -85,6 +85,7 @@ def _group(
     scores = np.array([row.score for row in rows])[known][inside]
 
     def difference(labels: NDArray[np.intp]) -> float:
+        """Return by how much labels of the group lie above the others; NaN without either."""
         of_group = inside[labels]
         if of_group.all() or not of_group.any():
             return float("nan")

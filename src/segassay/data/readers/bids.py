@@ -47,12 +47,14 @@ class _Name:
 
     @classmethod
     def of(cls, path: Path) -> "_Name":
+        """Take a file's name apart."""
         *parts, suffix = stem_of(path).split("_")
         pairs = (part.partition("-") for part in parts)
         return cls(path, {key: value for key, _, value in pairs if value}, suffix)
 
     @property
     def space(self) -> str:
+        """The space that voxels were brought into; empty for the image's own."""
         space = self.entities.get("space", "")
         return "" if space in _OWN_SPACE else space
 

@@ -89,6 +89,7 @@ class _Row:
     names: dict[str, str]
 
     def error(self, text: str) -> DatasetError:
+        """Return what is raised when the row cannot be used; `text` says why."""
         return DatasetError(f"{self.table.name}: row {self.number}: {text}")
 
 
