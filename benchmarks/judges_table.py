@@ -1,8 +1,8 @@
 """All judges on the frozen test, one row each, from the sheets that lie in a folder.
 
-Reads every `*.json` that `judge_sheet.py` wrote and puts those of the newest version of the test
-into `judges.md`; sheets of an older version would compare other masks, and are named below the
-table.
+Reads every `*.json` that `judge_sheet.py` or `quality_sentinel.py` wrote and puts those of the
+newest version of the test into `judges.md`; sheets of an older version would compare other masks,
+and are named below the table.
 
 Usage: python benchmarks/judges_table.py [--results docs/results]
 """
@@ -25,8 +25,10 @@ COLUMNS: dict[str, Callable[[Row], float | None]] = {
     "Pearson, network errors": lambda s: (s["network_errors"] or {}).get("pearson"),
     "same mask, five images": lambda s: s.get("five_images", {}).get("mean_over_sets"),
     "median of clean labels": lambda s: s["untouched"]["median"],
-    "wrong name, AUROC": lambda s: s["wrong_name"]["another structure"]["auroc"],
-    "interval width": lambda s: s["reliability"]["interval_width"],
+    "wrong name, AUROC": lambda s: (
+        s.get("wrong_name", {}).get("another structure", {}).get("auroc")
+    ),
+    "interval width": lambda s: s.get("reliability", {}).get("interval_width"),
 }
 """What the table shows, and where a sheet has it; `None` where a sheet has not."""
 
@@ -64,7 +66,8 @@ def table(sheets: list[Row]) -> str:
             older.append(f"{sheet['judge']} (version {sheet['test_version']})")
             continue
         cells = (_cell(value(sheet)) for value in COLUMNS.values())
-        lines.append(f"| {sheet['judge']} | {sheet['pooled']['n']} | " + " | ".join(cells) + " |")
+        name = f"{sheet['judge']} ({sheet['remark']})" if "remark" in sheet else sheet["judge"]
+        lines.append(f"| {name} | {sheet['pooled']['n']} | " + " | ".join(cells) + " |")
     if older:
         lines += ["", f"Not compared, judged on other masks: {', '.join(older)}."]
     return "\n".join(lines) + "\n"

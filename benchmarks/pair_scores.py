@@ -5,6 +5,7 @@ asks every judge only for its score: enough to compare judges with one another.
 """
 
 import json
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,10 +21,14 @@ class PairScores:
     """Judges beside one another on the frozen test.
 
     `nameless` are names of judges that were never told a structure's name and are not told here.
+    Of the pairs of a case every `every`-th is asked about, beginning at a place that follows from
+    its id: a sample for judges that are slow.
     """
 
-    def __init__(self, data: Path, judges: Sequence[str], *, nameless: Sequence[str] = ()) -> None:
-        self.frozen, self.nameless = Frozen(data), frozenset(nameless)
+    def __init__(
+        self, data: Path, judges: Sequence[str], *, nameless: Sequence[str] = (), every: int = 1
+    ) -> None:
+        self.frozen, self.nameless, self.every = Frozen(data), frozenset(nameless), every
         self.judges: dict[str, Judge] = {name: load_judge(name) for name in judges}
 
     def rows(self, set_name: str, *, sweeps: bool = False) -> dict[str, list[Row]]:
@@ -39,12 +44,14 @@ class PairScores:
         return found
 
     def _case(self, entry: FrozenSet, case_id: str, *, sweeps: bool) -> dict[str, list[Row]]:
-        file = f"{entry.name}-{case_id}-{'sweeps' if sweeps else 'pairs'}.json"
+        part = f"-{self.every}" if self.every > 1 else ""
+        file = f"{entry.name}-{case_id}-{'sweeps' if sweeps else 'pairs'}{part}.json"
         paths = {name: self._folder(name) / file for name in self.judges}
         missing = [name for name, path in paths.items() if not path.exists()]
         if missing:
             expert = self.frozen.expert(entry, case_id)
-            pairs = [] if sweeps else self.frozen.pairs(entry, expert)
+            first = zlib.crc32(case_id.encode()) % self.every
+            pairs = [] if sweeps else self.frozen.pairs(entry, expert)[first :: self.every]
             for name in missing:
                 judge = self.judges[name]
                 rows = sweep_rows(expert, judge) if sweeps else self._scored(expert, name, pairs)

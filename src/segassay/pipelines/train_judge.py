@@ -13,6 +13,7 @@ from segassay.models.folder import WEIGHTS
 from segassay.pipelines.calibrate_judge import calibrate_folder
 from segassay.pipelines.judge_card import write_card
 from segassay.pipelines.network_errors import MASKS, with_network_errors
+from segassay.pipelines.train_sentinel import train_sentinel
 from segassay.report.curves import draw_curves
 
 if TYPE_CHECKING:
@@ -24,7 +25,10 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class TrainedJudge:
-    """Where the judge lies and how it did on subjects kept from its weights."""
+    """Where the judge lies and how it did on labels of subjects kept from its weights.
+
+    Quality Sentinel's labels are crops of slices; every other judge's are whole labels.
+    """
 
     folder: Path
     pearson: float
@@ -53,6 +57,9 @@ def train_judge(recipe_path: Path, data: Path, out: Path, *, say: Say) -> Traine
 
     recipe = read_recipe(recipe_path)
     material = _material(recipe_path, recipe, data, out, say)
+    if recipe.network == "quality_sentinel":
+        rival = train_sentinel(recipe, material, out, say=_drawing(out, say))
+        return TrainedJudge(rival.folder, rival.pearson, rival.mae, rival.n_crops)
     training = JudgeTraining(recipe, material, out, say=_drawing(out, say))
     net = training.run()
     folder = out / recipe.name

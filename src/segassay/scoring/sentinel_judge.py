@@ -1,4 +1,4 @@
-"""Quality Sentinel and SegAE as released: one number per slice, their mean for the label.
+"""Quality Sentinel and SegAE, as released or trained here: a number per slice, their mean.
 
 Faithful to the published inference, so its known faults stay: only slices with mask are looked at,
 a missing slice or a missed end is not seen, the mean of slice Dice is called the label's, and
@@ -8,14 +8,16 @@ nothing tells how far off it may be. What a released score cannot tell is said w
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import nan
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from segassay.data.intensity import robust_ends
 from segassay.data.sentinel_input import sentinel_input, sentinel_slices
 from segassay.data.slicing import as_planes, slicing_axis
-from segassay.data.volume import Volume
 from segassay.engines.sentinel_engine import Floats, SentinelEngine
 from segassay.errors import ModelError
 from segassay.models.folder import JudgeFolder
@@ -26,7 +28,17 @@ from segassay.scoring.result import Score, SliceScore
 from segassay.types import Modality, Status
 
 NO_INTERVAL = "no interval: imported model"
+_NO_INTERVAL_EITHER = "no interval: this kind of judge gives none"
 _AXIAL = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """An image as slices `(slice, row, column)` along `axis`, and its values of black and white."""
+
+    planes: NDArray[Any]
+    axis: int
+    ends: tuple[float, float]
 
 
 class SentinelJudge(Judge):
@@ -38,6 +50,7 @@ class SentinelJudge(Judge):
         super().__init__(folder)
         try:
             settings = json.dumps(folder.meta["preprocess"], sort_keys=True)
+            self._window = folder.meta["preprocess"]["window_hu"]
             rows = {name: n for n, name in enumerate(folder.meta["structures"])}
             text = np.load(folder.path / "text.npy", allow_pickle=False)
         except (KeyError, ValueError, OSError) as error:
@@ -47,14 +60,18 @@ class SentinelJudge(Judge):
                 f"{folder.path.name}: text.npy holds {text.dtype} {text.shape}; expected a float32 "
                 f"row for each of its {len(rows)} structures; import it again"
             )
+        self._imported = "imported" in folder.meta
         self._rows, self._text = rows, text
         self._engine = SentinelEngine(folder.onnx, threads=threads)
         self.preprocess = hashlib.sha256(settings.encode()).hexdigest()[:12]
 
     def scores(self, labels: Sequence[AskedLabel]) -> list[Score]:
         """Score labels of one image; there may be none."""
-        doubts = _doubts_about(labels[0].image) if labels else []
-        return [self._score(label, doubts) for label in labels]
+        if not labels:
+            return []
+        image = labels[0].image
+        seen, doubts = self._seen(image), [] if self._window is None else _doubts_about(image)
+        return [self._score(seen, label, doubts) for label in labels]
 
     def worst(self, label: AskedLabel) -> int:
         """Return the examined slice with the lowest score, the middle one if none was examined."""
@@ -63,10 +80,20 @@ class SentinelJudge(Judge):
         return worst.index if worst is not None else len(label.image.stack.planes) // 2
 
     def evidence(self, name: Named) -> str:
-        """Say that the model comes from elsewhere, and on how many labels it was tested here."""
-        return f"imported model, {super().evidence(name)}"
+        """Say whether the model comes from elsewhere, and on how many labels it was tested here."""
+        tested = super().evidence(name)
+        return f"imported model, {tested}" if self._imported else tested
 
-    def _score(self, label: AskedLabel, doubts: list[str]) -> Score:
+    def _seen(self, image: AskedImage) -> _Seen:
+        """Take slices in Hounsfield units, or, without a window, between the image's own ends."""
+        if self._window is None:
+            stack = image.stack
+            return _Seen(stack.planes, stack.axis, robust_ends(stack.planes))
+        axis = slicing_axis(image.volume.grid)
+        low, high = self._window
+        return _Seen(as_planes(image.volume.array, axis), axis, (low, high))
+
+    def _score(self, seen: _Seen, label: AskedLabel, doubts: list[str]) -> Score:
         name, n_voxels = label.name, int(label.mask.sum())
         if not n_voxels:
             return self._unscored(name, "the mask is empty, and this judge only sees what is there")
@@ -75,7 +102,7 @@ class SentinelJudge(Judge):
             return self._unscored(name, f"{asked}: this judge cannot score without a known name")
         if n_voxels < FEWEST_VOXELS:
             doubts = [*doubts, f"the mask has only {n_voxels} voxels"]
-        chosen, areas, answers = self._examined(label.image.volume, name.known, label.mask)
+        chosen, areas, answers = self._examined(seen, name.known, label.mask)
         return self._answer(
             name,
             _cut(answers.mean()),
@@ -84,19 +111,18 @@ class SentinelJudge(Judge):
                 for index, answer, area in zip(chosen, answers, areas, strict=True)
             ),
             status=Status.ABSTAINED if doubts else Status.SCORED,
-            reason="; ".join((*doubts, NO_INTERVAL)),
+            reason="; ".join((*doubts, NO_INTERVAL if self._imported else _NO_INTERVAL_EITHER)),
         )
 
     def _examined(
-        self, image: Volume, structure: str, mask: BoolArray
+        self, image: _Seen, structure: str, mask: BoolArray
     ) -> tuple[list[int], list[int], Floats]:
         """Return up to ten slices, the mask's areas there, and what the network answers."""
-        axis = slicing_axis(image.grid)
-        planes, outlines = as_planes(image.array, axis), as_planes(mask, axis)
+        outlines = as_planes(mask, image.axis)
         chosen = sentinel_slices(outlines)
-        seen = np.stack([sentinel_input(planes, outlines, index) for index in chosen])
+        seen = np.stack([sentinel_input(image.planes, outlines, k, image.ends) for k in chosen])
         text = np.repeat(self._text[[self._rows[structure]]], len(chosen), axis=0)
-        areas = [int(outlines[index].sum()) for index in chosen]
+        areas = [int(outlines[k].sum()) for k in chosen]
         return chosen, areas, self._engine(seen, text)
 
     def _unscored(self, name: Named, reason: str) -> Score:

@@ -110,9 +110,6 @@ def describe(
 ) -> dict[str, Any]:
     """Collect what a score needs to know about the judge besides its weights.
 
-    Training images are named by the checksum of their voxels, training subjects by set and id, so
-    that an audit can say "the judge has seen this" and an experiment can refuse to cheat.
-
     Args:
         recipe: What was trained.
         material: On what.
@@ -121,11 +118,24 @@ def describe(
         weights: The exported network; part of its checksum makes two exports of a day differ.
     """
     return {
-        "model_id": model_id(f"{recipe.name}-{datetime.now(UTC):%Y%m%d}", weights),
-        "format": 1,
+        **provenance(recipe, material, pairs=pairs, weights=weights),
         "kind": NETWORKS[recipe.network].judge,
         "preprocess": preprocess.as_json(),
         "sampling": asdict(Sampling()),
+    }
+
+
+def provenance(
+    recipe: JudgeRecipe, material: Material, *, pairs: int, weights: Path
+) -> dict[str, Any]:
+    """Say what a judge of any kind is called and what it learned from; arguments as in `describe`.
+
+    Training images are named by the checksum of their voxels, training subjects by set and id, so
+    that an audit can say "the judge has seen this" and an experiment can refuse to cheat.
+    """
+    return {
+        "model_id": model_id(f"{recipe.name}-{datetime.now(UTC):%Y%m%d}", weights),
+        "format": 1,
         "structures": list(material.structures),
         "training_voxels": sorted(
             {case.voxels_sha256 for s in (*material.train, *material.tuning) for case in s.cases}

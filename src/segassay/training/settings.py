@@ -133,7 +133,9 @@ class JudgeRecipe(_Frozen):
     number_loss: NumberLossRecipe = NumberLossRecipe()
     segmenters: SegmenterRecipe | None = None
     shapes: ShapeRecipe | None = None
-    network: Literal["map", "hypotheses", "direct", "sentinel_head", "segae_vlm"] = "map"
+    network: Literal[
+        "map", "hypotheses", "direct", "sentinel_head", "segae_vlm", "quality_sentinel"
+    ] = "map"
     widths: tuple[int, ...] = (16, 32, 64, 128)
     vlm: VlmRecipe = VlmRecipe()
     batch: int = Field(default=64, ge=2)
