@@ -12,7 +12,7 @@ import pytest
 from conftest import write_nifti
 from segassay.data.io import read_image
 from segassay.data.readers import open_dataset
-from segassay.errors import ContentError, DatasetError
+from segassay.errors import ContentError, DatasetError, ReadError
 
 MEBI = 1 << 20
 
@@ -24,6 +24,32 @@ def test_zeros_behind_a_volume_are_not_unpacked(tmp_path: Path) -> None:
     tracemalloc.start()
     try:
         assert read_image(path).array.sum() == 64
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 32 * MEBI
+
+
+def test_a_volume_that_the_machine_cannot_hold_takes_no_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_nifti(tmp_path / "a.nii.gz", np.zeros((100, 100, 100)))
+    monkeypatch.setattr("segassay.data.nifti._memory_bytes", lambda: 11 * MEBI)
+    with pytest.raises(ContentError, match="GiB of memory, this machine has"):
+        read_image(path)
+    monkeypatch.setattr("segassay.data.nifti._memory_bytes", lambda: 12 * MEBI)
+    assert read_image(path).array.size == 10**6
+
+
+def test_less_than_announced_takes_no_memory(tmp_path: Path) -> None:
+    path = write_nifti(tmp_path / "a.nii", np.ones((4, 4, 4), dtype=np.uint8))
+    head = bytearray(path.read_bytes())
+    head[42:48] = np.array([800, 800, 800], dtype="<i2").tobytes()
+    path.with_suffix(".nii.gz").write_bytes(gzip.compress(bytes(head)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ReadError, match="ends before its last voxel"):
+            read_image(path.with_suffix(".nii.gz"))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

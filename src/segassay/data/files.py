@@ -6,6 +6,7 @@ unpacked to disk. Functions here take such paths where those of `pathlib` would 
 
 import hashlib
 import io
+import os
 from pathlib import Path
 from typing import BinaryIO
 
@@ -127,6 +128,13 @@ def stamp(path: Path) -> tuple[int, int]:
 def is_system(path: Path) -> bool:
     """Whether a file or folder is hidden, or one that an operating system leaves behind."""
     return path.name.startswith(".") or path.name.lower() in _SYSTEM
+
+
+def told_path(path: Path, root: Path) -> str:
+    """Return a path within a folder as results tell it; of a file outside, its name alone."""
+    # `..` may lead out; links are left as they are named
+    place, home = (Path(os.path.normpath(p.absolute())) for p in (path, root))
+    return place.relative_to(home).as_posix() if place.is_relative_to(home) else place.name
 
 
 def _read(path: Path, file: BinaryIO, most: int) -> bytes:

@@ -1,6 +1,7 @@
 """NIfTI files: opened with limits checked from the header, unpacked with isal, read by nibabel."""
 
 import math
+import os
 import re
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -46,6 +47,9 @@ _NIFTI_2 = (b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c")
 
 _HEADER_BYTES = 1024
 _MOST_VOXELS = 2**31
+_BYTES_IN_USE = 4
+"""Of a voxel in the array that is worked with, besides the bytes it is stored in."""
+
 _SLACK = 1 << 20
 """Bytes allowed beyond voxels and header."""
 
@@ -171,8 +175,9 @@ def _unpack(path: Path) -> tuple[bytes, bool]:
         data, whole = _gunzip(raw, limit + _SLACK)
     except IsalError as error:  # type: ignore[misc]  # its stub forgets the base class
         raise ReadError(f"{path.name}: is damaged gzip ({error}); copy it again") from error
-    if not whole and len(data) < limit:
-        raise ReadError(f"{path.name}: truncated gzip, the file ends too early; copy it again")
+    if len(data) < limit:
+        why = "ends before its last voxel" if whole else "truncated gzip, the file ends too early"
+        raise ReadError(f"{path.name}: {why}; copy it again")
     return data, _spacing_known(header)
 
 
@@ -217,10 +222,28 @@ def _announced_bytes(path: Path, header: Any) -> int:
         raise ContentError(
             f"{path.name}: header announces {n_voxels} voxels; at most 2^31 are read"
         )
+    _require_memory(path, n_voxels * (size + _BYTES_IN_USE))
     first = float(header["vox_offset"])
     if not _FIRST_VOXEL[0] <= first <= _FIRST_VOXEL[1]:
         raise ReadError(f"{path.name}: header places voxels at byte {first:g}; write it again")
     return n_voxels * size + int(first)
+
+
+def _require_memory(path: Path, n_bytes: int) -> None:
+    """Refuse what this machine cannot hold: a few kilobytes of gzip may announce gigabytes."""
+    if n_bytes > (most := _memory_bytes()):
+        raise ContentError(
+            f"{path.name}: needs {n_bytes / 2**30:.0f} GiB of memory, this machine has "
+            f"{most / 2**30:.0f}; crop it, or use a larger one"
+        )
+
+
+def _memory_bytes() -> int:
+    """Return the memory of this machine; where the system does not tell, more than any needs."""
+    names = getattr(os, "sysconf_names", {})
+    if "SC_PHYS_PAGES" not in names:
+        return 2**62
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _spacing_known(header: Any) -> bool:

@@ -1,7 +1,10 @@
 """PNG, JPEG, TIFF and BMP pictures through Pillow."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +31,7 @@ def read_picture(path: Path, *, as_labels: bool) -> NDArray[Any]:
         ContentError: Larger than 2**27 pixels, several pages, or a coloured label picture.
     """
     try:
-        with open_file(path) as file, Image.open(file) as picture:
+        with open_file(path) as file, _opened(file) as picture:
             _check(path, picture)
             picture.load()
             return _numbers(path, picture, as_labels=as_labels)
@@ -45,6 +48,16 @@ def read_picture(path: Path, *, as_labels: bool) -> NDArray[Any]:
 def luma(colours: NDArray[Any]) -> NDArray[Any]:
     """Turn `(row, column, 3)` red, green and blue of 8 bits into grey, as for coloured pictures."""
     return np.asarray(Image.fromarray(np.asarray(colours, dtype=np.uint8)).convert("L"))
+
+
+@contextmanager
+def _opened(file: BinaryIO) -> Iterator[Image.Image]:
+    """Open a picture; Pillow warns of large ones on stderr, where our own limit says it better."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        picture = Image.open(file)
+    with picture:
+        yield picture
 
 
 def _check(path: Path, picture: Image.Image) -> None:

@@ -17,6 +17,7 @@ from segassay.checks.registry import (
     facts_of,
 )
 from segassay.data.case import LabelRef
+from segassay.data.files import told_path
 from segassay.data.io import LabelMap, label_mask
 from segassay.data.volume import Volume, voxel_sha256
 from segassay.errors import CaseError
@@ -190,7 +191,6 @@ def _row(
     files: CaseFiles, ref: LabelRef, context: AssayContext, status: Status, reason: str
 ) -> ScoreRow:
     path = ref.path
-    inside = path.is_relative_to(context.root)
     image = files.image
     spacing = "" if isinstance(image, CaseError) else _spacing(image)
     return ScoreRow(
@@ -198,7 +198,7 @@ def _row(
         subject_id=files.case.subject_id,
         structure=ref.structure,
         source=ref.source,
-        label_path=path.relative_to(context.root).as_posix() if inside else path.name,
+        label_path=told_path(path, context.root),
         label_sha256=files.label_sha256[path],
         status=status,
         reason=reason,

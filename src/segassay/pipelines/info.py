@@ -2,9 +2,9 @@
 
 import re
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from segassay.data.case import Dataset
+from segassay.data.files import told_path
 from segassay.data.io import is_empty
 from segassay.vocabulary.names import near_matches
 
@@ -72,7 +72,7 @@ def dataset_info(dataset: Dataset, *, count_empty: bool = False) -> DatasetInfo:
         metadata=list(dict.fromkeys(key for case in dataset.cases for key in case.metadata)),
         unlabelled=list(dataset.unlabelled),
         unmatched=[
-            {"file": _within(u.path, dataset.root), "reason": u.reason} for u in dataset.unmatched
+            {"file": told_path(u.path, dataset.root), "reason": u.reason} for u in dataset.unmatched
         ],
     )
 
@@ -82,8 +82,3 @@ def _empty(dataset: Dataset, *, asked: bool) -> int | None:
     if not asked and not (dataset.writes_absent and len(refs) <= _MOST_FILES):
         return None
     return sum(map(is_empty, refs))
-
-
-def _within(path: Path, root: Path) -> str:
-    """Name a file by its path in the data set; nothing outside of it is written down."""
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
