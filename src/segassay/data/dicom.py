@@ -1,16 +1,12 @@
 """DICOM files: a series of slices as one volume, a single image, the segments of a SEG object.
 
-Needs the extra `[dicom]`. Only what describes voxels and their place is used. Nothing of a header
-that tells who was imaged, where or when leaves this module, but for `patient`, which readers
-compare and never write down.
+Needs the extra `[dicom]`. Only what describes voxels and their place is used; nothing of a header
+that tells who was imaged, where or when leaves this module.
 """
 
-import logging
 import math
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,32 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.data import files
+from segassay.data.dicom_header import EXTRA, SEGMENT, as_read_error, is_dicom, is_part, pydicom
 from segassay.data.nifti import NiftiVoxels
 from segassay.data.raster import PICTURE_AFFINE, luma
-from segassay.errors import ContentError, ReadError, SegassayError
+from segassay.errors import ContentError, ReadError
 from segassay.extras import require
 
-SEGMENT = "segment-"
-"""A path `seg.dcm/segment-3` names one segment of a SEG object: segments may overlap."""
-
-_EXTRA = "dicom"
-_TAGS = (
-    "SOPClassUID",
-    "Modality",
-    "SeriesInstanceUID",
-    "PatientID",
-    "Rows",
-    "NumberOfFrames",
-    "ImagePositionPatient",
-    "SegmentSequence",
-    "ReferencedSeriesSequence",
-)
 _TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """DICOM's axes run to the patient's left, back and head."""
-
-_QUIET: ContextVar[bool] = ContextVar("_QUIET", default=False)
-logging.getLogger("pydicom").addFilter(lambda _: not _QUIET.get())
-"""While we read, pydicom does not tell stderr what it finds odd: no line names a file."""
 
 _MOST_VOXELS = 2**31
 _SAME_DIRECTION = 1e-3
@@ -54,63 +32,6 @@ _GAP = 1.5
 
 _UNEVEN = 0.1
 """Share of a slice distance, or of a pixel sideways, by which a slice may lie off its place."""
-
-
-@dataclass(frozen=True, slots=True)
-class DicomFacts:
-    """What a reader needs to know of a file to sort it; `segments` maps numbers to labels.
-
-    `patient` and `series` serve to compare files, and are empty in many anonymised sets.
-    """
-
-    modality: str
-    series: str
-    patient: str
-    is_image: bool
-    is_placed: bool
-    segments: dict[int, str]
-    of_series: tuple[str, ...]
-
-
-def is_dicom(path: Path) -> bool:
-    """Whether a file begins as DICOM files do; reads 132 bytes, needs no extra."""
-    try:
-        return files.is_file(path) and files.read_bytes(path, 132)[128:] == b"DICM"
-    except ReadError:
-        return False
-
-
-def dicom_facts(path: Path) -> DicomFacts:
-    """Read the header of a DICOM file, not its pixels.
-
-    Raises:
-        ReadError: It is damaged, or no DICOM file.
-        MissingExtraError: pydicom is not installed.
-    """
-    with files.open_file(path) as file, _as_read_error(path):
-        head = _pydicom().dcmread(file, stop_before_pixels=True, specific_tags=list(_TAGS))
-        found = head.get("SegmentSequence") or ()
-        return DicomFacts(
-            modality=str(head.get("Modality") or ""),
-            series=str(head.get("SeriesInstanceUID") or ""),
-            patient=str(head.get("PatientID") or ""),
-            is_image="Rows" in head and not found,
-            is_placed="ImagePositionPatient" in head or int(head.get("NumberOfFrames") or 1) > 1,
-            segments={
-                int(s.SegmentNumber): str(s.get("SegmentLabel", ""))
-                for s in found
-                if int(s.SegmentNumber) != 0  # the background of a label map
-            },
-            of_series=tuple(
-                str(s.get("SeriesInstanceUID", ""))
-                for s in head.get("ReferencedSeriesSequence") or ()
-            ),
-        )
-
-
-def is_part(path: Path) -> bool:
-    """Whether a path names a segment within a SEG object."""
-    return path.name.startswith(SEGMENT) and files.is_file(path.parent)
 
 
 def read_dicom(path: Path) -> NiftiVoxels:
@@ -148,8 +69,8 @@ class _Slice:
 
 def _read_slice(path: Path) -> _Slice:
     content = files.in_memory(path)
-    with _as_read_error(path):
-        data = _pydicom().dcmread(content)
+    with as_read_error(path):
+        data = pydicom().dcmread(content)
     if not {"Rows", "Modality", "DirectoryRecordSequence"} & set(data.dir()):
         raise ReadError(
             f"{path.name}: not usable as DICOM (says nothing of what it is); copy again"
@@ -161,7 +82,7 @@ def _stack(folder: Path, slices: Sequence[_Slice]) -> NiftiVoxels:
     """Order slices along their normal and stack them."""
     _require_one(folder, "series", {str(s.data.get("SeriesInstanceUID", "")) for s in slices})
     _require_one(folder, "image sizes", {(int(s.data.Rows), int(s.data.Columns)) for s in slices})
-    with _as_read_error(folder):
+    with as_read_error(folder):
         places = np.array([_floats(s.data.ImagePositionPatient) for s in slices])
         turns = np.array([_floats(s.data.ImageOrientationPatient) for s in slices])
         sizes = np.array([_floats(s.data.PixelSpacing) for s in slices])
@@ -220,7 +141,7 @@ def _step(
 def _pixels(one: _Slice) -> NDArray[np.float32]:
     """Return one image `(row, column)`, rescaled; colours become luma."""
     data = one.data
-    with _as_read_error(one.path):
+    with as_read_error(one.path):
         stored = data.pixel_array
         slope = float(data.get("RescaleSlope") or 1.0)
         shift = float(data.get("RescaleIntercept") or 0.0)
@@ -248,7 +169,7 @@ def _read_picture(one: _Slice) -> NiftiVoxels:
 
 def _read_frames(one: _Slice) -> NiftiVoxels:
     """Read an enhanced image of many frames."""
-    highdicom = require("highdicom", extra=_EXTRA)
+    highdicom = require("highdicom", extra=EXTRA)
     with _as_content_error(one.path, "frames that make no volume"):
         volume = highdicom.Image.from_dataset(one.data, copy=False).get_volume()
     return _voxels(one.path, np.asarray(volume.array, np.float32), _TO_RAS @ volume.affine)
@@ -266,9 +187,9 @@ def _read_segment(path: Path, number: int) -> NiftiVoxels:
 @lru_cache(maxsize=1)
 def _segmentation(path: Path, _stamp: tuple[int, int]) -> Any:
     """Open a SEG object; kept, since its segments are read one after the other."""
-    highdicom = require("highdicom", extra=_EXTRA)
+    highdicom = require("highdicom", extra=EXTRA)
     content = files.in_memory(path)
-    with _as_read_error(path):
+    with as_read_error(path):
         return highdicom.seg.segread(content)
 
 
@@ -290,31 +211,10 @@ def _floats(values: Any) -> list[float]:
     return numbers
 
 
-def _pydicom() -> Any:
-    return require("pydicom", extra=_EXTRA)
-
-
-@contextmanager
-def _as_read_error(path: Path) -> Iterator[None]:
-    """Turn whatever the libraries raise on a bad file into one line, and keep them silent."""
-    token = _QUIET.set(True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            yield
-        except (SegassayError, MemoryError):
-            raise
-        except Exception as error:
-            why = str(error).split("\n", 1)[0] or type(error).__name__
-            raise ReadError(f"{path.name}: not usable as DICOM ({why})") from error
-        finally:
-            _QUIET.reset(token)
-
-
 @contextmanager
 def _as_content_error(path: Path, what: str) -> Iterator[None]:
     try:
-        with _as_read_error(path):
+        with as_read_error(path):
             yield
     except ReadError as error:
         raise ContentError(f"{path.name}: {what} ({error.__cause__})") from error

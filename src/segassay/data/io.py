@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.data import dicom, files, itk, nifti, raster
+from segassay.data import dicom, dicom_header, files, itk, nifti, raster
 from segassay.data.case import LabelRef
 from segassay.data.placing import placed_on
 from segassay.data.volume import Volume, to_canonical
@@ -80,7 +80,7 @@ def read_labels(path: Path) -> LabelMap:
     whole, fraction = _whole(path, voxels.array)
     turned, grid = to_canonical(whole, voxels.affine)
     volume = Volume(turned, grid, voxels.believable, voxels.spacing_known)
-    cropped = dicom.is_part(path) or itk.SEGMENTATION in path.as_posix().lower()
+    cropped = dicom_header.is_part(path) or itk.SEGMENTATION in path.as_posix().lower()
     return LabelMap(volume, _count(whole), fraction, voxels.dtype, cropped)
 
 
@@ -150,7 +150,7 @@ def _read(path: Path, *, as_labels: bool) -> nifti.NiftiVoxels:
         )
     if path.name.lower().endswith(itk.SUFFIXES) or itk.is_layer(path):
         return itk.read_itk(path)
-    if dicom.is_part(path) or dicom.is_dicom(path) or files.is_dir(path):
+    if dicom_header.is_part(path) or dicom_header.is_dicom(path) or files.is_dir(path):
         return dicom.read_dicom(path)
     if not path.suffix and not files.is_file(path):
         raise ReadError(f"{path.name}: no such file or folder")

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
-from segassay.data import dicom, files
+from segassay.data import files
 from segassay.data.case import Case, Dataset, LabelRef, Unmatched
-from segassay.data.dicom import DicomFacts, dicom_facts, is_dicom
+from segassay.data.dicom_header import SEGMENT, DicomFacts, dicom_facts, is_dicom
 from segassay.data.io import VOLUMES, stem_of
 from segassay.data.readers.listing import (
     declared_labels,
@@ -160,7 +160,7 @@ def _told_apart(every: list[tuple[Path, tuple[LabelRef, ...]]]) -> list[LabelRef
 def _segments(path: Path, facts: DicomFacts) -> tuple[LabelRef, ...]:
     names = canonical_names(facts.segments.values())
     return tuple(
-        LabelRef(names[label] or f"label_{number}", path / f"{dicom.SEGMENT}{number}")
+        LabelRef(names[label] or f"label_{number}", path / f"{SEGMENT}{number}")
         for number, label in facts.segments.items()
     )
 

@@ -1,0 +1,112 @@
+"""What DICOM files say of themselves, without their pixels.
+
+Needs the extra `[dicom]`. Nothing of a header that tells who was imaged, where or when leaves this
+module, but for `patient`, which readers compare and never write down.
+"""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from segassay.data import files
+from segassay.data.quiet import Quiet
+from segassay.errors import ReadError, SegassayError
+from segassay.extras import require
+
+SEGMENT = "segment-"
+"""A path `seg.dcm/segment-3` names one segment of a SEG object: segments may overlap."""
+
+EXTRA = "dicom"
+_TAGS = (
+    "SOPClassUID",
+    "Modality",
+    "SeriesInstanceUID",
+    "PatientID",
+    "Rows",
+    "NumberOfFrames",
+    "ImagePositionPatient",
+    "SegmentSequence",
+    "ReferencedSeriesSequence",
+)
+
+_quiet = Quiet(logging.getLogger("pydicom"))
+
+
+@dataclass(frozen=True, slots=True)
+class DicomFacts:
+    """What a reader needs to know of a file to sort it; `segments` maps numbers to labels.
+
+    `patient` and `series` serve to compare files, and are empty in many anonymised sets.
+    """
+
+    modality: str
+    series: str
+    patient: str
+    is_image: bool
+    is_placed: bool
+    segments: dict[int, str]
+    of_series: tuple[str, ...]
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file begins as DICOM files do; reads 132 bytes, needs no extra."""
+    try:
+        return files.is_file(path) and files.read_bytes(path, 132)[128:] == b"DICM"
+    except ReadError:
+        return False
+
+
+def dicom_facts(path: Path) -> DicomFacts:
+    """Read the header of a DICOM file, not its pixels.
+
+    Raises:
+        ReadError: It is damaged, or no DICOM file.
+        MissingExtraError: pydicom is not installed.
+    """
+    with files.open_file(path) as file, as_read_error(path):
+        head = pydicom().dcmread(file, stop_before_pixels=True, specific_tags=list(_TAGS))
+        found = head.get("SegmentSequence") or ()
+        return DicomFacts(
+            modality=str(head.get("Modality") or ""),
+            series=str(head.get("SeriesInstanceUID") or ""),
+            patient=str(head.get("PatientID") or ""),
+            is_image="Rows" in head and not found,
+            is_placed="ImagePositionPatient" in head or int(head.get("NumberOfFrames") or 1) > 1,
+            segments={
+                int(s.SegmentNumber): str(s.get("SegmentLabel", ""))
+                for s in found
+                if int(s.SegmentNumber) != 0  # the background of a label map
+            },
+            of_series=tuple(
+                str(s.get("SeriesInstanceUID", ""))
+                for s in head.get("ReferencedSeriesSequence") or ()
+            ),
+        )
+
+
+def is_part(path: Path) -> bool:
+    """Whether a path names a segment within a SEG object."""
+    return path.name.startswith(SEGMENT) and files.is_file(path.parent)
+
+
+def pydicom() -> Any:
+    """Return the library; raises `MissingExtraError` where it is not installed."""
+    return require("pydicom", extra=EXTRA)
+
+
+@contextmanager
+def as_read_error(path: Path) -> Iterator[None]:
+    """Turn whatever the libraries raise on a bad file into `ReadError`, and keep them silent."""
+    with _quiet(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except (SegassayError, MemoryError):
+            raise
+        except Exception as error:
+            why = str(error).split("\n", 1)[0] or type(error).__name__
+            raise ReadError(f"{path.name}: not usable as DICOM ({why})") from error
