@@ -1,14 +1,22 @@
 """The pictures show what they say: true edges, true proportions, the error where it is."""
 
+import base64
+import io
 import re
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from report_samples import view
-from segassay.report.figures import draw, outline, pixels_of
+from segassay.report.figures import draw, outline
+
+
+def pixels_of(uri: str) -> np.ndarray:
+    """Read a picture back from its data URI, as `(row, column, channel)`."""
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.split(",", 1)[1]))))
 
 
 def edges_of(path: str) -> set[tuple[int, int, bool]]:

@@ -3,7 +3,6 @@
 import math
 import os
 import re
-from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from segassay.data.files import read_bytes
+from segassay.data.quiet import Quiet
 from segassay.errors import ContentError, ReadError
 
 SUFFIXES = (".nii.gz", ".nii")
@@ -37,9 +37,8 @@ _NOT_NIFTI = (
 )
 """What nibabel raises on bytes that are no NIfTI file; its errors share no base class."""
 
-_QUIET: ContextVar[bool] = ContextVar("_QUIET", default=False)
-nibabel_logger.addFilter(lambda record: not _QUIET.get())
-"""While we read, nibabel does not tell stderr what it mends in headers: no line names a file."""
+_quiet = Quiet(nibabel_logger)
+"""While we read, nibabel does not tell stderr what it mends in headers."""
 
 _GZIP = b"\x1f\x8b"
 _NIFTI_2 = (b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c")
@@ -146,13 +145,11 @@ def label_table(path: Path) -> dict[int, str]:
 
 def _parse(path: Path, data: bytes) -> Any:
     kind = nib.Nifti2Image if data[:4] in _NIFTI_2 else nib.Nifti1Image
-    token = _QUIET.set(True)
     try:
-        return kind.from_bytes(data)
+        with _quiet():
+            return kind.from_bytes(data)
     except _NOT_NIFTI as error:
         raise ReadError(f"{path.name}: is not a NIfTI file, whatever its name says") from error
-    finally:
-        _QUIET.reset(token)
 
 
 def _unpack(path: Path) -> tuple[bytes, bool]:

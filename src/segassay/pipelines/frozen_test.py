@@ -201,11 +201,6 @@ def _planted(
     return recipe, origin, seed, np.ascontiguousarray(from_planes(planes, axis))
 
 
-def pair_checksum(pair: FrozenPair) -> str:
-    """Return the checksum of a pair's mask."""
-    return hashlib.sha256(np.packbits(pair.mask).tobytes()).hexdigest()[:16]
-
-
 def _planes(expert: ExpertCase, structure: str) -> LabelledPlanes:
     axis = slicing_axis(expert.image.grid)
     return LabelledPlanes(

@@ -132,9 +132,3 @@ def _data_uri(picture: Image.Image) -> str:
     buffer = io.BytesIO()
     picture.save(buffer, format="WEBP", quality=80)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-
-def pixels_of(uri: str) -> NDArray[np.uint8]:
-    """Read a picture back from its data URI, as `(row, column, channel)`."""
-    data = base64.b64decode(uri.split(",", 1)[1])
-    return np.asarray(Image.open(io.BytesIO(data)))
