@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segassay.geometry.resample import Box, BoxResampler
+from segassay.geometry.resample import Box, BoxResampler, axis_resampler
 
 
 def test_same_size_is_the_identity() -> None:
@@ -40,3 +40,25 @@ def test_paste_leads_back() -> None:
     cut = BoxResampler.to_square((40, 40), Box(5, 35, 5, 35), 60)
     back = cut.paste(cut(mask[None])[0], (40, 40))
     np.testing.assert_array_equal(back > 0.5, mask > 0.5)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 9.0), (-4.3, 6.1), (2.2, 3.9), (30.0, 40.0)])
+def test_weights_are_triangles_around_the_output_pixels(low: float, high: float) -> None:
+    one = axis_resampler(9, low, high, 5)
+    step = (high - low) / 5
+    reach = max(1.0, step)
+    found = np.zeros((5, 9))
+    found[:, one.start : one.stop] = one.weights.toarray()
+    every = np.arange(-100, 100)
+    for n in range(5):
+        weights = np.maximum(0, 1 - np.abs(every + 0.5 - low - (n + 0.5) * step) / reach)
+        np.testing.assert_allclose(found[n], (weights / weights.sum())[100:109], atol=1e-6)
+    np.testing.assert_allclose(one.coverage, found.sum(axis=1), atol=1e-6)
+
+
+def test_many_planes_are_cut_as_one_by_one() -> None:
+    planes = np.random.default_rng(0).random((2, 3, 20, 30)).astype(np.float32)
+    cut = BoxResampler.to_square((20, 30), Box(-3, 12, 4.5, 33), 16)
+    found = cut(planes)
+    assert found.shape == (2, 3, 16, 16)
+    np.testing.assert_array_equal(found[1, 2], cut(planes[1, 2]))

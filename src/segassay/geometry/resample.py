@@ -9,6 +9,7 @@ ones cost more, and on a busy machine the threads of a dense product wait for on
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,9 +57,7 @@ def axis_resampler(n_in: int, low: float, high: float, n_out: int) -> AxisResamp
     inside = (pixels >= start) & (pixels < stop) & (weights > 0)
     kept = np.where(inside, weights, 0.0).astype(np.float32)
     starts = np.concatenate([[0], inside.sum(axis=1).cumsum()])
-    sparse = csr_array(
-        (kept[inside], pixels[inside] - start, starts), shape=(n_out, stop - start)
-    )
+    sparse = csr_array((kept[inside], pixels[inside] - start, starts), shape=(n_out, stop - start))
     return AxisResampler(sparse, kept.sum(axis=1), start, stop)
 
 
@@ -89,9 +88,7 @@ class BoxResampler:
     @classmethod
     def to_square(cls, shape: tuple[int, int], box: Box, n_out: int) -> "BoxResampler":
         """Prepare the cut of `box` from images of `shape` (rows, columns)."""
-        rows = axis_resampler(shape[0], box.top, box.bottom, n_out)
-        columns = axis_resampler(shape[1], box.left, box.right, n_out)
-        return cls(rows, columns, np.outer(rows.coverage, columns.coverage))
+        return _box_resampler(shape, box, n_out)
 
     def __call__(self, planes: NDArray[np.generic]) -> NDArray[np.float32]:
         """Resample `(..., rows, columns)` to float32 `(..., n_out, n_out)`; zero outside."""
@@ -117,6 +114,14 @@ class BoxResampler:
         out = np.zeros(shape, dtype=np.float32)
         out[r.start : r.stop, c.start : c.stop] = back_r @ crop @ back_c.T
         return out
+
+
+@lru_cache(maxsize=32)
+def _box_resampler(shape: tuple[int, int], box: Box, n_out: int) -> BoxResampler:
+    """Prepare a cut once for the slices in a row that are seen through one box."""
+    rows = axis_resampler(shape[0], box.top, box.bottom, n_out)
+    columns = axis_resampler(shape[1], box.left, box.right, n_out)
+    return BoxResampler(rows, columns, np.outer(rows.coverage, columns.coverage))
 
 
 def _normalised(weights: NDArray[np.float32]) -> NDArray[np.float32]:
