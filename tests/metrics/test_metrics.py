@@ -53,6 +53,18 @@ def test_correlations_match_scipy_and_say_nan_where_undefined() -> None:
     assert mean_absolute_error(PREDICTED, TRUE) == pytest.approx(0.15)
 
 
+def test_without_labels_nothing_is_defined() -> None:
+    none, no_flags = np.zeros(0), np.zeros(0, dtype=np.bool_)
+    for measure in (pearson, spearman, mean_absolute_error):
+        assert isnan(measure(none, none))
+    assert isnan(auroc(none, no_flags))
+    assert isnan(precision_at_worst(none, no_flags, 3))
+    assert isnan(recall_at_worst(none, no_flags, 3))
+    assert all(map(isnan, interval_coverage(none, none, none)))
+    assert all(map(isnan, risk_coverage(none, none, np.array([0.5, 1.0]))))
+    assert [n for n, _ in bias_by_bin(none, none)] == [0] * 10
+
+
 def test_auroc_and_worst_k() -> None:
     bad = TRUE < 0.5
     assert auroc(PREDICTED, bad) == 1.0

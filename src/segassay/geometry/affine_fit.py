@@ -2,7 +2,8 @@
 
 Gauss-Newton on the squared difference of two images, each brought to mean 0 and variance 1 over
 their overlap, so that gain and offset do not matter. Steps are symmetric: the gradients of both
-images are averaged, which bears larger steps than the moving image's alone.
+images are averaged (Benhimane and Malis 2004), which bears larger steps than the moving image's
+alone.
 """
 
 from collections.abc import Sequence
@@ -82,7 +83,10 @@ def fit_affine(
 
 
 def reduced(image: Floats, factor: int) -> Floats:
-    """Return an image reduced by a factor along every axis, antialiased; at least one voxel."""
+    """Return an image of any number of axes, reduced by a factor along each, antialiased.
+
+    At least one voxel is left along every axis.
+    """
     return resized(image, [max(1, round(n / factor)) for n in image.shape])
 
 
@@ -92,7 +96,12 @@ def grid_points(shape: Sequence[int]) -> Doubles:
 
 
 def warped(moving: Floats, points: Doubles) -> tuple[Floats, NDArray[np.bool_]]:
-    """Sample an image at points `(d, ...)`, linearly; also tell which points lie inside it."""
+    """Sample an image of d axes at points `(d, ...)` in voxels, linearly.
+
+    Returns:
+        Values `(...)`, outside the image those of its nearest voxel; and which points lie inside,
+        that is, within half a voxel of a voxel's centre.
+    """
     limits = np.array(moving.shape).reshape(-1, *[1] * (points.ndim - 1)) - 1
     inside = np.all((points >= -0.5) & (points <= limits + 0.5), axis=0)
     values = ndi.map_coordinates(moving, points, order=1, mode="nearest", output=np.float32)

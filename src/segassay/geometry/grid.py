@@ -36,7 +36,7 @@ class Grid:
 
 
 def corner_distance_mm(a: Grid, b: Grid) -> float:
-    """Return the largest distance in mm between matching corners of two grids.
+    """Return the largest distance in mm between matching corner voxels of two grids.
 
     This is the number that decides whether two affines "differ": rounding in a header moves a
     corner by micrometres, a real error by voxels. Infinite when the shapes differ, since then no

@@ -1,6 +1,7 @@
 """How well predicted scores agree with the truth, and how sure that is.
 
-All functions take arrays of one length; a number that is not defined for them is NaN.
+All functions take arrays `(n,)` of one length without NaN, a value per label: scores and true Dice
+in [0, 1], low = bad. A number that is not defined for them is NaN.
 """
 
 from collections.abc import Callable
@@ -16,14 +17,14 @@ Bools = NDArray[np.bool_]
 
 
 def pearson(predicted: Floats, true: Floats) -> float:
-    """Pearson correlation; NaN below three values or without spread."""
+    """Return the Pearson correlation, -1 to 1; NaN below three values or without spread."""
     if len(predicted) < 3 or np.ptp(predicted) == 0 or np.ptp(true) == 0:
         return nan
     return float(np.corrcoef(predicted, true)[0, 1])
 
 
 def spearman(predicted: Floats, true: Floats) -> float:
-    """Spearman rank correlation, ties sharing their mean rank."""
+    """Return Spearman's rank correlation, ties sharing their mean rank; NaN as for `pearson`."""
     return pearson(
         np.asarray(rankdata(predicted), dtype=np.float64),
         np.asarray(rankdata(true), dtype=np.float64),
@@ -31,12 +32,14 @@ def spearman(predicted: Floats, true: Floats) -> float:
 
 
 def mean_absolute_error(predicted: Floats, true: Floats) -> float:
-    """Mean absolute error; NaN without values."""
+    """Return the mean absolute error; NaN without values."""
     return float(np.abs(predicted - true).mean()) if len(true) else nan
 
 
 def auroc(low_is_bad: Floats, bad: Bools) -> float:
-    """Area under the ROC curve of telling bad labels by their low scores; NaN with one class.
+    """Return the area under the ROC curve of telling bad labels by their low scores.
+
+    In [0, 1], by ranks (Mann and Whitney 1947): a tie counts one half. NaN with one class.
 
     >>> auroc(np.array([0.1, 0.4, 0.9]), np.array([True, False, False]))
     1.0
@@ -49,15 +52,18 @@ def auroc(low_is_bad: Floats, bad: Bools) -> float:
 
 
 def precision_at_worst(low_is_bad: Floats, bad: Bools, k: int) -> float:
-    """Share of bad labels among the `k` lowest scores; NaN for `k` = 0."""
-    if k < 1:
+    """Return the share of bad labels among the `k` lowest scores, all scores if there are fewer.
+
+    Of equal scores the first ones count as lower. NaN for `k` = 0 and without labels.
+    """
+    if k < 1 or not len(bad):
         return nan
     worst = np.argsort(low_is_bad, kind="stable")[:k]
     return float(bad[worst].mean())
 
 
 def recall_at_worst(low_is_bad: Floats, bad: Bools, k: int) -> float:
-    """Share of all bad labels that is among the `k` lowest scores; NaN without bad labels."""
+    """Return the share of all bad labels among the `k` lowest scores; NaN without bad labels."""
     if not bad.any():
         return nan
     worst = np.argsort(low_is_bad, kind="stable")[:k]
@@ -65,7 +71,10 @@ def recall_at_worst(low_is_bad: Floats, bad: Bools, k: int) -> float:
 
 
 def bias_by_bin(predicted: Floats, true: Floats, *, n_bins: int = 10) -> list[tuple[int, float]]:
-    """Count and mean of predicted minus true in equal bins of the prediction over [0, 1]."""
+    """Return count and mean of predicted minus true for equal bins of the prediction over [0, 1].
+
+    Bins hold their lower end, the last one both. The mean of an empty bin is NaN.
+    """
     bins = np.minimum((predicted * n_bins).astype(int), n_bins - 1)
     found = []
     for number in range(n_bins):
@@ -76,14 +85,23 @@ def bias_by_bin(predicted: Floats, true: Floats, *, n_bins: int = 10) -> list[tu
 
 
 def interval_coverage(low: Floats, high: Floats, true: Floats) -> tuple[float, float]:
-    """Share of true values inside their intervals, and the mean width of these."""
+    """Return the share of true values inside their intervals, ends included, and the mean width.
+
+    NaN twice without values.
+    """
     if not len(true):
         return nan, nan
     return float(((true >= low) & (true <= high)).mean()), float((high - low).mean())
 
 
 def risk_coverage(error: Floats, doubt: Floats, shares: Floats) -> Floats:
-    """Mean error of the least doubtful share of the labels, for every share in (0, 1]."""
+    """Return the mean error of the least doubtful share of the labels, for every share `(m,)`.
+
+    The risk-coverage curve of El-Yaniv and Wiener 2010. Shares lie in (0, 1]; one that is less than
+    a label stands for one label. NaN without labels.
+    """
+    if not len(error):
+        return np.full(len(shares), nan)
     ordered = error[np.argsort(doubt, kind="stable")]
     counts = np.maximum(1, np.rint(shares * len(ordered)).astype(int))
     return np.asarray([ordered[:count].mean() for count in counts])
@@ -108,10 +126,15 @@ def bootstrap_by_subject(
     """Resample subjects, not labels: labels of one patient are not independent.
 
     Args:
-        subjects: Subject of every label.
-        measure: Takes indices of labels and returns the number of interest.
+        subjects: Subject of every label, at least one.
+        measure: Takes indices of labels, of which some come again, and returns the number of
+            interest; NaN where it is not defined for them.
         n_draws: Number of resamples.
         seed: Seed of the resampling.
+
+    Returns:
+        The number of all labels with the 2.5 and 97.5 percentiles of the resamples (Efron 1979),
+        NaN where more than half of these give none.
     """
     everything = np.arange(len(subjects))
     names, owner = np.unique(subjects, return_inverse=True)

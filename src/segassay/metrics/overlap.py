@@ -14,7 +14,9 @@ NSD_MM = 2.0
 
 
 def dice(a: BoolArray, b: BoolArray) -> float:
-    """Dice coefficient of two masks of one shape; NaN when both are empty.
+    """Return the Dice coefficient of two masks of one shape (Dice 1945); NaN when both are empty.
+
+    In [0, 1]: 1 where they are the same, 0 where they share no voxel or one of them is empty.
 
     >>> dice(np.array([True, True, False]), np.array([False, True, True]))
     0.5

@@ -64,7 +64,11 @@ class JudgedLabels:
 
 
 def agreement(labels: JudgedLabels, *, n_draws: int = 300) -> dict[str, float | list[float]]:
-    """Return the main figures of a set of labels; each with [low, high] of its 95 % interval."""
+    """Return the main figures of at least one label; each with [low, high] of its 95 % interval.
+
+    `n`, `subjects`, `pearson`, `spearman`, `mae`, and `auroc_below_0.7` and `_0.8`: how well low
+    scores tell labels whose true Dice is below that. NaN where a figure is not defined.
+    """
     measures: dict[str, Callable[[NDArray[np.intp]], float]] = {
         "pearson": lambda i: pearson(labels.value[i], labels.true[i]),
         "spearman": lambda i: spearman(labels.value[i], labels.true[i]),
@@ -84,7 +88,11 @@ def agreement(labels: JudgedLabels, *, n_draws: int = 300) -> dict[str, float | 
 
 
 def reliability(labels: JudgedLabels) -> dict[str, object]:
-    """Return what the scores are worth one by one: intervals, bias, precision, risk-coverage."""
+    """Return what the scores of at least one label are worth one by one.
+
+    Coverage and width of the intervals, bias by tenth of the score, the share of labels with a
+    Dice below .7 among the worst tenth, and the error of the labels with the narrowest intervals.
+    """
     coverage, width = interval_coverage(labels.low, labels.high, labels.true)
     error = np.abs(labels.value - labels.true)
     curve = risk_coverage(error, labels.high - labels.low, _SHARES)
@@ -106,7 +114,11 @@ def reliability(labels: JudgedLabels) -> dict[str, object]:
 
 
 def mean_over_groups(labels: JudgedLabels) -> dict[str, float]:
-    """Return Pearson and MAE averaged over sets, and Pearson averaged over structures of sets."""
+    """Return Pearson and MAE averaged over sets, and Pearson averaged over structures of sets.
+
+    Every set counts the same; structures count with ten labels or more. NaN where no set, or no
+    structure, has a figure.
+    """
     by_set = [labels.where(labels.group == name) for name in np.unique(labels.group)]
     keys = np.char.add(np.char.add(labels.group, "/"), labels.structure)
     by_structure = [labels.where(keys == key) for key in np.unique(keys)]
