@@ -5,6 +5,7 @@ import pytest
 
 from segassay.scoring.adapter import Adapter, Labels, Measured, fit_adapter, folds_of
 from segassay.scoring.fitting import fit, left_out
+from segassay.scoring.trust import OWN, SYNTHETIC, Trust
 
 
 def labels(*, told: float, n_subjects: int = 12, seed: int = 0) -> Labels:
@@ -12,6 +13,7 @@ def labels(*, told: float, n_subjects: int = 12, seed: int = 0) -> Labels:
     rng = np.random.default_rng(seed)
     n = 20 * n_subjects
     features = rng.normal(size=(n, 40))
+    features[:, 0] = np.clip(np.abs(features[:, 0]) / 5, 0, 0.5)  # the judge's doubt
     raw = rng.uniform(0.2, 0.8, n)
     true = np.clip(raw + told * features[:, 5] + rng.normal(0, 0.05, n), 0, 1)
     subjects = np.repeat([f"s{k}" for k in range(n_subjects)], 20)
@@ -81,3 +83,23 @@ def test_few_labels_leave_a_good_judge_good() -> None:
     known = Labels(raw, rng.uniform(0, 0.1, (52, 4)), true, subjects, np.ones(52, dtype=bool))
     error = np.abs(fit(known, adapt=True)(known)[:, 0] - true).mean()
     assert error < np.abs(raw - true).mean() + 0.02
+
+
+@pytest.mark.parametrize("n_subjects", [1, 2, 3, 5, 12])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_fit_makes_no_good_judge_worse(n_subjects: int, seed: int) -> None:
+    """Scores that are right but for noise stay so, whatever features come along."""
+    known = labels(told=0.0, n_subjects=n_subjects, seed=seed)
+    fresh = labels(told=0.0, seed=100 + seed)
+    after = fit(known, adapt=True)(fresh)[:, 0]
+    before = np.abs(fresh.raw - fresh.true).mean()
+    assert np.abs(after - fresh.true).mean() < before + 0.02
+
+
+@pytest.mark.parametrize(("n", "given"), [(1, False), (8, False), (9, True), (40, True)])
+def test_a_guarantee_needs_nine_subjects(n: int, given: bool) -> None:
+    trust = Trust(n, SYNTHETIC, {"liver": {"labels": 5 * n, "subjects": n}})
+    told = (trust.remark, trust.evidence("liver"))
+    assert all(("no guarantee" in text) is not given for text in told)
+    assert SYNTHETIC in trust.evidence("liver")
+    assert SYNTHETIC not in Trust(n, OWN, trust.by_structure).evidence("liver")

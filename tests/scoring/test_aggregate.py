@@ -88,6 +88,37 @@ def test_calibration_is_monotone_and_its_intervals_hold() -> None:
     assert line == sorted(line)
 
 
+def test_intervals_hold_for_subjects_however_many_labels_one_of_them_has() -> None:
+    """One subject with as many labels as all others, ten times as wrong, may not widen theirs."""
+    rng = np.random.default_rng(2)
+    sizes = [400, *[10] * 40]
+    subjects = [f"s{n}" for n, size in enumerate(sizes) for _ in range(size)]
+    true = rng.uniform(0.1, 0.9, 800)
+    far = np.where(np.arange(800) < 400, 0.3, 0.03)
+    raw, doubt = np.clip(true + rng.normal(0, far), 0, 1), np.full(800, 0.1)
+    all_of_them = Calibration.fit(raw, doubt, true, subjects)
+    others = Calibration.fit(raw[400:], doubt[400:], true[400:], subjects[400:])
+    widths = [np.ptp(fitted(0.5, 0.1)[1:]) for fitted in (all_of_them, others)]
+    assert widths[0] < 1.5 * widths[1]
+    fresh = rng.uniform(0.1, 0.9, 500)
+    judged = [all_of_them(float(r), 0.1) for r in np.clip(fresh + rng.normal(0, 0.03, 500), 0, 1)]
+    inside = [low <= t <= high for (_, low, high), t in zip(judged, fresh, strict=True)]
+    assert 0.88 <= np.mean(inside) <= 0.97
+
+
+def test_calibrations_of_earlier_judges_are_read_as_they_were() -> None:
+    earlier = {
+        "raw": [0.1, 0.9],
+        "expected": [0.2, 0.8],
+        "coefficients": [0.0, 0.2, 0.3],
+        "below": 2.0,
+        "above": 3.0,
+    }
+    value, low, high = Calibration.from_json(earlier)(0.5, 0.1)
+    spread = 0.2 * 0.25 + 0.3 * 0.1
+    assert (value, low, high) == pytest.approx((0.5, 0.5 - 2 * spread, 0.5 + 3 * spread))
+
+
 def test_identity_calibration_promises_nothing() -> None:
     value, low, high = Calibration.identity()(0.4, 0.2)
     assert value == pytest.approx(0.4)

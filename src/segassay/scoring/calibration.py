@@ -6,28 +6,34 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import isotonic_regression, nnls
+from scipy.optimize import isotonic_regression, minimize
 
 Floats = NDArray[np.float64]
 
 _LEAST_PER_BIN = 20
 _MOST_BINS = 10
 _FOLDS = 5
-_LEAST_SPREAD = 0.01
+_SPREADS = (0.005, 0.5)
+_LEAST_DOUBT = 0.02
+_LEAST_ERROR = 0.003
+_RIDGE = 1e-3
+_LINEAR = 3
+"""How many coefficients judges have whose spread is c0 + c1 v (1 - v) + c2 u, not below .01."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Calibration:
     """Expected Dice by raw score, and how far off it is by score and doubt.
 
-    The expected error is `spread` of a score v and a doubt u: c0 + c1 v (1 - v) + c2 u. Intervals
-    are multiples of it, found as in split conformal prediction (Lei 2018) with residuals of
-    subjects that the fit did not see.
+    The expected error is the `spread` of a score v and a doubt u: exp(c0 + c1 v + c2 v² +
+    c3 log(u + .02)). Intervals are multiples of it, found as in split conformal prediction (Lei
+    2018) with residuals of subjects that the fit did not see. Every subject counts the same,
+    however many labels it has: subjects are what is exchangeable, not labels (Dunn 2022).
 
     Attributes:
         raw: Knots in rising order.
         expected: Expected Dice at the knots.
-        coefficients: c0, c1, c2; none is negative.
+        coefficients: c0, c1, c2, c3; three of a linear spread in earlier judges.
         below: How many spreads the truth lies below the score at most, in 95 of 100 labels.
         above: How many above.
     """
@@ -57,30 +63,28 @@ class Calibration:
         subjects: Sequence[str],
         *,
         level: float = 0.9,
-        open_ends: bool = False,
     ) -> "Calibration":
         """Fit on raw scores, doubts and true Dice of the same labels, at least 40 of them.
 
-        Bins hold equally many labels; expected Dice is the bin's mean, made monotone. Residuals
-        are taken across folds of `subjects`, so that nobody's labels vouch for themselves; with one
-        subject they do. Quantiles carry the finite-sample correction, (n + 1) / n.
-        With `open_ends` expected Dice goes on rising beyond the outermost bins, as the score does;
-        else it is theirs, which with two bins of few labels leaves nothing very good or bad.
+        Bins hold equal shares of all subjects; expected Dice is the bin's mean, made monotone, and
+        goes on rising beyond the outermost bins as the score does. Residuals are taken across folds
+        of `subjects`, so that nobody's labels vouch for themselves; with one subject they do.
+        Quantiles carry the finite-sample correction, (n + 1) / n.
         """
-        judged = _across_folds(raw, true, subjects, open_ends=open_ends)
-        features = _features(judged, doubt)
-        coefficients, _ = nnls(features, np.abs(judged - true))
+        weights = _equal_subjects(subjects)
+        judged = _across_folds(raw, true, weights, subjects)
+        coefficients = _fit_spread(judged, doubt, np.abs(judged - true), weights)
         scaled = (judged - true) / _spread(coefficients, judged, doubt)
         share = min(1.0, (1 - (1 - level) / 2) * (len(raw) + 1) / len(raw))
-        below = max(float(np.quantile(scaled, share)), 0.0)
-        above = max(float(np.quantile(-scaled, share)), 0.0)
-        return cls(*_curve(raw, true, open_ends=open_ends), coefficients, below, above)
+        below = max(_quantile(scaled, weights, share), 0.0)
+        above = max(_quantile(-scaled, weights, share), 0.0)
+        return cls(*_curve(raw, true, weights), coefficients, below, above)
 
     @classmethod
     def identity(cls) -> "Calibration":
         """Return the calibration that leaves scores raw and knows nothing of their errors."""
         ends = np.array([0.0, 1.0])
-        return cls(ends, ends, np.array([1.0, 0.0, 0.0]), 1.0, 1.0)
+        return cls(ends, ends, np.zeros(4), 2.0, 2.0)
 
     def to_json(self) -> dict[str, Any]:
         """Return the numbers as plain lists."""
@@ -101,34 +105,72 @@ class Calibration:
         return cls(raw, expected, coefficients, float(data["below"]), float(data["above"]))
 
 
-def _curve(raw: Floats, true: Floats, *, open_ends: bool) -> tuple[Floats, Floats]:
+def _equal_subjects(subjects: Sequence[str]) -> Floats:
+    """Return the weight of every label `(n,)`: one over its subject's labels; their sum is 1."""
+    _, number, count = np.unique(np.asarray(subjects), return_inverse=True, return_counts=True)
+    weights = 1.0 / count[number]
+    return np.asarray(weights / weights.sum())
+
+
+def _curve(raw: Floats, true: Floats, weights: Floats) -> tuple[Floats, Floats]:
     n_bins = max(2, min(_MOST_BINS, len(raw) // _LEAST_PER_BIN))
-    bins = np.array_split(np.argsort(raw, kind="stable"), n_bins)
-    means = isotonic_regression([true[b].mean() for b in bins]).x
-    knots = np.array([raw[b].mean() for b in bins])
-    if not open_ends:
-        return knots, np.asarray(means)
-    lowest, highest = max(means[0] - knots[0], 0.0), min(means[-1] + 1 - knots[-1], 1.0)
-    return np.array([0.0, *knots, 1.0]), np.array([lowest, *means, highest])
+    order = np.argsort(raw, kind="stable")
+    passed = np.cumsum(weights[order]) - weights[order] / 2
+    ends = np.searchsorted(passed / weights.sum(), np.arange(1, n_bins) / n_bins)
+    bins = [part for part in np.split(order, ends) if len(part)]
+    means = [np.average(true[part], weights=weights[part]) for part in bins]
+    rising = isotonic_regression(means, weights=[weights[part].sum() for part in bins]).x
+    knots = np.array([np.average(raw[part], weights=weights[part]) for part in bins])
+    lowest, highest = max(rising[0] - knots[0], 0.0), min(rising[-1] + 1 - knots[-1], 1.0)
+    return np.array([0.0, *knots, 1.0]), np.array([lowest, *rising, highest])
 
 
-def _across_folds(raw: Floats, true: Floats, subjects: Sequence[str], *, open_ends: bool) -> Floats:
+def _across_folds(raw: Floats, true: Floats, weights: Floats, subjects: Sequence[str]) -> Floats:
     """Return the expected Dice of every label by a curve that its subject had no part in."""
     numbers = np.unique(np.asarray(subjects), return_inverse=True)[1]
     n_folds = min(_FOLDS, int(numbers.max()) + 1)
     if n_folds < 2:
-        return np.interp(raw, *_curve(raw, true, open_ends=open_ends))
+        return np.interp(raw, *_curve(raw, true, weights))
     judged = np.zeros(len(raw))
     for fold in range(n_folds):
         held = numbers % n_folds == fold
-        curve = _curve(raw[~held], true[~held], open_ends=open_ends)
+        curve = _curve(raw[~held], true[~held], weights[~held])
         judged[held] = np.interp(raw[held], *curve)
     return judged
 
 
 def _features(value: Floats, doubt: Floats) -> Floats:
-    return np.stack([np.ones_like(value), value * (1 - value), doubt], axis=1)
+    log_doubt = np.log(doubt + _LEAST_DOUBT)
+    return np.stack([np.ones_like(value), value, value**2, log_doubt], axis=1)
 
 
 def _spread(coefficients: Floats, value: Floats, doubt: Floats) -> Floats:
-    return np.maximum(_features(value, doubt) @ coefficients, _LEAST_SPREAD)
+    if len(coefficients) == _LINEAR:
+        linear = np.stack([np.ones_like(value), value * (1 - value), doubt], axis=1)
+        return np.maximum(linear @ coefficients, 0.01)
+    return np.clip(np.exp(_features(value, doubt) @ coefficients), *_SPREADS)
+
+
+def _fit_spread(value: Floats, doubt: Floats, error: Floats, weights: Floats) -> Floats:
+    """Return the coefficients under which errors, taken for Laplace's, are the most likely."""
+    features, weights = _features(value, doubt), weights / weights.sum()
+    error = error + _LEAST_ERROR
+
+    def cost(c: Floats) -> tuple[float, Floats]:
+        """Return minus the log-likelihood with a small ridge, and its slope; both are convex."""
+        scale = features @ c
+        ratio = error * np.exp(-scale)
+        slope = features.T @ (weights * (1 - ratio)) + 2 * _RIDGE * c * ridged
+        return float(weights @ (scale + ratio) + _RIDGE * (c * ridged) @ c), slope
+
+    ridged = np.array([0.0, 1.0, 1.0, 1.0])
+    start = np.array([np.log(weights @ error), 0.0, 0.0, 0.0])
+    return np.asarray(minimize(cost, start, jac=True, method="BFGS").x)
+
+
+def _quantile(values: Floats, weights: Floats, share: float) -> float:
+    """Return the least value that with all below it has this share of the weights."""
+    order = np.argsort(values, kind="stable")
+    passed = np.cumsum(weights[order])
+    place = int(np.searchsorted(passed, share * passed[-1] - 1e-12))
+    return float(values[order][min(place, len(values) - 1)])

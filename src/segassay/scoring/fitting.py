@@ -79,9 +79,7 @@ def fit(labels: Labels, *, adapt: bool) -> Fitted:
     if told.sum() < _FEWEST_DECISIVE:
         told = np.ones_like(told)
     subjects = labels.subjects[told].tolist()
-    calibration = Calibration.fit(
-        scores[told], labels.doubt[told], labels.true[told], subjects, open_ends=True
-    )
+    calibration = Calibration.fit(scores[told], labels.doubt[told], labels.true[told], subjects)
     return Fitted(adapter, calibration)
 
 
