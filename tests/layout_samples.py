@@ -1,6 +1,7 @@
 """A small data set of every layout: three labelled cases, six labels, nothing left over."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -134,3 +135,29 @@ MAKERS = {
     "bids": bids,
     "manifest": manifest,
 }
+
+IN_ARCHIVES = tuple(name for name in MAKERS if name != "manifest")
+"""A table may name files anywhere, so it is not looked for in an archive."""
+
+OVERLAPPING = ("images+masks", "images+named-masks", "images+sources", "case-folders")
+OVERLAPPING += ("totalsegmentator",)
+"""Layouts whose sample holds two masks of the same voxels."""
+
+LISTED = ("msd", "manifest")
+"""Layouts whose description lists every label: one that is gone is an error, not unlabelled."""
+
+UNLABELLED = tuple(name for name in MAKERS if name not in LISTED)
+
+STRAYS: dict[str, Callable[[Path], Path]] = {
+    "nnunet": lambda root: write_nifti(root / "labelsTr" / "z.nii.gz", LABELS),
+    "msd": lambda root: write_nifti(root / "labelsTr" / "z.nii.gz", LABELS),
+    "images+labels": lambda root: write_nifti(root / "labels" / "z.nii.gz", LABELS),
+    "images+masks": lambda root: write_picture(root / "masks" / "heart" / "z.png", LABELS[..., 1]),
+    "images+named-masks": lambda root: write_picture(root / "masks" / "z.png", LABELS[..., 1]),
+    "images+sources": lambda root: write_picture(root / "gold" / "z.png", LABELS[..., 1]),
+    "case-folders": lambda root: write_nifti(root / "z" / "segmentations" / "liver.nii", LABELS),
+    "totalsegmentator": lambda root: write_nifti(root / "z" / "segmentations" / "a.nii", LABELS),
+    "dicom": lambda root: write_nifti(root / "z" / "labels.nii.gz", LABELS),
+    "bids": lambda root: write_nifti(root / "sub-9" / "anat" / "sub-9_dseg.nii.gz", LABELS),
+}
+"""Writes a label without an image; a table has no files but those that it names."""

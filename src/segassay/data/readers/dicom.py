@@ -54,7 +54,7 @@ def sniff(root: Path) -> bool:
 def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
     """Read headers only; patients are told apart by their id, which is not kept.
 
-    The subject of a case is the first case of the same patient.
+    The subject of a case is the first case of the same patient, unless a pattern tells it.
     """
     names = root / "labels.json"
     labels = declared_labels(names, read_json(names), of=root.name) if files.is_file(names) else {}
@@ -67,10 +67,9 @@ def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
     for image, facts in images.items():
         case_id = ids[image]
         owner = owners.setdefault(facts.patient, case_id) if facts.patient else case_id
+        owner = subject_of(owner if subject is None else case_id, subject)
         modality = modality_of(facts.modality)
-        cases.append(
-            Case(case_id, subject_of(owner, subject), (image,), tuple(refs[image]), modality)
-        )
+        cases.append(Case(case_id, owner, (image,), tuple(refs[image]), modality))
     cases, doubles = distinct_cases(cases)
     return Dataset(
         root,
