@@ -54,7 +54,10 @@ def require_same_grid(got: Grid, expected: Grid, name: str) -> None:
         GeometryError: Shape or position differ.
     """
     if got.shape != expected.shape:
-        raise GeometryError(f"{name}: shape {got.shape}; the image has {expected.shape}")
+        raise GeometryError(
+            f"{name}: shape {got.shape}; the image has {expected.shape}; resample it onto the "
+            "image, or pair it with its own"
+        )
     if not np.allclose(got.affine, expected.affine, atol=0.5 * min(expected.spacing_mm)):
         raise GeometryError(
             f"{name}: lies on another grid than the image, though the shapes agree; "

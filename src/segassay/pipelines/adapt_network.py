@@ -12,7 +12,7 @@ from segassay.data.splits import SubjectSplit
 from segassay.errors import UsageError
 from segassay.models.folder import CARD, WEIGHTS, JudgeFolder, open_judge, write_checksums
 from segassay.scoring.calibration import Calibration
-from segassay.types import Modality
+from segassay.types import DEFAULT_JUDGE, Modality
 
 if TYPE_CHECKING:
     from segassay.training.material import Material
@@ -48,7 +48,7 @@ def require_adaptable(base: JudgeFolder) -> None:
     if base.kind != "map" or "widths" not in recipe:
         raise UsageError(
             f"{base.path.name}: a judge of kind {base.kind!r} cannot learn on by --full; leave "
-            "--full out, or choose a judge that draws maps, such as judge-small"
+            f"--full out, or choose a judge that draws maps, such as {DEFAULT_JUDGE}"
         )
 
 

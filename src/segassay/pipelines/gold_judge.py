@@ -29,6 +29,7 @@ from segassay.scoring import judge_of
 from segassay.scoring.fitting import FEWEST_LABELS, Fitted, GoldLabel, columns, fit, left_out
 from segassay.scoring.slice_judge import SliceJudge
 from segassay.scoring.trust import OWN, SYNTHETIC, Trust
+from segassay.types import DEFAULT_JUDGE
 
 _WRITTEN_ANEW = frozenset({"meta.json", "calibration.json", CARD, CHECKSUMS})
 Figures = dict[str, Any]
@@ -97,7 +98,7 @@ def open_base(name: str) -> tuple[JudgeFolder, SliceJudge]:
     if not isinstance(judge, SliceJudge):
         raise UsageError(
             f"{judge.model_id}: a judge of kind {folder.kind!r} cannot be fitted or calibrated; "
-            "choose another one by --judge, such as judge-v0"
+            f"choose another one by --judge, such as {DEFAULT_JUDGE}"
         )
     return folder, judge
 

@@ -60,7 +60,9 @@ def mask_array(mask: ArrayOrPath, like: Volume) -> BoolArray:
     if array.ndim == 2:
         array = _from_picture(array)
     if array.shape != like.grid.shape:
-        raise GeometryError(f"mask: shape {array.shape}; the image has {like.grid.shape}")
+        raise GeometryError(
+            f"mask: shape {array.shape}; the image has {like.grid.shape}; give a mask on its grid"
+        )
     return np.asarray(array != 0)
 
 

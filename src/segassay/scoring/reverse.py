@@ -147,4 +147,6 @@ class _Prepared:
 
 def _require_shape(name: str, mask: BoolArray, image: Volume) -> None:
     if mask.shape != image.grid.shape:
-        raise GeometryError(f"{name}: shape {mask.shape}; the image has {image.grid.shape}")
+        raise GeometryError(
+            f"{name}: shape {mask.shape}; the image has {image.grid.shape}; give a mask on its grid"
+        )
