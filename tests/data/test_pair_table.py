@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from segassay.data.pair_table import read_pairs
+from segassay.data.pair_table import read_pair_table
 from segassay.errors import DatasetError
 from segassay.types import Modality
 
@@ -19,7 +19,7 @@ def table(folder: Path, *lines: str, name: str = "t.csv", encoding: str = "utf-8
 
 def test_row_is_read_with_everything_it_says(tmp_path: Path) -> None:
     path = table(tmp_path, HEAD, "i/a.nii.gz,m/a.png,/g/a.nii,Left Kidney,s1,one,MRI,3,1 2,c1,leak")
-    (pair,) = read_pairs(path)
+    (pair,) = read_pair_table(path)
     assert (pair.number, pair.case_id, pair.subject_id, pair.set_name) == (1, "c1", "s1", "one")
     assert (pair.structure, pair.modality, pair.problem) == ("kidney_left", Modality.MR, "")
     assert pair.image == tmp_path / "i" / "a.nii.gz"
@@ -40,7 +40,7 @@ def test_delimiter_and_bom_are_sniffed(
     path = table(
         tmp_path, *(x.replace(",", delimiter) for x in lines), name=name, encoding=encoding
     )
-    (pair,) = read_pairs(path)
+    (pair,) = read_pair_table(path)
     assert (pair.case_id, pair.set_name, pair.structure) == ("a", "t", "lesion")
     assert (pair.mask.values, pair.modality) == (None, None)
 
@@ -48,7 +48,7 @@ def test_delimiter_and_bom_are_sniffed(
 @pytest.mark.parametrize("modality", list(Modality))
 def test_every_modality_comes_back_by_its_own_name(tmp_path: Path, modality: Modality) -> None:
     path = table(tmp_path, HEAD, f"a.png,b.png,c.png,liver,s,,{modality},,,,")
-    assert read_pairs(path)[0].modality is modality
+    assert read_pair_table(path)[0].modality is modality
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_every_modality_comes_back_by_its_own_name(tmp_path: Path, modality: Mod
     ],
 )
 def test_bad_row_stays_in_with_its_problem(tmp_path: Path, row: str, words: str) -> None:
-    good, bad = read_pairs(table(tmp_path, HEAD, "i.png,m.png,g.png,liver,s,,,,,,", row))
+    good, bad = read_pair_table(table(tmp_path, HEAD, "i.png,m.png,g.png,liver,s,,,,,,", row))
     assert good.problem == ""
     assert bad.problem.startswith(words)
 
@@ -82,11 +82,11 @@ def test_table_of_another_form_is_refused(
     tmp_path: Path, lines: tuple[str, ...], words: str
 ) -> None:
     with pytest.raises(DatasetError, match=words):
-        read_pairs(table(tmp_path, *lines))
+        read_pair_table(table(tmp_path, *lines))
 
 
 def test_no_table_or_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"none.csv: (cannot be read|no such file)"):
-        read_pairs(tmp_path / "none.csv")
+        read_pair_table(tmp_path / "none.csv")
     with pytest.raises(DatasetError, match="is a folder"):
-        read_pairs(tmp_path)
+        read_pair_table(tmp_path)

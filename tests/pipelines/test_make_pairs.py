@@ -14,7 +14,7 @@ from conftest import write_nifti, write_picture
 from segassay.cli import main
 from segassay.data.corruption.registry import NEVER_TRAINED
 from segassay.data.io import label_mask, read_label
-from segassay.data.pair_table import read_pairs
+from segassay.data.pair_table import read_pair_table
 from segassay.data.phantom import LABELS, make_phantom
 from segassay.errors import UsageError
 from segassay.metrics.overlap import dice
@@ -74,7 +74,9 @@ def made(data: Path) -> Path:
 def test_table_tells_the_truth_of_every_mask(made: Path) -> None:
     table = pl.read_csv(made / "pairs.csv")
     assert tuple(table.columns) == tuple(COLUMNS)
-    for pair, row in zip(read_pairs(made / "pairs.csv"), table.iter_rows(named=True), strict=True):
+    for pair, row in zip(
+        read_pair_table(made / "pairs.csv"), table.iter_rows(named=True), strict=True
+    ):
         assert pair.problem == ""
         mask, gold = (label_mask(read_label(ref), ref) for ref in (pair.mask, pair.gold))
         assert mask.any()
@@ -88,7 +90,7 @@ def test_table_tells_the_truth_of_every_mask(made: Path) -> None:
 
 
 def test_masks_lie_on_the_grid_of_their_gold_as_stored(made: Path) -> None:
-    for pair in read_pairs(made / "pairs.csv"):
+    for pair in read_pair_table(made / "pairs.csv"):
         mask, gold = nib.load(pair.mask.path), nib.load(pair.gold.path)
         assert mask.shape == gold.shape
         assert np.allclose(mask.affine, gold.affine, atol=1e-4)
@@ -210,7 +212,7 @@ def test_pictures_of_two_sources_need_a_choice(tmp_path: Path) -> None:
         make(table, tmp_path / "o", structures=(), label_source="silver")
     result = make(table, tmp_path / "o", structures=(), label_source="gold", per_label=6)
     assert result.n_pairs == 12
-    pairs = read_pairs(tmp_path / "o" / "pairs.csv")
+    pairs = read_pair_table(tmp_path / "o" / "pairs.csv")
     assert {p.gold.path.parent.name for p in pairs} == {"gold"}
     assert {p.mask.path.suffix for p in pairs} == {".png"}
     assert "nan" not in (tmp_path / "o" / "pairs.csv").read_text().lower()

@@ -49,7 +49,7 @@ class Pair:
         return self.mask.structure
 
 
-def read_pairs(path: Path) -> tuple[Pair, ...]:
+def read_pair_table(path: Path) -> tuple[Pair, ...]:
     """Read a table of pairs; no file that it names is opened.
 
     A row that cannot be used stays in, with its problem.

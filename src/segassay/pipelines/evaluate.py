@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.data.files import stamp
-from segassay.data.pair_table import Pair, read_pairs
+from segassay.data.pair_table import Pair, read_pair_table
 from segassay.errors import OutputError
 from segassay.metrics.baselines import mean_of_structure, size_oddness
 from segassay.metrics.evaluation import Figures, evaluate_labels
@@ -56,7 +56,7 @@ def evaluate(config: EvaluateConfig, *, progress: Progress | None = None) -> Eva
         OutputError: The result folder cannot be written.
         UsageError: The folder holds a run with another table, other options or another judge.
     """
-    pairs = read_pairs(config.table)
+    pairs = read_pair_table(config.table)
     groups = images_of(pairs)[: config.limit]
     judge = load_judge(config.judge)
     record = open_run(_record(config, pairs, judge), config.out, overwrite=config.overwrite)

@@ -1,7 +1,7 @@
 """Safe repairs of a data set: shown, written into a copy, or in place with a backup."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,14 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from segassay.data.case import Dataset
 from segassay.errors import OutputError, UsageError
 from segassay.pipelines.configs import SourceConfig
+from segassay.pipelines.keep_records import Progress
 from segassay.pipelines.plan_fix import FilePlan, n_label_files, plan_fixes
 from segassay.pipelines.write_fix import Destination, files_below
 from segassay.records.run import library_versions, now
 from segassay.repair.log import FileFix, append_fix
 from segassay.repair.rules import REPAIRS
 from segassay.types import ExitCode
-
-Progress = Callable[[int, int, str], None]
 
 
 class FixConfig(BaseModel):

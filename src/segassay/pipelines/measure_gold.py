@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from segassay.data.case import Case
 from segassay.data.io import read_image
-from segassay.data.pair_table import Pair, read_pairs
+from segassay.data.pair_table import Pair, read_pair_table
 from segassay.data.volume import Volume, voxel_sha256
 from segassay.errors import CaseError
 from segassay.metrics.overlap import dice
@@ -80,7 +80,7 @@ def measure_table(
     table: Path, judge: SliceJudge, *, limit: int | None = None, progress: Progress | None = None
 ) -> Found:
     """Measure a table of a user's own masks with gold; `limit` counts images."""
-    groups = images_of(read_pairs(table))[:limit]
+    groups = images_of(read_pair_table(table))[:limit]
     gold: list[GoldLabel] = []
     problems: list[Problem] = []
     for number, group in enumerate(groups, start=1):
