@@ -1,6 +1,7 @@
 """Figures and page of `volume_and_surface.py`, from its rows."""
 
 from collections.abc import Callable, Sequence
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ CLEAR = 0.1
 """From this true volume error on it matters whether its sign is seen."""
 
 NSD_METHODS = ("expected_nsd", "value", "mean_nsd")
+PLANES = ("pearson", "mae", "bias")
 VOLUME_METHODS = ("expected_volume_error", "usual_size_error", "mean_volume_error", "no_error")
 
 
@@ -46,7 +48,7 @@ def with_baselines(rows: Sequence[Row]) -> list[Row]:
             r for r in rows if (r["set"], r["structure"]) == key and r["subject"] != row["subject"]
         ]
         sizes = {r["case"]: r["right_size"] for r in others}
-        usual = float(np.median(list(sizes.values()))) if sizes else float("nan")
+        usual = float(np.median(list(sizes.values()))) if sizes else nan
         found.append(
             {
                 **row,
@@ -134,7 +136,7 @@ def against(predicted: Floats, true: Floats, subjects: Names) -> Row:
         "pearson": _estimate(lambda i: pearson(p[i], t[i]), s),
         "spearman": _estimate(lambda i: spearman(p[i], t[i]), s),
         "mae": _estimate(lambda i: mean_absolute_error(p[i], t[i]), s),
-        "bias": round(float((p - t).mean()), 4) if len(p) else float("nan"),
+        "bias": round(float((p - t).mean()), 4) if len(p) else nan,
     }
 
 
@@ -151,16 +153,19 @@ def ratio(predicted: Floats, true: Floats, subjects: Names) -> Row:
 
 def over_sets(by_set: Row) -> Row:
     """Return means over sets; figures that a set has not are left out."""
-    return {
+    sets = list(by_set.values())
+    means = {
         part: {
             name: {
-                key: _mean([of[part][name][key]["value"] for of in by_set.values()])
+                key: _mean([of[part][name][key]["value"] for of in sets])
                 for key in ("pearson", "spearman", "mae")
             }
             for name in methods
         }
         for part, methods in (("nsd", NSD_METHODS), ("volume", VOLUME_METHODS))
     }
+    planes = {key: _mean([of["nsd"]["planes_alone"][key] for of in sets]) for key in PLANES}
+    return {**means, "nsd": {**means["nsd"], "planes_alone": planes}}
 
 
 def write_markdown(found: Row, path: Path) -> None:
@@ -191,24 +196,28 @@ def _surface_part(found: Row) -> list[str]:
         "Images without millimetres: at 2 pixels. `expected_nsd` of the table beside the score "
         "taken for it, and the mean of the structure on other subjects.",
         "",
-        *_header("Pearson", "Spearman", "MAE", "MAE of the score", "MAE of the mean"),
+        *_header(
+            "Pearson",
+            "Spearman",
+            "MAE",
+            "Pearson of the score",
+            "MAE of the score",
+            "of the mean",
+            "of the planes alone",
+        ),
     ]
-    for name, of in _parts(found):
-        own, score, mean = (of["nsd"][method] for method in NSD_METHODS)
-        cells = (own["pearson"], own["spearman"], own["mae"], score["mae"], mean["mae"])
-        lines.append(_line(name, own["n"], cells))
-    over = found["over_sets"]["nsd"]
-    cells = [over["expected_nsd"][key] for key in ("pearson", "spearman", "mae")]
-    cells += [over[name]["mae"] for name in NSD_METHODS[1:]]
+    parts = [(name, of["nsd"]["expected_nsd"]["n"], of["nsd"]) for name, of in _parts(found)]
+    for name, count, of in (*parts, ("mean over sets", "", found["over_sets"]["nsd"])):
+        own, score, mean = (of[method] for method in NSD_METHODS)
+        cells = (own["pearson"], own["spearman"], own["mae"], score["pearson"], score["mae"])
+        lines.append(_line(name, count, (*cells, mean["mae"], of["planes_alone"]["mae"])))
     return [
         *lines,
-        _line("mean over sets", "", cells),
         "",
-        f"Taken for the surface Dice, the score has a Pearson of {_text(nsd['value']['pearson'])} "
-        f"(mean over sets {_text(over['value']['pearson'])}); its absolute error is larger by "
-        f"{_text(gain)}. Bias of `expected_nsd`: {nsd['expected_nsd']['bias']:+.3f}. "
-        "Surface Dice of the true masks in the planes of the slices alone, against that of the "
-        f"volume: Pearson {alone['pearson']:.3f}, MAE {alone['mae']:.3f}, bias "
+        f"The absolute error of the score, taken for the surface Dice, is larger by {_text(gain)}. "
+        f"Bias of `expected_nsd`: {nsd['expected_nsd']['bias']:+.3f}. "
+        "The planes alone: surface Dice of the true masks in the planes of the slices, against "
+        f"that of the volume; Pearson {alone['pearson']:.3f}, MAE {alone['mae']:.3f}, bias "
         f"{alone['bias']:+.3f}. No value: {nsd['unknown']}.",
         "",
     ]
@@ -284,9 +293,11 @@ def _names(rows: Sequence[Row]) -> Names:
 
 def _mean(values: Sequence[float]) -> float:
     known = [value for value in values if not np.isnan(value)]
-    return round(float(np.mean(known)), 4) if known else float("nan")
+    return round(float(np.mean(known)), 4) if known else nan
 
 
 def _estimate(measure: Callable[[NDArray[np.intp]], float], subjects: Names) -> Row:
+    if not len(subjects):
+        return {"value": nan, "ci": [nan, nan]}
     found = bootstrap_by_subject(subjects, measure, n_draws=DRAWS)
     return {"value": round(found.value, 4), "ci": [round(found.low, 4), round(found.high, 4)]}

@@ -31,7 +31,7 @@ def test_an_outline_without_its_like_agrees_nowhere() -> None:
     nothing = np.zeros_like(square())
     assert outline_lengths(square(), nothing, 1.0) == (0, 36)
     assert outline_lengths(nothing, square(), 1.0) == (0, 36)
-    assert outline_lengths(nothing, 0.4 * square(), 1.0) == (0, 0)
+    assert outline_lengths(nothing, np.float32(0.4) * square(), 1.0) == (0, 0)
     empty = np.zeros((4, 4), dtype=np.bool_)
     assert surface_counts(empty, empty, (1, 1), tolerance_mm=2) == (0, 0)
 
