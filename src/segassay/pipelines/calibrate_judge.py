@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from segassay.data.splits import SubjectSplit
 from segassay.models.folder import open_judge, write_checksums
+from segassay.pipelines.calibration_rows import ROWS, read_rows, write_rows
 from segassay.pipelines.faulty_cases import JudgedFault, judge_faults, read_expert_case
 from segassay.scoring import Judge, judge_of
 from segassay.scoring.calibration import Calibration
@@ -31,7 +32,8 @@ _SEED = 20261121
 class CalibrationResult:
     """How the judge did on the tuning subjects, each judged by a calibration made without it.
 
-    `pearson` is of raw scores; `coverage` and `width` are of the 90 % intervals.
+    `pearson` is of raw scores; `coverage` and `width` are of the 90 % intervals, over labels, and
+    `of_subjects` the same two with every subject counted once, as the calibration counts them.
     """
 
     n_labels: int
@@ -40,6 +42,7 @@ class CalibrationResult:
     mae: float
     coverage: float
     width: float
+    of_subjects: tuple[float, float]
     by_set: dict[str, tuple[int, float, float]]
 
 
@@ -56,12 +59,29 @@ def calibrate_folder(
     """Write meta and calibration of the judge in `folder`, which holds its ONNX file.
 
     Faults on whole labels, through the same path as in use: planted ones, and half of them those
-    of networks where `masks` holds any (a folder per set, a file per case). The evidence written
-    for each structure counts these labels.
+    of networks where `masks` holds any (a folder per set, a file per case). They are kept beside
+    the folder, see `recalibrate_folder`. The evidence written for each structure counts these
+    labels.
     """
     _write(folder, meta, Calibration.identity())
     judge = judge_of(open_judge(folder))
     rows = list(_judged(judge, recipe, data, splits, masks, say))
+    write_rows(rows, folder.parent / ROWS)
+    return _calibrated(folder, meta, rows)
+
+
+def recalibrate_folder(folder: Path, rows: Path) -> CalibrationResult:
+    """Write meta and calibration of a finished judge anew, from the labels kept at its training.
+
+    Raises:
+        ModelError: The folder holds no whole judge.
+        ReadError: `rows` is not the table that `calibrate_folder` writes.
+    """
+    meta = open_judge(folder).meta
+    return _calibrated(folder, meta, read_rows(rows))
+
+
+def _calibrated(folder: Path, meta: dict[str, Any], rows: list[JudgedFault]) -> CalibrationResult:
     labels = _Columns.of(rows)
     result = _cross_validated(rows, labels)
     meta["evidence"] = _evidence(rows)
@@ -72,6 +92,8 @@ def calibrate_folder(
         "mae": round(result.mae, 4),
         "coverage": round(result.coverage, 4),
         "width": round(result.width, 4),
+        "coverage_of_subjects": round(result.of_subjects[0], 4),
+        "width_of_subjects": round(result.of_subjects[1], 4),
     }
     _write(folder, meta, labels.fit(np.ones(len(rows), dtype=np.bool_)))
     return result
@@ -176,8 +198,14 @@ def _cross_validated(rows: list[JudgedFault], labels: _Columns) -> CalibrationRe
         mae=float(errors.mean()),
         coverage=float(inside.mean()),
         width=float((judged[:, 2] - judged[:, 1]).mean()),
+        of_subjects=(_mean_of(numbers, inside), _mean_of(numbers, judged[:, 2] - judged[:, 1])),
         by_set=by_set,
     )
+
+
+def _mean_of(numbers: NDArray[np.intp], values: NDArray[Any]) -> float:
+    """Return the mean over subjects, numbered from 0, of each one's mean."""
+    return float((np.bincount(numbers, values) / np.bincount(numbers)).mean())
 
 
 def _evidence(rows: list[JudgedFault]) -> dict[str, dict[str, int]]:

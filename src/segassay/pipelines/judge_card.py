@@ -76,9 +76,10 @@ def _how_well(meta: dict[str, Any], result: CalibrationResult) -> str:
 
 On {result.n_labels} masks of {result.n_subjects} subjects kept from the weights, with planted
 faults{_AND_NETWORKS if networks else ""} and untouched ones, whole volumes: Pearson
-{result.pearson:.3f}, mean absolute error {result.mae:.3f}, 90 % intervals hold
-{result.coverage:.0%} at a mean width of {result.width:.2f} (each subject judged by a calibration
-made without it).
+{result.pearson:.3f}, mean absolute error {result.mae:.3f} (each subject judged by a calibration
+made without it). 90 % intervals hold {result.of_subjects[0]:.0%} of a subject's masks at a mean
+width of {result.of_subjects[1]:.2f}; {result.coverage:.0%} at {result.width:.2f} with every mask
+counted once, where the few subjects with the most structures weigh most.
 
 | set | masks | Pearson | MAE |
 |---|---|---|---|

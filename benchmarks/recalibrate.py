@@ -1,0 +1,31 @@
+"""Calibrate a finished judge anew from the labels kept at its training, and renew its card.
+
+A training leaves `calibration_rows.csv` beside the judge's folder: the network's own scores of the
+tuning subjects' labels, from before any calibration. With them a change of the calibration needs
+neither the data nor the network. Scores change, so sheets and audits are to be made again.
+
+Usage: python benchmarks/recalibrate.py JUDGE_FOLDER CALIBRATION_ROWS
+"""
+
+import sys
+from pathlib import Path
+
+from segassay.models.folder import open_judge
+from segassay.pipelines.calibrate_judge import recalibrate_folder
+from segassay.pipelines.judge_card import write_card
+
+
+def main(folder: Path, rows: Path) -> None:
+    """Renew `calibration.json`, `meta.json`, `card.md` and the checksums."""
+    result = recalibrate_folder(folder, rows)
+    write_card(folder, open_judge(folder).meta, result)
+    coverage, width = result.of_subjects
+    print(
+        f"{folder.name}: {result.n_labels} masks of {result.n_subjects} subjects: MAE "
+        f"{result.mae:.4f}; intervals hold {result.coverage:.3f} at {result.width:.3f}, of a "
+        f"subject's masks {coverage:.3f} at {width:.3f}"
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
