@@ -1,6 +1,8 @@
 """`images/` with `labels/` (multi-label files) or `masks/<structure>/` (one file per structure)."""
 
 import re
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from segassay.data.case import Case, Dataset, LabelRef, Unmatched
@@ -68,27 +70,44 @@ def read_label_folder(root: Path, subject: re.Pattern[str] | None) -> Dataset:
 
 def read_mask_folders(root: Path, subject: re.Pattern[str] | None) -> Dataset:
     """Read `images/` + `masks/<structure>/`; masks may overlap, each is a file of its own."""
-    images, unmatched = by_stem(files_of(root / "images", root))
-    refs: dict[str, list[LabelRef]] = {case_id: [] for case_id in images}
-    folders = _by_structure(root / "masks")
-    for structure, folder in folders.items():
-        files, doubles = by_stem(files_of(folder, root))
-        unmatched += [*doubles, *leftover_files(folder, root)]
-        for stem, path in files.items():
-            if stem in refs:
-                refs[stem].append(LabelRef(structure, path))
-            else:
-                unmatched.append(Unmatched(path, "label without image"))
-    cases = [
-        Case(case_id, subject_of(case_id, subject), (image,), tuple(refs[case_id]))
-        for case_id, image in images.items()
-    ]
-    unmatched += leftover_files(root / "images", root)
+    kinds = [LabelRef(name, folder) for name, folder in _by_structure(root / "masks").items()]
+    cases, unmatched = cases_with_masks(root, kinds, subject)
     loose = files_of(root / "masks", root)
     unmatched += [Unmatched(p, "mask outside the structures' folders") for p in loose]
     return Dataset(
         root, MASKS, root.name, require_cases(cases, root, MASKS_LOOKS_FOR), tuple(unmatched)
     )
+
+
+def cases_with_masks(
+    root: Path, kinds: Iterable[LabelRef], subject: re.Pattern[str] | None
+) -> tuple[list[Case], list[Unmatched]]:
+    """Pair the files of `images/` with those of folders that hold one mask per image, by name.
+
+    Args:
+        root: Folder of the data set.
+        kinds: For every folder of masks what one of them is, with the folder as its path.
+        subject: Pattern whose first group is the subject in a case id.
+
+    Returns:
+        A case for every image, and the files that no case uses.
+    """
+    images, unmatched = by_stem(files_of(root / "images", root))
+    refs: dict[str, list[LabelRef]] = {case_id: [] for case_id in images}
+    for kind in kinds:
+        files, doubles = by_stem(files_of(kind.path, root))
+        unmatched += [*doubles, *leftover_files(kind.path, root)]
+        for stem, path in files.items():
+            if stem in refs:
+                refs[stem].append(replace(kind, path=path))
+            else:
+                unmatched.append(Unmatched(path, "label without image"))
+    unmatched += leftover_files(root / "images", root)
+    cases = [
+        Case(case_id, subject_of(case_id, subject), (image,), tuple(refs[case_id]))
+        for case_id, image in images.items()
+    ]
+    return cases, unmatched
 
 
 def _by_structure(masks: Path) -> dict[str, Path]:

@@ -3,18 +3,10 @@
 import re
 from pathlib import Path
 
-from segassay.data.case import Case, Dataset, LabelRef, Unmatched
+from segassay.data.case import Dataset, LabelRef, Unmatched
 from segassay.data.files import is_dir, is_file
-from segassay.data.readers.listing import (
-    by_stem,
-    declared_labels,
-    files_of,
-    folders_of,
-    leftover_files,
-    read_json,
-    require_cases,
-    subject_of,
-)
+from segassay.data.readers.folders import cases_with_masks
+from segassay.data.readers.listing import declared_labels, folders_of, read_json, require_cases
 from segassay.errors import DatasetError
 from segassay.vocabulary.targets import target_of
 
@@ -43,21 +35,8 @@ def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
     name, else `label_1`.
     """
     structure = _named(root) or target_of(root.name) or UNNAMED
-    images, unmatched = by_stem(files_of(root / "images", root))
-    refs: dict[str, list[LabelRef]] = {case_id: [] for case_id in images}
-    for folder in _sources(root):
-        files, doubles = by_stem(files_of(folder, root))
-        unmatched += [*doubles, *leftover_files(folder, root)]
-        for stem, path in files.items():
-            if stem in refs:
-                refs[stem].append(LabelRef(structure, path, source=folder.name))
-            else:
-                unmatched.append(Unmatched(path, "label without image"))
-    cases = [
-        Case(case_id, subject_of(case_id, subject), (image,), tuple(refs[case_id]))
-        for case_id, image in images.items()
-    ]
-    unmatched += leftover_files(root / "images", root)
+    kinds = [LabelRef(structure, folder, source=folder.name) for folder in _sources(root)]
+    cases, unmatched = cases_with_masks(root, kinds, subject)
     read_folders = {root / "images", *_sources(root)}
     others = [folder for folder in folders_of(root) if folder not in read_folders]
     unmatched += [Unmatched(p, "folder not named like a source of labels") for p in others]
