@@ -9,7 +9,7 @@ DEMO := demo-output
 # On Linux the plain torch wheel may bring gigabytes of GPU libraries along. To go without, give
 # pip the index of torch's CPU wheels: `make test PIP_EXTRA_INDEX_URL=…` (see torch's install page).
 
-.PHONY: demo test check clean
+.PHONY: demo test check docs clean
 
 demo: $(VENV)/core.stamp
 	$(BIN)/segassay demo --out $(DEMO)
@@ -22,6 +22,10 @@ check: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(VENV)/dev.stamp
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "open site/index.html"
+
 $(VENV)/core.stamp: $(SOURCES)
 	@echo "installing segassay and its judges into $(VENV), a minute or two"
 	$(PYTHON) -m venv $(VENV)
@@ -31,8 +35,8 @@ $(VENV)/core.stamp: $(SOURCES)
 
 $(VENV)/dev.stamp: $(VENV)/core.stamp
 	@echo "installing torch and the developers' tools, a few minutes"
-	$(PIP) --editable '.[dev,train,dicom,itk,text]'
+	$(PIP) --editable '.[dev,docs,train,dicom,itk,text]'
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(DEMO)
+	rm -rf $(VENV) $(DEMO) site

@@ -5,7 +5,17 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "scipy", "matplotlib", "onnxruntime", "fastapi", "polars", "nibabel", "numpy")
+HEAVY = (
+    "torch",
+    "scipy",
+    "matplotlib",
+    "onnxruntime",
+    "openvino",
+    "fastapi",
+    "polars",
+    "nibabel",
+    "numpy",
+)
 HELP = "from segassay.cli import main\ntry:\n    main({argv})\nexcept SystemExit: pass"
 
 

@@ -39,6 +39,17 @@ class Modality(StrEnum):
     OTHER = "other"
 
 
+class Engine(StrEnum):
+    """What runs a judge's network.
+
+    `onnx`: ONNX Runtime in single precision, the same scores on every machine. `openvino`: in
+    bfloat16 where the processor has it, faster, scores differ by what `docs/how-to/speed.md` says.
+    """
+
+    ONNX = "onnx"
+    OPENVINO = "openvino"
+
+
 class ExitCode(IntEnum):
     """Exit codes of every command."""
 

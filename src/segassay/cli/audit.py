@@ -7,7 +7,7 @@ import typer
 
 from segassay.cli.options import (
     CaseOptions,
-    JudgeName,
+    JudgeOptions,
     Out,
     PartOptions,
     RunOptions,
@@ -15,7 +15,6 @@ from segassay.cli.options import (
     TellOptions,
 )
 from segassay.cli.spread import spread
-from segassay.types import DEFAULT_JUDGE
 
 
 @spread
@@ -23,7 +22,7 @@ def audit(
     *,
     source: SourceOptions,
     out: Out = Path("segassay-audit"),
-    judge: JudgeName = DEFAULT_JUDGE,
+    asked: JudgeOptions,
     worst: Annotated[int, typer.Option("--worst", help="Labels shown as pictures.")] = 20,
     cases: CaseOptions,
     part: PartOptions,
@@ -34,6 +33,6 @@ def audit(
     from segassay.cli.run import make_config, run_audit
 
     config = make_config(
-        source, cases, run, out=out, judge=judge, n_worst=worst, **part.as_config()
+        source, cases, run, out=out, n_worst=worst, **asked.as_config(), **part.as_config()
     )
     return run_audit(config, run, telling, command="audit")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from segassay.cli.console import CaseProgress
+from segassay.types import DEFAULT_JUDGE, Engine
 
 if TYPE_CHECKING:
     from segassay.pipelines.configs import SourceConfig
@@ -72,6 +73,9 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Name every unusable label and every finding.")
 ]
+EngineName = Annotated[
+    Engine, typer.Option("--engine", help="onnx; or openvino, faster, a little less exact.")
+]
 JudgeName = Annotated[str, typer.Option("--judge", help="Judge: a name or a folder.")]
 
 
@@ -112,6 +116,18 @@ class CaseOptions:
         """Return what `CasesConfig` takes."""
         names = tuple(self.structures or ())
         return {"structures": names, "limit": self.limit, "overwrite": self.overwrite}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeOptions:
+    """Which judge is asked, and what runs its network."""
+
+    judge: JudgeName = DEFAULT_JUDGE
+    engine: EngineName = Engine.ONNX
+
+    def as_config(self) -> dict[str, Any]:
+        """Return what `AuditConfig` takes."""
+        return {"judge": self.judge, "engine": self.engine}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from segassay.cli.console import give_json
-from segassay.cli.options import Json, JudgeName, Structure
-from segassay.types import DEFAULT_JUDGE, Modality
+from segassay.cli.options import EngineName, Json, JudgeName, Structure
+from segassay.types import DEFAULT_JUDGE, Engine, Modality
 
 
 def score(
@@ -16,12 +16,15 @@ def score(
     structure: Structure = None,
     modality: Annotated[Modality | None, typer.Option("--modality", help="Kind of image.")] = None,
     judge: JudgeName = DEFAULT_JUDGE,
+    engine: EngineName = Engine.ONNX,
     as_json: Json = False,
 ) -> None:
     """Score one mask: its expected Dice, 0 worst to 1 best, with a 90 % interval."""
     from segassay.pipelines.score import score_json, score_pair
 
-    found = score_pair(image, mask, structure=structure, modality=modality, judge=judge)
+    found = score_pair(
+        image, mask, structure=structure, modality=modality, judge=judge, engine=engine
+    )
     if as_json:
         give_json(score_json(found))
         return

@@ -1,1 +1,1 @@
-"""Running a judge's network: ONNX Runtime."""
+"""Running a judge's network: ONNX Runtime or OpenVINO."""

@@ -1,12 +1,13 @@
-"""A network that answers with numbers instead of a map, on ONNX Runtime."""
+"""A network that answers with numbers instead of a map."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from segassay.data.preprocess import JudgeInput
+from segassay.engines.network import open_network
 from segassay.engines.onnx_engine import Floats, in_batches
-from segassay.engines.session import open_session
+from segassay.types import Engine
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,8 +27,10 @@ class DirectAnswers:
 class DirectEngine:
     """Runs one ONNX file on the CPU; safe to share between threads."""
 
-    def __init__(self, path: Path, *, threads: int | None = None) -> None:
-        self._session = open_session(path, threads=threads)
+    def __init__(
+        self, path: Path, *, threads: int | None = None, engine: Engine = Engine.ONNX
+    ) -> None:
+        self._session = open_network(path, threads=threads, engine=engine)
 
     def __call__(self, inputs: Sequence[JudgeInput]) -> DirectAnswers:
         """Judge slices, in batches. `inputs` must not be empty."""

@@ -1,4 +1,4 @@
-"""The judge's network on ONNX Runtime."""
+"""The judge's network: from its inputs to its map and numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.data.preprocess import JudgeInput
-from segassay.engines.session import open_session
+from segassay.engines.network import open_network
+from segassay.types import Engine
 
-_BATCH = 32
-"""Slices per call: enough to keep the cores busy, few enough for the caches."""
+_BATCH = 8
+"""Slices per call: more gain nothing, and OpenVINO prepares itself for each number anew."""
 
 Floats = NDArray[np.float32]
 
@@ -35,8 +36,10 @@ class JudgeAnswers:
 class OnnxEngine:
     """Runs one ONNX file on the CPU; safe to share between threads."""
 
-    def __init__(self, path: Path, *, threads: int | None = None) -> None:
-        self._session = open_session(path, threads=threads)
+    def __init__(
+        self, path: Path, *, threads: int | None = None, engine: Engine = Engine.ONNX
+    ) -> None:
+        self._session = open_network(path, threads=threads, engine=engine)
 
     def __call__(self, inputs: Sequence[JudgeInput]) -> JudgeAnswers:
         """Judge slices, in batches. `inputs` must not be empty."""

@@ -1,11 +1,12 @@
-"""Quality Sentinel's network on ONNX Runtime."""
+"""Quality Sentinel's network: from slices to their Dice."""
 
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.engines.session import open_session
+from segassay.engines.network import open_network
+from segassay.types import Engine
 
 _BATCH = 10
 """Slices per call: all that are looked at of one mask."""
@@ -16,8 +17,10 @@ Floats = NDArray[np.float32]
 class SentinelEngine:
     """Runs the exported network on the CPU; safe to share between threads."""
 
-    def __init__(self, path: Path, *, threads: int | None = None) -> None:
-        self._session = open_session(path, threads=threads)
+    def __init__(
+        self, path: Path, *, threads: int | None = None, engine: Engine = Engine.ONNX
+    ) -> None:
+        self._session = open_network(path, threads=threads, engine=engine)
 
     def __call__(self, slices: Floats, text: Floats) -> Floats:
         """Predict the Dice of slices.

@@ -22,6 +22,7 @@ from segassay.pipelines.assay_case import AssayContext, assay_case
 from segassay.pipelines.read_case import CaseFiles, read_case, unusable_case
 from segassay.records.shards import CaseRecord
 from segassay.scoring import load_judge
+from segassay.types import Engine
 
 _LOG = logging.getLogger(__name__)
 
@@ -46,7 +47,8 @@ def assay_cases(
         yield from _in_this_process(cases, context)
         return
     threads = max(1, usable_cores() // jobs)
-    start = (replace(context, judge=None), judge, threads)
+    engine = Engine.ONNX if context.judge is None else context.judge.engine
+    start = (replace(context, judge=None), judge, threads, engine)
     pool = ProcessPoolExecutor(jobs, get_context("spawn"), _start_worker, start)
     try:
         yield from _in_workers(cases, pool, ahead=2 * jobs)
@@ -84,10 +86,10 @@ def _in_workers(
         waiting |= {pool.submit(_work, c) for c in islice(todo, len(finished))}
 
 
-def _start_worker(context: AssayContext, judge: str | None, threads: int) -> None:
+def _start_worker(context: AssayContext, judge: str | None, threads: int, engine: Engine) -> None:
     global _of_worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process decides when to stop
-    loaded = None if judge is None else load_judge(judge, threads=threads)
+    loaded = None if judge is None else load_judge(judge, threads=threads, engine=engine)
     _of_worker = replace(context, judge=loaded)
 
 

@@ -26,7 +26,7 @@ def audit(
     dataset = config.source.open()
     config.require_structures(dataset)
     bounds = read_bounds(config.bounds, dataset)
-    judge = load_judge(config.judge) if config.judge is not None else None
+    judge = None if config.judge is None else load_judge(config.judge, engine=config.engine)
     record = begin_run(config, dataset, command=command, judge=judge)
     cases = dataset.cases[: config.limit]
     done = {r.case_id for r in read_records(config.out)}

@@ -10,7 +10,7 @@ from segassay.data.case import Dataset
 from segassay.data.corruption.spread import known_families
 from segassay.data.readers import open_dataset
 from segassay.errors import UsageError
-from segassay.types import DEFAULT_JUDGE, Severity
+from segassay.types import DEFAULT_JUDGE, Engine, Severity
 from segassay.vocabulary.names import canonical_name
 
 
@@ -113,6 +113,7 @@ class AuditConfig(CasesConfig):
     """
 
     judge: str | None = DEFAULT_JUDGE
+    engine: Engine = Engine.ONNX
     bounds: Path | None = None
     jobs: int = Field(default=1, ge=1, le=256)
     n_worst: int = Field(default=20, ge=0)

@@ -67,10 +67,10 @@ def new_record(
         circumstances: Options that no result depends on; of paths only the names.
         dataset: What is told of the data; results depend on its `fingerprint`.
     """
-    model_sha256 = "" if judge is None else judge.sha256
+    model_sha256, engine = ("", "") if judge is None else (judge.sha256, judge.runs_on)
     return RunRecord(
         run_id=uuid.uuid4().hex[:12],
-        config_key=config_key([options, dataset["fingerprint"], model_sha256]),
+        config_key=config_key([options, dataset["fingerprint"], model_sha256, engine]),
         command=command,
         argv=command_line(),
         config={**options, **circumstances},
@@ -78,7 +78,8 @@ def new_record(
         model_id="" if judge is None else judge.model_id,
         model_sha256=model_sha256,
         preprocess="" if judge is None else judge.preprocess,
-        versions=library_versions(),
+        engine=engine,
+        versions=library_versions(engine),
         started_at=now(),
     )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from segassay.scoring import Score, load_judge
-from segassay.types import Modality
+from segassay.types import Engine, Modality
 
 
 def score_pair(
@@ -16,9 +16,11 @@ def score_pair(
     structure: str | None,
     modality: Modality | None,
     judge: str,
+    engine: Engine = Engine.ONNX,
 ) -> Score:
     """Score one mask file against one image file; errors as in `scoring.Judge.score`."""
-    return load_judge(judge).score(image, mask, structure=structure, modality=modality)
+    loaded = load_judge(judge, engine=engine)
+    return loaded.score(image, mask, structure=structure, modality=modality)
 
 
 def score_json(score: Score) -> dict[str, Any]:

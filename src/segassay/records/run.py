@@ -21,7 +21,8 @@ class RunRecord(BaseModel):
     """Contents of `manifest.json`.
 
     `config_key` is the checksum of everything that results depend on: data set, options, judge.
-    A run only goes on in a folder with the same key. `config` holds all options, and `argv` the
+    A run only goes on in a folder with the same key. `engine` is what ran the judge's network,
+    and in which numbers; empty without a judge. `config` holds all options, and `argv` the
     words of the command that began it, both with paths by name only. `counts` tells what went in
     and what came out. `exit_status` is `None` while cases are missing, and 130 after an
     interruption.
@@ -39,6 +40,7 @@ class RunRecord(BaseModel):
     model_id: str
     model_sha256: str
     preprocess: str
+    engine: str = ""
     versions: dict[str, str]
     started_at: datetime
     finished_at: datetime | None = None
@@ -79,10 +81,11 @@ def config_key(parts: Iterable[Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def library_versions() -> dict[str, str]:
-    """Return the versions of the libraries that results may depend on."""
+def library_versions(engine: str = "") -> dict[str, str]:
+    """Return the versions of the libraries that results may depend on, OpenVINO's if it ran."""
     found = {}
-    for name in _LIBRARIES:
+    further = ("openvino",) if engine.startswith("openvino") else ()
+    for name in (*_LIBRARIES, *further):
         try:
             found[name] = version(name)
         except PackageNotFoundError:

@@ -8,6 +8,7 @@ from segassay.models.folder import JudgeFolder
 from segassay.scoring.aggregate import SliceSums
 from segassay.scoring.plan import LabelPlan
 from segassay.scoring.slice_judge import SliceJudge
+from segassay.types import Engine
 
 
 class DirectJudge(SliceJudge):
@@ -15,9 +16,11 @@ class DirectJudge(SliceJudge):
 
     suggests: ClassVar[bool] = False
 
-    def __init__(self, folder: JudgeFolder, *, threads: int | None = None) -> None:
-        super().__init__(folder)
-        self._engine = DirectEngine(folder.onnx, threads=threads)
+    def __init__(
+        self, folder: JudgeFolder, *, threads: int | None = None, engine: Engine = Engine.ONNX
+    ) -> None:
+        super().__init__(folder, engine=engine)
+        self._engine = DirectEngine(folder.onnx, threads=threads, engine=engine)
 
     def examine(self, plans: Sequence[LabelPlan]) -> list[list[SliceSums]]:
         """Turn the predicted Dice of every slice into sums."""

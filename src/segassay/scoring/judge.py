@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from segassay.data.slicing import as_planes
 from segassay.data.volume import Volume
+from segassay.engines.network import runs_on
 from segassay.errors import ModelError, UsageError
 from segassay.models.folder import JudgeFolder
 from segassay.scoring.asked import AskedImage, AskedLabel, Named
@@ -13,7 +14,7 @@ from segassay.scoring.inputs import ArrayOrPath, BoolArray, image_volume, mask_a
 from segassay.scoring.label_alone import label_alone
 from segassay.scoring.result import Score, Suggestion
 from segassay.scoring.trust import Trust, counted
-from segassay.types import DEFAULT_JUDGE, Modality
+from segassay.types import DEFAULT_JUDGE, Engine, Modality
 from segassay.vocabulary.names import canonical_name
 
 FEWEST_VOXELS = 5
@@ -27,6 +28,8 @@ class Judge(ABC):
         model_id: Name and version, written into every score.
         preprocess: Fingerprint of the preprocessing, written into every score.
         sha256: Checksum of weights, description and calibration, written into a run's record.
+        engine: What runs its network.
+        runs_on: The engine and the numbers it uses here, written into a run's record.
         suggests: Whether it can say what the mask should be; if not, `suggest` refuses, and
             `suggest_volume` shows the label with nothing beside it.
     """
@@ -34,7 +37,7 @@ class Judge(ABC):
     suggests: ClassVar[bool] = True
     preprocess: str
 
-    def __init__(self, folder: JudgeFolder) -> None:
+    def __init__(self, folder: JudgeFolder, *, engine: Engine = Engine.ONNX) -> None:
         try:
             self.model_id: str = folder.meta["model_id"]
             self._structures = frozenset(folder.meta["structures"])
@@ -43,6 +46,8 @@ class Judge(ABC):
         except (KeyError, TypeError) as error:
             raise ModelError(f"{folder.path.name}: made by another version ({error})") from error
         self._images = folder.training_images
+        self.engine = engine
+        self.runs_on = runs_on(engine)
         self.sha256 = folder.sha256
 
     def score(

@@ -12,14 +12,17 @@ from segassay.scoring.plan import LabelPlan, slice_sums
 from segassay.scoring.result import Suggestion
 from segassay.scoring.slice_judge import SliceJudge
 from segassay.scoring.suggest import make_suggestion
+from segassay.types import Engine
 
 
 class MapJudge(SliceJudge):
-    """A judge with a probability map of the right mask, on ONNX Runtime."""
+    """A judge with a probability map of the right mask."""
 
-    def __init__(self, folder: JudgeFolder, *, threads: int | None = None) -> None:
-        super().__init__(folder)
-        self._engine = OnnxEngine(folder.onnx, threads=threads)
+    def __init__(
+        self, folder: JudgeFolder, *, threads: int | None = None, engine: Engine = Engine.ONNX
+    ) -> None:
+        super().__init__(folder, engine=engine)
+        self._engine = OnnxEngine(folder.onnx, threads=threads, engine=engine)
 
     def examine(self, plans: Sequence[LabelPlan]) -> list[list[SliceSums]]:
         """Compare the masks with the maps that the network draws."""

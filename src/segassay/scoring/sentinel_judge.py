@@ -25,7 +25,7 @@ from segassay.scoring.asked import AskedImage, AskedLabel, Named
 from segassay.scoring.inputs import BoolArray
 from segassay.scoring.judge import FEWEST_VOXELS, Judge
 from segassay.scoring.result import Score, SliceScore
-from segassay.types import Modality, Status
+from segassay.types import Engine, Modality, Status
 
 NO_INTERVAL = "no interval: imported model"
 _NO_INTERVAL_EITHER = "no interval: this kind of judge gives none"
@@ -46,8 +46,10 @@ class SentinelJudge(Judge):
 
     suggests: ClassVar[bool] = False
 
-    def __init__(self, folder: JudgeFolder, *, threads: int | None = None) -> None:
-        super().__init__(folder)
+    def __init__(
+        self, folder: JudgeFolder, *, threads: int | None = None, engine: Engine = Engine.ONNX
+    ) -> None:
+        super().__init__(folder, engine=engine)
         try:
             settings = json.dumps(folder.meta["preprocess"], sort_keys=True)
             self._window = folder.meta["preprocess"]["window_hu"]
@@ -62,7 +64,7 @@ class SentinelJudge(Judge):
             )
         self._imported = "imported" in folder.meta
         self._rows, self._text = rows, text
-        self._engine = SentinelEngine(folder.onnx, threads=threads)
+        self._engine = SentinelEngine(folder.onnx, threads=threads, engine=engine)
         self.preprocess = hashlib.sha256(settings.encode()).hexdigest()[:12]
 
     def scores(self, labels: Sequence[AskedLabel]) -> list[Score]:

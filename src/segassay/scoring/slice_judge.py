@@ -19,7 +19,7 @@ from segassay.scoring.judge import FEWEST_VOXELS, Judge
 from segassay.scoring.plan import LabelPlan, plan_label
 from segassay.scoring.result import Score, SliceScore
 from segassay.scoring.size import size_error
-from segassay.types import Modality, Status
+from segassay.types import Engine, Modality, Status
 
 _WIDEST = 0.7
 _FIRST_SAMPLING = {"inside": 10, "beyond": [0.15]}
@@ -29,8 +29,8 @@ _FIRST_SAMPLING = {"inside": 10, "beyond": [0.15]}
 class SliceJudge(Judge):
     """A judge that examines some slices of a label and leads their sums back to the volume."""
 
-    def __init__(self, folder: JudgeFolder) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: JudgeFolder, *, engine: Engine = Engine.ONNX) -> None:
+        super().__init__(folder, engine=engine)
         try:
             self._settings = settings_from_json(folder.meta["preprocess"])
             self._sampling = Sampling.from_json(folder.meta.get("sampling", _FIRST_SAMPLING))

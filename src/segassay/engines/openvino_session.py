@@ -1,0 +1,67 @@
+"""OpenVINO, opened in one way: on the CPU, silent, in bfloat16 where the processor has it."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segassay.engines.session import usable_cores
+from segassay.errors import ModelError
+from segassay.extras import require
+
+Floats = NDArray[np.float32]
+
+
+class OpenVinoSession:
+    """An ONNX file on OpenVINO, run as a session of onnxruntime is; safe to share."""
+
+    def __init__(self, path: Path, *, threads: int | None = None) -> None:
+        core = _core()
+        settings = {
+            "INFERENCE_PRECISION_HINT": "bf16" if _has_bfloat16(core) else "f32",
+            "INFERENCE_NUM_THREADS": threads or usable_cores(),
+            "NUM_STREAMS": 1,
+            # Several processes (--jobs) would otherwise all take the first cores.
+            "ENABLE_CPU_PINNING": False,
+        }
+        try:
+            compiled = core.compile_model(path, "CPU", settings)
+        except Exception as error:  # openvino's errors share no base class of their own
+            raise ModelError(f"{path.name}: openvino cannot load it: {error}") from error
+        self._outputs = [output.any_name for output in compiled.outputs]
+        self._request = compiled.create_infer_request()
+        self._one_at_a_time = Lock()
+
+    def run(self, names: Sequence[str] | None, feeds: Mapping[str, Floats]) -> list[Floats]:
+        """Return the outputs called `names`, by default all in their order."""
+        with self._one_at_a_time:
+            answers = self._request.infer(dict(feeds)).to_tuple()
+        found = dict(zip(self._outputs, answers, strict=True))
+        return [found[name] for name in names or self._outputs]
+
+
+def openvino_precision() -> str:
+    """Return the numbers that networks are computed with here: `bfloat16` or `float32`.
+
+    Raises:
+        MissingExtraError: OpenVINO is not installed.
+    """
+    return "bfloat16" if _has_bfloat16(_core()) else "float32"
+
+
+def _has_bfloat16(core: Any) -> bool:
+    return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def _core() -> Any:
+    """Load OpenVINO without its telemetry, which sends an event as soon as it is imported.
+
+    Nothing of it is loaded where its module is marked as absent; OpenVINO then uses a stub.
+    """
+    if "openvino_telemetry" not in sys.modules:
+        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+    return require("openvino", extra="fast").Core()
