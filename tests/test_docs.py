@@ -2,15 +2,19 @@
 
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer.main
+import yaml
 
 from conftest import write_nifti
+from segassay import errors
 from segassay.cli.app import app
 from segassay.data.phantom import LABELS, make_phantom
+from segassay.types import ExitCode
 from test_layers import ROW_OF, ROWS
 
 REPOSITORY = Path(__file__).parents[1]
@@ -90,3 +94,42 @@ def test_python_examples_run(
 def test_ci_calls_the_test_command_of_the_readme() -> None:
     assert "make test" in (REPOSITORY / "README.md").read_text()
     assert "\nmake test\n" in (REPOSITORY / ".ci" / "run").read_text()
+
+
+def in_navigation(entries: Any) -> Iterator[str]:
+    """Pages and patterns of pages that the site's navigation names."""
+    if isinstance(entries, str):
+        yield entries
+        return
+    for entry in entries.values() if isinstance(entries, dict) else entries:
+        yield from in_navigation(entry)
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    named = set(in_navigation(yaml.safe_load((REPOSITORY / "mkdocs.yml").read_text())["nav"]))
+    docs = REPOSITORY / "docs"
+    pages = [path.relative_to(docs) for path in docs.glob("**/*.md")]
+    assert pages
+    assert [page for page in pages if not any(page.match(entry) for entry in named)] == []
+
+
+def test_exit_codes_and_errors_are_told() -> None:
+    text = (REPOSITORY / "docs" / "reference" / "exit-codes.md").read_text()
+    rows = re.findall(r"^\| (\d+) \| [^|]+ \|([^|]*)\|$", text, flags=re.MULTILINE)
+    assert [int(code) for code, _ in rows] == [int(code) for code in ExitCode]
+    told = {name: int(code) for code, cell in rows for name in re.findall(r"`(\w+)`", cell)}
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    ours = [kind for kind in kinds if issubclass(kind, errors.SegassayError)]
+    assert told == {kind.__name__: kind.exit_code for kind in ours}
+
+
+def test_figures_about_trust_stand_in_the_results() -> None:
+    """A row's figure is on the page that the row, or one above it, links to."""
+    page = REPOSITORY / "docs" / "concepts" / "trust.md"
+    rows = re.findall(r"^\| .+ \| (-?[\d.]+)%? \| (.+) \|$", page.read_text(), flags=re.MULTILINE)
+    assert rows
+    result = ""
+    for figure, where in rows:
+        link = re.search(r"\]\((.+)\)", where)
+        result = (page.parent / link[1]).read_text() if link else result
+        assert re.search(rf"(?<![\d.]){re.escape(figure)}(?![\d])", result), (figure, where)

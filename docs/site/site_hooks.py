@@ -1,0 +1,86 @@
+"""What mkdocs calls while it builds the site: see `mkdocs.yml`, `make docs`."""
+
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+import site_pages
+from site_links import relink
+from site_outside import outside_loads
+
+ROOT = Path(__file__).parents[2]
+_FROM_ROOT = {
+    "README.md": "index.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+    "weights/README.md": "judges/index.md",
+}
+_CARDS = {f"weights/{p.parent.name}": p for p in sorted(ROOT.glob("weights/*/card.md"))}
+_MOVED = {
+    **_FROM_ROOT,
+    **{f"{name}/card.md": f"judges/{path.parent.name}.md" for name, path in _CARDS.items()},
+}
+_GENERATED = {
+    "reference/command-line.md": site_pages.command_line,
+    "reference/score-table.md": site_pages.score_table,
+    "reference/python.md": site_pages.python,
+    "decisions/index.md": lambda: site_pages.decisions(ROOT / "docs" / "decisions"),
+}
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Write patterns of the navigation, as in `results/*.md`, out as pages."""
+    config.nav = [_written_out(entry) for entry in config.nav or []]
+    return config
+
+
+def _written_out(entry: Any) -> Any:
+    if not isinstance(entry, dict):
+        return entry
+    (title, inside), *_ = entry.items()
+    if not isinstance(inside, list):
+        return entry
+    pages: list[Any] = []
+    for one in inside:
+        is_pattern = isinstance(one, str) and "*" in one
+        pages += _matching(one) if is_pattern else [_written_out(one)]
+    return {title: pages}
+
+
+def _matching(pattern: str) -> list[str]:
+    there = {p.relative_to(ROOT / "docs").as_posix() for p in (ROOT / "docs").glob("**/*.md")}
+    every = there | set(_MOVED.values()) | set(_GENERATED)
+    return sorted(p for p in every if Path(p).match(pattern) and not p.endswith("/index.md"))
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages that do not lie in `docs`."""
+    for source, page in _MOVED.items():
+        text = (ROOT / source).read_text(encoding="utf-8")
+        files.append(File.generated(config, page, content=text))
+    for page, make in _GENERATED.items():
+        files.append(File.generated(config, page, content=make()))
+    return files
+
+
+def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Lead the page's links to where their targets lie on the site."""
+    del config, files
+    here = page.file.src_uri
+    sources = {to: source for source, to in _MOVED.items()}
+    moved = {**_MOVED, "docs/decisions": "decisions/index.md"}
+    try:
+        return relink(markdown, sources.get(here, f"docs/{here}"), here, moved)
+    except ValueError as error:
+        raise PluginError(str(error)) from error
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Refuse a site that would ask for anything outside itself."""
+    found = outside_loads(Path(config.site_dir))
+    if found:
+        raise PluginError("the site loads from outside: " + "; ".join(found[:5]))
