@@ -84,7 +84,7 @@ class CasesConfig(BaseModel):
     @field_validator("structures")
     @classmethod
     def _spell(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(canonical_name(name) for name in _one_by_one(names)))
+        return tuple(dict.fromkeys(canonical_name(name) for name in one_by_one(names)))
 
     @model_validator(mode="after")
     def _part_exists(self) -> "CasesConfig":
@@ -138,7 +138,7 @@ class PairsConfig(CasesConfig):
     @field_validator("families")
     @classmethod
     def _are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        found = tuple(dict.fromkeys(_one_by_one(names)))
+        found = tuple(dict.fromkeys(one_by_one(names)))
         unknown = [name for name in found if name not in known_families()]
         if unknown:
             known = ", ".join(known_families())
@@ -189,6 +189,6 @@ class CalibrateConfig(BaseModel):
     limit: int | None = Field(default=None, ge=1)
 
 
-def _one_by_one(entries: Iterable[str]) -> list[str]:
-    """Take entries apart at their commas."""
+def one_by_one(entries: Iterable[str]) -> list[str]:
+    """Take entries apart at their commas; blanks around words and empty entries are dropped."""
     return [name.strip() for entry in entries for name in entry.split(",") if name.strip()]

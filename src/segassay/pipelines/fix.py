@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from segassay.data.case import Dataset
 from segassay.errors import OutputError, UsageError
-from segassay.pipelines.configs import SourceConfig
+from segassay.pipelines.configs import SourceConfig, one_by_one
 from segassay.pipelines.keep_records import Progress
 from segassay.pipelines.plan_fix import FilePlan, n_label_files, plan_fixes
 from segassay.pipelines.write_fix import Destination, files_below
@@ -40,7 +40,7 @@ class FixConfig(BaseModel):
     @field_validator("rules")
     @classmethod
     def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        every = tuple(n.strip() for entry in names for n in entry.split(",") if n.strip())
+        every = tuple(one_by_one(names))
         unknown = [name for name in every if name not in REPAIRS]
         if unknown:
             raise ValueError(f"no rule {', '.join(unknown)}; there are {', '.join(REPAIRS)}")
