@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from segassay.data.corruption.registry import FaultyMask
 from segassay.data.corruption.scene import Scene
-from segassay.training.store import StoredCase, StoredLabel, StoredSet
+from segassay.training.store import CodedLabel, StoredCase, StoredSet
 
 BoolArray = NDArray[np.bool_]
 
@@ -29,7 +29,7 @@ class Place:
     index: int
 
     @property
-    def label(self) -> StoredLabel:
+    def label(self) -> CodedLabel:
         """The structure's entry in the case."""
         return self.case.labels[self.structure]
 

@@ -5,7 +5,7 @@ import numpy as np
 from segassay.data.random_shapes import random_shapes
 from segassay.data.volume import voxel_sha256
 from segassay.training.settings import SetRecipe, ShapeRecipe
-from segassay.training.store import StoredCase, StoredSet, stored_label, to_bytes
+from segassay.training.store import StoredCase, StoredSet, coded_label, to_bytes
 
 
 def shape_set(recipe: ShapeRecipe, *, seed: int) -> StoredSet:
@@ -19,7 +19,7 @@ def _case(number: int, seed: int) -> StoredCase:
     codes = {value: value for value in range(drawn.n_labels)}
     background = int(np.bincount(drawn.labels.ravel()).argmax())
     labels = {
-        f"shape_{value}": stored_label(0, drawn.labels, codes, (value,), (1.0, 1.0))
+        f"shape_{value}": coded_label(0, drawn.labels, codes, (value,), (1.0, 1.0))
         for value in codes
         if value != background and (drawn.labels == value).any()
     }

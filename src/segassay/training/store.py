@@ -30,7 +30,7 @@ _AXES = {"sagittal": 0, "coronal": 1, "axial": 2}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class StoredLabel:
+class CodedLabel:
     """Where one structure is: codes in one of the case's maps, with its slices' areas.
 
     `areas` `(slices,)` in pixels; `extent_mm` is the largest in-plane extent over all slices.
@@ -64,7 +64,7 @@ class StoredCase:
     thickness_mm: float
     spacing_known: bool
     maps: tuple[Bytes, ...]
-    labels: dict[str, StoredLabel]
+    labels: dict[str, CodedLabel]
     networks: NetworkMasks | None = None
 
     def mask(self, structure: str, index: int) -> NDArray[np.bool_]:
@@ -145,7 +145,7 @@ def load_case(recipe: SetRecipe, case: Case) -> StoredCase:
             maps.append(coded)
             codes.append(code)
         layer = layers[ref.path]
-        labels[ref.structure] = stored_label(
+        labels[ref.structure] = coded_label(
             layer, maps[layer], codes[layer], ref.values, stack.pixel_mm
         )
     return StoredCase(
@@ -185,20 +185,20 @@ def _compact(planes: NDArray[np.int32]) -> tuple[Bytes, dict[int, int]]:
     return coded.reshape(planes.shape).astype(np.uint8), code
 
 
-def stored_label(
+def coded_label(
     layer: int,
     planes: Bytes,
     code: dict[int, int],
     values: tuple[int, ...] | None,
     pixel: tuple[float, float],
-) -> StoredLabel:
+) -> CodedLabel:
     """Describe where a structure is in one map of codes; `values` `None` means all but 0."""
     wanted = [v for v in code if v != 0] if values is None else values
     codes = tuple(code[v] for v in wanted if v in code)
     mask = coded_mask(planes, codes)
     rows, columns = mask.any(axis=2), mask.any(axis=1)
     extent = max(_longest(np.asarray(rows)) * pixel[0], _longest(np.asarray(columns)) * pixel[1])
-    return StoredLabel(layer, codes, mask.sum(axis=(1, 2)), extent)
+    return CodedLabel(layer, codes, mask.sum(axis=(1, 2)), extent)
 
 
 def _longest(profile: NDArray[np.bool_]) -> int:
