@@ -6,7 +6,7 @@ import pytest
 from check_views import cube, facts, names, view
 from segassay.checks.base import LabelFacts
 from segassay.checks.cohort import duplicates, volume_outlier
-from segassay.checks.registry import facts_of
+from segassay.checks.registry import label_facts
 from segassay.data.volume import voxel_sha256
 from segassay.types import Severity
 
@@ -91,10 +91,10 @@ def test_order_does_not_matter() -> None:
 
 
 def test_same_mask_in_another_place_is_another_mask() -> None:
-    one = facts_of(view(cube()), subject_id="s", image_sha256="i")
-    same = facts_of(view(cube()), subject_id="t", image_sha256="j")
-    moved = facts_of(view(np.roll(cube(), 1, axis=0)), subject_id="s", image_sha256="i")
-    shifted = facts_of(view(np.roll(cube(), 1, axis=2)), subject_id="s", image_sha256="i")
+    one = label_facts(view(cube()), subject_id="s", image_sha256="i")
+    same = label_facts(view(cube()), subject_id="t", image_sha256="j")
+    moved = label_facts(view(np.roll(cube(), 1, axis=0)), subject_id="s", image_sha256="i")
+    shifted = label_facts(view(np.roll(cube(), 1, axis=2)), subject_id="s", image_sha256="i")
     assert one.mask_sha256 == same.mask_sha256
     assert len({one.mask_sha256, moved.mask_sha256, shifted.mask_sha256}) == 3
     assert one.size == pytest.approx(9.6)
@@ -103,11 +103,11 @@ def test_same_mask_in_another_place_is_another_mask() -> None:
 
 
 def test_what_counts_as_cut() -> None:
-    ended = facts_of(view(np.roll(cube(), 2, axis=0)), subject_id="s", image_sha256="i")
+    ended = label_facts(view(np.roll(cube(), 2, axis=0)), subject_id="s", image_sha256="i")
     assert ended.cut  # 400 of 3200 voxels lie in the last slice
     touched = cube()
     touched[4, :10, 12] = True  # one voxel reaches the first row
-    assert not facts_of(view(touched), subject_id="s", image_sha256="i").cut
+    assert not label_facts(view(touched), subject_id="s", image_sha256="i").cut
 
 
 def test_checksum_of_voxels_depends_on_content_only() -> None:

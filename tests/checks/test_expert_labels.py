@@ -16,7 +16,7 @@ from segassay.checks.registry import (
     check_file,
     check_image,
     check_label,
-    facts_of,
+    label_facts,
 )
 from segassay.data.case import Case, Dataset
 from segassay.data.io import LabelMap, label_mask
@@ -65,7 +65,7 @@ def look_at(dataset: Dataset, case: Case, seen: Seen) -> None:
     seen.cases += case_views(shown, own)
     for view in own:
         seen.facts.append(
-            facts_of(view, subject_id=case.subject_id, image_sha256=digest, image_print=printed)
+            label_facts(view, subject_id=case.subject_id, image_sha256=digest, image_print=printed)
         )
 
 
@@ -190,7 +190,7 @@ def test_a_copied_label_and_a_shrunken_one_are_found_among_real_ones(shared_data
         (edited(second, keep_the_top), "volume_outlier"),
     ):
         facts = list(seen.facts)
-        facts[1] = facts_of(
+        facts[1] = label_facts(
             view, subject_id=facts[1].subject_id, image_sha256=facts[1].image_sha256
         )
         assert {(f.check, f.case_id) for f in check_cohort(facts)} == {(check, second.case_id)}

@@ -9,7 +9,7 @@ import pytest
 from segassay.errors import ReadError
 from segassay.models.folder import find_judge, open_judge
 from segassay.pipelines.calibrate_judge import recalibrate_folder
-from segassay.pipelines.calibration_rows import read_rows, write_rows
+from segassay.pipelines.calibration_rows import read_calibration_rows, write_calibration_rows
 from segassay.pipelines.faulty_cases import JudgedFault
 from segassay.scoring import load_judge
 from segassay.types import DEFAULT_JUDGE
@@ -30,15 +30,15 @@ def judged(n_subjects: int) -> list[JudgedFault]:
 
 def test_rows_come_back_as_they_were(tmp_path: Path) -> None:
     rows = judged(3)
-    write_rows(rows, tmp_path / "rows.csv")
-    assert read_rows(tmp_path / "rows.csv") == rows
+    write_calibration_rows(rows, tmp_path / "rows.csv")
+    assert read_calibration_rows(tmp_path / "rows.csv") == rows
 
 
 def test_a_judge_is_calibrated_anew(tmp_path: Path) -> None:
     folder = tmp_path / "judge"
     shutil.copytree(find_judge(DEFAULT_JUDGE), folder)
     network = (folder / "judge.onnx").read_bytes()
-    write_rows(judged(12), tmp_path / "rows.csv")
+    write_calibration_rows(judged(12), tmp_path / "rows.csv")
     result = recalibrate_folder(folder, tmp_path / "rows.csv")
     assert (result.n_labels, result.n_subjects) == (120, 12)
     assert result.mae < 0.03
@@ -55,6 +55,6 @@ def test_another_table_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "rows.csv"
     path.write_text(text)
     with pytest.raises(ReadError, match=r"rows\.csv: (no table of judged labels|holds no judged)"):
-        read_rows(path)
+        read_calibration_rows(path)
     with pytest.raises(ReadError, match="expected the columns set_name, subject_id"):
-        read_rows(tmp_path / "missing.csv")
+        read_calibration_rows(tmp_path / "missing.csv")

@@ -51,11 +51,11 @@ def check_label(view: LabelView) -> list[Finding]:
 
 
 def check_cohort(labels: Sequence[LabelFacts]) -> list[Finding]:
-    """Run all checks across labels, on the facts that `facts_of` kept."""
+    """Run all checks across labels, on the facts that `label_facts` kept."""
     return [f for check in COHORT_CHECKS.values() for f in check.run(labels)]
 
 
-def facts_of(
+def label_facts(
     view: LabelView, *, subject_id: str, image_sha256: str, split: str = "", image_print: str = ""
 ) -> LabelFacts:
     """Keep of a label what the cohort checks need.

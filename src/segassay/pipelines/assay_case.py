@@ -14,7 +14,7 @@ from segassay.checks.registry import (
     check_file,
     check_image,
     check_label,
-    facts_of,
+    label_facts,
 )
 from segassay.data.case import LabelRef
 from segassay.data.files import told_path
@@ -114,7 +114,7 @@ def _assay_labels(
 
 def _facts(files: CaseFiles, view: LabelView, content: str, printed: str) -> LabelFacts:
     """Keep what the cohort checks need; the image's print stands with a case's first label."""
-    return facts_of(
+    return label_facts(
         view,
         subject_id=files.case.subject_id,
         image_sha256=content,

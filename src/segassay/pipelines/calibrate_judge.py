@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from segassay.data.splits import SubjectSplit
 from segassay.models.folder import open_judge, write_checksums
-from segassay.pipelines.calibration_rows import ROWS, read_rows, write_rows
+from segassay.pipelines.calibration_rows import ROWS, read_calibration_rows, write_calibration_rows
 from segassay.pipelines.faulty_cases import JudgedFault, judge_faults, read_expert_case
 from segassay.scoring import Judge, judge_of
 from segassay.scoring.calibration import Calibration
@@ -66,7 +66,7 @@ def calibrate_folder(
     _write(folder, meta, Calibration.identity())
     judge = judge_of(open_judge(folder))
     rows = list(_judged(judge, recipe, data, splits, masks, say))
-    write_rows(rows, folder.parent / ROWS)
+    write_calibration_rows(rows, folder.parent / ROWS)
     return _calibrated(folder, meta, rows)
 
 
@@ -78,7 +78,7 @@ def recalibrate_folder(folder: Path, rows: Path) -> CalibrationResult:
         ReadError: `rows` is not the table that `calibrate_folder` writes.
     """
     meta = open_judge(folder).meta
-    return _calibrated(folder, meta, read_rows(rows))
+    return _calibrated(folder, meta, read_calibration_rows(rows))
 
 
 def _calibrated(folder: Path, meta: dict[str, Any], rows: list[JudgedFault]) -> CalibrationResult:

@@ -17,7 +17,7 @@ _KINDS: dict[Any, type] = {str: str, int: int, float: float}
 _COLUMNS = {field.name: _KINDS[field.type] for field in fields(JudgedFault)}
 
 
-def write_rows(rows: Sequence[JudgedFault], path: Path) -> None:
+def write_calibration_rows(rows: Sequence[JudgedFault], path: Path) -> None:
     """Write judged labels as a table; raises `OSError` where it cannot be written."""
     text = StringIO()
     writer = csv.DictWriter(text, fieldnames=list(_COLUMNS), lineterminator="\n")
@@ -26,8 +26,8 @@ def write_rows(rows: Sequence[JudgedFault], path: Path) -> None:
     write_whole(path, text.getvalue().encode())
 
 
-def read_rows(path: Path) -> list[JudgedFault]:
-    """Read what `write_rows` wrote.
+def read_calibration_rows(path: Path) -> list[JudgedFault]:
+    """Read what `write_calibration_rows` wrote.
 
     Raises:
         ReadError: The file is missing or empty, lacks a column, or holds a word for a number.

@@ -7,7 +7,7 @@ from segassay.extras import require
 from segassay.models.place import require_free
 from segassay.pipelines.adapt_network import Say
 from segassay.pipelines.configs import CalibrateConfig, FitConfig
-from segassay.pipelines.fit_network import Measured, fit_network
+from segassay.pipelines.fit_network import TrustedLabels, fit_network
 from segassay.pipelines.gold_judge import GoldResult, make_gold_judge, open_base
 from segassay.pipelines.keep_records import Progress
 from segassay.pipelines.make_pairs import of_one_source
@@ -55,7 +55,7 @@ def fit_judge(
         rows, problems = [*rows, *own], [*problems, *wrong]
     if config.full:
         usable = tuple(case for case in cases if case.case_id not in unusable)
-        gold = Measured(replace(dataset, cases=usable), planting, tuple(rows), tuple(problems))
+        gold = TrustedLabels(replace(dataset, cases=usable), planting, tuple(rows), tuple(problems))
         return fit_network(config, base, gold, say=say or _silent, progress=progress)
     return make_gold_judge(
         rows, base, config.out, adapt=True, source=dataset.name, problems=tuple(problems)

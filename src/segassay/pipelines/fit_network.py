@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Measured:
+class TrustedLabels:
     """Trusted labels as the judge that is fitted measures them.
 
     Attributes:
@@ -50,7 +50,7 @@ class Measured:
 def fit_network(
     config: FitConfig,
     base: JudgeFolder,
-    gold: Measured,
+    gold: TrustedLabels,
     *,
     say: Say,
     progress: Progress | None = None,
@@ -155,7 +155,7 @@ def _split(learned: Sequence[GoldLabel], held: Sequence[GoldLabel]) -> SubjectSp
 
 def _measured_again(
     config: FitConfig,
-    gold: Measured,
+    gold: TrustedLabels,
     judge: SliceJudge,
     split: SubjectSplit,
     progress: Progress | None,
