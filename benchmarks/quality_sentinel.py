@@ -89,12 +89,11 @@ def page(result: Row) -> str:
 
 The network of Quality Sentinel (ResNet-50, 256 pixels; arXiv 2406.00327) with its crop, its choice
 of slices, its loss, Adam and its cosine, on the training subjects, planted faults and network
-errors of judge-small (`recipes/quality-sentinel.yaml`): {training["minutes_trained"]:.0f} minutes
-beside other work on two cores, **{training["pairs_seen"]} crops**; the authors trained thirty
-epochs. It had **no pretraining** (the authors began with ImageNet's weights), name vectors
-of this package instead of CLIP's, batches of 16 instead of 128, a learning rate of 1e-4 instead of
-1e-3. So this is no verdict on the published weights; it says what the published method reaches
-here, in that time. Where the two differ in kind: it sees no slice without mask, and no mask that
+errors of judge-small (`recipes/quality-sentinel.yaml`): **{training["pairs_seen"]} crops**. It had
+**no pretraining** (the authors began with ImageNet's weights), name vectors of this package instead
+of CLIP's, batches of 16 instead of 128, a learning rate of 1e-4 instead of 1e-3, and far less time.
+So this is no verdict on the published weights; it says what the published method reaches here, in
+that time. Where it differs from our judges in kind: it sees no slice without mask, and no mask that
 misses its structure was among what it learned from.
 
 {result["pooled"]["n"]} masks of {result["pooled"]["subjects"]} held-out subjects of the frozen test
@@ -112,7 +111,7 @@ other's (paired, 95 % bootstrap by subject; one training each).
 |---|---|---|---|---|---|
 {sets}
 
-The weights (95 MB) are not in the repository. To make them, and this page:
+The weights (116 MB as ONNX) are not in the repository. To make them, and this page:
 
 ```
 segassay train judge --config recipes/quality-sentinel.yaml --data DATA_ROOT \\
@@ -120,9 +119,8 @@ segassay train judge --config recipes/quality-sentinel.yaml --data DATA_ROOT \\
 python benchmarks/quality_sentinel.py DATA_ROOT
 ```
 
-The training continues where it stopped; with more `minutes` in the recipe it goes on. The whole
-sheet is `python benchmarks/judge_sheet.py DATA_ROOT --judge runs/quality-sentinel/quality-sentinel`
-(about 160,000 slices).
+The training continues where it stopped; with more `updates` in the recipe it goes on. The whole
+sheet is `judge_sheet.py DATA_ROOT --judge runs/quality-sentinel/quality-sentinel`.
 """
 
 

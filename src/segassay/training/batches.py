@@ -4,9 +4,8 @@ Drawing a pair costs as much as learning from it, so every pair is shown more th
 are taken at random from a pool in which fresh pairs replace the oldest (data echoing, Choi 2019).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +13,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from segassay.training.pairs import Pair, PairDraw
+
+Drawn = TypeVar("Drawn")
+Batch = TypeVar("Batch")
 
 
 class PairBatch(NamedTuple):
@@ -74,35 +76,44 @@ class EchoPool:
         self._end += len(places)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Stream:
-    draw: PairDraw
-    batch: int
-    seed: tuple[int, ...]
+class _Stream(IterableDataset[Batch]):
+    def __init__(
+        self,
+        draw: Callable[[np.random.Generator], Drawn],
+        join: Callable[[list[Drawn]], Batch],
+        batch: int,
+        seed: tuple[int, ...],
+    ) -> None:
+        self._draw, self._join, self._batch, self._seed = draw, join, batch, seed
 
-    def __iter__(self) -> Iterator[PairBatch]:
+    def __iter__(self) -> Iterator[Batch]:
         info = get_worker_info()
         worker = info.id if info is not None else 0
-        rng = np.random.default_rng((*self.seed, worker))
+        rng = np.random.default_rng((*self._seed, worker))
         while True:
-            yield collate([self.draw(rng) for _ in range(self.batch)])
-
-
-class _StreamDataset(IterableDataset[PairBatch]):
-    def __init__(self, stream: _Stream) -> None:
-        self._stream = stream
-
-    def __iter__(self) -> Iterator[PairBatch]:
-        return iter(self._stream)
+            yield self._join([self._draw(rng) for _ in range(self._batch)])
 
 
 def fresh_batches(
     draw: PairDraw, batch: int, *, seed: tuple[int, ...], workers: int
 ) -> Iterator[PairBatch]:
-    """Return endless batches of new pairs; every worker and every restart has its own seed.
+    """Return endless batches of new pairs, see `joined_batches`."""
+    return joined_batches(draw, collate, batch, seed=seed, workers=workers)
 
-    `workers` are processes beside this one. With two cores 0 is fastest: the network's threads
-    wait for one another, and a third process makes them wait longer.
+
+def joined_batches(
+    draw: Callable[[np.random.Generator], Drawn],
+    join: Callable[[list[Drawn]], Batch],
+    batch: int,
+    *,
+    seed: tuple[int, ...],
+    workers: int,
+) -> Iterator[Batch]:
+    """Return endless batches: `join` of `batch` new draws.
+
+    Every worker and every restart has its own seed. `workers` are processes beside this one. With
+    two cores 0 is fastest: the network's threads wait for one another, and a third process makes
+    them wait longer.
     """
 
     def one_thread(_: int) -> None:
@@ -110,7 +121,7 @@ def fresh_batches(
         torch.set_num_threads(1)
 
     loader = DataLoader(
-        _StreamDataset(_Stream(draw, batch, seed)),
+        _Stream(draw, join, batch, seed),
         batch_size=None,
         num_workers=workers,
         worker_init_fn=one_thread,

@@ -6,7 +6,7 @@ epochs, and its batch is the recipe's.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,11 @@ from torch import Tensor
 
 from segassay.metrics.agreement import mean_absolute_error, pearson
 from segassay.models.quality_sentinel import QualitySentinelNet
+from segassay.training.batches import joined_batches
 from segassay.training.material import Material
 from segassay.training.progress import Clock, Progress, RunningMeans, append_row
 from segassay.training.sentinel_loss import optimal_partners, ranking_loss, weighted_square_error
-from segassay.training.sentinel_pairs import SentinelBatch, SentinelDraw
+from segassay.training.sentinel_pairs import SentinelBatch, SentinelDraw, collate
 from segassay.training.settings import JudgeRecipe
 
 _SAVE_EVERY_S = 120.0
@@ -70,10 +71,10 @@ class SentinelTraining:
         """
         saved = looked = self.progress.seconds
         curve = RunningMeans()
-        rng = np.random.default_rng((self.recipe.seed, self.progress.restarts))
+        fresh = self._fresh()
         clock = Clock(self.progress.seconds)
         while (done := self._done(clock.seconds)) < 1:
-            curve.add(self._update(self.draw.batch(self.recipe.batch, rng), done))
+            curve.add(self._update(next(fresh), done))
             self.progress.seconds = clock.seconds
             if clock.seconds - looked > _LOOK_EVERY_S:
                 looked = clock.seconds
@@ -83,7 +84,12 @@ class SentinelTraining:
                 self._save()
         agreement = self._look(curve)
         self._save()
-        return self.net.module, *agreement, sum(len(batch.dice) for batch in self.fixed)
+        return self.net.module.cpu(), *agreement, sum(len(batch.dice) for batch in self.fixed)
+
+    def _fresh(self) -> Iterator[SentinelBatch]:
+        r = self.recipe
+        seed = (r.seed, self.progress.restarts)
+        return joined_batches(self.draw, collate, r.batch, seed=seed, workers=r.workers)
 
     def _done(self, seconds: float) -> float:
         """Return the share of the training that is behind, 1 or more at its end."""
