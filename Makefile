@@ -35,7 +35,7 @@ $(VENV)/core.stamp: $(SOURCES)
 
 $(VENV)/dev.stamp: $(VENV)/core.stamp
 	@echo "installing torch and the developers' tools, a few minutes"
-	$(PIP) --editable '.[dev,docs,train,dicom,itk,text]'
+	$(PIP) --editable '.[dev,docs,train,fast,dicom,itk,text]'
 	@touch $@
 
 clean:
