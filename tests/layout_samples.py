@@ -122,6 +122,20 @@ def bids(root: Path) -> Path:
     return root
 
 
+def npz(root: Path) -> Path:
+    root.mkdir(parents=True, exist_ok=True)
+    for case in ("CT_1", "CT_2", "CT_10"):
+        arrays = {"imgs": VOXELS.T, "gts": LABELS.T, "spacing": np.array([0.5, 0.5, 2.0])}
+        np.savez_compressed(root / f"{case}.npz", **arrays)
+    (root / "labels.json").write_text('{"liver": 1, "spleen": 2}')
+    return root
+
+
+def npz_without_image(root: Path) -> Path:
+    np.savez_compressed(root / "z.npz", gts=LABELS.T)
+    return root / "z.npz"
+
+
 MAKERS = {
     "nnunet": nnunet,
     "msd": msd,
@@ -133,20 +147,26 @@ MAKERS = {
     "totalsegmentator": totalsegmentator,
     "dicom": dicom,
     "bids": bids,
+    "npz": npz,
     "manifest": manifest,
 }
 
 IN_ARCHIVES = tuple(name for name in MAKERS if name != "manifest")
 """A table may name files anywhere, so it is not looked for in an archive."""
 
-OVERLAPPING = ("images+masks", "images+named-masks", "images+sources", "case-folders")
-OVERLAPPING += ("totalsegmentator",)
+OVERLAPPING = (
+    "images+masks",
+    "images+named-masks",
+    "images+sources",
+    "case-folders",
+    "totalsegmentator",
+)
 """Layouts whose sample holds two masks of the same voxels."""
 
 LISTED = ("msd", "manifest")
 """Layouts whose description lists every label: one that is gone is an error, not unlabelled."""
 
-UNLABELLED = tuple(name for name in MAKERS if name not in LISTED)
+UNLABELLED = tuple(name for name in MAKERS if name not in (*LISTED, "npz"))
 
 STRAYS: dict[str, Callable[[Path], Path]] = {
     "nnunet": lambda root: write_nifti(root / "labelsTr" / "z.nii.gz", LABELS),
@@ -158,6 +178,7 @@ STRAYS: dict[str, Callable[[Path], Path]] = {
     "case-folders": lambda root: write_nifti(root / "z" / "segmentations" / "liver.nii", LABELS),
     "totalsegmentator": lambda root: write_nifti(root / "z" / "segmentations" / "a.nii", LABELS),
     "dicom": lambda root: write_nifti(root / "z" / "labels.nii.gz", LABELS),
+    "npz": npz_without_image,
     "bids": lambda root: write_nifti(root / "sub-9" / "anat" / "sub-9_dseg.nii.gz", LABELS),
 }
 """Writes a label without an image; a table has no files but those that it names."""

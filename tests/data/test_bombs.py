@@ -34,10 +34,10 @@ def test_a_volume_that_the_machine_cannot_hold_takes_no_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_nifti(tmp_path / "a.nii.gz", np.zeros((100, 100, 100)))
-    monkeypatch.setattr("segassay.data.nifti._memory_bytes", lambda: 11 * MEBI)
+    monkeypatch.setattr("segassay.data.memory.memory_bytes", lambda: 11 * MEBI)
     with pytest.raises(ContentError, match="GiB of memory, this machine has"):
         read_image(path)
-    monkeypatch.setattr("segassay.data.nifti._memory_bytes", lambda: 12 * MEBI)
+    monkeypatch.setattr("segassay.data.memory.memory_bytes", lambda: 12 * MEBI)
     assert read_image(path).array.size == 10**6
 
 

@@ -1,5 +1,6 @@
 """Damage of every kind to every layout: what escapes is one of our errors, in one line."""
 
+import csv
 import json
 import shutil
 import tempfile
@@ -7,11 +8,13 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from layout_samples import MAKERS
+from conftest import write_nifti
+from layout_samples import LABELS, MAKERS, VOXELS
 from segassay.data.case import Dataset
 from segassay.data.readers import open_dataset
 from segassay.errors import CaseError, DatasetError
@@ -44,9 +47,53 @@ NAMES = st.text(
 ).filter(lambda name: name not in {".", ".."})
 
 
+def rows_of(table: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(table.read_text("utf-8-sig").splitlines(), delimiter=";"))
+
+
+def parquet(root: Path) -> Path:
+    table = MAKERS["manifest"](root)
+    path = table.with_suffix(".parquet")
+    pl.DataFrame(rows_of(table)).write_parquet(path)
+    return path
+
+
+def json_lines(root: Path) -> Path:
+    table = MAKERS["manifest"](root)
+    path = table.with_suffix(".jsonl")
+    path.write_text("\n".join(map(json.dumps, rows_of(table))))
+    return path
+
+
+def cases_apart(root: Path) -> Path:
+    for case in ("a", "b"):
+        write_nifti(root / "ImageTr" / case / "ct.nii.gz", VOXELS)
+        write_nifti(root / "LabelTr" / case / "combined_labels.nii.gz", LABELS)
+    return root
+
+
+def nrrd(root: Path) -> Path:
+    sitk = pytest.importorskip("SimpleITK", reason="needs the extra [itk]")
+    for folder, array in (("images", VOXELS), ("labels", LABELS)):
+        (root / folder).mkdir(parents=True)
+        for name in ("a.nrrd", "b.mha", "c.mhd"):
+            sitk.WriteImage(sitk.GetImageFromArray(array), str(root / folder / name))
+    return root
+
+
+KINDS = {
+    **MAKERS,
+    "parquet": parquet,
+    "json lines": json_lines,
+    "cases apart": cases_apart,
+    "nrrd": nrrd,
+}
+"""Every layout, and files and spellings that go other ways through the readers."""
+
+
 @pytest.fixture(scope="session")
 def whole_sets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return {name: make(tmp_path_factory.mktemp(name)) for name, make in MAKERS.items()}
+    return {name: make(tmp_path_factory.mktemp(name)) for name, make in KINDS.items()}
 
 
 def cut(path: Path, data: st.DataObject) -> None:
@@ -112,7 +159,7 @@ def read_all(dataset: Dataset) -> Dataset:
     return dataset
 
 
-@pytest.mark.parametrize("layout", list(MAKERS))
+@pytest.mark.parametrize("layout", list(KINDS))
 @quick
 @given(data=st.data())
 def test_harmed_data_set_is_read_or_refused(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.data import dicom, dicom_header, files, itk, nifti, raster
+from segassay.data import dicom, dicom_header, files, itk, nifti, npz, raster
 from segassay.data.case import LabelRef
 from segassay.data.placing import placed_on
 from segassay.data.volume import Volume, to_canonical
@@ -139,6 +139,8 @@ def _read(path: Path, *, as_labels: bool) -> nifti.NiftiVoxels:
     """Return the voxels of any readable file as stored; of a picture as a NIfTI of one slice."""
     if path.name.lower().endswith(nifti.SUFFIXES):
         return nifti.read_nifti(path)
+    if npz.is_part(path):
+        return npz.read_npz(path)
     if path.name.lower().endswith(raster.SUFFIXES):
         picture = raster.read_picture(path, as_labels=as_labels)
         return nifti.NiftiVoxels(
@@ -169,7 +171,7 @@ def _whole(path: Path, array: NDArray[Any]) -> tuple[NDArray[Any], float]:
     low, high = int(array.min()), int(array.max())
     if low < -(2**31) or high >= 2**31:
         span = f"{float(low):g} to {float(high):g}"
-        raise ContentError(f"{path.name}: label values from {span}; expected 32 bits")
+        raise ContentError(f"{_called(path)}: label values from {span}; expected 32 bits")
     small = low >= 0 and high <= 255
     return array.astype(np.uint8 if small else np.int32), fraction
 
@@ -177,7 +179,13 @@ def _whole(path: Path, array: NDArray[Any]) -> tuple[NDArray[Any], float]:
 def _refuse_not_finite(path: Path, array: NDArray[Any]) -> None:
     n_bad = array.size - int(np.count_nonzero(np.isfinite(array)))
     if n_bad:
-        raise ContentError(f"{path.name}: {n_bad} voxels are NaN or infinite; replace them")
+        raise ContentError(f"{_called(path)}: {n_bad} voxels are NaN or infinite; replace them")
+
+
+def _called(path: Path) -> str:
+    """Name a file, and the part of it if the path goes on to one."""
+    is_part = npz.is_part(path) or dicom_header.is_part(path) or itk.is_layer(path)
+    return f"{path.parent.name}/{path.name}" if is_part else path.name
 
 
 def _count(array: NDArray[Any]) -> dict[int, int]:

@@ -1,7 +1,6 @@
 """NIfTI files: opened with limits checked from the header, unpacked with isal, read by nibabel."""
 
 import math
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from segassay.data.files import read_bytes
+from segassay.data.memory import require_memory
 from segassay.data.quiet import Quiet
 from segassay.errors import ContentError, ReadError
 
@@ -46,9 +46,6 @@ _NIFTI_2 = (b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c")
 
 _HEADER_BYTES = 1024
 _MOST_VOXELS = 2**31
-_BYTES_IN_USE = 4
-"""Of a voxel in the array that is worked with, besides the bytes it is stored in."""
-
 _SLACK = 1 << 20
 """Bytes allowed beyond voxels and header."""
 
@@ -219,28 +216,11 @@ def _announced_bytes(path: Path, header: Any) -> int:
         raise ContentError(
             f"{path.name}: header announces {n_voxels} voxels; at most 2^31 are read"
         )
-    _require_memory(path, n_voxels * (size + _BYTES_IN_USE))
+    require_memory(path.name, n_voxels, size)
     first = float(header["vox_offset"])
     if not _FIRST_VOXEL[0] <= first <= _FIRST_VOXEL[1]:
         raise ReadError(f"{path.name}: header places voxels at byte {first:g}; write it again")
     return n_voxels * size + int(first)
-
-
-def _require_memory(path: Path, n_bytes: int) -> None:
-    """Refuse what this machine cannot hold: a few kilobytes of gzip may announce gigabytes."""
-    if n_bytes > (most := _memory_bytes()):
-        raise ContentError(
-            f"{path.name}: needs {n_bytes / 2**30:.0f} GiB of memory, this machine has "
-            f"{most / 2**30:.0f}; crop it, or use a larger one"
-        )
-
-
-def _memory_bytes() -> int:
-    """Return the memory of this machine; where the system does not tell, more than any needs."""
-    names = getattr(os, "sysconf_names", {})
-    if "SC_PHYS_PAGES" not in names:
-        return 2**62
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _spacing_known(header: Any) -> bool:

@@ -15,6 +15,7 @@ from segassay.data.readers import (
     msd,
     named_masks,
     nnunet,
+    npz,
     sources,
 )
 
@@ -54,6 +55,7 @@ READERS: dict[str, Reader] = {
         case_folders.CASE_FOLDERS_LOOKS_FOR,
     ),
     bids.NAME: Reader(bids.sniff, bids.read, bids.LOOKS_FOR),
+    npz.NAME: Reader(npz.sniff, npz.read, npz.LOOKS_FOR),
     manifest.NAME: Reader(manifest.sniff, manifest.read, manifest.LOOKS_FOR),
     dicom.NAME: Reader(dicom.sniff, dicom.read, dicom.LOOKS_FOR, searches=True),
 }
