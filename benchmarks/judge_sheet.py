@@ -60,8 +60,8 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     stem = options.out / name
     stem.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n")
-    write_markdown(figures, stem.with_suffix(".md"))
     draw(rows, figures, stem)
+    write_markdown(figures, stem.with_suffix(".md"))
 
 
 class Sheet:

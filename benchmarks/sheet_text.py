@@ -10,6 +10,12 @@ from segassay.report.risk import risk_lines
 _WEAK_PEARSON = 0.85
 _WEAK_CLEAN = 0.8
 _WIDE = 0.25
+_PICTURES = {
+    ".png": "Score against true Dice, set by set",
+    "_sweeps.png": "Score against true Dice while labels shrink and grow, by structure",
+    "_slices.png": "Pearson and error against the number of slices",
+    "_risk.svg": "Error of the most certain share of labels",
+}
 
 
 def write_markdown(sheet: Row, path: Path) -> None:
@@ -55,7 +61,15 @@ def write_markdown(sheet: Row, path: Path) -> None:
     }
     for name, figures in {"the judge": judge, **sheet["baselines"]}.items():
         lines.append(_foil(name.replace("_", " "), figures))
-    path.write_text("\n".join([*lines, *_rest(sheet)]) + "\n")
+    path.write_text("\n".join([*lines, *_rest(sheet), *_pictures(path)]) + "\n")
+
+
+def _pictures(page: Path) -> list[str]:
+    """Show the pictures that lie beside the page."""
+    names = {page.stem + ending: words for ending, words in _PICTURES.items()}
+    there = {name: words for name, words in names.items() if page.with_name(name).exists()}
+    shown = [line for name, words in there.items() for line in ("", f"![{words}]({name})")]
+    return ["", "## Pictures", *shown] if shown else []
 
 
 def _foil(name: str, figures: Row) -> str:
@@ -172,9 +186,6 @@ def _rest(sheet: Row) -> list[str]:
         "The test's subjects come from the data sets that the judge learned from; erosion and "
         "dilation are families it was trained on. Sets with few held-out subjects (CHAOS 2, left "
         "atrium and BTCV 3) say little. Unseen data sets are to come.",
-        "",
-        "Pictures, beside this page: predicted against true Dice by set, the sweeps by structure, "
-        "the score against the number of slices, the risk-coverage curve.",
     ]
 
 

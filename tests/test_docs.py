@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -108,9 +109,9 @@ def in_navigation(entries: Any) -> Iterator[str]:
 def test_every_page_is_in_the_navigation() -> None:
     named = set(in_navigation(yaml.safe_load((REPOSITORY / "mkdocs.yml").read_text())["nav"]))
     docs = REPOSITORY / "docs"
-    pages = [path.relative_to(docs) for path in docs.glob("**/*.md")]
+    pages = [path.relative_to(docs).as_posix() for path in docs.glob("**/*.md")]
     assert pages
-    assert [page for page in pages if not any(page.match(entry) for entry in named)] == []
+    assert [page for page in pages if not any(fnmatch(page, entry) for entry in named)] == []
 
 
 def test_exit_codes_and_errors_are_told() -> None:

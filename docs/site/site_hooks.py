@@ -1,5 +1,7 @@
 """What mkdocs calls while it builds the site: see `mkdocs.yml`, `make docs`."""
 
+from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +32,26 @@ _GENERATED = {
     "reference/python.md": site_pages.python,
     "decisions/index.md": lambda: site_pages.decisions(ROOT / "docs" / "decisions"),
 }
+_WIDE = ("results/*", "checks.md", "layouts.md", "judges/*")
+"""Pages of wide tables; they go without a table of contents at their side."""
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Write patterns of the navigation, as in `results/*.md`, out as pages."""
-    config.nav = [_written_out(entry) for entry in config.nav or []]
+    """Write patterns of the navigation, as in `results/*.md`, out as pages not named elsewhere."""
+    entries = config.nav or []
+    config.nav = [_written_out(entry, set(_named(entries))) for entry in entries]
     return config
 
 
-def _written_out(entry: Any) -> Any:
+def _named(entries: Any) -> Iterator[str]:
+    if isinstance(entries, str):
+        yield entries
+        return
+    for entry in entries.values() if isinstance(entries, dict) else entries:
+        yield from _named(entry)
+
+
+def _written_out(entry: Any, named: set[str]) -> Any:
     if not isinstance(entry, dict):
         return entry
     (title, inside), *_ = entry.items()
@@ -47,14 +60,14 @@ def _written_out(entry: Any) -> Any:
     pages: list[Any] = []
     for one in inside:
         is_pattern = isinstance(one, str) and "*" in one
-        pages += _matching(one) if is_pattern else [_written_out(one)]
+        pages += _matching(one, named) if is_pattern else [_written_out(one, named)]
     return {title: pages}
 
 
-def _matching(pattern: str) -> list[str]:
+def _matching(pattern: str, named: set[str]) -> list[str]:
     there = {p.relative_to(ROOT / "docs").as_posix() for p in (ROOT / "docs").glob("**/*.md")}
     every = there | set(_MOVED.values()) | set(_GENERATED)
-    return sorted(p for p in every if Path(p).match(pattern) and not p.endswith("/index.md"))
+    return sorted(page for page in every - named if fnmatch(page, pattern))
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -68,9 +81,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Lead the page's links to where their targets lie on the site."""
+    """Lead the page's links to where their targets lie on the site; give wide tables room."""
     del config, files
     here = page.file.src_uri
+    if any(fnmatch(here, pattern) for pattern in _WIDE):
+        page.meta["hide"] = ["toc"]
     sources = {to: source for source, to in _MOVED.items()}
     moved = {**_MOVED, "docs/decisions": "decisions/index.md"}
     try:
