@@ -133,6 +133,16 @@ def test_header_of_a_huge_volume_takes_no_memory(tmp_path: Path) -> None:
         read_image(path)
 
 
+def test_volume_that_the_machine_cannot_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.nrrd"
+    sitk.WriteImage(itk_image(), str(path))
+    monkeypatch.setattr("segassay.data.memory.memory_bytes", lambda: VOXELS.size * 4)
+    with pytest.raises(ContentError, match="memory, this machine has"):
+        read_image(path)
+
+
 def test_volume_in_a_zip(tmp_path: Path) -> None:
     for name in ("a.nrrd", "b.mhd"):
         sitk.WriteImage(itk_image(), str(tmp_path / name))

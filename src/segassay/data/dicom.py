@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from segassay.data import files
 from segassay.data.dicom_header import EXTRA, SEGMENT, as_read_error, is_dicom, is_part, pydicom
+from segassay.data.memory import require_memory
 from segassay.data.nifti import NiftiVoxels
 from segassay.data.raster import PICTURE_AFFINE, luma
 from segassay.errors import ContentError, ReadError
@@ -26,6 +27,9 @@ _TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """DICOM's axes run to the patient's left, back and head."""
 
 _MOST_VOXELS = 2**31
+_BYTES_EACH = 4
+"""Of a stored value once it is rescaled."""
+
 _SAME_DIRECTION = 1e-3
 _GAP = 1.5
 """Steps longer than this many usual ones hide missing slices."""
@@ -93,6 +97,7 @@ def _stack(folder: Path, slices: Sequence[_Slice]) -> NiftiVoxels:
     n_voxels = len(slices) * int(slices[0].data.Rows) * int(slices[0].data.Columns)
     if n_voxels > _MOST_VOXELS:
         raise ContentError(f"{folder.name}: {n_voxels} voxels; at most 2^31 are read")
+    require_memory(folder.name, n_voxels, _BYTES_EACH)
     along_row, along_column = turns[0][:3], turns[0][3:]
     order = np.argsort(places @ np.cross(along_row, along_column), kind="stable")
     step = _step(folder, places[order], turns[0], sizes[0], slices[order[0]])

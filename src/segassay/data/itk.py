@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.data import files
+from segassay.data.memory import require_memory
 from segassay.data.nifti import NiftiVoxels
 from segassay.errors import ContentError, ReadError
 from segassay.extras import require
@@ -69,6 +70,8 @@ def read_itk(path: Path) -> NiftiVoxels:
         n_voxels = int(np.prod(size, dtype=float)) * n_numbers
         if n_voxels > _MOST_VOXELS:
             raise ContentError(f"{path.name}: {n_voxels} voxels; at most 2^31 are read")
+        one = _sitk().Image([1] * len(size), reader.GetPixelID(), max(n_numbers, 1))
+        require_memory(path.name, n_voxels, one.GetSizeOfPixelComponent())
         if (n_numbers > 1) != (layer is not None) or not 2 <= len(size) <= 3:
             shape = (*size, n_numbers) if n_numbers > 1 else size
             raise ContentError(
