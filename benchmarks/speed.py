@@ -3,17 +3,23 @@
 All score the same masks of a phantom from image and mask in memory to one number per mask. The
 reference runs as released: torch in single precision, one slice at a time, ten slices at most; its
 weights are random here, which costs the same time. Beside it the same loop on ONNX Runtime, one
-slice at a time and all slices of a mask at once: what is gained without changing the method.
+slice at a time and all slices of a mask at once: what is gained without changing the method. The
+judge runs on its default engine, and on OpenVINO where that is installed. Every ratio is the median
+of ratios within a round, so that a busy machine spoils it least; all use the same cores. On a
+machine with other work compare processor time on one core: `OMP_NUM_THREADS=1 ... --clock cpu`.
 
-Usage: python benchmarks/speed.py [--judge NAME]
+Usage: python benchmarks/speed.py [--judge NAME] [--rounds N] [--clock wall|cpu]
 """
 
 import argparse
+import importlib.util
 import json
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,9 +33,11 @@ from segassay.models.quality_sentinel import TEXT_DIM, QualitySentinelNet
 from segassay.scoring import Judge, load_judge
 from segassay.scoring.inputs import image_volume
 from segassay.training.sentinel_export import export_sentinel
-from segassay.types import DEFAULT_JUDGE
+from segassay.types import DEFAULT_JUDGE, Engine
 
-ROUNDS = 3
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+REFERENCE = "quality_sentinel"
+FAST = "judge_openvino"
 
 Floats = NDArray[np.float32]
 Predict = Callable[[Floats, Floats], Floats]
@@ -39,7 +47,10 @@ def main() -> None:
     """Time all in turn and print how much faster the judge is."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--judge", default=DEFAULT_JUDGE)
-    judge = load_judge(parser.parse_args().judge)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--clock", choices=sorted(CLOCKS), default="wall")
+    options = parser.parse_args()
+    name, clock = options.judge, CLOCKS[options.clock]
     phantom = make_phantom(1)
     net = QualitySentinelNet().eval()
     threads = torch.get_num_threads()
@@ -47,43 +58,52 @@ def main() -> None:
         path = Path(folder) / "sentinel.onnx"
         export_sentinel(net, path)
         engine = SentinelEngine(path, threads=threads)
+    judges = {"judge": load_judge(name, threads=threads)}
+    if importlib.util.find_spec("openvino") is not None:
+        judges[FAST] = load_judge(name, threads=threads, engine=Engine.OPENVINO)
     ways: dict[str, Callable[[], object]] = {
-        "judge": lambda: judge_all(judge, phantom),
+        **{key: partial(judge_all, judge, phantom) for key, judge in judges.items()},
         "quality_sentinel": lambda: sentinel_all(on_torch(net), phantom, at_once=1),
         "quality_sentinel_onnx": lambda: sentinel_all(engine, phantom, at_once=1),
         "quality_sentinel_onnx_batched": lambda: sentinel_all(engine, phantom, at_once=10),
     }
     times: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(ROUNDS):
-        for name, way in ways.items():
-            times[name].append(seconds(way))
-    print(json.dumps(summary(times, threads), indent=1))
+    for judge in judges.values():
+        judge_all(judge, phantom)  # OpenVINO prepares itself for every number of slices once
+    for _ in range(options.rounds):
+        for key, way in ways.items():
+            times[key].append(seconds(way, clock))
+            print(key, round(times[key][-1], 3), file=sys.stderr, flush=True)
+    runs_on = {key: judge.runs_on for key, judge in judges.items()}
+    told = {**summary(times, threads), "clock": options.clock, "runs_on": runs_on}
+    print(json.dumps(told, indent=1))
 
 
 def summary(times: dict[str, list[float]], threads: int) -> dict[str, object]:
-    """Return median milliseconds per mask, and ratios to the judge within the same round."""
+    """Return median milliseconds per mask, and how much faster the judge is than each loop."""
     n = len(LABELS)
-    ratios = {
-        name: round(
-            statistics.median(t / o for t, o in zip(theirs, times["judge"], strict=True)), 1
-        )
-        for name, theirs in times.items()
-        if name != "judge"
-    }
+    loops = {key: key.replace(REFERENCE, "ratio") for key in times if key.startswith(REFERENCE)}
+    ratios = {name: ratio(times[key], times["judge"]) for key, name in loops.items()}
+    if FAST in times:
+        ratios["ratio_openvino"] = ratio(times[REFERENCE], times[FAST])
     return {
         "masks": n,
         **{f"{k}_ms_per_mask": round(1000 * statistics.median(t) / n, 1) for k, t in times.items()},
-        "ratio": ratios.pop("quality_sentinel"),
-        **{f"ratio_{name}": ratio for name, ratio in ratios.items()},
+        **ratios,
         "threads": threads,
     }
 
 
-def seconds(work: Callable[[], object]) -> float:
+def ratio(slow: list[float], fast: list[float]) -> float:
+    """Return the median of two ways' ratios within a round."""
+    return round(statistics.median(s / f for s, f in zip(slow, fast, strict=True)), 1)
+
+
+def seconds(work: Callable[[], object], clock: Callable[[], float]) -> float:
     """Return how long a piece of work takes."""
-    start = time.perf_counter()
+    start = clock()
     work()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def judge_all(judge: Judge, phantom: Phantom) -> list[float]:
