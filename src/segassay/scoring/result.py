@@ -22,20 +22,22 @@ class SliceScore:
     n_pixels: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """How good a label is.
 
     Attributes:
         value: Expected Dice against a correct reference in [0, 1], low = bad. NaN for an empty
             mask, which has no Dice: `status` says whether it should be empty.
-        low: Lower end of the 90 % interval; NaN with `value`.
-        high: Upper end of the 90 % interval; NaN with `value`.
+        low: Lower end of the 90 % interval; NaN with `value`, and from judges without intervals.
+        high: Upper end of it.
         status: `scored`, `absent_ok`, `absent_suspect` or `abstained`.
         reason: Why the status is what it is, or what limits the score; empty if nothing does.
         slices: The examined slices that hold mask.
-        presence: Probability that the structure is in the image at all.
-        error_type: One of `models.error_types.ERROR_TYPES`; empty for an empty mask.
+        presence: Probability that the structure is in the image at all; NaN from judges that do not
+            tell.
+        error_type: One of `models.error_types.ERROR_TYPES`; empty for an empty mask and from judges
+            that do not tell.
         evidence: How many labels of this structure, unseen in training, the judge was tested on.
         model_id: Name and version of the judge.
         preprocess: Fingerprint of its preprocessing.
@@ -53,14 +55,14 @@ class Score:
             NaN for an empty mask and from judges that draw none.
     """
 
-    value: float
-    low: float
-    high: float
+    value: float = nan
+    low: float = nan
+    high: float = nan
     status: Status
     reason: str
-    slices: tuple[SliceScore, ...]
-    presence: float
-    error_type: str
+    slices: tuple[SliceScore, ...] = ()
+    presence: float = nan
+    error_type: str = ""
     evidence: str
     model_id: str
     preprocess: str

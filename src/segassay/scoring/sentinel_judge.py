@@ -107,13 +107,13 @@ class SentinelJudge(Judge):
         chosen, areas, answers = self._examined(seen, name.known, label.mask)
         return self._answer(
             name,
-            _cut(answers.mean()),
+            Status.ABSTAINED if doubts else Status.SCORED,
+            "; ".join((*doubts, NO_INTERVAL if self._imported else _NO_INTERVAL_EITHER)),
+            value=_cut(answers.mean()),
             slices=tuple(
                 SliceScore(index, _cut(answer), area)
                 for index, answer, area in zip(chosen, answers, areas, strict=True)
             ),
-            status=Status.ABSTAINED if doubts else Status.SCORED,
-            reason="; ".join((*doubts, NO_INTERVAL if self._imported else _NO_INTERVAL_EITHER)),
         )
 
     def _examined(
@@ -128,26 +128,22 @@ class SentinelJudge(Judge):
         return chosen, areas, self._engine(seen, text)
 
     def _unscored(self, name: Named, reason: str) -> Score:
-        return self._answer(name, nan, slices=(), status=Status.ABSTAINED, reason=reason)
+        return self._answer(name, Status.ABSTAINED, reason)
 
     def _answer(
         self,
         name: Named,
-        value: float,
-        *,
-        slices: tuple[SliceScore, ...],
         status: Status,
         reason: str,
+        *,
+        value: float = nan,
+        slices: tuple[SliceScore, ...] = (),
     ) -> Score:
         return Score(
             value=value,
-            low=nan,
-            high=nan,
             status=status,
             reason=reason,
             slices=slices,
-            presence=nan,
-            error_type="",
             evidence=self.evidence(name),
             model_id=self.model_id,
             preprocess=self.preprocess,

@@ -2,8 +2,10 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
-from math import log10, nan
+from math import log10
+from typing import Self
 
 from segassay.data.preprocess import settings_from_json
 from segassay.data.slicing import Sampling
@@ -14,12 +16,14 @@ from segassay.scoring.adapter import Adapter, Measured, mean_embedding
 from segassay.scoring.aggregate import SliceSums, estimate_presence, estimate_volume
 from segassay.scoring.asked import AskedLabel
 from segassay.scoring.calibration import Calibration
+from segassay.scoring.gold_cases import GoldCases
 from segassay.scoring.inputs import BoolArray
 from segassay.scoring.judge import FEWEST_VOXELS, Judge
 from segassay.scoring.plan import LabelPlan, plan_label
 from segassay.scoring.result import Score, SliceScore
 from segassay.scoring.size import size_error
 from segassay.types import Engine, Modality, Status
+from segassay.vocabulary.names import canonical_name
 
 _WIDEST = 0.7
 _FIRST_SAMPLING = {"inside": 10, "beyond": [0.15]}
@@ -37,6 +41,7 @@ class SliceJudge(Judge):
             self._calibration = Calibration.from_json(folder.calibration)
             fitted = folder.adapter
             self._adapter = None if fitted is None else Adapter.from_json(fitted)
+            self._gold = None if folder.gold is None else GoldCases.load(folder.gold)
         except (KeyError, TypeError) as error:
             raise ModelError(f"{folder.path.name}: made by another version ({error})") from error
         self.preprocess = self._settings.fingerprint()
@@ -58,9 +63,13 @@ class SliceJudge(Judge):
         masks: Sequence[tuple[str | None, BoolArray]],
         *,
         modality: Modality | None,
+        subject: str | None = None,
     ) -> list[Measured | None]:
-        """Return what the network says of labels before correction; `None` for empty masks."""
-        looks = self._looks(self.asked(image, masks, modality=modality))
+        """Return what the network says of labels before correction; `None` for empty masks.
+
+        Trusted cases of the same `subject` are not compared with.
+        """
+        looks = self._looks(self.asked(image, masks, modality=modality), subject)
         return [_measured(look) if look.plan.n_voxels else None for look in looks]
 
     def calibrated(self, label: Measured) -> tuple[float, float, float]:
@@ -71,10 +80,25 @@ class SliceJudge(Judge):
         """Return the score before calibration."""
         return label.raw if self._adapter is None else self._adapter(label)
 
-    def _looks(self, labels: Sequence[AskedLabel]) -> list["_Look"]:
+    def comparing_with(self, gold: GoldCases | None) -> Self:
+        """Return this judge with other trusted cases to compare labels with, or with none."""
+        other = copy(self)
+        other._gold = gold
+        return other
+
+    def _looks(self, labels: Sequence[AskedLabel], subject: str | None = None) -> list["_Look"]:
         plans = [self.plan(label) for label in labels]
         sums = self.examine(plans) if plans else []
-        return [_Look(*parts) for parts in zip(labels, plans, sums, strict=True)]
+        compared = self._compared(labels, subject)
+        return [_Look(*parts) for parts in zip(labels, plans, sums, compared, strict=True)]
+
+    def _compared(
+        self, labels: Sequence[AskedLabel], subject: str | None
+    ) -> list[tuple[float, ...]]:
+        if self._gold is None or not labels:
+            return [()] * len(labels)
+        named = [(_canonical(label.name.given), label.mask) for label in labels]
+        return self._gold.compare(labels[0].image.volume, named, subject=subject)
 
     def plan(self, label: AskedLabel, *, only: int | None = None) -> LabelPlan:
         """Choose slices of a mask and prepare them; `only` looks at that one slice."""
@@ -138,14 +162,9 @@ class SliceJudge(Judge):
         else:
             status, reason = Status.ABSENT_OK, f"{name.given} is not in the image ({presence:.2f})"
         return Score(
-            value=nan,
-            low=nan,
-            high=nan,
             status=status,
             reason=reason,
-            slices=(),
             presence=presence,
-            error_type="",
             evidence=self.evidence(name),
             model_id=self.model_id,
             preprocess=self.preprocess,
@@ -157,6 +176,7 @@ class _Look:
     label: AskedLabel
     plan: LabelPlan
     sums: list[SliceSums]
+    compared: tuple[float, ...]
 
 
 def _measured(look: _Look) -> Measured:
@@ -168,6 +188,7 @@ def _measured(look: _Look) -> Measured:
         doubt=estimate.doubt,
         log_size=log10(look.plan.n_voxels * unit),
         embedding=mean_embedding(look.sums),
+        compared=look.compared,
     )
 
 
@@ -177,3 +198,7 @@ def _doubts(n_voxels: int, width: float) -> str:
     if width > _WIDEST:
         return f"the interval is {width:.2f} wide"
     return ""
+
+
+def _canonical(name: str | None) -> str | None:
+    return None if name is None else canonical_name(name)
