@@ -33,8 +33,8 @@ def test_nothing_abstained_is_said() -> None:
 
 def test_the_picture_is_sound_and_draws_three_lines() -> None:
     drawn = ElementTree.fromstring(risk_svg(figures(10)))
-    classes = [e.get("class") for e in drawn.iter("{http://www.w3.org/2000/svg}path")]
-    assert sorted(set(classes)) == ["best", "chance", "own"]
+    classes = {e.get("class") for e in drawn.iter("{http://www.w3.org/2000/svg}path")}
+    assert classes == {"best", "chance", "own"}
     own = next(e for e in drawn.iter("{http://www.w3.org/2000/svg}path") if e.get("class") == "own")
     heights = [float(p.split()[1]) for p in (own.get("d") or "").removeprefix("M").split("L")]
     assert heights == sorted(heights, reverse=True)
