@@ -55,6 +55,7 @@ def sentinel_material(material: Material) -> Material:
     """Return the sets that the method can use: structures with names, in their usual plane."""
 
     def usable(store: StoredSet) -> bool:
+        """Whether a set has what the method asks for."""
         return store.recipe.named and store.recipe.plane == "usual"
 
     train, tuning = (tuple(filter(usable, stores)) for stores in (material.train, material.tuning))
