@@ -119,78 +119,83 @@ def _weak_points(sheet: Row) -> list[str]:
 
 
 def _rest(sheet: Row) -> list[str]:
-    trust, clean, names = sheet["reliability"], sheet["untouched"], sheet["wrong_name"]
-    worst, value = clean["worst_structure"]
-    five, sweeps = sheet["five_images"], sheet["sweeps"]
+    """Return the sections below the tables, in order."""
+    sections = {
+        "Trust": _trust(sheet["reliability"]),
+        "Kept and abstained": risk_lines(plain(sheet["abstention"])),
+        "Untouched expert labels": _untouched(sheet["untouched"]),
+        "Wrong names, right masks": [
+            f"- {name}: AUROC {f['auroc']:.3f} (n = {f['n']})"
+            for name, f in sheet["wrong_name"].items()
+        ],
+        "Same mask, several images": _same_mask(sheet["five_images"]),
+        "Score against the number of slices": [
+            "| slices inside the mask | n | Pearson | MAE |",
+            "|---|---|---|---|",
+            *(
+                f"| {count} | {f['n']} | {f['pearson']:.3f} | {f['mae']:.3f} |"
+                for count, f in sheet["slices"].items()
+            ),
+        ],
+        "BTCV sweeps by structure": _sweeps(sheet["sweeps"]),
+        "By size of the structure": [
+            f"- {name}: Pearson {value:.3f}" for name, value in sheet["by_size"].items()
+        ],
+        "What it does not show": [
+            "The test's subjects come from the data sets that the judge learned from; erosion and "
+            "dilation are families it was trained on. Sets with few held-out subjects (CHAOS 2, left "
+            "atrium and BTCV 3) say little. Unseen data sets are to come."
+        ],
+    }
+    return [line for name, lines in sections.items() for line in ("", f"## {name}", "", *lines)]
+
+
+def _trust(trust: Row) -> list[str]:
+    bias = (f"{b['bias']:+.2f}" for b in trust["bias_by_tenth_of_score"] if b["n"])
     return [
-        "",
-        "## Trust",
-        "",
         f"- 90 % intervals hold {trust['interval_coverage']:.0%} at a mean width of "
         f"{trust['interval_width']:.2f}.",
         f"- Precision among the worst tenth (Dice < .7): {trust['precision_at_worst_tenth']:.2f}.",
-        "- Bias (score minus truth) by tenth of the score: "
-        + ", ".join(f"{b['bias']:+.2f}" for b in trust["bias_by_tenth_of_score"] if b["n"])
-        + ".",
-        "",
-        "## Kept and abstained",
-        "",
-        *risk_lines(plain(sheet["abstention"])),
-        "",
-        "## Untouched expert labels",
-        "",
+        f"- Bias (score minus truth) by tenth of the score: {', '.join(bias)}.",
+    ]
+
+
+def _untouched(clean: Row) -> list[str]:
+    worst, value = clean["worst_structure"]
+    return [
         f"- {clean['n']} labels, median score {clean['median']:.3f}; the structure with the lowest "
         f"median is {worst} at {value:.3f}.",
         "- AUROC against faults with Dice below .9: "
         f"{clean['auroc_against_faults_below_0.9']:.3f}; against the network's masks with Dice "
         f"below .9: {clean['auroc_against_networks_below_0.9']:.3f}.",
-        "",
-        "## Wrong names, right masks",
-        "",
-        *(f"- {name}: AUROC {f['auroc']:.3f} (n = {f['n']})" for name, f in names.items()),
-        "",
-        "## Same mask, several images",
-        "",
+    ]
+
+
+def _same_mask(five: Row) -> list[str]:
+    by_set = ", ".join(f"{name} {value:.2f}" for name, value in five["by_set"].items())
+    return [
         "One patient's mask is put on up to five patients; what is the correlation of score and "
         "truth while the mask stays the same? A judge that ignores the image scores 0.",
         "",
         f"- {five['masks']} masks: {five['within_mask_pearson']:.3f}; mean over sets "
-        f"{five['mean_over_sets']:.3f} ("
-        + ", ".join(f"{name} {value:.2f}" for name, value in five["by_set"].items())
-        + ").",
-        "",
-        "## Score against the number of slices",
-        "",
-        "| slices inside the mask | n | Pearson | MAE |",
-        "|---|---|---|---|",
-        *(
-            f"| {count} | {f['n']} | {f['pearson']:.3f} | {f['mae']:.3f} |"
-            for count, f in sheet["slices"].items()
-        ),
-        "",
-        "## BTCV sweeps by structure",
-        "",
+        f"{five['mean_over_sets']:.3f} ({by_set}).",
+    ]
+
+
+def _sweeps(sweeps: Row) -> list[str]:
+    return [
         "| structure | erosion, Pearson | dilation, Pearson |",
         "|---|---|---|",
         *(
             f"| {name} | {value:.3f} | {sweeps['dilation']['by_structure'][name]:.3f} |"
             for name, value in sweeps["erosion"]["by_structure"].items()
         ),
-        "",
-        "## By size of the structure",
-        "",
-        *(f"- {name}: Pearson {value:.3f}" for name, value in sheet["by_size"].items()),
-        "",
-        "## What it does not show",
-        "",
-        "The test's subjects come from the data sets that the judge learned from; erosion and "
-        "dilation are families it was trained on. Sets with few held-out subjects (CHAOS 2, left "
-        "atrium and BTCV 3) say little. Unseen data sets are to come.",
     ]
 
 
 def _row(name: str, figures: Row) -> str:
     def cell(key: str) -> str:
+        """Return a figure with its interval."""
         low, high = figures[f"{key}_ci"]
         return f"{figures[key]:.3f} [{low:.2f}, {high:.2f}]"
 
