@@ -125,8 +125,8 @@ def bids(root: Path) -> Path:
 def npz(root: Path) -> Path:
     root.mkdir(parents=True, exist_ok=True)
     for case in ("CT_1", "CT_2", "CT_10"):
-        arrays = {"imgs": VOXELS.T, "gts": LABELS.T, "spacing": np.array([0.5, 0.5, 2.0])}
-        np.savez_compressed(root / f"{case}.npz", **arrays)
+        size = np.array([0.5, 0.5, 2.0])
+        np.savez_compressed(root / f"{case}.npz", imgs=VOXELS.T, gts=LABELS.T, spacing=size)
     (root / "labels.json").write_text('{"liver": 1, "spleen": 2}')
     return root
 
