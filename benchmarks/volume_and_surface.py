@@ -7,11 +7,12 @@ structure on other subjects, and for the volume its usual size on other subjects
 error of the expected surface Dice comes from looking at slices in their own plane alone is measured
 with the true masks: surface Dice of the planes against that of the volume.
 
-Usage: python benchmarks/volume_and_surface.py DATA_ROOT [--judge NAME] [--cases 10]
+Usage: python benchmarks/volume_and_surface.py DATA_ROOT [--judge NAME] [--cases 6] [--kept]
 """
 
 import argparse
 import json
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -39,23 +40,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--judge", default=DEFAULT_JUDGE)
-    parser.add_argument("--cases", type=int, default=10)
+    parser.add_argument("--cases", type=int, default=6)
+    parser.add_argument("--kept", action="store_true", help="only cases judged before")
     parser.add_argument("--out", type=Path, default=HERE.parent / "docs" / "results")
     options = parser.parse_args()
     frozen, judge = Frozen(options.data), load_judge(options.judge)
     folder = RUNS / "volume_and_surface" / f"{judge.model_id}-v{frozen.test.version}"
-    rows = [
-        row
-        for entry in frozen.test.sets
-        for case_id in spread(list(entry.cases), options.cases)
-        for row in kept_rows(
-            folder / f"{entry.name}-{case_id}.json", partial(judged, frozen, entry, case_id, judge)
-        )
-    ]
+    rows: list[Row] = []
+    for entry in frozen.test.sets:
+        for case_id in spread(list(entry.cases), options.cases):
+            path = folder / f"{entry.name}-{case_id}.json"
+            if path.exists() or not options.kept:
+                rows += kept_rows(path, partial(judged, frozen, entry, case_id, judge))
     found = {
         "judge": judge.model_id,
         "test_version": frozen.test.version,
-        "cases_per_set": options.cases,
+        "cases": dict(Counter(s for s, _ in dict.fromkeys((r["set"], r["case"]) for r in rows))),
         **summarise(rows),
     }
     stem = options.out / "volume_and_surface"

@@ -18,7 +18,7 @@ from segassay.metrics.agreement import (
 Floats = NDArray[np.float64]
 Names = NDArray[np.str_]
 
-DRAWS = 300
+DRAWS = 200
 CLEAR = 0.1
 """From this true volume error on it matters whether its sign is seen."""
 
@@ -176,12 +176,13 @@ def write_markdown(found: Row, path: Path) -> None:
 
 def _head(found: Row) -> list[str]:
     pooled = found["pooled"]
+    cases = ", ".join(f"{name} {count}" for name, count in found["cases"].items())
     return [
         "# Expected surface Dice, volume error and error type",
         "",
         f"{found['judge']} on {pooled['n']} masks of {pooled['subjects']} subjects of the frozen "
-        f"test (version {found['test_version']}; up to {found['cases_per_set']} cases of every "
-        "set). Brackets: 95 % bootstrap by subject. Made by "
+        f"test (version {found['test_version']}; cases: {cases}). Brackets: 95 % "
+        "bootstrap by subject. Made by "
         "`python benchmarks/volume_and_surface.py DATA_ROOT`.",
         "",
     ]
@@ -194,7 +195,7 @@ def _surface_part(found: Row) -> list[str]:
         "## Surface Dice at 2 mm",
         "",
         "Images without millimetres: at 2 pixels. `expected_nsd` of the table beside the score "
-        "taken for it, and the mean of the structure on other subjects.",
+        "taken for it, and the mean of the structure on other subjects of the set (none: n/a).",
         "",
         *_header(
             "Pearson",
@@ -297,7 +298,8 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _estimate(measure: Callable[[NDArray[np.intp]], float], subjects: Names) -> Row:
-    if not len(subjects):
-        return {"value": nan, "ci": [nan, nan]}
+    if len(np.unique(subjects)) < 2:
+        value = measure(np.arange(len(subjects))) if len(subjects) else nan
+        return {"value": round(value, 4), "ci": [nan, nan]}
     found = bootstrap_by_subject(subjects, measure, n_draws=DRAWS)
     return {"value": round(found.value, 4), "ci": [round(found.low, 4), round(found.high, 4)]}
