@@ -34,7 +34,7 @@ def risk_lines(found: dict[str, Any]) -> list[str]:
 def risk_svg(found: dict[str, Any] | None) -> str:
     """Draw the risk-coverage curve as one SVG file; without figures the picture says so."""
     curve = found["curve"] if found is not None else []
-    top = max([point["mae"] for point in curve] + [0.01])
+    top = 1.1 * max([point["mae"] for point in curve] + [0.01])
     lines = [
         ("own", "in order of the interval's width", [point["mae"] for point in curve]),
         ("best", "in the best possible order", [point["best"] for point in curve]),
