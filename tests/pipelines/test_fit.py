@@ -227,3 +227,32 @@ def test_it_loads_no_torch(gold: Path, tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
     assert done.stdout.split() == ["0", "False"], done.stderr
     assert "no guarantee" in done.stderr
+
+
+def test_a_judge_that_compares_with_trusted_cases(gold: Path, tmp_path: Path) -> None:
+    out = tmp_path / "with-atlas"
+    assert fit(gold, out, "--atlas", "3") == 0
+    folder = open_judge(out)
+    assert folder.gold is not None
+    assert description(out)["compared_with"] == 3
+    assert "holds the reduced images and labels of these 3 cases" in (out / "card.md").read_text()
+    judge = load_judge(str(out))
+    fresh = write_gold(tmp_path / "fresh", range(40, 41))
+    image, label = fresh / "images" / "p40.png", fresh / "labels" / "p40.png"
+    mask = np.asarray(Image.open(label)) > 0
+    write_picture(tmp_path / "moved.png", (255 * np.roll(mask, 20, axis=1)).astype(np.uint8))
+    good = judge.score(image, label, structure="blob").value
+    bad = judge.score(image, tmp_path / "moved.png", structure="blob").value
+    assert good > 0.8
+    assert bad < 0.6
+    names = [path.name for path in (gold / "images").iterdir()]
+    written = b"".join(path.read_bytes() for path in out.iterdir() if path.name != "judge.onnx")
+    assert not any(name.encode() in written for name in names)
+
+
+def test_atlas_and_full_exclude_each_other(
+    gold: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fit(gold, tmp_path / "both", "--atlas", "3", "--full") == 2
+    assert "choose one" in capsys.readouterr().err
+    assert not (tmp_path / "both").exists()

@@ -36,6 +36,15 @@ class FitOptions:
     label_source: LabelSource = None
     limit: Limit = None
     seed: Seed = 0
+    atlas: Annotated[
+        int,
+        typer.Option(
+            "--atlas",
+            metavar="N",
+            help="Also compare labels with N trusted cases of each structure; their images, "
+            "reduced, become part of the judge.",
+        ),
+    ] = 0
     full: Annotated[
         bool, typer.Option("--full", help="Let the network itself learn on; needs torch.")
     ] = False

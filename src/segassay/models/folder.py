@@ -7,8 +7,8 @@ card.md           what it is for, what it learned from, how well it does, licenc
 SHA256SUMS        checksums of all files; a judge whose files do not match is refused
 
 Some kinds of judge have more files: `text.npy`, a vector `(structures, n)` for every structure of
-`meta.json` in its order, `weights.safetensors`, to train on from, and `adapter.json`, the
-correction of a judge that was fitted to somebody's data.
+`meta.json` in its order, `weights.safetensors`, to train on from, `adapter.json`, the correction
+of a judge that was fitted to somebody's data, and `gold.npz`, the trusted cases it compares with.
 """
 
 import hashlib
@@ -32,6 +32,9 @@ WEIGHTS = "weights.safetensors"
 ADAPTER = "adapter.json"
 """What fitting to somebody's data added; absent where nothing was fitted, or nothing helped."""
 
+GOLD = "gold.npz"
+"""Reduced images and labels of trusted cases, in a judge fitted to compare with them."""
+
 CHECKSUMS = "SHA256SUMS"
 
 
@@ -48,6 +51,11 @@ class JudgeFolder:
     def onnx(self) -> Path:
         """The network's file."""
         return self.path / "judge.onnx"
+
+    @property
+    def gold(self) -> Path | None:
+        """The file of trusted cases, where there is one."""
+        return self.path / GOLD if GOLD in self.files else None
 
     @property
     def kind(self) -> str:

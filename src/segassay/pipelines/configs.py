@@ -162,7 +162,8 @@ class FitConfig(BaseModel):
     """Options of `segassay fit`; `pairs` is a table of the user's own predictions with gold.
 
     `limit` counts cases with labels; `label_source` picks the labels to trust where there are
-    several of one structure. With `full` the network itself learns on for `minutes`.
+    several of one structure. With `full` the network itself learns on for `minutes`; with `atlas`
+    the new judge also compares labels with so many of the trusted cases for each structure.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -175,6 +176,7 @@ class FitConfig(BaseModel):
     limit: int | None = Field(default=None, ge=1)
     seed: int = Field(default=0, ge=0)
     full: bool = False
+    atlas: int = Field(default=0, ge=0, le=20)
     minutes: float = Field(default=10.0, gt=0, le=24 * 60)
 
 

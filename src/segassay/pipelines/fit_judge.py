@@ -8,6 +8,7 @@ from segassay.models.place import require_free
 from segassay.pipelines.adapt_network import Say
 from segassay.pipelines.configs import CalibrateConfig, FitConfig
 from segassay.pipelines.fit_network import TrustedLabels, fit_network
+from segassay.pipelines.gold_atlas import gold_cases
 from segassay.pipelines.gold_judge import GoldResult, make_gold_judge, open_base
 from segassay.pipelines.keep_records import Progress
 from segassay.pipelines.make_pairs import of_one_source
@@ -40,6 +41,8 @@ def fit_judge(
         OutputError: The folder exists, or cannot be written.
     """
     require_free(config.out)
+    if config.full and config.atlas:
+        raise UsageError("--full and --atlas cannot be had together; choose one")
     if config.full:
         require("torch", extra="train")
     base, judge = open_base(config.judge)
@@ -47,6 +50,8 @@ def fit_judge(
     cases = tuple([case for case in dataset.cases if case.labels][: config.limit])
     if not cases:
         raise UsageError(f"{dataset.name}: has no labels to fit to")
+    trusted = gold_cases(cases, dataset.name, config.atlas) if config.atlas else None
+    judge = judge.comparing_with(trusted)
     planting = Planting(dataset.name, faults_per_label(cases), config.seed)
     rows, problems = measure_cases(cases, judge, planting, progress=progress)
     unusable = {case_id for case_id, _ in problems}
@@ -58,7 +63,13 @@ def fit_judge(
         gold = TrustedLabels(replace(dataset, cases=usable), planting, tuple(rows), tuple(problems))
         return fit_network(config, base, gold, say=say or _silent, progress=progress)
     return make_gold_judge(
-        rows, base, config.out, adapt=True, source=dataset.name, problems=tuple(problems)
+        rows,
+        base,
+        config.out,
+        adapt=True,
+        source=dataset.name,
+        problems=tuple(problems),
+        compared_with=trusted,
     )
 
 

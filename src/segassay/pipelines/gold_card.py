@@ -117,7 +117,15 @@ def _correction(gold: dict[str, Any]) -> str:
     if gold["by"] == "calibrate":
         return "Only the calibration is new: expected Dice and interval by raw score and doubt."
     if gold["corrected"]:
-        return "The raw score is corrected by ridge regression on embeddings, doubt and size."
+        text = "The raw score is corrected by ridge regression on embeddings, doubt and size"
+        n_cases = gold.get("compared_with", 0)
+        if not n_cases:
+            return f"{text}."
+        return (
+            f"{text}, and on how labels compare with {n_cases} trusted cases that images are laid "
+            f"over. **This folder holds the reduced images and labels of these {n_cases} cases**: "
+            "pass it on only where they may go."
+        )
     return "No correction of the raw score helped beyond noise, so only the calibration is new."
 
 

@@ -17,6 +17,7 @@ from segassay.models.folder import (
     ADAPTER,
     CARD,
     CHECKSUMS,
+    GOLD,
     JudgeFolder,
     find_judge,
     model_id,
@@ -27,6 +28,7 @@ from segassay.models.place import put_in_place
 from segassay.pipelines.gold_card import gold_card
 from segassay.scoring import judge_of
 from segassay.scoring.fitting import FEWEST_LABELS, Fitted, GoldLabel, columns, fit, left_out
+from segassay.scoring.gold_cases import GoldCases
 from segassay.scoring.slice_judge import SliceJudge
 from segassay.scoring.trust import OWN, SYNTHETIC, Trust
 from segassay.types import DEFAULT_JUDGE
@@ -112,11 +114,12 @@ def make_gold_judge(
     source: str,
     problems: Problems,
     full: FullFit | None = None,
+    compared_with: GoldCases | None = None,
 ) -> GoldResult:
     """Fit to measured labels and write the new judge's folder; `source` names the labels.
 
     With `full` the network of `base` may be one that learned on, and `gold` the labels it did not
-    learn from.
+    learn from. `compared_with` are the trusted cases that the labels were compared with.
 
     Raises:
         UsageError: There are too few labels.
@@ -148,9 +151,13 @@ def make_gold_judge(
         "unadapted": _figures(known, before),
         "fitted": None if after is None else _figures(known, after),
         **_of_network(full, known, tested),
+        "compared_with": 0 if compared_with is None else len(compared_with.cases),
     }
+    if fitted.adapter is None:
+        compared_with, about["compared_with"] = None, 0
     images = {row.image for row in rows} | (full.images if full is not None else set())
-    put_in_place(out, lambda fresh: _fill(fresh, out.name, base, fitted, about, images))
+    made = _Made(fitted, compared_with, about, frozenset(images))
+    put_in_place(out, lambda fresh: _fill(fresh, out.name, base, made))
     return GoldResult(out, about, problems)
 
 
@@ -193,26 +200,32 @@ def _evidence(rows: Sequence[GoldLabel]) -> dict[str, dict[str, int]]:
     return found
 
 
-def _fill(
-    fresh: Path,
-    name: str,
-    base: JudgeFolder,
-    fitted: Fitted,
-    about: dict[str, Any],
-    images: set[str],
-) -> None:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Made:
+    """What the new judge has that its base has not; `images` are checksums of what it knows."""
+
+    fitted: Fitted
+    compared_with: GoldCases | None
+    about: dict[str, Any]
+    images: frozenset[str]
+
+
+def _fill(fresh: Path, name: str, base: JudgeFolder, made: _Made) -> None:
     """Write the new judge: the base's network, and everything that differs."""
-    left = _WRITTEN_ANEW | ({ADAPTER} if about["by"] == "fit" else set())
+    about, fitted = made.about, made.fitted
+    left = _WRITTEN_ANEW | ({ADAPTER, GOLD} if about["by"] == "fit" else set())
     for file in base.files:
         if file not in left:
             shutil.copyfile(base.path / file, fresh / file)
     if fitted.adapter is not None:
         _write_json(fresh / ADAPTER, fitted.adapter.to_json())
+    if made.compared_with is not None:
+        made.compared_with.save(fresh / GOLD)
     _write_json(fresh / "calibration.json", fitted.calibration.to_json())
     meta = {
         **{key: value for key, value in base.meta.items() if key != "adapted"},
         "model_id": model_id(name, fresh / "calibration.json"),
-        "training_voxels": sorted(images.union(base.meta.get("training_voxels", []))),
+        "training_voxels": sorted(made.images.union(base.meta.get("training_voxels", []))),
         "gold": about,
     }
     _write_json(fresh / "meta.json", meta)

@@ -147,7 +147,7 @@ def _measured(
     """Measure labels of one image; empty ones, which have no score, are left out."""
     checksum = voxel_sha256(image.array)
     labels = [(structure, mask) for structure, _, mask in known]
-    found = judge.measure_labels(image, labels, modality=modality)
+    found = judge.measure_labels(image, labels, modality=modality, subject=subject)
     for (structure, true, _), measured in zip(known, found, strict=True):
         if measured is not None and not isnan(true):
             stated = judge.calibrated(measured)

@@ -37,6 +37,8 @@ class Measured:
         doubt: Part of the label's size that the judge is in two minds about, 0 to 1/2.
         log_size: Logarithm to base 10 of its volume in cubic millimetres, or of its voxels where
             their size is unknown.
+        compared: How it compares with trusted cases (`scoring.gold_cases`), NaN where with none;
+            empty for a judge that has no such cases.
         embedding: `(e,)`, the mean over the examined slices, each with the slices it stands for;
             `(0,)` from a network without one.
     """
@@ -45,11 +47,12 @@ class Measured:
     doubt: float
     log_size: float
     embedding: Floats
+    compared: tuple[float, ...] = ()
 
     @property
     def features(self) -> Floats:
-        """What a correction is made from, `(e + 2,)`: doubt, size, embedding."""
-        return np.concatenate([[self.doubt, self.log_size], self.embedding])
+        """What a correction is made from, `(2 + c + e,)`: doubt, size, comparisons, embedding."""
+        return np.concatenate([[self.doubt, self.log_size], self.compared, self.embedding])
 
 
 def mean_embedding(slices: Sequence[SliceSums]) -> Floats:
@@ -76,8 +79,11 @@ class Adapter:
         return float(self.of(np.array([label.raw]), label.features[None])[0])
 
     def of(self, raw: Floats, features: Floats) -> Floats:
-        """Correct raw scores `(n,)` with features `(n, d)`; returns `(n,)` in [0, 1]."""
-        spread = np.clip((features - self.mean) / self.scale, -_FARTHEST, _FARTHEST)
+        """Correct raw scores `(n,)` with features `(n, d)`; returns `(n,)` in [0, 1].
+
+        A feature that is NaN, as a comparison with nothing, counts as the usual one.
+        """
+        spread = _spread(features, self.mean, self.scale)
         return np.clip(self.intercept + self.slope * raw + spread @ self.weights, 0.0, 1.0)
 
     def to_json(self) -> dict[str, Any]:
@@ -98,7 +104,8 @@ class Labels:
     """Labels whose truth is known, as columns of one length `n`.
 
     `features` is `(n, d)`; `decisive` marks those that decide how strong a correction is: a user's
-    own predictions where there are enough of them, else all.
+    own predictions where there are enough of them, else all. `n_compared` of the features, after
+    doubt and size, are comparisons with trusted cases.
     """
 
     raw: Floats
@@ -106,6 +113,7 @@ class Labels:
     true: Floats
     subjects: NDArray[np.str_]
     decisive: Bools
+    n_compared: int = 0
 
     @property
     def doubt(self) -> Floats:
@@ -120,6 +128,7 @@ class Labels:
             self.true[kept],
             self.subjects[kept],
             self.decisive[kept],
+            self.n_compared,
         )
 
 
@@ -176,12 +185,23 @@ def _across_folds(labels: Labels) -> tuple[Floats, Floats]:
 
 
 def _ridge(labels: Labels, strength: float) -> Adapter:
-    """Regress the true Dice; intercept and raw score are free, the features are penalised."""
+    """Regress the true Dice; intercept, raw score and comparisons are free, the rest is penalised.
+
+    Comparisons speak of Dice themselves, as the raw score does; embeddings are hundreds of numbers
+    that each may mean something here.
+    """
     n = len(labels.raw)
-    mean, scale = labels.features.mean(axis=0), labels.features.std(axis=0) + 1e-6
-    spread = np.clip((labels.features - mean) / scale, -_FARTHEST, _FARTHEST)
-    columns = np.column_stack([np.ones(n), labels.raw, spread])
+    known = np.ma.masked_invalid(labels.features)
+    mean = known.mean(axis=0).filled(0.0)
+    scale = known.std(axis=0).filled(0.0) + 1e-6
+    columns = np.column_stack([np.ones(n), labels.raw, _spread(labels.features, mean, scale)])
     penalty = np.full(columns.shape[1], strength * n)
     penalty[:2] = 1e-6 * n
+    penalty[4 : 4 + labels.n_compared] = 1e-3 * n
     found = np.linalg.solve(columns.T @ columns + np.diag(penalty), columns.T @ labels.true)
     return Adapter(float(found[0]), float(found[1]), mean, scale, found[2:])
+
+
+def _spread(features: Floats, mean: Floats, scale: Floats) -> Floats:
+    """Return features in standard deviations from their mean, cut; 0 where there is none."""
+    return np.nan_to_num(np.clip((features - mean) / scale, -_FARTHEST, _FARTHEST))

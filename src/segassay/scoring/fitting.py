@@ -69,6 +69,7 @@ def columns(gold: Sequence[GoldLabel], *, corrected: bool) -> Labels:
         true=np.array([label.true for label in gold]),
         subjects=subjects_of(gold),
         decisive=own if own.sum() >= FEWEST_LABELS else np.ones(len(gold), dtype=np.bool_),
+        n_compared=len(gold[0].measured.compared) if gold else 0,
     )
 
 

@@ -43,7 +43,7 @@ class SliceJudge(Judge):
             self._adapter = None if fitted is None else Adapter.from_json(fitted)
             self._gold = None if folder.gold is None else GoldCases.load(folder.gold)
         except (KeyError, TypeError) as error:
-            raise ModelError(f"{folder.path.name}: made by another version ({error})") from error
+            raise ModelError.of_version(folder.path, error) from error
         self.preprocess = self._settings.fingerprint()
 
     @abstractmethod

@@ -1,0 +1,154 @@
+"""Trusted cases of somebody's own that a fitted judge lays images over, to compare labels with.
+
+Reverse classification accuracy (`scoring.reverse`) needs no training and knows the data set that
+the trusted cases come from; the judge's network knows images, but may know nothing like these. The
+correction of a fitted judge weighs the two. The cases are kept in the judge's folder, reduced: who
+passes the folder on passes images on.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segassay.data.volume import Volume
+from segassay.errors import GeometryError, ModelError
+from segassay.geometry.grid import Grid
+from segassay.geometry.resample import resized
+from segassay.scoring.reverse import Reference, ReverseAccuracy
+
+BoolArray = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+N_COMPARED = 2
+"""Numbers that say how a label compares: its best and its mean Dice over the trusted cases."""
+
+_LONGEST_2D, _LONGEST_3D = 256, 128
+_PERCENTILES = (0.1, 99.9)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GoldCase:
+    """One trusted case, reduced; `subject` is only known while a judge is fitted, never kept."""
+
+    reference: Reference
+    subject: str = ""
+
+    @classmethod
+    def of(cls, image: Volume, masks: dict[str, BoolArray], subject: str) -> "GoldCase":
+        """Reduce an image and its masks `(i, j, k)` to what registration makes use of."""
+        shape = _reduced_shape(image.grid.shape)
+        pixels = resized(np.asarray(image.array, dtype=np.float32), shape)
+        small = {name: resized(m.astype(np.float32), shape) > 0.5 for name, m in masks.items()}
+        step = np.array(image.grid.spacing_mm) * image.grid.shape / shape
+        volume = _volume(_to_bytes(pixels), step, known=image.spacing_known)
+        kept = {name: mask for name, mask in small.items() if mask.any()}
+        return cls(Reference("", volume, kept), subject)
+
+
+class GoldCases:
+    """Some trusted cases, ready to be compared with. Every image is laid over each of them once."""
+
+    def __init__(self, cases: Sequence[GoldCase]) -> None:
+        self.cases = tuple(case for case in cases if case.reference.masks)
+        named = [
+            Reference(str(number), case.reference.image, case.reference.masks)
+            for number, case in enumerate(self.cases)
+        ]
+        self._reverse = ReverseAccuracy(named)
+
+    def compare(
+        self,
+        image: Volume,
+        labels: Sequence[tuple[str | None, BoolArray]],
+        *,
+        subject: str | None = None,
+    ) -> list[tuple[float, ...]]:
+        """Return best and mean Dice of labels of one image over the cases.
+
+        Args:
+            image: The image of the labels.
+            labels: Canonical name and mask `(i, j, k)` of each.
+            subject: Whose they are: a case of the same subject vouches for nothing.
+
+        Returns:
+            Two numbers for every label; NaN for an empty mask, for one without a name, of a
+            structure that no other case holds, or in an image that is 2D where the cases are 3D.
+        """
+        own = {str(n) for n, case in enumerate(self.cases) if subject and case.subject == subject}
+        none = (float("nan"),) * N_COMPARED
+        asked = [(name, mask) for name, mask in labels if name is not None and mask.any()]
+        try:
+            scores = iter(self._reverse.score_labels(image, asked))
+        except GeometryError:
+            return [none] * len(labels)
+        found = []
+        for name, mask in labels:
+            by_case = next(scores).by_reference if name is not None and mask.any() else {}
+            dices = [dice for case, dice in by_case.items() if case not in own]
+            found.append((max(dices), float(np.mean(dices))) if dices else none)
+        return found
+
+    def save(self, path: Path) -> None:
+        """Write images, spacings and masks, nothing else."""
+        arrays: dict[str, NDArray[Any]] = {}
+        about = []
+        for number, case in enumerate(self.cases):
+            image, masks = case.reference.image, case.reference.masks
+            arrays[f"image_{number}"] = image.array
+            arrays[f"masks_{number}"] = np.packbits(np.stack(list(masks.values())))
+            about.append(
+                {
+                    "structures": list(masks),
+                    "spacing_mm": list(image.grid.spacing_mm),
+                    "spacing_known": image.spacing_known,
+                }
+            )
+        np.savez_compressed(path, about=np.array(json.dumps(about)), **arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> "GoldCases":
+        """Read what `save` wrote.
+
+        Raises:
+            ModelError: It is not such a file.
+        """
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+                about = json.loads(str(kept["about"]))
+                return cls([_read(kept, number, said) for number, said in enumerate(about)])
+        except (OSError, EOFError, BadZipFile, KeyError, ValueError, TypeError) as error:
+            raise ModelError(f"{path.name}: not a file of trusted cases ({error})") from error
+
+
+def _read(kept: Any, number: int, about: dict[str, Any]) -> GoldCase:
+    pixels = kept[f"image_{number}"]
+    names = about["structures"]
+    bits = np.unpackbits(kept[f"masks_{number}"], count=len(names) * pixels.size)
+    masks = bits.astype(np.bool_).reshape(len(names), *pixels.shape)
+    volume = _volume(pixels, np.array(about["spacing_mm"]), known=bool(about["spacing_known"]))
+    return GoldCase(Reference("", volume, dict(zip(names, masks, strict=True))))
+
+
+def _reduced_shape(shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Return a shape whose axes have at most so many voxels; thin axes stay as they are."""
+    most = _LONGEST_2D if 1 in shape else _LONGEST_3D
+    i, j, k = (min(n, most) for n in shape)
+    return i, j, k
+
+
+def _volume(pixels: NDArray[Any], step_mm: Floats, *, known: bool) -> Volume:
+    i, j, k = pixels.shape
+    grid = Grid((i, j, k), np.diag([*step_mm.tolist(), 1.0]))
+    return Volume(pixels, grid, anatomical=False, spacing_known=known)
+
+
+def _to_bytes(pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
+    low, high = np.percentile(pixels, _PERCENTILES)
+    scaled = (pixels - low) / max(float(high - low), 1e-6)
+    return np.asarray(np.rint(255 * np.clip(scaled, 0, 1)), dtype=np.uint8)

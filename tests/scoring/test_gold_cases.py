@@ -1,0 +1,90 @@
+"""Trusted cases to compare labels with: kept without loss of what they say, not for themselves."""
+
+from math import isnan
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from segassay.data.volume import Volume
+from segassay.errors import ModelError
+from segassay.geometry.grid import Grid
+from segassay.scoring.gold_cases import GoldCase, GoldCases
+
+
+def picture(seed: int, side: int = 80) -> tuple[Volume, np.ndarray]:
+    """A bright ellipse on noise, and its mask."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:side, :side] / side
+    centre, radii = rng.uniform(0.45, 0.55, 2), rng.uniform(0.2, 0.28, 2)
+    inside = ((rows - centre[0]) / radii[0]) ** 2 + ((columns - centre[1]) / radii[1]) ** 2 < 1
+    grey = rng.normal(60, 8, (side, side)) + 90 * inside
+    grid = Grid((side, side, 1), np.eye(4))
+    image = Volume(grey.astype(np.float32)[..., None], grid, anatomical=False, spacing_known=False)
+    return image, inside[..., None]
+
+
+@pytest.fixture(scope="module")
+def cases() -> GoldCases:
+    made = [picture(seed) for seed in range(3)]
+    return GoldCases([GoldCase.of(i, {"blob": m}, f"p{n}") for n, (i, m) in enumerate(made)])
+
+
+def test_a_good_mask_compares_well_and_a_bad_one_badly(cases: GoldCases) -> None:
+    image, mask = picture(9)
+    good, moved = cases.compare(image, [("blob", mask), ("blob", np.roll(mask, 20, axis=0))])
+    assert good[0] > 0.85
+    assert good[0] >= good[1] > moved[1]
+    assert moved[0] < good[0] - 0.2
+
+
+def test_nobody_vouches_for_himself(cases: GoldCases) -> None:
+    image, mask = picture(1)
+    wrong = np.roll(mask, 20, axis=0)
+    of_all = cases.compare(image, [("blob", mask), ("blob", wrong)])
+    of_others = cases.compare(image, [("blob", mask), ("blob", wrong)], subject="p1")
+    assert of_all[0][0] > 0.97
+    assert of_others[0] != of_all[0]
+    alone = GoldCases([case for case in cases.cases if case.subject == "p1"])
+    (only,) = alone.compare(image, [("blob", mask)], subject="p1")
+    assert all(map(isnan, only))
+
+
+def test_what_cannot_be_compared_has_no_number(cases: GoldCases) -> None:
+    image, mask = picture(4)
+    labels = [("other", mask), (None, mask), ("blob", np.zeros_like(mask)), ("blob", mask)]
+    *none, known = cases.compare(image, labels)
+    assert all(isnan(number) for pair in none for number in pair)
+    assert not any(map(isnan, known))
+    stack = Volume(np.zeros((9, 9, 9), np.float32), Grid((9, 9, 9), np.eye(4)), True, True)
+    (pair,) = cases.compare(stack, [("blob", np.ones((9, 9, 9), dtype=np.bool_))])
+    assert all(map(isnan, pair))
+
+
+def test_kept_cases_say_the_same_and_name_nobody(cases: GoldCases, tmp_path: Path) -> None:
+    path = tmp_path / "gold.npz"
+    cases.save(path)
+    again = GoldCases.load(path)
+    image, mask = picture(7)
+    assert again.compare(image, [("blob", mask)]) == cases.compare(image, [("blob", mask)])
+    assert all(case.subject == "" for case in again.cases)
+    twice = tmp_path / "twice.npz"
+    again.save(twice)
+    assert twice.read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 cut"])
+def test_a_damaged_file_is_refused(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "gold.npz"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match="not a file of trusted cases"):
+        GoldCases.load(path)
+
+
+def test_large_images_are_reduced(tmp_path: Path) -> None:
+    image, mask = picture(2, side=700)
+    case = GoldCase.of(image, {"blob": mask}, "p2")
+    assert case.reference.image.grid.shape == (256, 256, 1)
+    assert case.reference.image.grid.spacing_mm[0] == pytest.approx(700 / 256)
+    kept = case.reference.masks["blob"].mean()
+    assert kept == pytest.approx(mask.mean(), rel=0.01)
