@@ -72,11 +72,10 @@ def _matching(pattern: str, named: set[str]) -> list[str]:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that do not lie in `docs`."""
-    for source, page in _MOVED.items():
-        text = (ROOT / source).read_text(encoding="utf-8")
+    texts = {page: (ROOT / source).read_text(encoding="utf-8") for source, page in _MOVED.items()}
+    texts |= {page: make() for page, make in _GENERATED.items()}
+    for page, text in texts.items():
         files.append(File.generated(config, page, content=text))
-    for page, make in _GENERATED.items():
-        files.append(File.generated(config, page, content=make()))
     return files
 
 

@@ -2,8 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Iterator
-from importlib import import_module
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,10 @@ from segassay.records.scores import TABLE_VERSION, ScoreRow
 from segassay.records.table import SCHEMA
 
 _DEFAULT = re.compile(r"\s*\[(?:default: (?P<default>.+?)|(?P<required>required))\]$")
-_MEMBERS = {"classes": inspect.isclass, "functions": inspect.isfunction}
+_MEMBERS: dict[str, Callable[[object], bool]] = {
+    "functions": inspect.isfunction,
+    "classes": inspect.isclass,
+}
 
 
 def command_line() -> str:
@@ -98,18 +100,17 @@ def python() -> str:
         "`from segassay import ...` offers these names. Each is loaded when it is first used, so "
         "that importing the package costs nothing. Nothing here needs torch.",
     ]
-    for title, is_kind in reversed(_MEMBERS.items()):
+    for title, is_kind in _MEMBERS.items():
         lines += ["", f"## {title.capitalize()}"]
-        lines += ["\n".join(("", f"::: {place}")) for place in _public(is_kind)]
+        lines += [f"\n::: {place}" for place in _public(is_kind)]
     return "\n".join(lines) + "\n"
 
 
-def _public(is_kind: Any) -> Iterator[str]:
+def _public(is_kind: Callable[[object], bool]) -> Iterator[str]:
     for name in segassay.__all__:
         value = getattr(segassay, name)
         if is_kind(value):
-            module = import_module(value.__module__)
-            yield f"{module.__name__}.{value.__name__}"
+            yield f"{value.__module__}.{value.__name__}"
 
 
 def decisions(folder: Path) -> str:
