@@ -70,3 +70,11 @@ class ModelError(SegassayError):
     """A judge's weights are missing, damaged or of an unknown version."""
 
     exit_code: ClassVar[int] = 5
+
+    @classmethod
+    def of_version(cls, folder: Path, error: Exception) -> "ModelError":
+        """Return the error for a judge whose files lack what this version looks for in them."""
+        return cls(
+            f"{folder.name}: made by another version ({error}); update segassay, or install the "
+            "judge again"
+        )

@@ -136,7 +136,10 @@ def _step(
     step = np.asarray((places[-1] - places[0]) / (len(places) - 1))
     off = places - places[0] - np.arange(len(places))[:, None] * step
     if np.abs(off @ normal).max() > _UNEVEN * usual:
-        raise ContentError(f"{folder.name}: slices lie {steps.min():g} to {steps.max():g} mm apart")
+        raise ContentError(
+            f"{folder.name}: slices lie {steps.min():g} to {steps.max():g} mm apart; resample them "
+            "to even distances"
+        )
     aside = np.linalg.norm(off - np.outer(off @ normal, normal), axis=1).max()
     if aside > max(_UNEVEN * float(sizes.min()), 0.01):
         raise ContentError(f"{folder.name}: slices shift sideways, up to {aside:.3g} mm; resample")
@@ -200,7 +203,7 @@ def _segmentation(path: Path, _stamp: tuple[int, int]) -> Any:
 
 def _voxels(path: Path, array: NDArray[Any], affine: NDArray[np.float64]) -> NiftiVoxels:
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
-        raise ContentError(f"{path.name}: its header gives no usable geometry")
+        raise ContentError(f"{path.name}: its header gives no usable geometry; export it again")
     return NiftiVoxels(array, affine, str(array.dtype), believable=True, spacing_known=True)
 
 

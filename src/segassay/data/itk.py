@@ -119,7 +119,7 @@ def _placed(path: Path, array: NDArray[Any], image: Any) -> NiftiVoxels:
     affine[:dimension, :dimension] = turn * np.array(image.GetSpacing())
     affine[:dimension, 3] = image.GetOrigin()
     if not np.isfinite(affine).all():
-        raise ContentError(f"{path.name}: its header gives no usable geometry")
+        raise ContentError(f"{path.name}: its header gives no usable geometry; mend the directions")
     is_placed = bool(np.any(affine[:3, 3]) or not np.allclose(turn, np.eye(dimension)))
     has_size = is_placed or not np.allclose(image.GetSpacing(), 1.0)
     return NiftiVoxels(

@@ -31,7 +31,9 @@ class OpenVinoSession:
         try:
             compiled = core.compile_model(path, "CPU", settings)
         except Exception as error:  # openvino's errors share no base class of their own
-            raise ModelError(f"{path.name}: openvino cannot load it: {error}") from error
+            raise ModelError(
+                f"{path.name}: openvino cannot load it: {error}; ask for --engine onnx"
+            ) from error
         self._outputs = [output.any_name for output in compiled.outputs]
         self._request = compiled.create_infer_request()
         self._one_at_a_time = Lock()

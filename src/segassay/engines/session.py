@@ -29,7 +29,9 @@ def open_session(path: Path, *, threads: int | None = None) -> Any:
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors share no base class of their own
-        raise ModelError(f"{path.name}: onnxruntime cannot load it: {error}") from error
+        raise ModelError(
+            f"{path.name}: onnxruntime cannot load it: {error}; install the judge again"
+        ) from error
 
 
 def usable_cores() -> int:

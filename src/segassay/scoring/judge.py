@@ -44,7 +44,7 @@ class Judge(ABC):
             self._tested: dict[str, dict[str, int]] = folder.meta["evidence"]
             self._trust = Trust.of(folder.meta)
         except (KeyError, TypeError) as error:
-            raise ModelError(f"{folder.path.name}: made by another version ({error})") from error
+            raise ModelError.of_version(folder.path, error) from error
         self._images = folder.training_images
         self.engine = engine
         self.runs_on = runs_on(engine)

@@ -56,7 +56,7 @@ class SentinelJudge(Judge):
             rows = {name: n for n, name in enumerate(folder.meta["structures"])}
             text = np.load(folder.path / "text.npy", allow_pickle=False)
         except (KeyError, ValueError, OSError) as error:
-            raise ModelError(f"{folder.path.name}: made by another version ({error})") from error
+            raise ModelError.of_version(folder.path, error) from error
         if text.dtype != np.float32 or text.ndim != 2 or len(text) != len(rows):
             raise ModelError(
                 f"{folder.path.name}: text.npy holds {text.dtype} {text.shape}; expected a float32 "
