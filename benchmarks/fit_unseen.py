@@ -3,8 +3,10 @@
 Every set of the frozen test is judged by the judge that learned from no set of its group
 (`leave_group_out.py`), as it is and fitted to gold subjects drawn from those that are not in the
 test; a set with fewer gives all it has. Tested on the test's masks, so half of the faults are
-errors of a network, which no fit on planted faults has met. What the network says of a label is
-kept, so a draw costs nothing; `seconds` is the measuring of the gold labels and the fit.
+errors of a network, which no fit on planted faults has met. Each fit is made twice: on what the
+network says alone, and with comparisons with five of the gold cases (`--atlas 5`). What the network
+says of a label is kept, so a draw costs nothing; `seconds` is the measuring of the gold labels and
+the fit.
 
 Usage: python benchmarks/fit_unseen.py DATA_ROOT [--judges FOLDER] [--gold 10 25] [--draws 5]
 """
@@ -16,7 +18,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from frozen import HERE, RUNS, Frozen, Row, kept_rows
@@ -27,15 +28,20 @@ from segassay.data.case import Case
 from segassay.data.readers import open_dataset
 from segassay.metrics.agreement import interval_coverage
 from segassay.metrics.summary import JudgedLabels, agreement
+from segassay.pipelines.faulty_cases import ExpertCase, draw_faults, read_expert_case
 from segassay.pipelines.frozen_test import FrozenSet
 from segassay.pipelines.gold_judge import open_base
-from segassay.pipelines.measure_gold import faults_per_label, measure_case
+from segassay.pipelines.measure_gold import Known, faults_per_label
 from segassay.scoring.adapter import Labels
 from segassay.scoring.fitting import fit
+from segassay.scoring.gold_cases import N_COMPARED, GoldCase
+from segassay.scoring.reverse import ReverseAccuracy
 from segassay.scoring.slice_judge import SliceJudge
 
-_POOL = 40
+_POOL = 25
 """Subjects of a set that gold cases are drawn from, at most."""
+
+_ATLAS = 5
 
 
 def main() -> None:
@@ -76,48 +82,69 @@ class Measured:
         gold = list(self._gold())
         test = [row for case_id in self.entry.cases for row in self._test(case_id)]
         subjects = sorted({row["subject"] for row in gold})
-        found: Row = {"unadapted": _figures(test, np.array([row["stated"] for row in test]))}
+        alone = np.array([_compared(row, subjects[:_ATLAS])[0] for row in test])
+        alone = np.nan_to_num(alone, nan=float(np.nanmean(alone)))
+        found: Row = {
+            "0": _figures(test, np.array([row["stated"] for row in test])),
+            "atlas alone": _figures(test, np.column_stack([alone] * 3)),
+        }
         for count in sorted({min(n, len(subjects)) for n in counts}):
-            draws = [self._fitted(gold, test, subjects, count, seed) for seed in range(n_draws)]
-            found[str(count)] = {
-                key: round(float(np.mean([draw[key] for draw in draws])), 4) for key in draws[0]
-            } | {"pearson_of_draws": [draw["pearson"] for draw in draws]}
+            for atlas in (0, _ATLAS):
+                draws = [
+                    self._fitted(gold, test, _drawn(subjects, count, seed), atlas)
+                    for seed in range(n_draws)
+                ]
+                found[f"{count} + atlas" if atlas else str(count)] = {
+                    key: round(float(np.mean([draw[key] for draw in draws])), 4) for key in draws[0]
+                } | {"pearson_of_draws": [draw["pearson"] for draw in draws]}
         return found
 
     def _fitted(
-        self, gold: list[Row], test: list[Row], subjects: list[str], count: int, seed: int
+        self, gold: list[Row], test: list[Row], chosen: list[str], atlas: int
     ) -> dict[str, float]:
-        rng = np.random.default_rng(seed)
-        chosen = set(rng.choice(subjects, count, replace=False).tolist())
-        mine = [row for row in gold if row["subject"] in chosen]
+        mine = [row for row in gold if row["subject"] in set(chosen)]
         start = time.perf_counter()
-        fitted = fit(_labels(mine), adapt=True)
+        fitted = fit(_labels(mine, chosen[:atlas]), adapt=True)
+        stated = fitted(_labels(test, chosen[:atlas]))
         seconds = time.perf_counter() - start + sum(row["seconds"] for row in mine)
-        return {**_figures(test, fitted(_labels(test))), "seconds": round(seconds, 1)}
+        return {**_figures(test, stated), "seconds": round(seconds, 1)}
 
     def _gold(self) -> Iterator[Row]:
         """Yield measured labels of subjects outside the test, untouched and with faults."""
+        cases = self._pool()
+        n_faults = faults_per_label(cases)
+        for case in cases:
+            make = partial(self._of_gold, case, n_faults)
+            yield from kept_rows(self.kept / f"{self.entry.name}-gold-{case.case_id}.json", make)
+
+    def _pool(self) -> list[Case]:
         dataset = open_dataset(self.frozen.data / self.entry.path)
         held = {c.subject_id for c in dataset.cases if c.case_id in self.entry.cases}
         free = [c for c in dataset.cases if c.labels and c.subject_id not in held]
         subjects = sorted({c.subject_id for c in free})
         pool = set(np.random.default_rng(0).permutation(subjects)[:_POOL].tolist())
-        cases = [replace(c, modality=self.entry.modality) for c in free if c.subject_id in pool]
-        n_faults = faults_per_label(cases[:25])
-        for case in cases:
-            make = partial(self._of_gold, case, n_faults)
-            yield from kept_rows(self.kept / f"{self.entry.name}-gold-{case.case_id}.json", make)
+        return [replace(c, modality=self.entry.modality) for c in free if c.subject_id in pool]
+
+    def _reverse(self) -> ReverseAccuracy:
+        """Return the comparison with one case of every subject of the pool, reduced as in use."""
+        if self.entry.name not in _REVERSE:
+            first = {case.subject_id: case for case in reversed(self._pool())}
+            references = []
+            for subject, case in sorted(first.items()):
+                expert = read_expert_case(self.entry.name, case, case.modality)
+                reduced = GoldCase.of(expert.image, dict(expert.masks), subject).reference
+                references.append(replace(reduced, name=subject))
+            _REVERSE[self.entry.name] = ReverseAccuracy(references)
+        return _REVERSE[self.entry.name]
 
     def _of_gold(self, case: Case, n_faults: int) -> list[Row]:
-        start = time.perf_counter()
-        labels = measure_case(case, self.judge, set_name=self.entry.name, n_faults=n_faults, seed=0)
-        if isinstance(labels, tuple):
-            raise SystemExit(": ".join(labels))
-        seconds = (time.perf_counter() - start) / max(len(labels), 1)
-        return [
-            _row(g.measured, g.stated, g.true, g.subject, g.structure) | {"seconds": seconds}
-            for g in labels
+        expert = read_expert_case(self.entry.name, case, case.modality)
+        known = [
+            (structure, true, mask)
+            for structure in expert.masks
+            for _, true, mask in draw_faults(expert, structure, n_faults=n_faults, seed=0)
         ]
+        return self._measured(expert, known)
 
     def _test(self, case_id: str) -> list[Row]:
         return kept_rows(
@@ -127,34 +154,56 @@ class Measured:
     def _of_test(self, case_id: str) -> list[Row]:
         expert = self.frozen.expert(self.entry, case_id)
         pairs = self.frozen.pairs(self.entry, expert)
-        found = self.judge.measure_labels(
-            expert.image, [(p.structure, p.mask) for p in pairs], modality=expert.modality
-        )
+        return self._measured(expert, [(p.structure, p.dice, p.mask) for p in pairs])
+
+    def _measured(self, expert: ExpertCase, known: Sequence[Known]) -> list[Row]:
+        labels = [(structure, mask) for structure, _, mask in known]
+        start = time.perf_counter()
+        found = self.judge.measure_labels(expert.image, labels, modality=expert.modality)
+        seconds = (time.perf_counter() - start) / max(len(known), 1)
+        reverse = self._reverse().score_labels(expert.image, labels)
         return [
-            _row(m, self.judge.calibrated(m), p.dice, expert.case.subject_id, p.structure)
-            for p, m in zip(pairs, found, strict=True)
-            if m is not None
+            {
+                "subject": expert.case.subject_id,
+                "structure": structure,
+                "true": true,
+                "raw": m.raw,
+                "features": [round(float(v), 6) for v in m.features],
+                "stated": list(self.judge.calibrated(m)),
+                "by_gold": {name: round(v, 5) for name, v in r.by_reference.items()},
+                "seconds": seconds,
+            }
+            for (structure, true, _), m, r in zip(known, found, reverse, strict=True)
+            if m is not None and not np.isnan(true)
         ]
 
 
-def _row(measured: Any, stated: Sequence[float], true: float, subject: str, structure: str) -> Row:
-    return {
-        "subject": subject,
-        "structure": structure,
-        "true": true,
-        "raw": measured.raw,
-        "features": [round(float(v), 6) for v in measured.features],
-        "stated": list(stated),
-    }
+_REVERSE: dict[str, ReverseAccuracy] = {}
+"""By set; the images of a set are laid over the same cases for every judge."""
 
 
-def _labels(rows: list[Row]) -> Labels:
+def _drawn(subjects: list[str], count: int, seed: int) -> list[str]:
+    return np.random.default_rng(seed).choice(subjects, count, replace=False).tolist()
+
+
+def _compared(row: Row, atlas: Sequence[str]) -> tuple[float, float]:
+    """Return best and mean Dice over the cases of an atlas, that of the same subject left out."""
+    dices = [row["by_gold"][s] for s in atlas if s in row["by_gold"] and s != row["subject"]]
+    return (max(dices), float(np.mean(dices))) if dices else (np.nan, np.nan)
+
+
+def _labels(rows: list[Row], atlas: Sequence[str]) -> Labels:
+    own = np.array([row["features"] for row in rows])
+    if atlas:
+        compared = np.array([_compared(row, atlas) for row in rows])
+        own = np.concatenate([own[:, :2], compared, own[:, 2:]], axis=1)
     return Labels(
         raw=np.array([row["raw"] for row in rows]),
-        features=np.array([row["features"] for row in rows]),
+        features=own,
         true=np.array([row["true"] for row in rows]),
         subjects=np.array([row["subject"] for row in rows]),
         decisive=np.ones(len(rows), dtype=np.bool_),
+        n_compared=N_COMPARED if atlas else 0,
     )
 
 
@@ -178,25 +227,37 @@ def _figures(rows: list[Row], stated: NDArray[np.float64]) -> dict[str, float]:
 def page(result: Row) -> str:
     """Return the results as markdown."""
     sets = result["sets"]
-    least = {name: sorted(found, key=_gold_count) for name, found in sets.items()}
+    counts = {name: sorted({_count(key) for key in found} - {0}) for name, found in sets.items()}
+    wanted = {
+        "as it is": lambda n: "0",
+        "atlas alone, five gold cases": lambda n: "atlas alone",
+        "fitted, fewer gold": lambda n: str(counts[n][0]),
+        "fitted, more gold": lambda n: str(counts[n][-1]),
+        "fitted with atlas, fewer gold": lambda n: f"{counts[n][0]} + atlas",
+        "fitted with atlas, more gold": lambda n: f"{counts[n][-1]} + atlas",
+    }
     means = "\n".join(
-        f"| {words} | {_mean(sets[n][keys[at]]['pearson'] for n, keys in least.items()):.3f} | "
-        f"{_mean(sets[n][keys[at]]['mae'] for n, keys in least.items()):.3f} |"
-        for words, at in (("as it is", 0), ("fewest gold", 1), ("most gold", -1))
+        "| "
+        + " | ".join(
+            [words, *(_mean(sets[n][key(n)][k] for n in sets) for k in ("pearson", "mae"))]
+        )
+        + " |"
+        for words, key in wanted.items()
     )
     rows = "\n".join(
         f"| {name} | {key} | {f['pearson']:.3f} | {f['mae']:.3f} | {f['auroc_below_0.8']:.3f} | "
-        f"{f['interval_coverage']:.0%} | {f['interval_width']:.2f} | {f.get('seconds', 0):.0f} |"
+        + ("| | |" if key == "atlas alone" else _interval(f))
         for name, found in sets.items()
         for key, f in found.items()
     )
     return f"""# Fitted to a few gold cases of data the judge never saw
 
 Judges that never saw the set's group (`leave_group_out.md`), as they are and after `segassay fit`
-on gold cases with planted faults; tested on the frozen test's masks, half of whose faults are
-errors of a network. Means of {result["draws"]} draws of gold subjects (10 and 25; all where a set
-has fewer).
-Seconds on one core of a busy machine. Made by `python benchmarks/fit_unseen.py`.
+on gold cases with planted faults, without and with `--atlas 5`; tested on the frozen test's masks,
+half of whose faults are errors of a network. Means of {result["draws"]} draws of gold subjects (10
+and 25; all where a set has fewer). Seconds are of measuring the gold labels by the network and of
+the fit, on one core of a busy machine; laying images over the atlas comes on top. Made by
+`python benchmarks/fit_unseen.py`.
 
 | mean over {len(sets)} sets | Pearson | MAE |
 |---|---|---|
@@ -208,12 +269,17 @@ Seconds on one core of a busy machine. Made by `python benchmarks/fit_unseen.py`
 """
 
 
-def _mean(values: Iterable[float]) -> float:
-    return float(np.mean(list(values)))
+def _interval(f: Row) -> str:
+    cells = f"{f['interval_coverage']:.0%} | {f['interval_width']:.2f}"
+    return f"{cells} | {f['seconds']:.0f} |" if "seconds" in f else f"{cells} | |"
 
 
-def _gold_count(key: str) -> int:
-    return 0 if key == "unadapted" else int(key)
+def _mean(values: Iterable[float]) -> str:
+    return f"{np.mean(list(values)):.3f}"
+
+
+def _count(key: str) -> int:
+    return int(key) if key.isdigit() else 0
 
 
 if __name__ == "__main__":
