@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from segassay.data.case import Case, Dataset
 from segassay.data.preprocess import JudgePreprocess
@@ -145,7 +145,7 @@ def _with_labels(lesson: Lesson, modality: Modality | None, *, named: bool) -> I
 
 
 def _written(
-    folder: Path, base: JudgeFolder, meta: dict[str, object], network: str, net: object
+    folder: Path, base: JudgeFolder, meta: dict[str, object], network: str, net: Any
 ) -> JudgeFolder:
     from segassay.training.export import export_onnx, write_weights
 

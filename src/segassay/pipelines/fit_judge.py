@@ -61,7 +61,7 @@ def fit_judge(
     if config.full:
         usable = tuple(case for case in cases if case.case_id not in unusable)
         gold = TrustedLabels(replace(dataset, cases=usable), planting, tuple(rows), tuple(problems))
-        return fit_network(config, base, gold, say=say or _silent, progress=progress)
+        return fit_network(config, base, gold, say=say or _silent)
     return make_gold_judge(
         rows,
         base,

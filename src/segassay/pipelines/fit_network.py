@@ -16,10 +16,14 @@ from segassay.metrics.agreement import mean_absolute_error, pearson
 from segassay.models.folder import JudgeFolder
 from segassay.pipelines.adapt_network import Lesson, Say, adapt_network, require_adaptable
 from segassay.pipelines.configs import FitConfig
-from segassay.pipelines.gold_judge import FullFit, GoldResult, Problems, make_gold_judge
-from segassay.pipelines.keep_records import Progress
+from segassay.pipelines.gold_judge import (
+    FullFit,
+    GoldResult,
+    Problems,
+    make_gold_judge,
+    open_base,
+)
 from segassay.pipelines.measure_gold import Planting, measure_cases, measure_table
-from segassay.scoring import judge_of
 from segassay.scoring.adapter import beyond_noise
 from segassay.scoring.fitting import GoldLabel, columns, fit, subjects_of
 from segassay.scoring.slice_judge import SliceJudge
@@ -53,7 +57,6 @@ def fit_network(
     gold: TrustedLabels,
     *,
     say: Say,
-    progress: Progress | None = None,
 ) -> GoldResult:
     """Let the network learn from some subjects, and keep it if it is better on the others.
 
@@ -77,8 +80,9 @@ def fit_network(
         f"{n_held} others decide whether it stays"
     )
     with tempfile.TemporaryDirectory(prefix="segassay-") as work:
-        folder = adapt_network(base, lesson, Path(work), say=say)
-        again = _measured_again(config, gold, judge_of(folder), lesson.split, progress)
+        made = adapt_network(base, lesson, Path(work), say=say)
+        folder, judge = open_base(str(made.path))
+        again = _measured_again(config, gold, judge, lesson.split)
         after = [a for a in again if (a.subject, a.image) in {(h.subject, h.image) for h in held}]
         light = fit(columns(learned, corrected=False), adapt=True)(columns(held, corrected=False))
         kept = is_better(held, light[:, 0], after)
@@ -158,11 +162,10 @@ def _measured_again(
     gold: TrustedLabels,
     judge: SliceJudge,
     split: SubjectSplit,
-    progress: Progress | None,
 ) -> list[GoldLabel]:
     """Let the new judge measure the same labels, in the same order."""
     cases = [case for case in gold.dataset.cases if case.subject_id in set(split.tuning)]
-    again, _ = measure_cases(cases, judge, gold.planting, progress=progress)
+    again, _ = measure_cases(cases, judge, gold.planting)
     own = [] if config.pairs is None else measure_table(config.pairs, judge)[0]
     return [*again, *own]
 
