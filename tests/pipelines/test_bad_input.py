@@ -20,6 +20,7 @@ import pytest
 from conftest import write_nifti, write_picture
 from full_disk import files_end_at
 from segassay.cli import main
+from segassay.records.shards import read_records
 from segassay.records.table import read_table
 
 MEBI = 1 << 20
@@ -185,6 +186,21 @@ def test_labels_stored_as_floats(
     else:
         assert told == []
         assert '"float_storage"' in rules
+
+
+def test_sheared_axes_are_told_and_change_no_volume(
+    small_set: Path, tmp_path: Path, call: Callable[..., Told]
+) -> None:
+    for folder in ("images", "labels"):
+        path = small_set / folder / "a.nii.gz"
+        affine = np.diag([-1.5, -1.5, 3.0, 1.0])
+        affine[1, 2] = 1.0
+        write_nifti(path, np.asarray(nib.load(path).dataobj), affine)
+    assert call("check", small_set, "-o", tmp_path / "o", "-q") == (0, [])
+    sheared, *others = read_records(tmp_path / "o")
+    volumes = [[fact["size"] for fact in record.facts] for record in (sheared, *others)]
+    assert volumes[0] == pytest.approx(volumes[1]) == pytest.approx(volumes[2])
+    assert "off the right angle" in (tmp_path / "o" / "findings.jsonl").read_text()
 
 
 def archive(path: Path, members: dict[str, bytes]) -> Path:

@@ -130,6 +130,8 @@ class LabelView:
         """Millilitres per voxel; 1 where the spacing is unknown."""
         if not self.spacing_known:
             return 1.0
+        if self.image is not None:  # its axes may be sheared, which widens no voxel
+            return self.image.grid.voxel_ml
         return self.pixel_mm[0] * self.pixel_mm[1] * self.thickness_mm / 1000
 
     @property
