@@ -1,6 +1,6 @@
 """What mkdocs calls while it builds the site: see `mkdocs.yml`, `make docs`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ _MOVED = {
     **_FROM_ROOT,
     **{f"{name}/card.md": f"judges/{path.parent.name}.md" for name, path in _CARDS.items()},
 }
-_GENERATED = {
+_GENERATED: dict[str, Callable[[], str]] = {
     "reference/command-line.md": site_pages.command_line,
     "reference/score-table.md": site_pages.score_table,
     "reference/python.md": site_pages.python,
