@@ -10,6 +10,7 @@ import csv
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 from audits import SETS
 from frozen import HERE
@@ -39,7 +40,7 @@ def main() -> None:
     page.write_text(f"{before}{_MARKS[0]}\n{figures}{_MARKS[1]}{after}")
 
 
-_TEXT = {name: pl.String for name in ("case_id", "structure", "source", "error_type", "flags")}
+_TEXT = dict.fromkeys(("case_id", "structure", "source", "error_type", "flags"), pl.String)
 
 
 def read_verdicts(path: Path, tables: dict[str, pl.DataFrame]) -> list[dict[str, str]]:
@@ -77,10 +78,10 @@ def _by_source(tables: dict[str, pl.DataFrame], verdicts: list[dict[str, str]]) 
             worst = Counter(v["verdict"] for v in seen if v["drawn"] == "worst")
             others = Counter(v["verdict"] for v in seen if v["drawn"] == "random")
             judges = ", ".join(own["model_id"].drop_nulls().unique().sort())
-            median = scored.median()
             lines.append(
                 f"| {name} | {source} | {judges} | {len(scored)} "
-                f"| {median:.2f} | {(scored < 0.5).mean():.0%} | {(scored < 0.8).mean():.0%} "
+                f"| {np.median(scored):.2f} | {(scored < 0.5).mean():.0%} "
+                f"| {(scored < 0.8).mean():.0%} "
                 f"| {sum(worst.values())} | {worst['fault']} | {worst['false_alarm']} "
                 f"| {worst['unsure']} | {_precision(worst)} | {_precision(others)} |"
             )
@@ -91,7 +92,7 @@ def _precision(counts: Counter[str]) -> str:
     """Return the share of faults among what was decided, with Wilson's interval."""
     n = counts["fault"] + counts["false_alarm"]
     if not n:
-        return "–"
+        return ""
     ci = binomtest(counts["fault"], n).proportion_ci(method="wilson")
     return f"{counts['fault']}/{n} = {counts['fault'] / n:.2f} [{ci.low:.2f}, {ci.high:.2f}]"
 

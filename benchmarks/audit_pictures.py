@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from segassay.report.figures import draw
 from segassay.report.model import Exhibit, SliceView
 
 ON_A_SHEET = 10
@@ -15,6 +14,7 @@ TILE = 236
 _COLUMNS = 2
 _CAPTION = 26
 _LABEL, _SUGGESTED = (255, 220, 0), (0, 220, 255)
+_MARGIN = 0.35
 
 
 def write_sheets(exhibits: Sequence[Exhibit], stem: Path, *, told: bool) -> None:
@@ -36,7 +36,7 @@ def write_sheets(exhibits: Sequence[Exhibit], stem: Path, *, told: bool) -> None
         sheet = Image.new("RGB", (_COLUMNS * (width + 8), n_rows * height), "white")
         for n, strip in enumerate(strips):
             sheet.paste(strip, ((n % _COLUMNS) * (width + 8), (n // _COLUMNS) * height))
-        sheet.save(f"{stem}-{first // ON_A_SHEET + 1}.png")
+        sheet.save(f"{stem}-{first // ON_A_SHEET + 1}.png", compress_level=1)
 
 
 def _strip(exhibit: Exhibit, number: int, *, told: bool) -> Image.Image:
@@ -63,9 +63,10 @@ def _tile(
     view: SliceView, *, near: bool, label: bool = False, suggested: bool = False
 ) -> Image.Image:
     """Draw a slice, or what lies `near` the label, to scale in millimetres, within a square."""
-    x, y, width, height = draw(view).window if near else (0, 0, *reversed(view.image.shape))
-    window = (slice(y, y + height), slice(x, x + width))
-    down, across = height * view.pixel_mm[0], width * view.pixel_mm[1]
+    window = _near(view) if near else (slice(0, view.image.shape[0]), slice(0, view.image.shape[1]))
+    down, across = (
+        (part.stop - part.start) * mm for part, mm in zip(window, view.pixel_mm, strict=True)
+    )
     scale = TILE / max(down, across)
     size = max(round(across * scale), 1), max(round(down * scale), 1)
     grey = Image.fromarray((np.clip(view.image[window], 0, 1) * 255).astype(np.uint8))
@@ -77,6 +78,25 @@ def _tile(
     padded = Image.new("RGB", (TILE, TILE))
     padded.paste(Image.fromarray(tile), ((TILE - size[0]) // 2, (TILE - size[1]) // 2))
     return padded
+
+
+def _near(view: SliceView) -> tuple[slice, slice]:
+    """Return what lies around label and suggestion, square in millimetres where there is room."""
+    drawn = view.mask if view.suggested is None else view.mask | view.suggested
+    places = [np.flatnonzero(drawn.any(axis=1 - axis)) for axis in (0, 1)]
+    if not drawn.any():
+        return slice(0, drawn.shape[0]), slice(0, drawn.shape[1])
+    extent = max(
+        (at[-1] - at[0] + 1) * mm for at, mm in zip(places, view.pixel_mm, strict=True)
+    ) * (0.5 + _MARGIN)
+    rows, columns = (
+        slice(
+            max(int((at[0] + at[-1]) / 2 - extent / mm), 0),
+            min(int((at[0] + at[-1]) / 2 + extent / mm) + 1, n),
+        )
+        for at, mm, n in zip(places, view.pixel_mm, drawn.shape, strict=True)
+    )
+    return rows, columns
 
 
 def _edge(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:

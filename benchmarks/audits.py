@@ -2,7 +2,8 @@
 
 `benchmarks/train_without.sh` trains the judges; one that learned from a set is refused. Every
 label of every set goes through `pipelines.audit`, as a user's would; a set that was stopped goes
-on where it was, and a set whose judge is not there yet is passed over.
+on where it was, and a set that is done, or whose judge is not there yet, is passed over. For other
+judges begin in another work folder.
 
 - `docs/results/audits/SET.csv`: every label with its score;
 - `WORK/SET/`: the audit's own folder, with its findings;
@@ -47,7 +48,8 @@ SEED = 0
 class AuditedSet:
     """A data set: where it lies, whose judge audits it, and the name it has in recipes.
 
-    `blind` names sources whose worst labels are laid out among others, without their scores.
+    `blind` names sources whose worst labels are laid out among others, without their scores. Of a
+    large set every `every`-th case is audited, as `segassay audit --num-parts` deals them out.
     """
 
     name: str
@@ -55,6 +57,7 @@ class AuditedSet:
     group: str
     learned_as: str
     blind: tuple[str, ...] = ()
+    every: int = 1
 
 
 _WEAK = ("weak_box", "weak_points")
@@ -72,7 +75,7 @@ SETS = (
     AuditedSet("ct_slices", "ct_slices_30organs", "abdomen", "ct_slices"),
     AuditedSet("acdc", "nnUNet_raw/Dataset027_ACDC", "cardiac", "acdc"),
     AuditedSet("left_atrium", "Task90_LeftAtrium", "cardiac", "left_atrium"),
-    AuditedSet("hippocampus", "Task04_Hippocampus", "brain", "hippocampus"),
+    AuditedSet("hippocampus", "Task04_Hippocampus", "brain", "hippocampus", every=3),
     AuditedSet("oasis", "oasis_slices", "brain", "oasis"),
 )
 
@@ -114,6 +117,9 @@ def main() -> None:
         if not judge.is_dir():
             print(f"{entry.name}: no {judge.name} yet")
             continue
+        if (options.work / "sheets" / f"{entry.name}.csv").exists():
+            print(f"{entry.name}: done before")
+            continue
         refuse_if_seen(judge, entry)
         began = time.monotonic()
         rows = audit_set(entry, options.data, judge, options.work)
@@ -133,7 +139,9 @@ def refuse_if_seen(judge: Path, entry: AuditedSet) -> None:
 def audit_set(entry: AuditedSet, data: Path, judge: Path, work: Path) -> tuple[ScoreRow, ...]:
     """Audit a set and return its rows; stops where the judge knows one of the images after all."""
     source = SourceConfig(path=data / entry.path)
-    config = AuditConfig(source=source, out=work / entry.name, judge=str(judge), n_worst=0)
+    config = AuditConfig(
+        source=source, out=work / entry.name, judge=str(judge), n_worst=0, parts=entry.every
+    )
     rows = audit(config).rows
     known = sum("trained on this image" in row.evidence for row in rows)
     if known:
