@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression, minimize
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 _LEAST_PER_BIN = 20
 _MOST_BINS = 10
@@ -67,14 +68,22 @@ class Calibration:
         """Fit on raw scores, doubts and true Dice of the same labels, at least 40 of them.
 
         Bins hold equal shares of all subjects; expected Dice is the bin's mean, made monotone, and
-        goes on rising beyond the outermost bins as the score does. Residuals are taken across folds
-        of `subjects`, so that nobody's labels vouch for themselves; with one subject they do.
+        goes on rising beyond the outermost bins as the score does. Residuals and their spreads are
+        taken across folds of `subjects`, so that nobody's labels vouch for themselves; with one
+        subject they do.
         Quantiles carry the finite-sample correction, (n + 1) / n.
         """
         weights = _equal_subjects(subjects)
-        judged = _across_folds(raw, true, weights, subjects)
-        coefficients = _fit_spread(judged, doubt, np.abs(judged - true), weights)
-        scaled = (judged - true) / _spread(coefficients, judged, doubt)
+        folds = _folds(subjects)
+        judged, spread = np.zeros(len(raw)), np.zeros(len(raw))
+        for held, rest in folds:
+            judged[held] = np.interp(raw[held], *_curve(raw[rest], true[rest], weights[rest]))
+        error = np.abs(judged - true)
+        for held, rest in folds:
+            found = _fit_spread(judged[rest], doubt[rest], error[rest], weights[rest])
+            spread[held] = _spread(found, judged[held], doubt[held])
+        scaled = (judged - true) / spread
+        coefficients = _fit_spread(judged, doubt, error, weights)
         share = min(1.0, (1 - (1 - level) / 2) * (len(raw) + 1) / len(raw))
         below = max(_quantile(scaled, weights, share), 0.0)
         above = max(_quantile(-scaled, weights, share), 0.0)
@@ -125,18 +134,14 @@ def _curve(raw: Floats, true: Floats, weights: Floats) -> tuple[Floats, Floats]:
     return np.array([0.0, *knots, 1.0]), np.array([lowest, *rising, highest])
 
 
-def _across_folds(raw: Floats, true: Floats, weights: Floats, subjects: Sequence[str]) -> Floats:
-    """Return the expected Dice of every label by a curve that its subject had no part in."""
+def _folds(subjects: Sequence[str]) -> list[tuple[Bools, Bools]]:
+    """Return labels held out and the others, fold by fold; with one subject all are both."""
     numbers = np.unique(np.asarray(subjects), return_inverse=True)[1]
     n_folds = min(_FOLDS, int(numbers.max()) + 1)
     if n_folds < 2:
-        return np.interp(raw, *_curve(raw, true, weights))
-    judged = np.zeros(len(raw))
-    for fold in range(n_folds):
-        held = numbers % n_folds == fold
-        curve = _curve(raw[~held], true[~held], weights[~held])
-        judged[held] = np.interp(raw[held], *curve)
-    return judged
+        everything = np.ones(len(numbers), dtype=np.bool_)
+        return [(everything, everything)]
+    return [(numbers % n_folds == fold, numbers % n_folds != fold) for fold in range(n_folds)]
 
 
 def _features(value: Floats, doubt: Floats) -> Floats:
