@@ -52,7 +52,7 @@ def main() -> None:
             unseen += rows[name]
             known += rows[options.known]
         if group == "abdomen":
-            swept = scores.rows("btcv", sweeps=True)[name]
+            swept = PairScores(options.data, [name]).rows("btcv", sweeps=True)[name]
             sweeps = {
                 f: sweep([r for r in swept if r["test"] == f]) for f in ("erosion", "dilation")
             }
