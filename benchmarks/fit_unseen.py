@@ -14,7 +14,7 @@ Usage: python benchmarks/fit_unseen.py DATA_ROOT [--judges FOLDER] [--gold 10 25
 import argparse
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -183,7 +183,8 @@ _REVERSE: dict[str, ReverseAccuracy] = {}
 
 
 def _drawn(subjects: list[str], count: int, seed: int) -> list[str]:
-    return np.random.default_rng(seed).choice(subjects, count, replace=False).tolist()
+    drawn = np.random.default_rng(seed).choice(subjects, count, replace=False)
+    return [str(subject) for subject in drawn]
 
 
 def _compared(row: Row, atlas: Sequence[str]) -> tuple[float, float]:
@@ -228,7 +229,7 @@ def page(result: Row) -> str:
     """Return the results as markdown."""
     sets = result["sets"]
     counts = {name: sorted({_count(key) for key in found} - {0}) for name, found in sets.items()}
-    wanted = {
+    wanted: dict[str, Callable[[str], str]] = {
         "as it is": lambda n: "0",
         "atlas alone, five gold cases": lambda n: "atlas alone",
         "fitted, fewer gold": lambda n: str(counts[n][0]),

@@ -109,7 +109,8 @@ class GoldCases:
                     "spacing_known": image.spacing_known,
                 }
             )
-        np.savez_compressed(path, about=np.array(json.dumps(about)), **arrays)
+        arrays["about"] = np.array(json.dumps(about))
+        np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
 
     @classmethod
     def load(cls, path: Path) -> "GoldCases":
