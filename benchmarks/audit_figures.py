@@ -36,7 +36,7 @@ def main() -> None:
     page = options.folder / "README.md"
     before, rest = page.read_text().split(_MARKS[0])
     after = rest.split(_MARKS[1])[1]
-    figures = f"{_by_source(tables, verdicts)}\n{_by_structure(tables)}"
+    figures = f"{_by_source(tables, verdicts)}\n{_blind(verdicts)}{_by_structure(tables)}"
     page.write_text(f"{before}{_MARKS[0]}\n{figures}{_MARKS[1]}{after}")
 
 
@@ -66,26 +66,38 @@ def read_verdicts(path: Path, tables: dict[str, pl.DataFrame]) -> list[dict[str,
 
 def _by_source(tables: dict[str, pl.DataFrame], verdicts: list[dict[str, str]]) -> str:
     lines = [
-        "| set | source | judge | labels | median score | below .5 | below .8 | looked at "
+        "| set | source | judge | scored | abstained | median | below .5 | below .8 | looked at "
         "| fault | false alarm | unsure | precision [95 % interval] | of others, drawn by lot |",
-        "|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|---|---|",
+        "|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|---|",
     ]
     for name, table in tables.items():
         for source in sorted(table["source"].unique()):
             own = table.filter(pl.col("source") == source)
-            scored = own.filter(pl.col("score").is_not_null())["score"]
+            scored = own.filter(pl.col("score").is_not_null())["score"].to_numpy()
             seen = [v for v in verdicts if (v["set"], v["source"]) == (name, source)]
             worst = Counter(v["verdict"] for v in seen if v["drawn"] == "worst")
             others = Counter(v["verdict"] for v in seen if v["drawn"] == "random")
             judges = ", ".join(own["model_id"].drop_nulls().unique().sort())
             lines.append(
                 f"| {name} | {source} | {judges} | {len(scored)} "
-                f"| {np.median(scored):.2f} | {(scored < 0.5).mean():.0%} "
-                f"| {(scored < 0.8).mean():.0%} "
+                f"| {np.mean(own['status'].to_numpy() == 'abstained'):.0%} "
+                f"| {float(np.median(scored)):.2f} | {float((scored < 0.5).mean()):.0%} "
+                f"| {float((scored < 0.8).mean()):.0%} "
                 f"| {sum(worst.values())} | {worst['fault']} | {worst['false_alarm']} "
                 f"| {worst['unsure']} | {_precision(worst)} | {_precision(others)} |"
             )
     return "\n".join(lines) + "\n"
+
+
+def _blind(verdicts: list[dict[str, str]]) -> str:
+    """Return the precision of all labels that were looked at blind."""
+    blind = {(v["set"], v["source"]) for v in verdicts if v["drawn"] == "random"}
+    seen = [v for v in verdicts if (v["set"], v["source"]) in blind]
+    worst, others = (
+        _precision(Counter(v["verdict"] for v in seen if v["drawn"] == drawn))
+        for drawn in ("worst", "random")
+    )
+    return f"Over the {len(blind)} lists looked at blind: {worst} of the worst, {others} by lot.\n"
 
 
 def _precision(counts: Counter[str]) -> str:

@@ -187,13 +187,17 @@ def lay_out(
 
 
 def worst(rows: Iterable[ScoreRow]) -> list[ScoreRow]:
-    """Return the labels to look at, lowest score first: 20, at most half, at most 3 of a case."""
+    """Return the labels to look at, lowest score first: 20, at most half, at most 3 of a case.
+
+    Of fewer than seven cases as many more as make 20.
+    """
     scored = sorted((row for row in rows if not isnan(row.score)), key=lambda row: row.score)
+    most = max(PER_CASE, -(-WORST // max(len({row.case_id for row in scored}), 1)))
     taken: dict[str, int] = defaultdict(int)
     chosen = []
     for row in scored:
         taken[row.case_id] += 1
-        if taken[row.case_id] <= PER_CASE:
+        if taken[row.case_id] <= most:
             chosen.append(row)
     return chosen[: min(WORST, len(scored) // 2)]
 
