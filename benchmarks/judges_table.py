@@ -44,7 +44,7 @@ def main() -> None:
 def read_sheets(folder: Path) -> list[Row]:
     """Return the sheets of a folder, best first; other JSON files are passed over."""
     every = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
-    sheets = [s for s in every if isinstance(s, dict) and {"judge", "over_sets"} <= set(s)]
+    sheets = [s for s in every if isinstance(s, dict) and {"judge", "over_sets", "wrong_name"} <= set(s)]
     return sorted(sheets, key=lambda s: -float(s["over_sets"]["mean_set_pearson"]))
 
 
