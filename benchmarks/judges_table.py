@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
+_OF_A_SHEET = {"judge", "over_sets", "wrong_name"}
 Row = dict[str, Any]
 
 COLUMNS: dict[str, Callable[[Row], float | None]] = {
@@ -44,7 +45,7 @@ def main() -> None:
 def read_sheets(folder: Path) -> list[Row]:
     """Return the sheets of a folder, best first; other JSON files are passed over."""
     every = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
-    sheets = [s for s in every if isinstance(s, dict) and {"judge", "over_sets", "wrong_name"} <= set(s)]
+    sheets = [s for s in every if isinstance(s, dict) and _OF_A_SHEET <= set(s)]
     return sorted(sheets, key=lambda s: -float(s["over_sets"]["mean_set_pearson"]))
 
 
