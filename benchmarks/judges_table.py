@@ -45,7 +45,7 @@ def main() -> None:
 def read_sheets(folder: Path) -> list[Row]:
     """Return the sheets of a folder, best first; other JSON files are passed over."""
     every = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
-    sheets = [s for s in every if isinstance(s, dict) and _OF_A_SHEET <= set(s)]
+    sheets = [s for s in every if isinstance(s, dict) and set(s) >= _OF_A_SHEET]
     return sorted(sheets, key=lambda s: -float(s["over_sets"]["mean_set_pearson"]))
 
 
