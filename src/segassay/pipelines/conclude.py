@@ -246,7 +246,11 @@ def _notes(rows: Sequence[ScoreRow], judge: Judge | None) -> tuple[str, ...]:
     unknown = sorted({row.structure for row in rows if "never learned" in row.reason})
     if unknown:
         shown = ", ".join(unknown[:8]) + (", …" if len(unknown) > 8 else "")
-        notes.append(f"Judged without their names, which the judge never learned: {shown}.")
+        notes.append(
+            f"Judged without their names, which the judge never learned: {shown}. On data of a "
+            "kind that it never saw, a judge's scores may rank little: fit it to a few trusted "
+            "cases first (segassay fit GOLD --atlas 5)."
+        )
     return tuple(notes)
 
 
