@@ -31,19 +31,7 @@ class HypothesesNet(JudgeNet):
         logits, outside, presence, kind, embedding = self(crop, field, condition)
         return logits, self.trust(embedding), outside, presence, kind
 
-
-class ExportedHypotheses(nn.Module):
-    """What the ONNX file holds: the mean of the hypotheses, as one map."""
-
-    def __init__(self, net: HypothesesNet) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(
-        self, crop: Tensor, field: Tensor, condition: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Return map `(b, n, n)`, outside `(b,)`, presence `(b,)`, type `(b, 5)`, embedding."""
-        logits, outside, presence, kind, embedding = self.net(crop, field, condition)
-        weights = self.net.trust(embedding).softmax(dim=1)
-        mean = torch.einsum("bk,bkhw->bhw", weights, logits.sigmoid())
-        return mean, outside, presence.sigmoid(), kind.softmax(dim=1), embedding
+    def expected_map(self, logits: Tensor, embedding: Tensor) -> Tensor:
+        """Return the mean of the hypotheses `(b, n, n)`: what the ONNX file holds."""
+        weights = self.trust(embedding).softmax(dim=1)
+        return torch.einsum("bk,bkhw->bhw", weights, logits.sigmoid())

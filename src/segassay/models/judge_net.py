@@ -150,6 +150,11 @@ class JudgeNet(JudgeEncoder):
         outside = F.softplus(self.outside(embedding)[:, 0] - 3.0)
         return logits, outside, self.presence(embedding)[:, 0], self.kind(embedding), embedding
 
+    def expected_map(self, logits: Tensor, embedding: Tensor) -> Tensor:
+        """Return the probability of the true mask `(b, n, n)` from `forward`'s logits."""
+        del embedding  # one map needs no weights
+        return logits[:, 0].sigmoid()
+
 
 class ExportedJudge(nn.Module):
     """What the ONNX file holds: probabilities instead of logits."""
@@ -164,7 +169,7 @@ class ExportedJudge(nn.Module):
         """Return map `(b, n, n)`, outside `(b,)`, presence `(b,)`, type `(b, 5)`, embedding."""
         logits, outside, presence, kind, embedding = self.net(crop, field, condition)
         return (
-            logits[:, 0].sigmoid(),
+            self.net.expected_map(logits, embedding),
             outside,
             presence.sigmoid(),
             kind.softmax(dim=1),

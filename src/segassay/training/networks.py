@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from segassay.data.preprocess import CONDITION_DIM, CROP_CHANNELS, FIELD_CHANNELS
 from segassay.models.direct_net import DirectNet, ExportedDirect
-from segassay.models.hypotheses_net import ExportedHypotheses, HypothesesNet
+from segassay.models.hypotheses_net import HypothesesNet
 from segassay.models.judge_net import ExportedJudge, JudgeNet, JudgeNetConfig, expected_dice
 from segassay.models.segae_vlm import ExportedSegaeVlm, SegaeVlm, SegaeVlmConfig
 from segassay.models.text_tower import GivenText, NameTable, NgramTower
@@ -114,7 +114,7 @@ NETWORKS: dict[str, NetworkKind] = {
         build=lambda recipe, _: HypothesesNet(_sizes(recipe)),
         loss=lambda net, batch, recipe: hypotheses_loss(net, batch, recipe.loss),
         verdict=_mixed_verdict,
-        exported=(ExportedHypotheses, _DRAWN),
+        exported=(ExportedJudge, _DRAWN),
     ),
     "direct": NetworkKind(
         judge="direct",
