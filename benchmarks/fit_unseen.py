@@ -80,7 +80,7 @@ class Measured:
     def figures(self, counts: Sequence[int], n_draws: int) -> Row:
         """Return the judge as it is and fitted to draws of each number of gold subjects."""
         gold = list(self._gold())
-        test = [row for case_id in self.entry.cases for row in self._test(case_id)]
+        test = [row for case_id in self.entry.cases for row in self.test(case_id)]
         subjects = sorted({row["subject"] for row in gold})
         alone = np.array([_compared(row, subjects[:_ATLAS])[0] for row in test])
         alone = np.nan_to_num(alone, nan=float(np.nanmean(alone)))
@@ -111,24 +111,16 @@ class Measured:
 
     def _gold(self) -> Iterator[Row]:
         """Yield measured labels of subjects outside the test, untouched and with faults."""
-        cases = self._pool()
+        cases = pool(self.frozen.data, self.entry)
         n_faults = faults_per_label(cases)
         for case in cases:
             make = partial(self._of_gold, case, n_faults)
             yield from kept_rows(self.kept / f"{self.entry.name}-gold-{case.case_id}.json", make)
 
-    def _pool(self) -> list[Case]:
-        dataset = open_dataset(self.frozen.data / self.entry.path)
-        held = {c.subject_id for c in dataset.cases if c.case_id in self.entry.cases}
-        free = [c for c in dataset.cases if c.labels and c.subject_id not in held]
-        subjects = sorted({c.subject_id for c in free})
-        pool = set(np.random.default_rng(0).permutation(subjects)[:_POOL].tolist())
-        return [replace(c, modality=self.entry.modality) for c in free if c.subject_id in pool]
-
     def _reverse(self) -> ReverseAccuracy:
         """Return the comparison with one case of every subject of the pool, reduced as in use."""
         if self.entry.name not in _REVERSE:
-            first = {case.subject_id: case for case in reversed(self._pool())}
+            first = {case.subject_id: case for case in reversed(pool(self.frozen.data, self.entry))}
             references = []
             for subject, case in sorted(first.items()):
                 expert = read_expert_case(self.entry.name, case, case.modality)
@@ -146,7 +138,8 @@ class Measured:
         ]
         return self._measured(expert, known)
 
-    def _test(self, case_id: str) -> list[Row]:
+    def test(self, case_id: str) -> list[Row]:
+        """Return what the judge says of a case's labels, those left out that hold nothing."""
         return kept_rows(
             self.kept / f"{self.entry.name}-test-{case_id}.json", partial(self._of_test, case_id)
         )
@@ -176,6 +169,16 @@ class Measured:
             for (structure, true, _), m, r in zip(known, found, reverse, strict=True)
             if m is not None and not np.isnan(true)
         ]
+
+
+def pool(data: Path, entry: FrozenSet) -> list[Case]:
+    """Return cases of some subjects of a set that are not in the test."""
+    dataset = open_dataset(data / entry.path)
+    held = {c.subject_id for c in dataset.cases if c.case_id in entry.cases}
+    free = [c for c in dataset.cases if c.labels and c.subject_id not in held]
+    subjects = sorted({c.subject_id for c in free})
+    drawn = set(np.random.default_rng(0).permutation(subjects)[:_POOL].tolist())
+    return [replace(c, modality=entry.modality) for c in free if c.subject_id in drawn]
 
 
 _REVERSE: dict[str, ReverseAccuracy] = {}

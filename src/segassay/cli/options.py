@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from segassay.cli.console import CaseProgress
+from segassay.cli.console import CaseProgress, tell
 from segassay.types import DEFAULT_JUDGE, Engine
 
 if TYPE_CHECKING:
@@ -76,6 +76,13 @@ Verbose = Annotated[
 EngineName = Annotated[
     Engine, typer.Option("--engine", help="onnx; or openvino, faster, a little less exact.")
 ]
+PeerCount = Annotated[
+    int,
+    typer.Option(
+        "--peers",
+        help="Other cases to compare labels of unknown structures with; 0 for none.",
+    ),
+]
 JudgeName = Annotated[str, typer.Option("--judge", help="Judge: a name or a folder.")]
 
 
@@ -120,14 +127,15 @@ class CaseOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeOptions:
-    """Which judge is asked, and what runs its network."""
+    """Which judge is asked, what runs its network, and how many other cases help it."""
 
     judge: JudgeName = DEFAULT_JUDGE
     engine: EngineName = Engine.ONNX
+    peers: PeerCount = 10
 
     def as_config(self) -> dict[str, Any]:
         """Return what `AuditConfig` takes."""
-        return {"judge": self.judge, "engine": self.engine}
+        return {"judge": self.judge, "engine": self.engine, "peers": self.peers}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,3 +171,8 @@ class TellOptions:
     def progress(self, what: str = "cases") -> CaseProgress:
         """Return what reports progress in `what`; it is silent where that was asked for."""
         return CaseProgress(quiet=self.quiet, what=what)
+
+    def say(self, line: str) -> None:
+        """Tell what is going on, unless silence was asked for."""
+        if not self.quiet:
+            tell(line)

@@ -29,7 +29,7 @@ def make_config(
 
 def run_audit(config: AuditConfig, run: RunOptions, telling: TellOptions, *, command: str) -> int:
     """Run, report on stderr or as JSON on stdout, and return the exit code."""
-    result = audit(config, command=command, progress=telling.progress())
+    result = audit(config, command=command, progress=telling.progress(), say=telling.say)
     if telling.as_json:
         give_json(result.to_json())
     if run.verbose:

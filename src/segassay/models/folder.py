@@ -7,8 +7,9 @@ card.md           what it is for, what it learned from, how well it does, licenc
 SHA256SUMS        checksums of all files; a judge whose files do not match is refused
 
 Some kinds of judge have more files: `text.npy`, a vector `(structures, n)` for every structure of
-`meta.json` in its order, `weights.safetensors`, to train on from, `adapter.json`, the correction
-of a judge that was fitted to somebody's data, and `gold.npz`, the trusted cases it compares with.
+`meta.json` in its order, `weights.safetensors`, to train on from, `unfamiliar.json`, what scores
+are worth where it knows nothing, `adapter.json`, the correction of a judge that was fitted to
+somebody's data, and `gold.npz`, the trusted cases it compares with.
 """
 
 import hashlib
@@ -35,17 +36,21 @@ ADAPTER = "adapter.json"
 GOLD = "gold.npz"
 """Reduced images and labels of trusted cases, in a judge fitted to compare with them."""
 
+UNFAMILIAR = "unfamiliar.json"
+"""What scores of structures that it never learned are worth; absent where nobody measured it."""
+
 CHECKSUMS = "SHA256SUMS"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class JudgeFolder:
-    """A verified judge folder: `meta`, `calibration` and, if fitted, `adapter` as written."""
+    """A verified judge folder: its descriptions as written, `None` for those it does not have."""
 
     path: Path
     meta: dict[str, Any]
     calibration: dict[str, Any]
     adapter: dict[str, Any] | None = None
+    unfamiliar: dict[str, Any] | None = None
 
     @property
     def onnx(self) -> Path:
@@ -147,11 +152,14 @@ def open_judge(path: Path) -> JudgeFolder:
     try:
         meta = json.loads((path / "meta.json").read_text())
         calibration = json.loads((path / "calibration.json").read_text())
-        fitted = ADAPTER in _read_checksums(path)
-        adapter = json.loads((path / ADAPTER).read_text()) if fitted else None
+        present = _read_checksums(path)
+        adapter, unfamiliar = (
+            json.loads((path / name).read_text()) if name in present else None
+            for name in (ADAPTER, UNFAMILIAR)
+        )
     except ValueError as error:
         raise ModelError(f"{path.name}: broken description ({error}); install it again") from error
-    return JudgeFolder(path, meta, calibration, adapter)
+    return JudgeFolder(path, meta, calibration, adapter, unfamiliar)
 
 
 def verify(path: Path) -> None:

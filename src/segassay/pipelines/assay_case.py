@@ -28,6 +28,7 @@ from segassay.records.run import now
 from segassay.records.scores import ScoreRow
 from segassay.records.shards import CaseRecord
 from segassay.scoring import Judge, Score
+from segassay.scoring.peers import Peers
 from segassay.types import Severity, Status
 
 _FRACTION = 1e-3
@@ -35,7 +36,10 @@ _FRACTION = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class AssayContext:
-    """What is the same for all cases of a run. `judge` is `None` for rules alone."""
+    """What is the same for all cases of a run. `judge` is `None` for rules alone.
+
+    With `peers` the judge is among them already; worker processes put theirs there.
+    """
 
     root: Path
     declared: frozenset[int]
@@ -43,6 +47,7 @@ class AssayContext:
     run_id: str
     structures: tuple[str, ...] = ()
     bounds: tuple[Bound, ...] = ()
+    peers: Peers | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,7 +149,9 @@ def _scored_rows(
     if judge is None or not labels:
         return []
     masks = [(label.ref.structure, label.mask) for label in labels]
-    scores = judge.score_labels(image, masks, modality=files.case.modality)
+    scores = judge.score_labels(
+        image, masks, modality=files.case.modality, subject=files.case.subject_id
+    )
     seen = judge.trained_on(files.image_sha256, content)
     return [
         _scored_row(files, label, score, context, trained_on=seen)

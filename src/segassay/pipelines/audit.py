@@ -1,20 +1,31 @@
 """The main job: read a data set, check and score every label, rank them, show the worst."""
 
+from collections.abc import Callable
+
+from segassay.data.case import Dataset
 from segassay.pipelines.assay_case import AssayContext
 from segassay.pipelines.assay_cases import assay_cases
 from segassay.pipelines.bounds import read_bounds
 from segassay.pipelines.conclude import AuditResult, conclude
 from segassay.pipelines.configs import AuditConfig
 from segassay.pipelines.keep_records import Progress, keep_records
+from segassay.pipelines.peers import choose_peers
 from segassay.pipelines.result_folder import begin_run
 from segassay.records.shards import read_records
-from segassay.scoring import load_judge
+from segassay.scoring import Judge, load_judge
+from segassay.scoring.peers import Peers
 
 
 def audit(
-    config: AuditConfig, *, command: str = "audit", progress: Progress | None = None
+    config: AuditConfig,
+    *,
+    command: str = "audit",
+    progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> AuditResult:
     """Audit a data set; an interrupted audit into the same folder is continued.
+
+    `progress` is told of every finished case, `say` of what takes long before the first one.
 
     Raises:
         DatasetError: The data set cannot be opened.
@@ -31,8 +42,15 @@ def audit(
     cases = dataset.cases[: config.limit]
     done = {r.case_id for r in read_records(config.out)}
     todo = [c for c in cases[config.part - 1 :: config.parts] if c.case_id not in done]
+    peers = None if judge is None or not todo else _peers(config, dataset, judge, say)
     context = AssayContext(
-        dataset.root, frozenset(dataset.declared), judge, record.run_id, config.structures, bounds
+        root=dataset.root,
+        declared=frozenset(dataset.declared),
+        judge=judge if judge is None or peers is None else judge.among(peers),
+        run_id=record.run_id,
+        structures=config.structures,
+        bounds=bounds,
+        peers=peers,
     )
     keep_records(
         assay_cases(todo, context, jobs=config.jobs, judge=config.judge),
@@ -43,3 +61,15 @@ def audit(
         progress=progress,
     )
     return conclude(config, dataset, cases, judge, record)
+
+
+def _peers(
+    config: AuditConfig, dataset: Dataset, judge: Judge, say: Callable[[str], None] | None
+) -> Peers | None:
+    """Choose the cases that weigh labels of structures which the judge does not know."""
+    if not config.peers:
+        return None
+    peers = choose_peers(dataset.cases, judge, config.peers, structures=config.structures)
+    if peers is not None and say is not None:
+        say(f"{len(peers)} cases weigh the labels of structures that the judge never learned")
+    return peers

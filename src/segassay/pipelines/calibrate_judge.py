@@ -1,7 +1,7 @@
 """Calibration of a fresh judge on the tuning subjects, whose labels the weights never saw."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,7 +84,8 @@ def recalibrate_folder(folder: Path, rows: Path) -> CalibrationResult:
 def _calibrated(folder: Path, meta: dict[str, Any], rows: list[JudgedFault]) -> CalibrationResult:
     labels = _Columns.of(rows)
     result = _cross_validated(rows, labels)
-    meta["evidence"] = _evidence(rows)
+    kinds = {entry["name"]: entry["modality"] for entry in meta["recipe"]["data"]}
+    meta["evidence"] = _evidence(rows, kinds)
     meta["tuning"] = {
         "labels": result.n_labels,
         "subjects": result.n_subjects,
@@ -208,10 +209,15 @@ def _mean_of(numbers: NDArray[np.intp], values: NDArray[Any]) -> float:
     return float((np.bincount(numbers, values) / np.bincount(numbers)).mean())
 
 
-def _evidence(rows: list[JudgedFault]) -> dict[str, dict[str, int]]:
+def _evidence(rows: list[JudgedFault], kinds: Mapping[str, str | None]) -> dict[str, Any]:
+    """Count labels and subjects of each structure, and say in what kinds of images they were."""
     found = {}
     for structure in sorted({r.structure for r in rows}):
         own = [r for r in rows if r.structure == structure]
         subjects = {(r.set_name, r.subject_id) for r in own}
-        found[structure] = {"labels": len(own), "subjects": len(subjects)}
+        found[structure] = {
+            "labels": len(own),
+            "subjects": len(subjects),
+            "modalities": sorted({kind for r in own if (kind := kinds[r.set_name]) is not None}),
+        }
     return found

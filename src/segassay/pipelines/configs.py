@@ -109,11 +109,13 @@ class AuditConfig(CasesConfig):
 
     `jobs` processes work on one case each; a script that asks for more than one needs Python's
     `if __name__ == "__main__":` guard. `bounds` is a table of plausible values, see
-    `pipelines.bounds`.
+    `pipelines.bounds`. Labels of structures that the judge does not know are compared with those
+    of `peers` other cases, see `pipelines.peers`; 0 for none.
     """
 
     judge: str | None = DEFAULT_JUDGE
     engine: Engine = Engine.ONNX
+    peers: int = Field(default=10, ge=0, le=50)
     bounds: Path | None = None
     jobs: int = Field(default=1, ge=1, le=256)
     n_worst: int = Field(default=20, ge=0)

@@ -17,21 +17,27 @@ class Named:
     known: str | None
 
     @property
+    def is_unknown(self) -> bool:
+        """Whether there is a name, and the network does not know it."""
+        return self.given is not None and self.known is None
+
+    @property
     def remark(self) -> str:
         """Why the score was made without a name; empty if it was not."""
         if self.given is None:
             return "no structure name given: judged without it"
         if self.known is None:
-            return f"the judge never learned {self.given!r}: judged without its name"
+            return f"the judge never learned {self.given!r} in such images: judged without its name"
         return ""
 
 
 @dataclass(frozen=True, eq=False)
 class AskedImage:
-    """An image, and what kind it is, as far as known."""
+    """An image, what kind it is and whose, as far as known."""
 
     volume: Volume
     modality: Modality | None
+    subject: str | None = None
 
     @cached_property
     def stack(self) -> PlaneStack:

@@ -62,14 +62,14 @@ class GoldCases:
         ]
         self._reverse = ReverseAccuracy(named)
 
-    def compare(
+    def agreements(
         self,
         image: Volume,
         labels: Sequence[tuple[str | None, BoolArray]],
         *,
         subject: str | None = None,
-    ) -> list[tuple[float, ...]]:
-        """Return best and mean Dice of labels of one image over the cases.
+    ) -> list[dict[int, float]]:
+        """Return the Dice of labels of one image with every case, by the case's number.
 
         Args:
             image: The image of the labels.
@@ -77,22 +77,32 @@ class GoldCases:
             subject: Whose they are: a case of the same subject vouches for nothing.
 
         Returns:
-            Two numbers for every label; NaN for an empty mask, for one without a name, of a
-            structure that no other case holds, or in an image that is 2D where the cases are 3D.
+            Nothing for an empty mask, for one without a name, of a structure that no other case
+            holds, or in an image that is 2D where the cases are 3D.
         """
         own = {str(n) for n, case in enumerate(self.cases) if subject and case.subject == subject}
-        none = (float("nan"),) * N_COMPARED
         asked = [(name, mask) for name, mask in labels if name is not None and mask.any()]
         try:
             scores = iter(self._reverse.score_labels(image, asked))
         except GeometryError:
-            return [none] * len(labels)
+            return [{} for _ in labels]
         found = []
         for name, mask in labels:
             by_case = next(scores).by_reference if name is not None and mask.any() else {}
-            dices = [dice for case, dice in by_case.items() if case not in own]
-            found.append((max(dices), float(np.mean(dices))) if dices else none)
+            found.append({int(case): dice for case, dice in by_case.items() if case not in own})
         return found
+
+    def compare(
+        self,
+        image: Volume,
+        labels: Sequence[tuple[str | None, BoolArray]],
+        *,
+        subject: str | None = None,
+    ) -> list[tuple[float, ...]]:
+        """Return best and mean Dice of labels over the cases; NaN for one without `agreements`."""
+        none = (float("nan"),) * N_COMPARED
+        found = [list(a.values()) for a in self.agreements(image, labels, subject=subject)]
+        return [(max(dices), float(np.mean(dices))) if dices else none for dices in found]
 
     def save(self, path: Path) -> None:
         """Write images, spacings and masks, nothing else."""

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from segassay.data.slicing import as_planes
 from segassay.data.volume import Volume
@@ -12,6 +12,7 @@ from segassay.models.folder import JudgeFolder
 from segassay.scoring.asked import AskedImage, AskedLabel, Named
 from segassay.scoring.inputs import ArrayOrPath, BoolArray, image_volume, mask_array
 from segassay.scoring.label_alone import label_alone
+from segassay.scoring.peers import Peers
 from segassay.scoring.result import Score, Suggestion
 from segassay.scoring.trust import Trust, counted
 from segassay.types import DEFAULT_JUDGE, Engine, Modality
@@ -41,7 +42,7 @@ class Judge(ABC):
         try:
             self.model_id: str = folder.meta["model_id"]
             self._structures = frozenset(folder.meta["structures"])
-            self._tested: dict[str, dict[str, int]] = folder.meta["evidence"]
+            self._tested: dict[str, dict[str, Any]] = folder.meta["evidence"]
             self._trust = Trust.of(folder.meta)
         except (KeyError, TypeError) as error:
             raise ModelError.of_version(folder.path, error) from error
@@ -95,9 +96,24 @@ class Judge(ABC):
         masks: Sequence[tuple[str | None, BoolArray]],
         *,
         modality: Modality | None,
+        subject: str | None = None,
     ) -> list[Score]:
-        """Score all labels `(structure, mask)` of one image in one go; no labels, no scores."""
-        return self.scores(self.asked(image, masks, modality=modality))
+        """Score all labels `(structure, mask)` of one image in one go; no labels, no scores.
+
+        `subject` says whose the image is: a judge that compares labels with those of other
+        cases compares none with itself.
+        """
+        return self.scores(self.asked(image, masks, modality=modality, subject=subject))
+
+    @property
+    def weighs_peers(self) -> bool:
+        """Whether it can weigh a score by labels of the same data set, see `among`."""
+        return False
+
+    def among(self, peers: Peers) -> Self:
+        """Return this judge with labels of one data set that weigh those it knows nothing of."""
+        del peers
+        return self
 
     @abstractmethod
     def scores(self, labels: Sequence[AskedLabel]) -> list[Score]:
@@ -157,10 +173,13 @@ class Judge(ABC):
         masks: Sequence[tuple[str | None, BoolArray]],
         *,
         modality: Modality | None,
+        subject: str | None = None,
     ) -> list[AskedLabel]:
         """Put labels `(structure, mask)` of one image into this judge's words."""
-        seen = AskedImage(image, modality)
-        return [AskedLabel(seen, mask, self.named(structure)) for structure, mask in masks]
+        seen = AskedImage(image, modality, subject)
+        return [
+            AskedLabel(seen, mask, self.named(structure, modality)) for structure, mask in masks
+        ]
 
     def trained_on(self, *checksums: str) -> bool:
         """Whether an image was among the judge's training images.
@@ -171,10 +190,22 @@ class Judge(ABC):
         """
         return not self._images.isdisjoint(checksums)
 
-    def named(self, structure: str | None) -> Named:
-        """Spell a structure's name and see whether the network learned it."""
+    def named(self, structure: str | None, modality: Modality | None = None) -> Named:
+        """Spell a structure's name and see whether the network knows it in such images.
+
+        It does where it learned the name and was tested on it, in images of this kind if the kind
+        is given. A name that it met in a case or two, or in CT only, tells it nothing of an MR.
+        """
         canonical = None if structure is None else canonical_name(structure)
-        return Named(structure, canonical if canonical in self._structures else None)
+        known = canonical in self._structures and self._is_tested(canonical, modality)
+        return Named(structure, canonical if known else None)
+
+    def _is_tested(self, structure: str | None, modality: Modality | None) -> bool:
+        if not self._tested:
+            return True  # made before tests were counted, or for a test of its own
+        counts = self._tested.get(structure or "")
+        kinds = None if counts is None else counts.get("modalities")
+        return counts is not None and (modality is None or not kinds or modality in kinds)
 
     def evidence(self, name: Named) -> str:
         """Say on how many labels of a structure, unseen in training, the judge was tested."""

@@ -14,18 +14,22 @@ from segassay.errors import ModelError
 from segassay.models.folder import JudgeFolder
 from segassay.scoring.adapter import Adapter, Measured, mean_embedding
 from segassay.scoring.aggregate import SliceSums, estimate_presence, estimate_volume
-from segassay.scoring.asked import AskedLabel
+from segassay.scoring.asked import AskedLabel, Named
 from segassay.scoring.calibration import Calibration
 from segassay.scoring.gold_cases import GoldCases
 from segassay.scoring.inputs import BoolArray
 from segassay.scoring.judge import FEWEST_VOXELS, Judge
+from segassay.scoring.peers import Peers
 from segassay.scoring.plan import LabelPlan, plan_label
 from segassay.scoring.result import Score, SliceScore
 from segassay.scoring.size import size_error
+from segassay.scoring.unfamiliar import Unfamiliar, is_compared
 from segassay.types import Engine, Modality, Status
 from segassay.vocabulary.names import canonical_name
 
 _WIDEST = 0.7
+_WEIGHED = "weighed by labels of other cases"
+
 _FIRST_SAMPLING = {"inside": 10, "beyond": [0.15]}
 """What judges examine that were made before sampling was saved with them."""
 
@@ -42,9 +46,12 @@ class SliceJudge(Judge):
             fitted = folder.adapter
             self._adapter = None if fitted is None else Adapter.from_json(fitted)
             self._gold = None if folder.gold is None else GoldCases.load(folder.gold)
+            other = None if self._trust is not None else folder.unfamiliar
+            self._unfamiliar = None if other is None else Unfamiliar.from_json(other)
         except (KeyError, TypeError) as error:
             raise ModelError.of_version(folder.path, error) from error
         self.preprocess = self._settings.fingerprint()
+        self._peers: Peers | None = None
 
     @abstractmethod
     def examine(self, plans: Sequence[LabelPlan]) -> list[list[SliceSums]]:
@@ -69,7 +76,7 @@ class SliceJudge(Judge):
 
         Trusted cases of the same `subject` are not compared with.
         """
-        looks = self._looks(self.asked(image, masks, modality=modality), subject)
+        looks = self._looks(self.asked(image, masks, modality=modality, subject=subject))
         return [_measured(look) if look.plan.n_voxels else None for look in looks]
 
     def calibrated(self, label: Measured) -> tuple[float, float, float]:
@@ -86,19 +93,35 @@ class SliceJudge(Judge):
         other._gold = gold
         return other
 
-    def _looks(self, labels: Sequence[AskedLabel], subject: str | None = None) -> list["_Look"]:
+    @property
+    def weighs_peers(self) -> bool:
+        """Whether somebody measured how its score is to be weighed by labels of the same set."""
+        return self._unfamiliar is not None
+
+    def among(self, peers: Peers) -> Self:
+        """Return this judge with labels of one data set that weigh those it knows nothing of."""
+        other = copy(self)
+        other._peers = peers
+        return other
+
+    def _looks(self, labels: Sequence[AskedLabel]) -> list["_Look"]:
         plans = [self.plan(label) for label in labels]
         sums = self.examine(plans) if plans else []
-        compared = self._compared(labels, subject)
+        compared = self._compared(labels)
         return [_Look(*parts) for parts in zip(labels, plans, sums, compared, strict=True)]
 
-    def _compared(
-        self, labels: Sequence[AskedLabel], subject: str | None
-    ) -> list[tuple[float, ...]]:
-        if self._gold is None or not labels:
+    def _compared(self, labels: Sequence[AskedLabel]) -> list[tuple[float, ...]]:
+        others = self._gold or self._peers
+        if others is None or not labels:
             return [()] * len(labels)
-        named = [(_canonical(label.name.given), label.mask) for label in labels]
-        return self._gold.compare(labels[0].image.volume, named, subject=subject)
+        image = labels[0].image
+        named = [(self._compared_as(label.name), label.mask) for label in labels]
+        return others.compare(image.volume, named, subject=image.subject)
+
+    def _compared_as(self, name: Named) -> str | None:
+        """Return the name a label is compared under; peers are asked for what it knows not."""
+        asked = name.given if self._gold is not None or name.known is None else None
+        return None if asked is None else canonical_name(asked)
 
     def plan(self, label: AskedLabel, *, only: int | None = None) -> LabelPlan:
         """Choose slices of a mask and prepare them; `only` looks at that one slice."""
@@ -108,7 +131,8 @@ class SliceJudge(Judge):
             self._settings,
             self._sampling,
             name=label.name.known,
-            modality=label.image.modality,
+            # Of a name it never learned, neither structure nor image need be of a known kind.
+            modality=None if label.name.is_unknown else label.image.modality,
             only=only,
         )
 
@@ -126,16 +150,19 @@ class SliceJudge(Judge):
     def _filled(self, look: "_Look") -> Score:
         plan, sums, name = look.plan, look.sums, look.label.name
         estimate = estimate_volume(sums, plan.n_voxels)
-        value, low, high = self.calibrated(_measured(look))
+        measured = _measured(look)
+        strange = self._unfamiliar if name.known is None else None
+        value, low, high = (strange or self.calibrated)(measured)
         size = size_error(plan.n_voxels, estimate, look.label.image.volume)
         doubts = _doubts(plan.n_voxels, high - low)
         limits = "" if self._trust is None else self._trust.remark
+        compared = _WEIGHED if strange is not None and is_compared(measured) else ""
         return Score(
             value=value,
             low=low,
             high=high,
             status=Status.ABSTAINED if doubts else Status.SCORED,
-            reason="; ".join(text for text in (doubts, name.remark, limits) if text),
+            reason="; ".join(text for text in (doubts, name.remark, compared, limits) if text),
             slices=tuple(SliceScore(s.index, s.dice, int(s.mask)) for s in sums if s.mask > 0),
             presence=estimate.presence,
             error_type=estimate.error_type,
@@ -144,7 +171,7 @@ class SliceJudge(Judge):
             expected_volume_error_ml=size.ml,
             expected_area_error_mm2=size.mm2,
             expected_nsd=estimate.nsd,
-            evidence=self.evidence(name),
+            evidence=self.evidence(name) if strange is None else strange.evidence(name.given),
             model_id=self.model_id,
             preprocess=self.preprocess,
         )
@@ -198,7 +225,3 @@ def _doubts(n_voxels: int, width: float) -> str:
     if width > _WIDEST:
         return f"the interval is {width:.2f} wide"
     return ""
-
-
-def _canonical(name: str | None) -> str | None:
-    return None if name is None else canonical_name(name)

@@ -1,0 +1,92 @@
+"""Which cases of a data set weigh the labels of all others, where the judge knows nothing."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segassay.data.case import Case
+from segassay.data.io import label_mask
+from segassay.data.volume import Volume
+from segassay.errors import CaseError
+from segassay.pipelines.read_case import read_case
+from segassay.scoring import Judge
+from segassay.scoring.gold_cases import GoldCase
+from segassay.scoring.peers import Peers
+from segassay.vocabulary.names import canonical_name
+
+FEWEST = 5
+"""With fewer peers of a structure none is asked: two wrong ones would outvote the rest."""
+
+_SEED = 0
+
+
+def choose_peers(
+    cases: Sequence[Case], judge: Judge, n_each: int, *, structures: Sequence[str] = ()
+) -> Peers | None:
+    """Return cases to compare with, until `n_each` hold every structure the judge does not know.
+
+    One case of a subject, drawn by lot: the same cases in every part of a run and whenever it is
+    continued. 2D images are not mixed with volumes. With `structures` (canonical names) only
+    these.
+
+    Returns:
+        `None` where nothing is to be compared: the judge knows all structures, cannot weigh its
+        score by others, or fewer than five subjects hold each structure.
+    """
+    if not judge.weighs_peers:
+        return None
+    holders = _holders(cases, judge)
+    missing = {
+        name: n_each
+        for name, subjects in holders.items()
+        if len(subjects) >= FEWEST and (not structures or name in structures)
+    }
+    found: list[GoldCase] = []
+    for case in _by_lot(cases):
+        wanted = [ref for ref in case.labels if missing.get(canonical_name(ref.structure))]
+        peer = _peer(case, missing, judge) if wanted else None
+        if peer is not None and (not found or _is_2d(peer) == _is_2d(found[0])):
+            found.append(peer)
+            missing |= {n: missing[n] - 1 for n in peer.reference.masks if missing.get(n)}
+    return Peers(found) if len(found) >= FEWEST else None
+
+
+def _holders(cases: Sequence[Case], judge: Judge) -> dict[str, set[str]]:
+    """Return the subjects that hold each structure the judge does not know in their images."""
+    found: dict[str, set[str]] = {}
+    for case in cases:
+        for ref in case.labels:
+            if judge.named(ref.structure, case.modality).known is None:
+                found.setdefault(canonical_name(ref.structure), set()).add(case.subject_id)
+    return found
+
+
+def _by_lot(cases: Sequence[Case]) -> list[Case]:
+    """Return one case of every subject, in an order that only the subjects' names decide."""
+    first = {case.subject_id: case for case in reversed(cases)}
+    subjects = sorted(first)
+    order = np.random.default_rng(_SEED).permutation(len(subjects))
+    return [first[subjects[number]] for number in order]
+
+
+def _peer(case: Case, wanted: dict[str, int], judge: Judge) -> GoldCase | None:
+    """Read the labels of a case that are wanted; `None` where there is nothing to use."""
+    files = read_case(case)
+    image = files.image
+    if not isinstance(image, Volume):
+        return None
+    masks: dict[str, NDArray[np.bool_]] = {}
+    for ref in case.labels:
+        name, coded = canonical_name(ref.structure), files.labels[ref.path]
+        known = judge.named(ref.structure, case.modality).known is not None
+        if isinstance(coded, CaseError) or known or name not in wanted:
+            continue
+        if coded.volume.grid.shape == image.grid.shape:
+            masks.setdefault(name, label_mask(coded, ref))
+    peer = GoldCase.of(image, masks, case.subject_id)
+    return peer if peer.reference.masks else None
+
+
+def _is_2d(peer: GoldCase) -> bool:
+    return peer.reference.image.is_2d

@@ -1,0 +1,113 @@
+"""Labels of a data set weighed by one another, where nobody knows which of them are good.
+
+Trusted cases are laid over an image to see whether its label agrees with theirs
+(`scoring.gold_cases`). Here the cases are of the data set itself and may be as wrong as the label
+they are asked about. But errors differ from image to image, while what is right is the same
+everywhere: labels that agree with most others are believed most. The belief in every peer is its
+entry in the leading eigenvector of their agreements (eigenvector centrality, Bonacich 1972).
+
+What all peers do wrong, they agree on; this cannot see it.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segassay.data.volume import Volume
+from segassay.scoring.gold_cases import GoldCase, GoldCases
+
+BoolArray = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+N_COMPARED = 3
+"""Numbers that say how a label compares: best and mean belief-weighted Dice, and the peers' own."""
+
+_ROUNDS = 50
+
+
+class Peers:
+    """Some cases of a data set whose labels weigh those of every other case.
+
+    Making it lays every case over every other one. It can be sent to other processes.
+    """
+
+    def __init__(self, cases: Sequence[GoldCase]) -> None:
+        self._cases = GoldCases(cases)
+        self._beliefs: dict[str, Floats] = {}
+        self._own: dict[str, float] = {}
+        for structure, agreements in _among(self._cases).items():
+            belief = centrality(agreements)
+            self._beliefs[structure] = belief
+            self._own[structure] = float(belief @ agreements @ belief) / max(
+                float(belief.sum() ** 2 - (belief**2).sum()), 1e-9
+            )
+
+    def __len__(self) -> int:
+        return len(self._cases.cases)
+
+    def count(self, structure: str) -> int:
+        """Return how many peers hold a structure."""
+        return sum(structure in case.reference.masks for case in self._cases.cases)
+
+    def compare(
+        self,
+        image: Volume,
+        labels: Sequence[tuple[str | None, BoolArray]],
+        *,
+        subject: str | None = None,
+    ) -> list[tuple[float, ...]]:
+        """Return how labels of one image compare with the peers'.
+
+        Args:
+            image: The image of the labels.
+            labels: Canonical name and mask `(i, j, k)` of each.
+            subject: Whose they are: nobody vouches for himself.
+
+        Returns:
+            For every label the best and the mean Dice with the peers, each weighted by the belief
+            in the peer, and the mean Dice of the peers with one another: what a label can reach at
+            all, given the anatomy and the registration. NaN where `GoldCases.agreements` has none.
+        """
+        found = self._cases.agreements(image, labels, subject=subject)
+        names = [name for name, _ in labels]
+        return [self._weighed(*pair) for pair in zip(names, found, strict=True)]
+
+    def _weighed(self, structure: str | None, agreements: Mapping[int, float]) -> tuple[float, ...]:
+        belief = self._beliefs.get(structure or "")
+        if belief is None or not agreements:
+            return (float("nan"),) * N_COMPARED
+        weights = belief[list(agreements)]
+        dices = np.array(list(agreements.values()))
+        if not weights.any():
+            weights = np.ones_like(weights)
+        best, mean = float((weights * dices).max()), float(np.average(dices, weights=weights))
+        return best, mean, self._own[structure or ""]
+
+
+def centrality(agreements: Floats) -> Floats:
+    """Return the belief `(n,)` in each of n labels, the highest 1, from how they agree `(n, n)`.
+
+    The agreements are symmetric, at least 0, with zeros on the diagonal; where there are none at
+    all, every label is believed alike.
+    """
+    belief = np.ones(len(agreements))
+    # A share of the identity: alternating vectors, as of two labels, come to rest.
+    steadied = agreements + np.eye(len(agreements)) * max(float(agreements.max(initial=0)), 1e-9)
+    for _ in range(_ROUNDS):
+        belief = steadied @ belief
+        belief /= belief.max()
+    return np.asarray(belief)
+
+
+def _among(cases: GoldCases) -> dict[str, Floats]:
+    """Return how the cases' labels agree with one another, `(n, n)` by structure."""
+    n = len(cases.cases)
+    found: dict[str, Floats] = {}
+    for row, case in enumerate(cases.cases):
+        labels: list[tuple[str | None, BoolArray]] = list(case.reference.masks.items())
+        by_label = cases.agreements(case.reference.image, labels, subject=case.subject)
+        for (structure, _), agreements in zip(labels, by_label, strict=True):
+            matrix = found.setdefault(structure or "", np.zeros((n, n)))
+            matrix[row, list(agreements)] = list(agreements.values())
+    return {name: (matrix + matrix.T) / 2 for name, matrix in found.items()}

@@ -1,0 +1,79 @@
+"""What a score is worth where the judge never learned the structure, or never in such images.
+
+Measured on data sets that judges had never seen (leave-group-out): alone the network ranks such
+labels a little, and its intervals are wide; weighed by labels of the same data set
+(`scoring.peers`) it does much better. Both corrections are made once for all unknown data, across
+sets of several kinds, none of which vouches for itself.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import isnan
+from typing import Any
+
+import numpy as np
+
+from segassay.scoring.adapter import Adapter, Measured
+from segassay.scoring.calibration import Calibration
+
+_NO_EMBEDDING = np.zeros(0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unfamiliar:
+    """Corrections of scores of unknown structures.
+
+    Attributes:
+        alone: From the network's raw score.
+        weigher: From raw score, doubt, size and comparisons with peers to a better score.
+        among_peers: Calibration of that score.
+        n_sets: How many data sets they were measured on.
+        n_labels: How many labels of these.
+    """
+
+    alone: Calibration
+    weigher: Adapter
+    among_peers: Calibration
+    n_sets: int
+    n_labels: int
+
+    def __call__(self, label: Measured) -> tuple[float, float, float]:
+        """Return (value, low, high) of a label; with peers where it was compared with any."""
+        if not is_compared(label):
+            return self.alone(label.raw, label.doubt)
+        weighed = self.weigher(replace(label, embedding=_NO_EMBEDDING))
+        return self.among_peers(weighed, label.doubt)
+
+    def evidence(self, structure: str | None) -> str:
+        """Say what the score of a structure that nobody tested rests on."""
+        what = "a structure without a name" if structure is None else "this structure"
+        return (
+            f"never tested on {what}; intervals from {self.n_labels} masks of {self.n_sets} data "
+            "sets that the judges asked had never seen"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the numbers as plain lists."""
+        return {
+            "alone": self.alone.to_json(),
+            "weigher": self.weigher.to_json(),
+            "among_peers": self.among_peers.to_json(),
+            "sets": self.n_sets,
+            "labels": self.n_labels,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Unfamiliar":
+        """Rebuild from `to_json`."""
+        return cls(
+            Calibration.from_json(data["alone"]),
+            Adapter.from_json(data["weigher"]),
+            Calibration.from_json(data["among_peers"]),
+            int(data["sets"]),
+            int(data["labels"]),
+        )
+
+
+def is_compared(label: Measured) -> bool:
+    """Whether a label was compared with any other case."""
+    return bool(label.compared) and not isnan(label.compared[0])

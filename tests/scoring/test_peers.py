@@ -1,0 +1,93 @@
+"""Labels of unknown quality that weigh one another: the many that agree outvote the few."""
+
+import pickle
+from math import isnan
+
+import numpy as np
+import pytest
+
+from segassay.data.volume import Volume
+from segassay.geometry.grid import Grid
+from segassay.scoring.gold_cases import GoldCase
+from segassay.scoring.peers import Peers, centrality
+
+SIDE = 80
+
+
+def picture(seed: int) -> tuple[Volume, np.ndarray]:
+    """A bright ellipse on noise, and its mask."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:SIDE, :SIDE] / SIDE
+    centre, radii = rng.uniform(0.45, 0.55, 2), rng.uniform(0.2, 0.28, 2)
+    inside = ((rows - centre[0]) / radii[0]) ** 2 + ((columns - centre[1]) / radii[1]) ** 2 < 1
+    grey = rng.normal(60, 8, (SIDE, SIDE)) + 90 * inside
+    grid = Grid((SIDE, SIDE, 1), np.eye(4))
+    image = Volume(grey.astype(np.float32)[..., None], grid, anatomical=False, spacing_known=False)
+    return image, inside[..., None]
+
+
+def wrong(mask: np.ndarray, seed: int) -> np.ndarray:
+    """A label that misses its object, another way for every seed."""
+    rng = np.random.default_rng([seed, 1])
+    return np.roll(mask, rng.choice((-30, 30), 2), axis=(0, 1))
+
+
+@pytest.fixture(scope="module")
+def peers() -> Peers:
+    """Seven cases; the labels of the last three are wrong."""
+    cases = []
+    for seed in range(7):
+        image, mask = picture(seed)
+        label = wrong(mask, seed) if seed > 3 else mask
+        cases.append(GoldCase.of(image, {"blob": label}, f"p{seed}"))
+    return Peers(cases)
+
+
+def test_wrong_peers_are_outvoted(peers: Peers) -> None:
+    image, mask = picture(11)
+    good, bad = peers.compare(image, [("blob", mask), ("blob", wrong(mask, 5))], subject="new")
+    best, mean, among_themselves = good
+    assert best > 0.85
+    assert mean > 0.6
+    assert bad[0] < 0.6
+    assert mean - bad[1] > 0.3
+    assert among_themselves == bad[2]
+    assert among_themselves > 0.9  # wrong peers hardly count
+
+
+def test_nobody_vouches_for_himself(peers: Peers) -> None:
+    image, mask = picture(5)
+    label = wrong(mask, 5)
+    (as_stranger,) = peers.compare(image, [("blob", label)], subject="someone")
+    (as_himself,) = peers.compare(image, [("blob", label)], subject="p5")
+    assert as_himself[1] < as_stranger[1]
+
+
+def test_what_no_peer_holds_has_no_number(peers: Peers) -> None:
+    image, mask = picture(3)
+    labels = [("other", mask), (None, mask), ("blob", np.zeros_like(mask))]
+    for found in peers.compare(image, labels):
+        assert len(found) == 3
+        assert all(map(isnan, found))
+
+
+def test_peers_travel_to_other_processes(peers: Peers) -> None:
+    image, mask = picture(12)
+    again = pickle.loads(pickle.dumps(peers))  # noqa: S301 -- our own, to see that it can travel
+    assert again.compare(image, [("blob", mask)]) == peers.compare(image, [("blob", mask)])
+    assert len(again) == len(peers) == 7
+    assert again.count("blob") == 7
+    assert again.count("other") == 0
+
+
+def test_centrality_follows_agreement() -> None:
+    agreements = np.array(
+        [[0, 0.9, 0.8, 0.1], [0.9, 0, 0.85, 0.2], [0.8, 0.85, 0, 0.1], [0.1, 0.2, 0.1, 0]]
+    )
+    belief = centrality(agreements)
+    values, vectors = np.linalg.eigh(agreements)
+    leading = np.abs(vectors[:, values.argmax()])
+    np.testing.assert_allclose(belief, leading / leading.max(), rtol=1e-4)
+    assert belief.argmin() == 3
+    np.testing.assert_array_equal(centrality(np.zeros((3, 3))), 1)
+    np.testing.assert_allclose(centrality(np.array([[0, 0.4], [0.4, 0]])), 1)
