@@ -85,9 +85,8 @@ def _drawing(out: Path, say: Say) -> Say:
 def _material(
     recipe_path: Path, recipe: "JudgeRecipe", data: Path, out: Path, say: Say
 ) -> "Material":
-    """Gather all that pairs are drawn from: labels, networks' masks, found regions, shapes."""
+    """Gather all that pairs are drawn from: expert labels, networks' masks, random shapes."""
     from segassay.training.material import load_material
-    from segassay.training.regions import region_set
     from segassay.training.shapes import shape_set
 
     material = load_material(recipe, data, say=say)
@@ -95,10 +94,6 @@ def _material(
     out.mkdir(parents=True, exist_ok=True)
     if recipe.segmenters is not None:
         material = with_network_errors(recipe, material, out / "segmenters", say=say)
-    if recipe.regions is not None:
-        found = region_set(recipe.regions, material.train, seed=recipe.seed)
-        material = replace(material, train=(*material.train, found))
-        say(f"regions: {sum(len(case.labels) for case in found.cases)} found")
     if recipe.shapes is not None:
         shapes = shape_set(recipe.shapes, seed=recipe.seed)
         material = replace(material, train=(*material.train, shapes))

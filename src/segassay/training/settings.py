@@ -116,16 +116,6 @@ class ShapeRecipe(_Frozen):
     weight: float = Field(default=1.0, gt=0)
 
 
-class RegionRecipe(_Frozen):
-    """Regions found in slices of the training images: `images` of them, drawn once.
-
-    `weight` is their share of draws among the sets' weights; they have no names.
-    """
-
-    images: int = Field(default=400, ge=1)
-    weight: float = Field(default=4.0, gt=0)
-
-
 class JudgeRecipe(_Frozen):
     """Everything that a judge's training depends on.
 
@@ -143,7 +133,6 @@ class JudgeRecipe(_Frozen):
     number_loss: NumberLossRecipe = NumberLossRecipe()
     segmenters: SegmenterRecipe | None = None
     shapes: ShapeRecipe | None = None
-    regions: RegionRecipe | None = None
     network: Literal[
         "map", "hypotheses", "direct", "sentinel_head", "segae_vlm", "quality_sentinel"
     ] = "map"
