@@ -3,48 +3,83 @@
 Every set of the frozen test is judged by the judge that learned from no set of its group
 (`leave_group_out.py`), and compared with ten labels of the same set, of subjects outside the test,
 none of which is trusted: `mixed`, each label with a fault drawn flat over Dice or, one in five,
-untouched; and `usual`, three in four untouched. How the two are weighed is learned from the sets of
-the other groups. Comparisons are kept under `runs/peers`, so a stopped run continues.
+untouched; and `usual`, three in four untouched. How the judge's score and the comparisons are
+weighed is learned from the sets of the other groups. What was measured is kept under `runs/peers`,
+so a stopped run continues.
 
-Usage: python benchmarks/peers.py DATA_ROOT [--judges FOLDER] [--peers 10]
+With `--into JUDGE` what was learned from all sets, mixed peers, is written into a judge's folder:
+what its scores are worth where it knows nothing.
+
+Usage: python benchmarks/peers.py DATA_ROOT [--judges FOLDER] [--into weights/judge-small]
 """
 
 import argparse
 import json
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
-from fit_unseen import Measured, pool
+from fit_unseen import pool
 from frozen import HERE, RUNS, Frozen, Row, kept_rows
 from leave_group_out import GROUPS, refuse_if_seen
+from numpy.typing import NDArray
 
 from segassay.data.case import Case
+from segassay.metrics.agreement import interval_coverage
+from segassay.metrics.summary import JudgedLabels, agreement
+from segassay.models.folder import UNFAMILIAR, write_checksums
 from segassay.pipelines.faulty_cases import ExpertCase, draw_faults, read_expert_case
-from segassay.pipelines.frozen_test import FrozenSet
+from segassay.pipelines.frozen_test import FrozenPair, FrozenSet
 from segassay.pipelines.gold_judge import open_base
+from segassay.scoring.adapter import Labels
+from segassay.scoring.fitting import fit
 from segassay.scoring.gold_cases import GoldCase
-from segassay.scoring.peers import Peers
+from segassay.scoring.peers import N_COMPARED, Peers
+from segassay.scoring.slice_judge import SliceJudge
+from segassay.scoring.unfamiliar import Unfamiliar
 from segassay.vocabulary.names import canonical_name
 
 MIXES = {"mixed": 0.2, "usual": 0.75}
 """Share of untouched labels among the peers."""
 
+_N_PEERS = 10
+_EACH = 300
+"""Labels of every set that weighing is learned from: every set counts alike."""
+
+Floats = NDArray[np.float64]
+
 
 def main() -> None:
-    """Compare what is not compared yet, then write table and JSON."""
+    """Measure what is not measured yet, then write table, JSON and, if asked, the correction."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--judges", type=Path, default=HERE / "judges")
-    parser.add_argument("--peers", type=int, default=10)
+    parser.add_argument("--into", type=Path)
+    parser.add_argument("--out", type=Path, default=HERE.parent / "docs" / "results")
     options = parser.parse_args()
-    rows = all_rows(options.data, options.judges, options.peers)
-    print(json.dumps({mix: len(found) for mix, found in rows.items()}))
+    rows = all_rows(options.data, options.judges)
+    result = {
+        "test_version": Frozen(options.data).test.version,
+        "peers": _N_PEERS,
+        "alone": by_set(rows["mixed"], left_out_of_group(rows["mixed"], compared=False)),
+        **{mix: by_set(found, left_out_of_group(found)) for mix, found in rows.items()},
+        "best agreement": {
+            mix: by_set(found, np.array([[r["compared"][0]] * 3 for r in found]))
+            for mix, found in rows.items()
+        },
+    }
+    (options.out / "peers.json").write_text(json.dumps(result, indent=1) + "\n")
+    (options.out / "peers.md").write_text(page(result))
+    if options.into is not None:
+        known = learned(rows["mixed"]).to_json()
+        (options.into / UNFAMILIAR).write_text(json.dumps(known, indent=1) + "\n")
+        write_checksums(options.into)
 
 
-def all_rows(data: Path, judges: Path, n_peers: int) -> dict[str, list[Row]]:
+def all_rows(data: Path, judges: Path) -> dict[str, list[Row]]:
     """Return rows of all sets by mix: what the judge says, and how the label compares."""
     frozen = Frozen(data)
     found: dict[str, list[Row]] = {mix: [] for mix in MIXES}
@@ -52,65 +87,222 @@ def all_rows(data: Path, judges: Path, n_peers: int) -> dict[str, list[Row]]:
         path = str(judges / f"without-{group}")
         refuse_if_seen(path, names)
         folder, judge = open_base(path)
-        kept = RUNS / "fit_unseen" / f"{folder.meta['model_id']}-v{frozen.test.version}"
         for entry in (e for e in frozen.test.sets if e.name in names):
-            measured = Measured(frozen, entry, judge, kept)
+            asked = Asked(frozen, entry, folder.meta["model_id"], judge)
             for mix in MIXES:
-                compared = Compared(frozen, entry, mix, n_peers)
-                for case_id in entry.cases:
-                    pairs = zip(measured.test(case_id), compared.rows(case_id), strict=True)
-                    found[mix] += [{"group": group, "set": entry.name, **a, **b} for a, b in pairs]
+                rows = [row for case_id in entry.cases for row in asked.rows(case_id, mix)]
+                found[mix] += [{"group": group, "set": entry.name, **row} for row in rows]
     return found
 
 
 @dataclass(frozen=True)
-class Compared:
-    """One set of the test beside peers of one mix."""
+class Asked:
+    """One set of the test: its labels before the judge and beside the peers."""
 
     frozen: Frozen
     entry: FrozenSet
-    mix: str
-    n_peers: int
+    model_id: str
+    judge: SliceJudge
 
-    def rows(self, case_id: str) -> list[Row]:
-        """Return how the labels of a case compare, in the order of `Measured.test`."""
-        folder = RUNS / "peers" / f"v{self.frozen.test.version}-{self.n_peers}-{self.mix}"
-        path = folder / f"{self.entry.name}-{case_id}.json"
-        return kept_rows(path, partial(self._case, case_id))
+    def rows(self, case_id: str, mix: str) -> list[Row]:
+        """Return what is known of the labels of a case that hold anything."""
+        version, name = self.frozen.test.version, f"{self.entry.name}-{case_id}.json"
+        folder = RUNS / "peers"
+        said = kept_rows(
+            folder / f"{self.model_id}-v{version}" / name, partial(self._measured, case_id)
+        )
+        compared = kept_rows(
+            folder / f"v{version}-{_N_PEERS}-{mix}" / name, partial(self._compared, case_id, mix)
+        )
+        return [{**a, **b} for a, b in zip(said, compared, strict=True)]
 
-    def _case(self, case_id: str) -> list[Row]:
-        expert = self.frozen.expert(self.entry, case_id)
-        pairs = self.frozen.pairs(self.entry, expert)
-        known = [p for p in pairs if p.mask.any() and not np.isnan(p.dice)]
-        labels = [(canonical_name(p.structure), p.mask) for p in known]
-        found = self._peers.compare(expert.image, labels, subject=expert.case.subject_id)
+    def _measured(self, case_id: str) -> list[Row]:
+        expert, pairs = self._pairs(case_id)
+        labels = [(p.structure, p.mask) for p in pairs]
+        found = self.judge.measure_labels(expert.image, labels, modality=expert.modality)
         return [
-            {"compared": list(numbers), "origin": p.origin, "recipe": p.recipe}
-            for p, numbers in zip(known, found, strict=True)
+            {
+                "subject": f"{self.entry.name}/{expert.case.subject_id}",
+                "structure": p.structure,
+                "true": p.dice,
+                "raw": m.raw,
+                "features": [m.doubt, m.log_size],
+            }
+            for p, m in zip(pairs, found, strict=True)
+            if m is not None
         ]
 
+    def _compared(self, case_id: str, mix: str) -> list[Row]:
+        expert, pairs = self._pairs(case_id)
+        labels = [(canonical_name(p.structure), p.mask) for p in pairs]
+        peers = self._peers[mix]
+        found = peers.compare(expert.image, labels, subject=expert.case.subject_id)
+        return [
+            {"compared": list(numbers), "origin": p.origin, "recipe": p.recipe}
+            for p, numbers in zip(pairs, found, strict=True)
+        ]
+
+    def _pairs(self, case_id: str) -> tuple[ExpertCase, list[FrozenPair]]:
+        expert = self.frozen.expert(self.entry, case_id)
+        pairs = self.frozen.pairs(self.entry, expert)
+        return expert, [p for p in pairs if p.mask.any() and not np.isnan(p.dice)]
+
     @cached_property
-    def _peers(self) -> Peers:
-        cases = pool(self.frozen.data, self.entry)
-        first = {case.subject_id: case for case in reversed(cases)}
-        order = np.random.default_rng(1).permutation(sorted(first))[: self.n_peers]
-        return Peers([self._peer(first[str(subject)]) for subject in order])
-
-    def _peer(self, case: Case) -> GoldCase:
-        expert = read_expert_case(self.entry.name, case, case.modality)
-        masks = {
-            canonical_name(name): drawn(expert, name, MIXES[self.mix]) for name in expert.masks
-        }
-        return GoldCase.of(expert.image, masks, case.subject_id)
+    def _peers(self) -> "LazyPeers":
+        return LazyPeers(self.frozen.data, self.entry)
 
 
-def drawn(expert: ExpertCase, structure: str, untouched: float) -> np.ndarray:
+class LazyPeers(dict[str, Peers]):
+    """Peers of a set by mix, made when they are first asked for."""
+
+    def __init__(self, data: Path, entry: FrozenSet) -> None:
+        super().__init__()
+        self._data, self._entry = data, entry
+
+    def __missing__(self, mix: str) -> Peers:
+        first = {case.subject_id: case for case in reversed(pool(self._data, self._entry))}
+        order = np.random.default_rng(1).permutation(sorted(first))[:_N_PEERS]
+        self[mix] = Peers([_peer(self._entry.name, first[str(s)], MIXES[mix]) for s in order])
+        return self[mix]
+
+
+def _peer(set_name: str, case: Case, untouched: float) -> GoldCase:
+    expert = read_expert_case(set_name, case, case.modality)
+    masks = {canonical_name(name): drawn(expert, name, untouched) for name in expert.masks}
+    return GoldCase.of(expert.image, masks, case.subject_id)
+
+
+def drawn(expert: ExpertCase, structure: str, untouched: float) -> NDArray[np.bool_]:
     """Return a label as it may come: untouched with this probability, else with a fault."""
     rng = np.random.default_rng(zlib.crc32(f"{expert.case.case_id}/{structure}".encode()))
     if rng.random() < untouched:
         return expert.masks[structure]
     *_, (_, _, mask) = draw_faults(expert, structure, n_faults=1, seed=5)
     return mask
+
+
+def labels_of(rows: Sequence[Row], *, compared: bool = True) -> Labels:
+    """Return rows as columns; their subjects are the groups, so that no group vouches for itself.
+
+    Every set counts alike: small ones are repeated, of large ones a part is taken.
+    """
+    numbers = [r["compared"] if compared else [] for r in rows]
+    return Labels(
+        raw=np.array([r["raw"] for r in rows]),
+        features=np.array([[*r["features"], *n] for r, n in zip(rows, numbers, strict=True)]),
+        true=np.array([r["true"] for r in rows]),
+        subjects=np.array([r["group"] for r in rows]),
+        decisive=np.ones(len(rows), dtype=np.bool_),
+        n_compared=N_COMPARED if compared else 0,
+    )
+
+
+def balanced(rows: Sequence[Row]) -> list[Row]:
+    """Return the same number of rows of every set."""
+    rng = np.random.default_rng(0)
+    found = []
+    for name in dict.fromkeys(r["set"] for r in rows):
+        own = [r for r in rows if r["set"] == name]
+        found += [own[k] for k in rng.choice(len(own), _EACH, replace=len(own) < _EACH)]
+    return found
+
+
+def left_out_of_group(rows: Sequence[Row], *, compared: bool = True) -> Floats:
+    """Return value, low and high of every row `(n, 3)`, learned from the other groups."""
+    groups = np.array([r["group"] for r in rows])
+    stated = np.zeros((len(rows), 3))
+    for group in GROUPS:
+        others = balanced([r for r in rows if r["group"] != group])
+        fitted = fit(labels_of(others, compared=compared), adapt=compared)
+        own = [r for r in rows if r["group"] == group]
+        stated[groups == group] = fitted(labels_of(own, compared=compared))
+    return stated
+
+
+def learned(rows: Sequence[Row]) -> Unfamiliar:
+    """Return what all sets together tell."""
+    every = balanced(rows)
+    alone, among = (
+        fit(labels_of(every, compared=False), adapt=False),
+        fit(labels_of(every), adapt=True),
+    )
+    if among.adapter is None:
+        raise SystemExit("comparing with peers helps on no group: nothing is written")
+    sets = {r["set"] for r in rows}
+    return Unfamiliar(alone.calibration, among.adapter, among.calibration, len(sets), len(rows))
+
+
+def by_set(rows: Sequence[Row], stated: Floats) -> Row:
+    """Return the figures of every set."""
+    names = np.array([r["set"] for r in rows])
+    return {
+        name: figures([r for r in rows if r["set"] == name], stated[names == name])
+        for name in dict.fromkeys(names.tolist())
+    }
+
+
+def figures(rows: Sequence[Row], stated: Floats) -> Row:
+    """Return agreement with the true Dice, of all labels and of errors of a network alone."""
+    value, low, high = stated.T
+    subject, structure = (np.array([r[key] for r in rows]) for key in ("subject", "structure"))
+    true = np.array([r["true"] for r in rows])
+    labels = JudgedLabels(value, low, high, true, subject, np.zeros_like(subject), structure)
+    coverage, width = interval_coverage(low, high, true)
+    network = np.array([r["origin"] == "network" for r in rows])
+    return {
+        **agreement(labels, n_draws=200),
+        "network_pearson": round(float(np.corrcoef(value[network], true[network])[0, 1]), 4),
+        "interval_coverage": round(coverage, 4),
+        "interval_width": round(width, 4),
+    }
+
+
+def page(result: Row) -> str:
+    """Return the results as markdown."""
+    kinds = {
+        "judge alone": result["alone"],
+        "best agreement with mixed peers, no judge": result["best agreement"]["mixed"],
+        "judge among mixed peers": result["mixed"],
+        "judge among usual peers": result["usual"],
+    }
+    means = "\n".join(
+        f"| {words} | "
+        + " | ".join(mean(found, key) for key in ("pearson", "mae", "auroc_below_0.8"))
+        + f" | {mean(found, 'network_pearson')} |"
+        for words, found in kinds.items()
+    )
+    rows = "\n".join(
+        f"| {name} | {f['n']} | {f['subjects']} | {result['alone'][name]['pearson']:.3f} | "
+        f"{f['pearson']:.3f} [{f['pearson_ci'][0]:.2f}, {f['pearson_ci'][1]:.2f}] | "
+        f"{f['mae']:.3f} | {f['auroc_below_0.8']:.3f} | {f['interval_coverage']:.0%} | "
+        f"{f['interval_width']:.2f} | {result['usual'][name]['pearson']:.3f} |"
+        for name, f in result["mixed"].items()
+    )
+    return f"""# Labels that weigh one another
+
+On data that the judge never saw, with nobody's gold: every label of the frozen test is judged by
+the judge that never saw its group (`leave_group_out.md`) and compared with labels of
+{result["peers"]} other subjects of the same set, none of them trusted. *Mixed*: four in five of
+these labels have a fault, flat over Dice. *Usual*: one in four has. How score and comparisons are
+weighed, and the intervals, are learned from the sets of the other groups. Made by
+`python benchmarks/peers.py`.
+
+| mean over {len(result["mixed"])} sets | Pearson | MAE | AUROC < .8 | Pearson, network errors |
+|---|---|---|---|---|
+{means}
+
+| set | masks | subjects | alone | among mixed peers | MAE | AUROC < .8 | held | width | among usual |
+|---|---|---|---|---|---|---|---|---|---|
+{rows}
+
+Columns *alone*, *among mixed peers* and *among usual* are Pearson; *held* and *width* are of 90 %
+intervals. What all labels of a set do wrong they agree on: no comparison among them shows it.
+"""
+
+
+def mean(found: Row, key: str) -> str:
+    """Return the mean over sets."""
+    return f"{np.mean([f[key] for f in found.values()]):.3f}"
 
 
 if __name__ == "__main__":
