@@ -291,7 +291,7 @@ weighed, and the intervals, are learned from the sets of the other groups. Made 
 |---|---|---|---|---|
 {means}
 
-| set | masks | subjects | alone | among mixed peers | MAE | AUROC < .8 | held | width | among usual |
+| set | masks | subjects | alone | among mixed | MAE | AUROC < .8 | held | width | among usual |
 |---|---|---|---|---|---|---|---|---|---|
 {rows}
 

@@ -1,6 +1,10 @@
 """Words that every layer shares: severities, statuses, modalities, exit codes."""
 
+from collections.abc import Callable
 from enum import IntEnum, StrEnum
+
+Say = Callable[[str], None]
+"""Tells a person, in a line, how far a long computation is."""
 
 
 class Severity(StrEnum):

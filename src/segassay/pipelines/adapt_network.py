@@ -1,7 +1,7 @@
 """A judge's network learns on from trusted labels, kept apart from those that test it."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,14 +12,13 @@ from segassay.data.splits import SubjectSplit
 from segassay.errors import UsageError
 from segassay.models.folder import CARD, WEIGHTS, JudgeFolder, open_judge, write_checksums
 from segassay.scoring.calibration import Calibration
-from segassay.types import DEFAULT_JUDGE, Modality
+from segassay.types import DEFAULT_JUDGE, Modality, Say
 
 if TYPE_CHECKING:
     from segassay.training.material import Material
     from segassay.training.settings import JudgeRecipe
     from segassay.training.store import StoredSet
 
-Say = Callable[[str], None]
 
 _LEARNING_RATE = 3e-4
 """A fifth of what judges are trained with: what the network knows is to be kept."""

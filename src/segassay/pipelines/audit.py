@@ -1,7 +1,5 @@
 """The main job: read a data set, check and score every label, rank them, show the worst."""
 
-from collections.abc import Callable
-
 from segassay.data.case import Dataset
 from segassay.pipelines.assay_case import AssayContext
 from segassay.pipelines.assay_cases import assay_cases
@@ -14,6 +12,7 @@ from segassay.pipelines.result_folder import begin_run
 from segassay.records.shards import read_records
 from segassay.scoring import Judge, load_judge
 from segassay.scoring.peers import Peers
+from segassay.types import Say
 
 
 def audit(
@@ -21,7 +20,7 @@ def audit(
     *,
     command: str = "audit",
     progress: Progress | None = None,
-    say: Callable[[str], None] | None = None,
+    say: Say | None = None,
 ) -> AuditResult:
     """Audit a data set; an interrupted audit into the same folder is continued.
 
@@ -63,9 +62,7 @@ def audit(
     return conclude(config, dataset, cases, judge, record)
 
 
-def _peers(
-    config: AuditConfig, dataset: Dataset, judge: Judge, say: Callable[[str], None] | None
-) -> Peers | None:
+def _peers(config: AuditConfig, dataset: Dataset, judge: Judge, say: Say | None) -> Peers | None:
     """Choose the cases that weigh labels of structures which the judge does not know."""
     if not config.peers:
         return None

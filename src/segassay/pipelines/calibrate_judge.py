@@ -1,7 +1,7 @@
 """Calibration of a fresh judge on the tuning subjects, whose labels the weights never saw."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,11 +16,11 @@ from segassay.pipelines.faulty_cases import JudgedFault, judge_faults, read_expe
 from segassay.scoring import Judge, judge_of
 from segassay.scoring.calibration import Calibration
 from segassay.training.segmenters.masks import NetworkMasks
+from segassay.types import Say
 
 if TYPE_CHECKING:
     from segassay.training.settings import JudgeRecipe
 
-Say = Callable[[str], None]
 
 _FEWEST, _MOST = 2, 20
 _STRUCTURES_PER_CASE = 13

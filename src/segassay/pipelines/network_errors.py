@@ -1,12 +1,13 @@
 """Errors of real networks for a judge's training: train small segmenters, use them on others."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segassay.errors import UsageError
 from segassay.extras import require
+from segassay.types import Say
 
 if TYPE_CHECKING:
     from segassay.training.material import Material
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from segassay.training.settings import JudgeRecipe, SegmenterRecipe
     from segassay.training.store import StoredSet
 
-Say = Callable[[str], None]
 
 MASKS = "masks"
 """Folder of the networks' masks, one file per case in a folder per data set."""

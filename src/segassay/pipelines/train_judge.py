@@ -1,6 +1,5 @@
 """Training a judge: recipe and data in, a judge folder out. Stops and continues at any time."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,12 +14,11 @@ from segassay.pipelines.judge_card import write_card
 from segassay.pipelines.network_errors import MASKS, with_network_errors
 from segassay.pipelines.train_sentinel import train_sentinel
 from segassay.report.curves import draw_curves
+from segassay.types import Say
 
 if TYPE_CHECKING:
     from segassay.training.material import Material
     from segassay.training.settings import JudgeRecipe
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,17 @@
 """Quality Sentinel trained on a recipe's data instead of its own: the rival, as a judge folder."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segassay.data.sentinel_input import preprocess_json
 from segassay.models.folder import CARD, write_checksums
+from segassay.types import Say
 
 if TYPE_CHECKING:
     from segassay.training.material import Material
     from segassay.training.settings import JudgeRecipe
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)

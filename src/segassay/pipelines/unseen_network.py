@@ -5,7 +5,6 @@ Masks of the held-out subjects are made again from them; they are never committe
 follow from images that are not ours to give away.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,12 +16,10 @@ from segassay.pipelines.frozen_test import FrozenNetwork
 from segassay.pipelines.read_case import file_sha256
 from segassay.training.segmenters.masks import NetworkMasks
 from segassay.training.settings import SegmenterRecipe, SetRecipe
-from segassay.types import Modality
+from segassay.types import Modality, Say
 
 if TYPE_CHECKING:
     from segassay.models.segmenters import Segmenter
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)

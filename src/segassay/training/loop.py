@@ -27,13 +27,12 @@ from segassay.training.progress import Clock, Progress, RunningMeans, append_row
 from segassay.training.settings import JudgeRecipe
 from segassay.training.start import load_start
 from segassay.training.tuning import evaluate, fixed_batches
+from segassay.types import Say
 
 _SAVE_EVERY_S = 120.0
 _LOOK_EVERY_S = 300.0
 _WARM_UP = 0.02
 _TUNING_PAIRS = 1024
-
-Say = Callable[[str], None]
 
 
 def learning_rate(recipe: JudgeRecipe, share: float) -> float:

@@ -6,7 +6,7 @@ epochs, and its batch is the recipe's.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,11 @@ from segassay.training.progress import Clock, Progress, RunningMeans, append_row
 from segassay.training.sentinel_loss import optimal_partners, ranking_loss, weighted_square_error
 from segassay.training.sentinel_pairs import SentinelBatch, SentinelDraw, collate
 from segassay.training.settings import JudgeRecipe
+from segassay.types import Say
 
 _SAVE_EVERY_S = 120.0
 _LOOK_EVERY_S = 600.0
 _TUNING_CROPS = 96
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,7 @@ from segassay.training.segmenters.predict import keep_sizeable, predict_case
 from segassay.training.segmenters.slices import square_case
 from segassay.training.settings import SegmenterRecipe
 from segassay.training.store import StoredCase, StoredSet
-
-Say = Callable[[str], None]
+from segassay.types import Say
 
 
 @dataclass(frozen=True, slots=True)
