@@ -20,12 +20,12 @@ from segassay.models.folder import (
     write_checksums,
 )
 from segassay.pipelines import fit_network
-from segassay.pipelines.adapt_network import Lesson, Say
+from segassay.pipelines.adapt_network import Lesson
 from segassay.pipelines.fit_network import divide, is_better
 from segassay.scoring.adapter import Measured
 from segassay.scoring.calibration import Calibration
 from segassay.scoring.fitting import GoldLabel
-from segassay.types import DEFAULT_JUDGE
+from segassay.types import DEFAULT_JUDGE, Say
 
 
 @pytest.fixture(scope="module")

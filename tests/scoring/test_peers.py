@@ -73,7 +73,7 @@ def test_what_no_peer_holds_has_no_number(peers: Peers) -> None:
 
 def test_peers_travel_to_other_processes(peers: Peers) -> None:
     image, mask = picture(12)
-    again = pickle.loads(pickle.dumps(peers))  # noqa: S301 -- our own, to see that it can travel
+    again = pickle.loads(pickle.dumps(peers))
     assert again.compare(image, [("blob", mask)]) == peers.compare(image, [("blob", mask)])
     assert len(again) == len(peers) == 7
     assert again.count("blob") == 7

@@ -5,7 +5,6 @@ from dataclasses import replace
 from segassay.errors import UsageError
 from segassay.extras import require
 from segassay.models.place import require_free
-from segassay.pipelines.adapt_network import Say
 from segassay.pipelines.configs import CalibrateConfig, FitConfig
 from segassay.pipelines.fit_network import TrustedLabels, fit_network
 from segassay.pipelines.gold_atlas import gold_cases
@@ -18,6 +17,7 @@ from segassay.pipelines.measure_gold import (
     measure_cases,
     measure_table,
 )
+from segassay.types import Say
 
 
 def fit_judge(

@@ -14,7 +14,7 @@ from segassay.data.splits import SubjectSplit
 from segassay.errors import UsageError
 from segassay.metrics.agreement import mean_absolute_error, pearson
 from segassay.models.folder import JudgeFolder
-from segassay.pipelines.adapt_network import Lesson, Say, adapt_network, require_adaptable
+from segassay.pipelines.adapt_network import Lesson, adapt_network, require_adaptable
 from segassay.pipelines.configs import FitConfig
 from segassay.pipelines.gold_judge import (
     FullFit,
@@ -28,6 +28,7 @@ from segassay.scoring.adapter import beyond_noise
 from segassay.scoring.fitting import GoldLabel, columns, fit, subjects_of
 from segassay.scoring.slice_judge import SliceJudge
 from segassay.scoring.trust import FEWEST_SUBJECTS
+from segassay.types import Say
 
 _HELD_OUT = 0.25
 
