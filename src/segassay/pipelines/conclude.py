@@ -23,7 +23,11 @@ from segassay.records.whole_file import write_whole
 from segassay.report.html import render_report
 from segassay.report.model import Exhibit, ReportData
 from segassay.scoring import Judge
+from segassay.scoring.unfamiliar import WEIGHED
 from segassay.types import ExitCode, Severity, Status
+
+_LISTED = 8
+"""Structures that a note names."""
 
 _UNUSABLE = (Status.FAILED, Status.INVALID)
 
@@ -243,15 +247,27 @@ def _notes(rows: Sequence[ScoreRow], judge: Judge | None) -> tuple[str, ...]:
             f"The judge was trained on the images of {n_seen} of {len(rows)} labels: their scores "
             "are better informed than they would be on new data."
         )
-    unknown = sorted({row.structure for row in rows if "never learned" in row.reason})
-    if unknown:
-        shown = ", ".join(unknown[:8]) + (", …" if len(unknown) > 8 else "")
+    unknown = [row for row in rows if "never learned" in row.reason]
+    weighed = {row.structure for row in unknown if WEIGHED in row.reason}
+    alone = {row.structure for row in unknown} - weighed
+    if weighed:
         notes.append(
-            f"Judged without their names, which the judge never learned: {shown}. On data of a "
-            "kind that it never saw, a judge's scores may rank little: fit it to a few trusted "
-            "cases first (segassay fit GOLD --atlas 5)."
+            f"The judge never learned {_listed(weighed)} in such images. These labels were "
+            "compared with those of other cases: what most of them do alike counts as right, even "
+            "where all are wrong. Trusted cases tell more (segassay fit GOLD --atlas 5)."
+        )
+    if alone:
+        notes.append(
+            f"The judge never learned {_listed(alone)} in such images, and nothing else weighed "
+            "its scores: they may rank little. Fit it to a few trusted cases first (segassay fit "
+            "GOLD --atlas 5)."
         )
     return tuple(notes)
+
+
+def _listed(structures: Iterable[str]) -> str:
+    names = sorted(structures)
+    return ", ".join(names[:_LISTED]) + (", …" if len(names) > _LISTED else "")
 
 
 def _exit_code(

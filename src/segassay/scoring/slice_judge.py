@@ -23,13 +23,11 @@ from segassay.scoring.peers import Peers
 from segassay.scoring.plan import LabelPlan, plan_label
 from segassay.scoring.result import Score, SliceScore
 from segassay.scoring.size import size_error
-from segassay.scoring.unfamiliar import Unfamiliar, is_compared
+from segassay.scoring.unfamiliar import WEIGHED, Unfamiliar, is_compared
 from segassay.types import Engine, Modality, Status
 from segassay.vocabulary.names import canonical_name
 
 _WIDEST = 0.7
-_WEIGHED = "weighed by labels of other cases"
-
 _FIRST_SAMPLING = {"inside": 10, "beyond": [0.15]}
 """What judges examine that were made before sampling was saved with them."""
 
@@ -156,7 +154,7 @@ class SliceJudge(Judge):
         size = size_error(plan.n_voxels, estimate, look.label.image.volume)
         doubts = _doubts(plan.n_voxels, high - low)
         limits = "" if self._trust is None else self._trust.remark
-        compared = _WEIGHED if strange is not None and is_compared(measured) else ""
+        compared = WEIGHED if strange is not None and is_compared(measured) else ""
         return Score(
             value=value,
             low=low,

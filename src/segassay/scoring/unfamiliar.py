@@ -16,6 +16,9 @@ import numpy as np
 from segassay.scoring.adapter import Adapter, Measured
 from segassay.scoring.calibration import Calibration
 
+WEIGHED = "weighed by labels of other cases"
+"""Said of every score that comparisons had a part in."""
+
 _NO_EMBEDDING = np.zeros(0)
 
 
