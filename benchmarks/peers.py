@@ -126,7 +126,7 @@ class Asked:
                 "structure": p.structure,
                 "true": p.dice,
                 "raw": m.raw,
-                "features": [m.doubt, m.log_size],
+                "doubt": m.doubt,
             }
             for p, m in zip(pairs, found, strict=True)
             if m is not None
@@ -189,7 +189,7 @@ def labels_of(rows: Sequence[Row], *, compared: bool = True) -> Labels:
     numbers = [r["compared"] if compared else [] for r in rows]
     return Labels(
         raw=np.array([r["raw"] for r in rows]),
-        features=np.array([[*r["features"], *n] for r, n in zip(rows, numbers, strict=True)]),
+        features=np.array([[r["doubt"], 0.0, *n] for r, n in zip(rows, numbers, strict=True)]),
         true=np.array([r["true"] for r in rows]),
         subjects=np.array([r["group"] for r in rows]),
         decisive=np.ones(len(rows), dtype=np.bool_),

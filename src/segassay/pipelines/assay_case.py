@@ -38,7 +38,8 @@ _FRACTION = 1e-3
 class AssayContext:
     """What is the same for all cases of a run. `judge` is `None` for rules alone.
 
-    With `peers` the judge is among them already; worker processes put theirs there.
+    A judge that was found not to know the data is `distrusted`; `peers` weigh what it does not
+    know. `asked` returns a judge in that state.
     """
 
     root: Path
@@ -47,7 +48,13 @@ class AssayContext:
     run_id: str
     structures: tuple[str, ...] = ()
     bounds: tuple[Bound, ...] = ()
+    distrusted: bool = False
     peers: Peers | None = None
+
+    def asked(self, judge: Judge) -> Judge:
+        """Return a judge as it is to be asked in this run."""
+        judge = judge.distrusted() if self.distrusted else judge
+        return judge if self.peers is None else judge.among(self.peers)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -90,9 +90,7 @@ def _start_worker(context: AssayContext, judge: str | None, threads: int, engine
     global _of_worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process decides when to stop
     loaded = None if judge is None else load_judge(judge, threads=threads, engine=engine)
-    if loaded is not None and context.peers is not None:
-        loaded = loaded.among(context.peers)
-    _of_worker = replace(context, judge=loaded)
+    _of_worker = replace(context, judge=None if loaded is None else context.asked(loaded))
 
 
 def _work(case: Case) -> CaseRecord:

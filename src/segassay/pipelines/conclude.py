@@ -13,6 +13,7 @@ from segassay.data.case import Case, Dataset
 from segassay.errors import OutputError
 from segassay.pipelines.configs import AuditConfig, Gate
 from segassay.pipelines.exhibits import make_exhibits, pictured
+from segassay.pipelines.familiarity import FAMILIAR
 from segassay.pipelines.pseudonyms import pseudonyms_for
 from segassay.records.findings import Finding
 from segassay.records.run import RunRecord, now
@@ -119,7 +120,7 @@ def conclude(
     )
     try:
         if not n_missing:
-            _write(config, dataset, cases, judge, rows, findings)
+            _write(config, dataset, cases, judge, record, rows, findings)
         _close(record, result, len(cases))
     except OSError as error:
         raise OutputError.of(config.out, error) from error
@@ -181,6 +182,7 @@ def _write(
     dataset: Dataset,
     cases: Sequence[Case],
     judge: Judge | None,
+    record: RunRecord,
     rows: tuple[ScoreRow, ...],
     findings: tuple[Finding, ...],
 ) -> None:
@@ -195,7 +197,7 @@ def _write(
         n_worst=config.n_worst,
         about_cases={case.case_id: _about_case(case) for case in cases},
         pseudonymised=config.pseudonymise,
-        notes=_notes(rows, judge),
+        notes=_notes(rows, judge, record.familiarity),
         unmatched=tuple(f"{u.path.name}: {u.reason}" for u in dataset.unmatched),
         unlabelled=dataset.unlabelled,
     )
@@ -235,7 +237,9 @@ def _of(part: int, whole: int) -> str:
     return str(whole) if part == whole else f"{part} of {whole}"
 
 
-def _notes(rows: Sequence[ScoreRow], judge: Judge | None) -> tuple[str, ...]:
+def _notes(
+    rows: Sequence[ScoreRow], judge: Judge | None, familiarity: float | None
+) -> tuple[str, ...]:
     if judge is None:
         return ("Rules only: no label was scored.",)
     notes = []
@@ -246,6 +250,13 @@ def _notes(rows: Sequence[ScoreRow], judge: Judge | None) -> tuple[str, ...]:
         notes.append(
             f"The judge was trained on the images of {n_seen} of {len(rows)} labels: their scores "
             "are better informed than they would be on new data."
+        )
+    if familiarity is not None and familiarity < FAMILIAR:
+        notes.append(
+            f"The judge hardly follows faults planted in labels of this data set (r = "
+            f"{familiarity:.2f}; where it knows the data, {FAMILIAR} and more): it does not know "
+            "such images, so labels were compared with those of other cases, and intervals are "
+            "wide. Trusted cases tell more (segassay fit GOLD --atlas 5)."
         )
     unknown = [row for row in rows if "never learned" in row.reason]
     weighed = {row.structure for row in unknown if WEIGHED in row.reason}

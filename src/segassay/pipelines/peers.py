@@ -9,6 +9,7 @@ from segassay.data.case import Case
 from segassay.data.io import label_mask
 from segassay.data.volume import Volume
 from segassay.errors import CaseError
+from segassay.pipelines.familiarity import by_lot
 from segassay.pipelines.read_case import read_case
 from segassay.scoring import Judge
 from segassay.scoring.gold_cases import GoldCase
@@ -17,8 +18,6 @@ from segassay.vocabulary.names import canonical_name
 
 FEWEST = 5
 """With fewer peers of a structure none is asked: two wrong ones would outvote the rest."""
-
-_SEED = 0
 
 
 def choose_peers(
@@ -43,7 +42,7 @@ def choose_peers(
         if len(subjects) >= FEWEST and (not structures or name in structures)
     }
     found: list[GoldCase] = []
-    for case in _by_lot(cases):
+    for case in by_lot(cases):
         wanted = [ref for ref in case.labels if missing.get(canonical_name(ref.structure))]
         peer = _peer(case, missing, judge) if wanted else None
         if peer is not None and (not found or _is_2d(peer) == _is_2d(found[0])):
@@ -57,17 +56,9 @@ def _holders(cases: Sequence[Case], judge: Judge) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for case in cases:
         for ref in case.labels:
-            if judge.named(ref.structure, case.modality).known is None:
+            if not judge.knows(judge.named(ref.structure, case.modality)):
                 found.setdefault(canonical_name(ref.structure), set()).add(case.subject_id)
     return found
-
-
-def _by_lot(cases: Sequence[Case]) -> list[Case]:
-    """Return one case of every subject, in an order that only the subjects' names decide."""
-    first = {case.subject_id: case for case in reversed(cases)}
-    subjects = sorted(first)
-    order = np.random.default_rng(_SEED).permutation(len(subjects))
-    return [first[subjects[number]] for number in order]
 
 
 def _peer(case: Case, wanted: dict[str, int], judge: Judge) -> GoldCase | None:
@@ -79,7 +70,7 @@ def _peer(case: Case, wanted: dict[str, int], judge: Judge) -> GoldCase | None:
     masks: dict[str, NDArray[np.bool_]] = {}
     for ref in case.labels:
         name, coded = canonical_name(ref.structure), files.labels[ref.path]
-        known = judge.named(ref.structure, case.modality).known is not None
+        known = judge.knows(judge.named(ref.structure, case.modality))
         if isinstance(coded, CaseError) or known or name not in wanted:
             continue
         if coded.volume.grid.shape == image.grid.shape:

@@ -142,6 +142,7 @@ def _options(config: AuditConfig) -> dict[str, object]:
         "structures": list(config.structures),
         "limit": config.limit,
         "parts": config.parts,
+        "peers": config.peers,
         "structure": config.source.structure,
         "subject_regex": config.source.subject_regex,
         "bounds": None if config.bounds is None else checksum(config.bounds),

@@ -23,7 +23,9 @@ class RunRecord(BaseModel):
     `config_key` is the checksum of everything that results depend on: data set, options, judge.
     A run only goes on in a folder with the same key. `engine` is what ran the judge's network,
     and in which numbers; empty without a judge. `config` holds all options, and `argv` the
-    words of the command that began it, both with paths by name only. `counts` tells what went in
+    words of the command that began it, both with paths by name only. `familiarity` is how well
+    the judge's scores follow faults planted in labels of the data set, a correlation; `None` where
+    it was not tried. `counts` tells what went in
     and what came out. `exit_status` is `None` while cases are missing, and 130 after an
     interruption.
     """
@@ -44,6 +46,7 @@ class RunRecord(BaseModel):
     versions: dict[str, str]
     started_at: datetime
     finished_at: datetime | None = None
+    familiarity: float | None = None
     counts: dict[str, int] = {}
     exit_status: int | None = None
 

@@ -64,20 +64,24 @@ class Calibration:
         subjects: Sequence[str],
         *,
         level: float = 0.9,
+        curved: bool = True,
     ) -> "Calibration":
         """Fit on raw scores, doubts and true Dice of the same labels, at least 40 of them.
 
         Bins hold equal shares of all subjects; expected Dice is the bin's mean, made monotone, and
-        goes on rising beyond the outermost bins as the score does. Residuals and their spreads are
+        goes on rising beyond the outermost bins as the score does. With `curved` false the scores
+        stay as they are: those of a regression are expected Dice already, and the steps of a
+        curve would only make unequal scores equal. Residuals and their spreads are
         taken across folds of `subjects`, so that nobody's labels vouch for themselves; with one
         subject they do.
         Quantiles carry the finite-sample correction, (n + 1) / n.
         """
         weights = _equal_subjects(subjects)
         folds = _folds(subjects)
+        curve = _curve if curved else _straight
         judged, spread = np.zeros(len(raw)), np.zeros(len(raw))
         for held, rest in folds:
-            judged[held] = np.interp(raw[held], *_curve(raw[rest], true[rest], weights[rest]))
+            judged[held] = np.interp(raw[held], *curve(raw[rest], true[rest], weights[rest]))
         error = np.abs(judged - true)
         for held, rest in folds:
             found = _fit_spread(judged[rest], doubt[rest], error[rest], weights[rest])
@@ -87,13 +91,12 @@ class Calibration:
         share = min(1.0, (1 - (1 - level) / 2) * (len(raw) + 1) / len(raw))
         below = max(_quantile(scaled, weights, share), 0.0)
         above = max(_quantile(-scaled, weights, share), 0.0)
-        return cls(*_curve(raw, true, weights), coefficients, below, above)
+        return cls(*curve(raw, true, weights), coefficients, below, above)
 
     @classmethod
     def identity(cls) -> "Calibration":
         """Return the calibration that leaves scores raw and knows nothing of their errors."""
-        ends = np.array([0.0, 1.0])
-        return cls(ends, ends, np.zeros(4), 2.0, 2.0)
+        return cls(np.array([0.0, 1.0]), np.array([0.0, 1.0]), np.zeros(4), 2.0, 2.0)
 
     def to_json(self) -> dict[str, Any]:
         """Return the numbers as plain lists."""
@@ -132,6 +135,13 @@ def _curve(raw: Floats, true: Floats, weights: Floats) -> tuple[Floats, Floats]:
     knots = np.array([np.average(raw[part], weights=weights[part]) for part in bins])
     lowest, highest = max(rising[0] - knots[0], 0.0), min(rising[-1] + 1 - knots[-1], 1.0)
     return np.array([0.0, *knots, 1.0]), np.array([lowest, *rising, highest])
+
+
+def _straight(raw: Floats, true: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """Return the knots of a curve that leaves every score as it is."""
+    del raw, true, weights
+    ends = np.array([0.0, 1.0])
+    return ends, ends
 
 
 def _folds(subjects: Sequence[str]) -> list[tuple[Bools, Bools]]:

@@ -80,7 +80,9 @@ def fit(labels: Labels, *, adapt: bool) -> Fitted:
     if told.sum() < _FEWEST_DECISIVE:
         told = np.ones_like(told)
     subjects = labels.subjects[told].tolist()
-    calibration = Calibration.fit(scores[told], labels.doubt[told], labels.true[told], subjects)
+    calibration = Calibration.fit(
+        scores[told], labels.doubt[told], labels.true[told], subjects, curved=adapter is None
+    )
     return Fitted(adapter, calibration)
 
 

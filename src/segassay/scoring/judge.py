@@ -105,6 +105,16 @@ class Judge(ABC):
         """
         return self.scores(self.asked(image, masks, modality=modality, subject=subject))
 
+    def raw_scores(
+        self,
+        image: Volume,
+        masks: Sequence[tuple[str | None, BoolArray]],
+        *,
+        modality: Modality | None,
+    ) -> list[float]:
+        """Return scores of labels of one image before any correction; NaN for empty masks."""
+        return [score.value for score in self.score_labels(image, masks, modality=modality)]
+
     @property
     def weighs_peers(self) -> bool:
         """Whether it can weigh a score by labels of the same data set, see `among`."""
@@ -114,6 +124,14 @@ class Judge(ABC):
         """Return this judge with labels of one data set that weigh those it knows nothing of."""
         del peers
         return self
+
+    def distrusted(self) -> Self:
+        """Return this judge as one that knows no structure, in images that it does not follow."""
+        return self
+
+    def knows(self, name: Named) -> bool:
+        """Whether its score of a structure is worth what it was in the judge's own tests."""
+        return name.known is not None
 
     @abstractmethod
     def scores(self, labels: Sequence[AskedLabel]) -> list[Score]:

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
-from math import log10
+from math import log10, nan
 from typing import Self
 
 from segassay.data.preprocess import settings_from_json
@@ -28,6 +28,8 @@ from segassay.types import Engine, Modality, Status
 from segassay.vocabulary.names import canonical_name
 
 _WIDEST = 0.7
+_DISTRUSTED = "the judge does not follow faults planted in this data set's labels"
+
 _FIRST_SAMPLING = {"inside": 10, "beyond": [0.15]}
 """What judges examine that were made before sampling was saved with them."""
 
@@ -50,6 +52,7 @@ class SliceJudge(Judge):
             raise ModelError.of_version(folder.path, error) from error
         self.preprocess = self._settings.fingerprint()
         self._peers: Peers | None = None
+        self._distrusted = False
 
     @abstractmethod
     def examine(self, plans: Sequence[LabelPlan]) -> list[list[SliceSums]]:
@@ -77,6 +80,17 @@ class SliceJudge(Judge):
         looks = self._looks(self.asked(image, masks, modality=modality, subject=subject))
         return [_measured(look) if look.plan.n_voxels else None for look in looks]
 
+    def raw_scores(
+        self,
+        image: Volume,
+        masks: Sequence[tuple[str | None, BoolArray]],
+        *,
+        modality: Modality | None,
+    ) -> list[float]:
+        """Return the network's expected Dice of labels of one image; NaN for empty masks."""
+        found = self.measure_labels(image, masks, modality=modality)
+        return [nan if label is None else label.raw for label in found]
+
     def calibrated(self, label: Measured) -> tuple[float, float, float]:
         """Return (value, low, high) of a label: corrected, if it was fitted, and calibrated."""
         return self._calibration(self.corrected(label), label.doubt)
@@ -102,6 +116,16 @@ class SliceJudge(Judge):
         other._peers = peers
         return other
 
+    def distrusted(self) -> Self:
+        """Return this judge as one that knows no structure, in images that it does not follow."""
+        other = copy(self)
+        other._distrusted = self._unfamiliar is not None
+        return other
+
+    def knows(self, name: Named) -> bool:
+        """Whether its score of a structure is worth what it was in the judge's own tests."""
+        return name.known is not None and not self._distrusted
+
     def _looks(self, labels: Sequence[AskedLabel]) -> list["_Look"]:
         plans = [self.plan(label) for label in labels]
         sums = self.examine(plans) if plans else []
@@ -118,7 +142,7 @@ class SliceJudge(Judge):
 
     def _compared_as(self, name: Named) -> str | None:
         """Return the name a label is compared under; peers are asked for what it knows not."""
-        asked = name.given if self._gold is not None or name.known is None else None
+        asked = None if self._gold is None and self.knows(name) else name.given
         return None if asked is None else canonical_name(asked)
 
     def plan(self, label: AskedLabel, *, only: int | None = None) -> LabelPlan:
@@ -149,18 +173,20 @@ class SliceJudge(Judge):
         plan, sums, name = look.plan, look.sums, look.label.name
         estimate = estimate_volume(sums, plan.n_voxels)
         measured = _measured(look)
-        strange = self._unfamiliar if name.known is None else None
+        strange = None if self.knows(name) else self._unfamiliar
         value, low, high = (strange or self.calibrated)(measured)
         size = size_error(plan.n_voxels, estimate, look.label.image.volume)
         doubts = _doubts(plan.n_voxels, high - low)
+        distrust = _DISTRUSTED if self._distrusted else ""
         limits = "" if self._trust is None else self._trust.remark
         compared = WEIGHED if strange is not None and is_compared(measured) else ""
+        remarks = (doubts, name.remark, distrust, compared, limits)
         return Score(
             value=value,
             low=low,
             high=high,
             status=Status.ABSTAINED if doubts else Status.SCORED,
-            reason="; ".join(text for text in (doubts, name.remark, compared, limits) if text),
+            reason="; ".join(text for text in remarks if text),
             slices=tuple(SliceScore(s.index, s.dice, int(s.mask)) for s in sums if s.mask > 0),
             presence=estimate.presence,
             error_type=estimate.error_type,
@@ -169,7 +195,7 @@ class SliceJudge(Judge):
             expected_volume_error_ml=size.ml,
             expected_area_error_mm2=size.mm2,
             expected_nsd=estimate.nsd,
-            evidence=self.evidence(name) if strange is None else strange.evidence(name.given),
+            evidence=self.evidence(name) + ("" if strange is None else f"; {strange.evidence}"),
             model_id=self.model_id,
             preprocess=self.preprocess,
         )

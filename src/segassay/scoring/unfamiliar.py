@@ -28,7 +28,7 @@ class Unfamiliar:
 
     Attributes:
         alone: From the network's raw score.
-        weigher: From raw score, doubt, size and comparisons with peers to a better score.
+        weigher: From raw score, doubt and comparisons with peers to a better score.
         among_peers: Calibration of that score.
         n_sets: How many data sets they were measured on.
         n_labels: How many labels of these.
@@ -44,15 +44,14 @@ class Unfamiliar:
         """Return (value, low, high) of a label; with peers where it was compared with any."""
         if not is_compared(label):
             return self.alone(label.raw, label.doubt)
-        weighed = self.weigher(replace(label, embedding=_NO_EMBEDDING))
-        return self.among_peers(weighed, label.doubt)
+        return self.among_peers(self.weigher(in_common(label)), label.doubt)
 
-    def evidence(self, structure: str | None) -> str:
-        """Say what the score of a structure that nobody tested rests on."""
-        what = "a structure without a name" if structure is None else "this structure"
+    @property
+    def evidence(self) -> str:
+        """What intervals rest on where the judge knows nothing."""
         return (
-            f"never tested on {what}; intervals from {self.n_labels} masks of {self.n_sets} data "
-            "sets that the judges asked had never seen"
+            f"intervals from {self.n_labels} masks of {self.n_sets} data sets that the judges "
+            "asked had never seen"
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -75,6 +74,11 @@ class Unfamiliar:
             int(data["sets"]),
             int(data["labels"]),
         )
+
+
+def in_common(label: Measured) -> Measured:
+    """Return a label without size and embedding, which mean something within one data set only."""
+    return replace(label, log_size=0.0, embedding=_NO_EMBEDDING)
 
 
 def is_compared(label: Measured) -> bool:
