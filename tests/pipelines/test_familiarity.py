@@ -1,0 +1,92 @@
+"""A judge is tried on faults planted in a data set's own labels before its scores are believed."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conftest import write_nifti
+from segassay.data.phantom import LABELS, make_phantom
+from segassay.data.readers import open_dataset
+from segassay.pipelines import audit as auditing
+from segassay.pipelines.audit import audit
+from segassay.pipelines.configs import AuditConfig, SourceConfig
+from segassay.pipelines.familiarity import FAMILIAR, correlation, familiarity
+from segassay.records.run import read_run
+from segassay.records.table import read_table
+from segassay.scoring import Judge
+
+
+@pytest.fixture(scope="module")
+def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six phantoms, each a subject."""
+    root = tmp_path_factory.mktemp("phantoms")
+    for seed in range(1, 7):
+        phantom = make_phantom(seed)
+        write_nifti(root / "images" / f"p{seed}.nii.gz", phantom.image, phantom.affine)
+        write_nifti(root / "labels" / f"p{seed}.nii.gz", phantom.labels, phantom.affine)
+    names = ",".join(f'"{value}": "{name}"' for name, value in LABELS.items())
+    (root / "labels.json").write_text("{" + names + "}")
+    return root
+
+
+def test_the_judge_follows_faults_in_images_like_its_own(phantoms: Path, judge: Judge) -> None:
+    cases = open_dataset(phantoms).cases
+    organs = ("liver", "spleen", "kidney_left")
+    known = familiarity(cases, judge, organs)
+    assert known is not None
+    assert known > FAMILIAR
+    assert familiarity(cases, judge, organs) == known
+    assert familiarity(cases[:4], judge, organs) is None
+    assert familiarity(cases, judge, ["flugelhorn"]) is None
+
+
+def test_it_does_not_where_the_image_shows_nothing(
+    phantoms: Path, judge: Judge, tmp_path: Path
+) -> None:
+    shutil.copytree(phantoms, tmp_path / "noise")
+    rng = np.random.default_rng(0)
+    for path in (tmp_path / "noise" / "images").iterdir():
+        phantom = make_phantom(1)
+        noise = rng.normal(40, 20, phantom.image.shape).astype(np.float32)
+        write_nifti(path, noise, phantom.affine)
+    known = familiarity(open_dataset(tmp_path / "noise").cases, judge, ("liver", "spleen"))
+    assert known is not None
+    assert known < FAMILIAR
+
+
+def test_a_judge_that_fails_is_not_believed(
+    phantoms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def failing(*arguments: object) -> float:
+        calls.append(arguments)
+        return 0.2
+
+    monkeypatch.setattr(auditing, "familiarity", failing)
+    source = SourceConfig(path=phantoms)
+    config = AuditConfig(source=source, out=tmp_path / "out", structures=("liver",), limit=2)
+    result = audit(config)
+    reasons = read_table(config.out)["reason"]
+    assert reasons.str.contains("does not follow faults planted").all()
+    assert reasons.str.contains("weighed by labels of other cases").all()
+    record = read_run(config.out)
+    assert record is not None
+    assert record.familiarity == 0.2
+    page = (config.out / "index.html").read_text()
+    assert "r = 0.20" in page
+    assert result.exit_code == 0
+    audit(config)  # nothing is left to do, so nothing is tried again
+    assert len(calls) == 1
+    without = config.model_copy(update={"out": tmp_path / "without", "peers": 0})
+    audit(without)
+    assert len(calls) == 1
+    assert not read_table(without.out)["reason"].str.contains("planted").any()
+
+
+def test_the_correlation_is_within_structures() -> None:
+    found = [("a", 0.1, 0.9), ("a", 0.2, 1.0), ("b", 0.8, 0.1), ("b", 0.9, 0.2)]
+    assert correlation(found) == pytest.approx(1.0)
+    assert correlation([("a", 0.5, 0.3), ("a", 0.5, 0.4)]) == 0
