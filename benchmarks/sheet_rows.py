@@ -1,6 +1,6 @@
 """The questions of the judge's sheet, each as rows: one row per judged mask, with its true Dice."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 
@@ -108,18 +108,25 @@ def touching(a: Mask, b: Mask) -> bool:
 
 
 def sweep_rows(expert: ExpertCase, judge: Judge) -> list[Row]:
-    """Erode and dilate the abdominal labels step by step, as the papers do on BTCV."""
+    """Judge the abdominal labels eroded and dilated step by step, as the papers do on BTCV."""
     if expert.set_name != "btcv":
         return []
+    return [
+        row
+        for family, structure, masks in swept(expert)
+        for row in _judged(expert, judge, family, structure, masks)
+    ]
+
+
+def swept(expert: ExpertCase) -> Iterator[tuple[str, str, list[Mask]]]:
+    """Yield family, structure and masks that are eroded or dilated ever further."""
     axis = slicing_axis(expert.image.grid)
-    rows = []
     for structure, family in product(expert.masks, ("erosion", "dilation")):
         mask = expert.masks[structure]
         label = LabelledPlanes(as_planes(expert.image.array, axis), as_planes(mask, axis))
         rng = np.random.default_rng(0)
         bad = [from_planes(slicewise(label, family, float(t), rng), axis) for t in SWEEP]
-        rows += _judged(expert, judge, family, structure, [m for m in bad if m.any()])
-    return rows
+        yield family, structure, [m for m in bad if m.any()]
 
 
 def slice_count_rows(expert: ExpertCase, judge_name: str, pairs: Sequence[FrozenPair]) -> list[Row]:

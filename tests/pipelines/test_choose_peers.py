@@ -12,7 +12,8 @@ from conftest import write_picture
 from segassay.data.readers import open_dataset
 from segassay.models.folder import UNFAMILIAR, find_judge, write_checksums
 from segassay.pipelines.audit import audit
-from segassay.pipelines.configs import AuditConfig, SourceConfig
+from segassay.pipelines.configs import AuditConfig, EvaluateConfig, SourceConfig
+from segassay.pipelines.evaluate import evaluate
 from segassay.pipelines.peers import choose_peers
 from segassay.records.table import read_table
 from segassay.scoring import load_judge
@@ -111,3 +112,24 @@ def test_a_damaged_case_is_no_peer_and_stops_nothing(
     table = scores(config)
     assert table["status"][0] == "failed"
     assert table.drop_nulls("score").sort("score")["case_id"][0] == WRONG
+
+
+def test_an_evaluation_asks_masks_of_other_images_and_no_gold(
+    blobs: SourceConfig, judge_folder: Path, tmp_path: Path
+) -> None:
+    lines = ["image,mask,gold,structure,subject"]
+    for seed in range(6):
+        write_picture(tmp_path / "gold" / f"p{seed}.png", (255 * picture(seed)[1]).astype(np.uint8))
+        lines.append(f"images/p{seed}.png,labels/p{seed}.png,GOLD,flugelhorn,s{seed}")
+    found = {}
+    for gold in ("gold", "labels"):
+        rows = [line.replace("GOLD", f"{gold}/p{n}.png") for n, line in enumerate(lines, start=-1)]
+        (tmp_path / f"{gold}.csv").write_text("\n".join(rows))
+        config = EvaluateConfig(
+            table=tmp_path / f"{gold}.csv", out=tmp_path / f"out-{gold}", judge=str(judge_folder)
+        )
+        result = evaluate(config)
+        found[gold] = {row.case_id: row.score for row in result.rows}
+        assert all("weighed by labels of other cases" in row.reason for row in result.rows)
+    assert found["gold"] == found["labels"]
+    assert min(found["gold"], key=lambda case_id: found["gold"][case_id]) == WRONG

@@ -1,18 +1,18 @@
 """A judge is tried on faults planted in a data set's own labels before its scores are believed."""
 
+import json
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from conftest import write_nifti
 from segassay.data.phantom import LABELS, make_phantom
 from segassay.data.readers import open_dataset
-from segassay.pipelines import audit as auditing
+from segassay.pipelines import acquaintance
 from segassay.pipelines.audit import audit
 from segassay.pipelines.configs import AuditConfig, SourceConfig
-from segassay.pipelines.familiarity import FAMILIAR, correlation, familiarity
+from segassay.pipelines.familiarity import FAMILIAR, TriedLabel, agreement, familiarity
 from segassay.records.run import read_run
 from segassay.records.table import read_table
 from segassay.scoring import Judge
@@ -42,16 +42,14 @@ def test_the_judge_follows_faults_in_images_like_its_own(phantoms: Path, judge: 
     assert familiarity(cases, judge, ["flugelhorn"]) is None
 
 
-def test_it_does_not_where_the_image_shows_nothing(
+def test_it_does_not_where_the_names_mean_something_else(
     phantoms: Path, judge: Judge, tmp_path: Path
 ) -> None:
-    shutil.copytree(phantoms, tmp_path / "noise")
-    rng = np.random.default_rng(0)
-    for path in (tmp_path / "noise" / "images").iterdir():
-        phantom = make_phantom(1)
-        noise = rng.normal(40, 20, phantom.image.shape).astype(np.float32)
-        write_nifti(path, noise, phantom.affine)
-    known = familiarity(open_dataset(tmp_path / "noise").cases, judge, ("liver", "spleen"))
+    shutil.copytree(phantoms, tmp_path / "other")
+    names = list(LABELS)
+    turned = {value: names[(n + 3) % len(names)] for n, value in enumerate(LABELS.values())}
+    (tmp_path / "other" / "labels.json").write_text(json.dumps(turned))
+    known = familiarity(open_dataset(tmp_path / "other").cases, judge)
     assert known is not None
     assert known < FAMILIAR
 
@@ -65,7 +63,7 @@ def test_a_judge_that_fails_is_not_believed(
         calls.append(arguments)
         return 0.2
 
-    monkeypatch.setattr(auditing, "familiarity", failing)
+    monkeypatch.setattr(acquaintance, "familiarity", failing)
     source = SourceConfig(path=phantoms)
     config = AuditConfig(source=source, out=tmp_path / "out", structures=("liver",), limit=2)
     result = audit(config)
@@ -86,7 +84,11 @@ def test_a_judge_that_fails_is_not_believed(
     assert not read_table(without.out)["reason"].str.contains("planted").any()
 
 
-def test_the_correlation_is_within_structures() -> None:
-    found = [("a", 0.1, 0.9), ("a", 0.2, 1.0), ("b", 0.8, 0.1), ("b", 0.9, 0.2)]
-    assert correlation(found) == pytest.approx(1.0)
-    assert correlation([("a", 0.5, 0.3), ("a", 0.5, 0.4)]) == 0
+def test_scores_follow_faults_within_structures_in_the_labels_thought_best() -> None:
+    low = TriedLabel("a", 0.9, ((0.1, 0.8), (0.2, 0.9)))
+    high = TriedLabel("b", 0.9, ((0.8, 0.1), (0.9, 0.2)))
+    wrong = TriedLabel("a", 0.3, ((0.1, 0.9), (0.9, 0.1)))
+    assert agreement([low, high]) == pytest.approx(1.0)
+    assert agreement([low, wrong, high]) == pytest.approx(1.0)
+    assert agreement([wrong]) == pytest.approx(-1.0)
+    assert agreement([TriedLabel("a", 0.9, ((0.5, 0.3), (0.5, 0.4)))]) == 0

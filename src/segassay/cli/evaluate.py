@@ -2,7 +2,15 @@
 
 from pathlib import Path
 
-from segassay.cli.options import ImageLimit, JudgeName, Out, Overwrite, PairTable, TellOptions
+from segassay.cli.options import (
+    ImageLimit,
+    JudgeName,
+    Out,
+    Overwrite,
+    PairTable,
+    PeerCount,
+    TellOptions,
+)
 from segassay.cli.spread import spread
 from segassay.types import DEFAULT_JUDGE
 
@@ -13,6 +21,7 @@ def evaluate(
     pairs: PairTable,
     out: Out = Path("segassay-evaluation"),
     judge: JudgeName = DEFAULT_JUDGE,
+    peers: PeerCount = 10,
     limit: ImageLimit = None,
     overwrite: Overwrite = False,
     telling: TellOptions,
@@ -23,8 +32,10 @@ def evaluate(
     from segassay.pipelines.evaluate import evaluate as run
     from segassay.report.evaluation_page import summary_lines
 
-    config = EvaluateConfig(table=pairs, out=out, judge=judge, limit=limit, overwrite=overwrite)
-    result = run(config, progress=telling.progress("images"))
+    config = EvaluateConfig(
+        table=pairs, out=out, judge=judge, peers=peers, limit=limit, overwrite=overwrite
+    )
+    result = run(config, progress=telling.progress("images"), say=telling.say)
     tell_some(
         [f"row {r.row} {r.case_id} {r.structure}: {r.status}: {r.reason}" for r in result.unusable],
         rest=": see scores.csv",

@@ -1,7 +1,7 @@
 """One case through rules and judge: from files in memory to the rows of the score table."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from segassay.data.files import told_path
 from segassay.data.io import LabelMap, label_mask
 from segassay.data.volume import Volume, voxel_sha256
 from segassay.errors import CaseError
+from segassay.pipelines.acquaintance import Acquaintance
 from segassay.pipelines.read_case import CaseFiles
 from segassay.pipelines.views import case_views, file_view, image_view, label_view
 from segassay.records.findings import Finding
@@ -28,7 +29,6 @@ from segassay.records.run import now
 from segassay.records.scores import ScoreRow
 from segassay.records.shards import CaseRecord
 from segassay.scoring import Judge, Score
-from segassay.scoring.peers import Peers
 from segassay.types import Severity, Status
 
 _FRACTION = 1e-3
@@ -38,8 +38,7 @@ _FRACTION = 1e-3
 class AssayContext:
     """What is the same for all cases of a run. `judge` is `None` for rules alone.
 
-    A judge that was found not to know the data is `distrusted`; `peers` weigh what it does not
-    know. `asked` returns a judge in that state.
+    The judge is in the state that the `acquaintance` asks for; worker processes bring theirs there.
     """
 
     root: Path
@@ -48,13 +47,7 @@ class AssayContext:
     run_id: str
     structures: tuple[str, ...] = ()
     bounds: tuple[Bound, ...] = ()
-    distrusted: bool = False
-    peers: Peers | None = None
-
-    def asked(self, judge: Judge) -> Judge:
-        """Return a judge as it is to be asked in this run."""
-        judge = judge.distrusted() if self.distrusted else judge
-        return judge if self.peers is None else judge.among(self.peers)
+    acquaintance: Acquaintance = field(default_factory=Acquaintance)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -90,7 +90,7 @@ def _start_worker(context: AssayContext, judge: str | None, threads: int, engine
     global _of_worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process decides when to stop
     loaded = None if judge is None else load_judge(judge, threads=threads, engine=engine)
-    _of_worker = replace(context, judge=None if loaded is None else context.asked(loaded))
+    _of_worker = replace(context, judge=loaded and context.acquaintance.asked(loaded))
 
 
 def _work(case: Case) -> CaseRecord:

@@ -1,20 +1,15 @@
 """The main job: read a data set, check and score every label, rank them, show the worst."""
 
-from dataclasses import replace
-
-from segassay.data.case import Dataset
+from segassay.pipelines.acquaintance import Acquaintance, get_acquainted
 from segassay.pipelines.assay_case import AssayContext
 from segassay.pipelines.assay_cases import assay_cases
 from segassay.pipelines.bounds import read_bounds
 from segassay.pipelines.conclude import AuditResult, conclude
 from segassay.pipelines.configs import AuditConfig
-from segassay.pipelines.familiarity import FAMILIAR, familiarity
 from segassay.pipelines.keep_records import Progress, keep_records
-from segassay.pipelines.peers import choose_peers
 from segassay.pipelines.result_folder import begin_run
-from segassay.records.run import RunRecord
 from segassay.records.shards import read_records
-from segassay.scoring import Judge, load_judge
+from segassay.scoring import load_judge
 from segassay.types import Say
 
 
@@ -44,16 +39,27 @@ def audit(
     cases = dataset.cases[: config.limit]
     done = {r.case_id for r in read_records(config.out)}
     todo = [c for c in cases[config.part - 1 :: config.parts] if c.case_id not in done]
-    context = AssayContext(
-        root=dataset.root,
-        declared=frozenset(dataset.declared),
-        judge=judge,
-        run_id=record.run_id,
-        structures=config.structures,
-        bounds=bounds,
-    )
+    acquaintance = Acquaintance()
     if judge is not None and todo:
-        context = _acquainted(context, config, dataset, judge, record, say)
+        acquaintance = get_acquainted(
+            dataset.cases,
+            judge,
+            config.peers,
+            structures=config.structures,
+            known=record.familiarity,
+            say=say,
+        )
+        record.familiarity = acquaintance.familiarity
+        record.write(config.out)
+    context = AssayContext(
+        dataset.root,
+        frozenset(dataset.declared),
+        judge and acquaintance.asked(judge),
+        record.run_id,
+        config.structures,
+        bounds,
+        acquaintance,
+    )
     keep_records(
         assay_cases(todo, context, jobs=config.jobs, judge=config.judge),
         record,
@@ -63,28 +69,3 @@ def audit(
         progress=progress,
     )
     return conclude(config, dataset, cases, judge, record)
-
-
-def _acquainted(
-    context: AssayContext,
-    config: AuditConfig,
-    dataset: Dataset,
-    judge: Judge,
-    record: RunRecord,
-    say: Say | None,
-) -> AssayContext:
-    """Find out whether the judge knows such data, and who is to weigh its scores if not."""
-    if not config.peers or not judge.weighs_peers:
-        return context
-    if record.familiarity is None:
-        record.familiarity = familiarity(dataset.cases, judge, config.structures)
-        record.write(config.out)
-    known = record.familiarity
-    context = replace(context, distrusted=known is not None and known < FAMILIAR)
-    peers = choose_peers(
-        dataset.cases, context.asked(judge), config.peers, structures=config.structures
-    )
-    if peers is not None and say is not None:
-        say(f"{len(peers)} cases weigh the labels of structures that the judge does not know")
-    context = replace(context, peers=peers)
-    return replace(context, judge=context.asked(judge))

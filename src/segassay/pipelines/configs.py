@@ -149,13 +149,14 @@ class PairsConfig(CasesConfig):
 
 
 class EvaluateConfig(BaseModel):
-    """Options of `segassay evaluate`; `limit` counts images."""
+    """Options of `segassay evaluate`; `limit` counts images, `peers` is as in an audit."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     table: Path
     out: Path
     judge: str = DEFAULT_JUDGE
+    peers: int = Field(default=10, ge=0, le=50)
     limit: int | None = Field(default=None, ge=1)
     overwrite: bool = False
 

@@ -15,10 +15,11 @@ from segassay.errors import OutputError
 from segassay.metrics.baselines import mean_of_structure, size_oddness
 from segassay.metrics.evaluation import Figures, evaluate_labels
 from segassay.metrics.summary import JudgedLabels
+from segassay.pipelines.acquaintance import get_acquainted
 from segassay.pipelines.configs import EvaluateConfig
 from segassay.pipelines.evaluate_image import evaluate_image, record_id
 from segassay.pipelines.keep_records import Progress, keep_records
-from segassay.pipelines.open_pair import images_of
+from segassay.pipelines.open_pair import as_cases, images_of
 from segassay.pipelines.read_case import file_sha256
 from segassay.pipelines.result_folder import new_record, open_run
 from segassay.records.judged_pairs import JudgedPair, write_judged_pairs
@@ -26,7 +27,7 @@ from segassay.records.run import RunRecord, config_key, now
 from segassay.records.shards import read_records
 from segassay.report.evaluation_page import write_evaluation
 from segassay.scoring import Judge, load_judge
-from segassay.types import ExitCode, Status
+from segassay.types import ExitCode, Say, Status
 
 EVALUATION_VERSION = 2
 """Version of `evaluation.json`; goes up when its keys or their meaning change."""
@@ -47,8 +48,13 @@ class EvaluateResult:
         return tuple(row for row in self.rows if not row.usable)
 
 
-def evaluate(config: EvaluateConfig, *, progress: Progress | None = None) -> EvaluateResult:
+def evaluate(
+    config: EvaluateConfig, *, progress: Progress | None = None, say: Say | None = None
+) -> EvaluateResult:
     """Judge every pair of a table and compare; an interrupted evaluation is continued.
+
+    As in an audit the judge is tried on the table's masks first, and what it does not know is
+    weighed by masks of other images (`pipelines.acquaintance`); no gold has a part in that.
 
     Raises:
         DatasetError: The table cannot be read or lacks a column.
@@ -62,8 +68,16 @@ def evaluate(config: EvaluateConfig, *, progress: Progress | None = None) -> Eva
     record = open_run(_record(config, pairs, judge), config.out, overwrite=config.overwrite)
     done = {r.case_id for r in read_records(config.out)}
     todo = [group for group in groups if record_id(group) not in done]
+    asked = judge
+    if todo:
+        acquaintance = get_acquainted(
+            as_cases(images_of(pairs)), judge, config.peers, known=record.familiarity, say=say
+        )
+        asked = acquaintance.asked(judge)
+        record.familiarity = acquaintance.familiarity
+        record.write(config.out)
     keep_records(
-        (evaluate_image(group, judge) for group in todo),
+        (evaluate_image(group, asked, blind=judge) for group in todo),
         record,
         config.out,
         counts=(len(groups) - len(todo), len(groups)),
@@ -77,7 +91,7 @@ def _record(config: EvaluateConfig, pairs: Sequence[Pair], judge: Judge) -> RunR
     return new_record(
         "evaluate",
         judge,
-        options={"limit": config.limit},
+        options={"limit": config.limit, "peers": config.peers},
         circumstances={"table": config.table.name, "judge": Path(config.judge).name},
         dataset={
             "name": config.table.stem,
@@ -100,6 +114,7 @@ def _conclude(config: EvaluateConfig, record: RunRecord, judge: Judge) -> Evalua
         "version": EVALUATION_VERSION,
         "table": config.table.name,
         "judge": judge.model_id,
+        "familiarity": record.familiarity,
         "counts": _counts(rows, judged),
         "empty_masks": _empty_masks(rows),
         **evaluate_labels(

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import isnan, nan
 from pathlib import Path
 
@@ -35,10 +35,13 @@ def record_id(pairs: Sequence[Pair]) -> str:
     return f"{pairs[0].case_id} (row {pairs[0].number})"
 
 
-def evaluate_image(pairs: Sequence[Pair], judge: Judge) -> CaseRecord:
-    """Judge all pairs of one image; whatever is wrong with a row ends up in that row."""
+def evaluate_image(pairs: Sequence[Pair], judge: Judge, *, blind: Judge) -> CaseRecord:
+    """Judge all pairs of one image; whatever is wrong with a row ends up in that row.
+
+    `blind` is asked for the baseline of masks alone, on a black image.
+    """
     try:
-        rows = list(_rows(pairs, judge))
+        rows = list(_rows(pairs, judge, blind))
         error = ""
     except CaseError as problem:
         rows, error = _unusable(pairs, Status.FAILED, str(problem)), str(problem)
@@ -52,7 +55,7 @@ def evaluate_image(pairs: Sequence[Pair], judge: Judge) -> CaseRecord:
     return CaseRecord(record_id(pairs), (), (), tuple(row.to_json() for row in rows), error)
 
 
-def _rows(pairs: Sequence[Pair], judge: Judge) -> Iterator[JudgedPair]:
+def _rows(pairs: Sequence[Pair], judge: Judge, blind: Judge) -> Iterator[JudgedPair]:
     sound = [pair for pair in pairs if not pair.problem]
     for pair in pairs:
         if pair.problem:
@@ -72,23 +75,33 @@ def _rows(pairs: Sequence[Pair], judge: Judge) -> Iterator[JudgedPair]:
             continue
         waiting.append(opened)
         if len(waiting) == most:
-            yield from _judged(waiting, image, black, judge, trained_on=seen)
+            yield from _judged(waiting, image, judge, _Blind(blind, black), trained_on=seen)
             waiting = []
-    yield from _judged(waiting, image, black, judge, trained_on=seen)
+    yield from _judged(waiting, image, judge, _Blind(blind, black), trained_on=seen)
 
 
 def _judged(
-    pairs: Sequence[OpenPair], image: Volume, black: Volume, judge: Judge, *, trained_on: bool
+    pairs: Sequence[OpenPair], image: Volume, judge: Judge, blind: "_Blind", *, trained_on: bool
 ) -> Iterator[JudgedPair]:
     if not pairs:
         return
     labels = [(opened.pair.structure, opened.mask) for opened in pairs]
-    modality = pairs[0].pair.modality
-    scores = judge.score_labels(image, labels, modality=modality)
-    blind = judge.score_labels(black, labels, modality=modality)
-    for opened, score, unseen in zip(pairs, scores, blind, strict=True):
+    first = pairs[0].pair
+    # As `as_cases` calls the subject: nobody's mask vouches for itself.
+    subject = f"{first.set_name}/{first.subject_id}"
+    scores = judge.score_labels(image, labels, modality=first.modality, subject=subject)
+    unseen = blind.judge.score_labels(blind.image, labels, modality=first.modality)
+    for opened, score, alone in zip(pairs, scores, unseen, strict=True):
         row = _judged_row(opened, score, image)
-        yield replace(row, mask_only=unseen.value, trained_on=trained_on)
+        yield replace(row, mask_only=alone.value, trained_on=trained_on)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Blind:
+    """A judge that gets to see a black image only."""
+
+    judge: Judge
+    image: Volume
 
 
 def _judged_row(opened: OpenPair, score: Score, image: Volume) -> JudgedPair:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.data.case import LabelRef
+from segassay.data.case import Case, LabelRef
 from segassay.data.io import LabelMap, label_mask, read_label
 from segassay.data.pair_table import Pair
 from segassay.data.volume import Volume
@@ -44,6 +44,33 @@ def images_of(pairs: Sequence[Pair]) -> list[list[Pair]]:
     for pair in pairs:
         groups.setdefault((pair.image, pair.modality), []).append(pair)
     return list(groups.values())
+
+
+def as_cases(groups: Sequence[Sequence[Pair]]) -> list[Case]:
+    """Return images with their masks as cases of a data set, golds left out.
+
+    Of several masks of one structure, as of several networks, one is drawn by lot: the first rows
+    of all images may be one network's.
+    """
+    cases = []
+    for number, group in enumerate(groups):
+        rng = np.random.default_rng(number)
+        masks: dict[str, LabelRef] = {}
+        for place in rng.permutation(len(group)):
+            pair = group[place]
+            if not pair.problem:
+                masks.setdefault(pair.structure, pair.mask)
+        first = group[0]
+        cases.append(
+            Case(
+                case_id=f"{first.set_name}/{first.case_id}",
+                subject_id=f"{first.set_name}/{first.subject_id}",
+                images=(first.image,),
+                labels=tuple(masks.values()),
+                modality=first.modality,
+            )
+        )
+    return cases
 
 
 class LabelFiles:
