@@ -87,7 +87,8 @@ counted once, where the few subjects with the most structures weigh most.
 
 These subjects come from the data sets it learned from. On other data sets, structures and kinds of
 faults it does worse. {_MET if networks else _NOT_MET} It ranks labels for a person to
-look at. Structures that are not listed in `meta.json` are judged without their name."""
+look at. Structures that were never tested in such images (`evidence` in `meta.json`) are judged
+without their name; what scores are worth there says `unfamiliar.json`, where there is one."""
 
 
 def _learned_from(meta: dict[str, Any]) -> str:
