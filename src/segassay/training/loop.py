@@ -1,9 +1,4 @@
-"""The training loop: resumes where it stopped, keeps a moving average, writes its curves.
-
-The length of a training is given in minutes of learning, so that the same recipe ends on a laptop
-and on a GPU and the better machine gives the better judge; or in updates, so that recipes can be
-compared with one another.
-"""
+"""The training loop of judges: resumes where it stopped, keeps a moving average."""
 
 import math
 from collections.abc import Callable
@@ -18,19 +13,18 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from segassay.data.preprocess import JudgePreprocess
 from segassay.training.batches import EchoPool, PairBatch, fresh_batches
+from segassay.training.course import follow, load_checkpoint, save_checkpoint, tell_curves
 from segassay.training.loss import LossParts
 from segassay.training.material import Material
 from segassay.training.networks import NETWORKS, build_net
 from segassay.training.number_loss import NumberLossParts
 from segassay.training.pairs import PairDraw
-from segassay.training.progress import Clock, Progress, RunningMeans, append_row
+from segassay.training.progress import RunningMeans
 from segassay.training.settings import JudgeRecipe
 from segassay.training.start import load_start
 from segassay.training.tuning import evaluate, fixed_batches
 from segassay.types import Say
 
-_SAVE_EVERY_S = 120.0
-_LOOK_EVERY_S = 300.0
 _WARM_UP = 0.02
 _TUNING_PAIRS = 1024
 
@@ -70,8 +64,9 @@ class JudgeTraining:
             net.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
         )
         self.net, self.optimizer = self.fabric.setup(net, optimizer)
-        self.progress = Progress()
-        self._resume()
+        self.progress, rest = load_checkpoint(self.fabric, out, self._state(), say)
+        if rest:
+            self.average.load_state_dict(rest["average"])
 
     @property
     def averaged_net(self) -> torch.nn.Module:
@@ -80,28 +75,15 @@ class JudgeTraining:
 
     def run(self) -> torch.nn.Module:
         """Learn until the recipe's minutes or updates are spent; return the averaged network."""
-        saved = looked = self.progress.seconds
-        curve = RunningMeans()
         pool, rng = self._pool()
-        clock = Clock(self.progress.seconds)
-        while (done := self._done(clock.seconds)) < 1:
-            curve.add(self._update(pool(rng), done))
-            self.progress.seconds = clock.seconds
-            if clock.seconds - looked > _LOOK_EVERY_S:
-                looked = clock.seconds
-                self._look(curve)
-            if clock.seconds - saved > _SAVE_EVERY_S:
-                saved = clock.seconds
-                self._save()
-        self._look(curve)
-        self._save()
+        follow(
+            self.recipe,
+            self.progress,
+            update=lambda share: self._update(pool(rng), share),
+            look=self._look,
+            save=self._save,
+        )
         return self.averaged_net
-
-    def _done(self, seconds: float) -> float:
-        """Return the share of the training that is behind, 1 or more at its end."""
-        if self.recipe.updates is not None:
-            return self.progress.updates / self.recipe.updates
-        return seconds / (self.recipe.minutes * 60)
 
     def _pool(self) -> tuple[EchoPool, np.random.Generator]:
         r = self.recipe
@@ -134,28 +116,11 @@ class JudgeTraining:
             "tuning_mae": result.mae,
             "tuning_presence": result.presence_accuracy,
         }
-        row = {key: round(value, 5) for key, value in row.items()}
-        append_row(self.out / "curves.csv", row)
-        self.say(", ".join(f"{key} {value}" for key, value in row.items()))
+        tell_curves(self.out, row, self.say)
 
     def _save(self) -> None:
-        state: dict[str, Any] = {
-            "net": self.net,
-            "average": self.average.state_dict(),
-            "optimizer": self.optimizer,
-            "progress": asdict(self.progress),
-        }
-        fresh = self.out / "checkpoint.new"
-        self.fabric.save(fresh, state)
-        fresh.replace(self.out / "checkpoint.pt")
+        state = {**self._state(), "average": self.average.state_dict()}
+        save_checkpoint(self.fabric, self.out, state, self.progress)
 
-    def _resume(self) -> None:
-        path = self.out / "checkpoint.pt"
-        if not path.exists():
-            return
-        state: dict[str, Any] = {"net": self.net, "optimizer": self.optimizer}
-        rest = self.fabric.load(path, state)
-        self.average.load_state_dict(rest["average"])
-        self.progress = Progress(**rest["progress"])
-        self.progress.restarts += 1
-        self.say(f"continuing after {self.progress.seconds / 60:.1f} minutes")
+    def _state(self) -> dict[str, Any]:
+        return {"net": self.net, "optimizer": self.optimizer}

@@ -19,14 +19,14 @@ from torch import Tensor
 from segassay.metrics.agreement import mean_absolute_error, pearson
 from segassay.models.quality_sentinel import QualitySentinelNet
 from segassay.training.batches import joined_batches
+from segassay.training.course import follow, load_checkpoint, save_checkpoint, tell_curves
 from segassay.training.material import Material
-from segassay.training.progress import Clock, Progress, RunningMeans, append_row
+from segassay.training.progress import RunningMeans
 from segassay.training.sentinel_loss import optimal_partners, ranking_loss, weighted_square_error
 from segassay.training.sentinel_pairs import SentinelBatch, SentinelDraw, collate
 from segassay.training.settings import JudgeRecipe
 from segassay.types import Say
 
-_SAVE_EVERY_S = 120.0
 _LOOK_EVERY_S = 600.0
 _TUNING_CROPS = 96
 
@@ -59,8 +59,7 @@ class SentinelTraining:
             net.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
         )
         self.net, self.optimizer = self.fabric.setup(net, optimizer)
-        self.progress = Progress()
-        self._resume()
+        self.progress, _ = load_checkpoint(self.fabric, out, self._state(), say)
 
     def run(self) -> tuple[QualitySentinelNet, float, float, int]:
         """Learn until the recipe's minutes or updates are spent.
@@ -68,33 +67,21 @@ class SentinelTraining:
         Returns:
             The network, and on crops of the tuning subjects: Pearson, MAE and their number.
         """
-        saved = looked = self.progress.seconds
-        curve = RunningMeans()
         fresh = self._fresh()
-        clock = Clock(self.progress.seconds)
-        while (done := self._done(clock.seconds)) < 1:
-            curve.add(self._update(next(fresh), done))
-            self.progress.seconds = clock.seconds
-            if clock.seconds - looked > _LOOK_EVERY_S:
-                looked = clock.seconds
-                self._look(curve)
-            if clock.seconds - saved > _SAVE_EVERY_S:
-                saved = clock.seconds
-                self._save()
-        agreement = self._look(curve)
-        self._save()
+        agreement = follow(
+            self.recipe,
+            self.progress,
+            update=lambda share: self._update(next(fresh), share),
+            look=self._look,
+            save=lambda: save_checkpoint(self.fabric, self.out, self._state(), self.progress),
+            look_every_s=_LOOK_EVERY_S,
+        )
         return self.net.module.cpu(), *agreement, sum(len(batch.dice) for batch in self.fixed)
 
     def _fresh(self) -> Iterator[SentinelBatch]:
         r = self.recipe
         seed = (r.seed, self.progress.restarts)
         return joined_batches(self.draw, collate, r.batch, seed=seed, workers=r.workers)
-
-    def _done(self, seconds: float) -> float:
-        """Return the share of the training that is behind, 1 or more at its end."""
-        if self.recipe.updates is not None:
-            return self.progress.updates / self.recipe.updates
-        return seconds / (self.recipe.minutes * 60)
 
     def _update(self, batch: SentinelBatch, share: float) -> SentinelLossParts:
         for group in self.optimizer.param_groups:
@@ -126,26 +113,8 @@ class SentinelTraining:
         figures = pearson(predicted, true), mean_absolute_error(predicted, true)
         tuning = dict(zip(("tuning_pearson", "tuning_mae"), figures, strict=True))
         row = {**asdict(self.progress), **curve.take(), **tuning}
-        row = {key: round(value, 5) for key, value in row.items()}
-        append_row(self.out / "curves.csv", row)
-        self.say(", ".join(f"{key} {value}" for key, value in row.items()))
+        tell_curves(self.out, row, self.say)
         return figures
 
-    def _save(self) -> None:
-        state: dict[str, Any] = {
-            "net": self.net,
-            "optimizer": self.optimizer,
-            "progress": asdict(self.progress),
-        }
-        fresh = self.out / "checkpoint.new"
-        self.fabric.save(fresh, state)
-        fresh.replace(self.out / "checkpoint.pt")
-
-    def _resume(self) -> None:
-        path = self.out / "checkpoint.pt"
-        if not path.exists():
-            return
-        rest = self.fabric.load(path, {"net": self.net, "optimizer": self.optimizer})
-        self.progress = Progress(**rest["progress"])
-        self.progress.restarts += 1
-        self.say(f"continuing after {self.progress.seconds / 60:.1f} minutes")
+    def _state(self) -> dict[str, Any]:
+        return {"net": self.net, "optimizer": self.optimizer}
