@@ -124,7 +124,7 @@ class Measured:
             references = []
             for subject, case in sorted(first.items()):
                 expert = read_expert_case(self.entry.name, case, case.modality)
-                reduced = GoldCase.of(expert.image, dict(expert.masks), subject).reference
+                reduced = GoldCase.of(expert.image, expert.masks.items(), subject).reference
                 references.append(replace(reduced, name=subject))
             _REVERSE[self.entry.name] = ReverseAccuracy(references)
         return _REVERSE[self.entry.name]

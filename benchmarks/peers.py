@@ -216,7 +216,7 @@ class LazyPeers(dict[str, Peers]):
 
 def _peer(set_name: str, case: Case, untouched: float) -> GoldCase:
     expert = read_expert_case(set_name, case, case.modality)
-    masks = {canonical_name(name): drawn(expert, name, untouched) for name in expert.masks}
+    masks = ((canonical_name(name), drawn(expert, name, untouched)) for name in expert.masks)
     return GoldCase.of(expert.image, masks, case.subject_id)
 
 

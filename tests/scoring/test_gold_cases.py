@@ -27,7 +27,9 @@ def picture(seed: int, side: int = 80) -> tuple[Volume, np.ndarray]:
 @pytest.fixture(scope="module")
 def cases() -> GoldCases:
     made = [picture(seed) for seed in range(3)]
-    return GoldCases([GoldCase.of(i, {"blob": m}, f"p{n}") for n, (i, m) in enumerate(made)])
+    return GoldCases(
+        [GoldCase.of(i, {"blob": m}.items(), f"p{n}") for n, (i, m) in enumerate(made)]
+    )
 
 
 def test_a_good_mask_compares_well_and_a_bad_one_badly(cases: GoldCases) -> None:
@@ -83,7 +85,7 @@ def test_a_damaged_file_is_refused(content: bytes, tmp_path: Path) -> None:
 
 def test_large_images_are_reduced(tmp_path: Path) -> None:
     image, mask = picture(2, side=700)
-    case = GoldCase.of(image, {"blob": mask}, "p2")
+    case = GoldCase.of(image, [("blob", mask)], "p2")
     assert case.reference.image.grid.shape == (256, 256, 1)
     assert case.reference.image.grid.spacing_mm[0] == pytest.approx(700 / 256)
     kept = case.reference.masks["blob"].mean()

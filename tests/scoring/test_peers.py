@@ -39,7 +39,7 @@ def peers() -> Peers:
     for seed in range(7):
         image, mask = picture(seed)
         label = wrong(mask, seed) if seed > 3 else mask
-        cases.append(GoldCase.of(image, {"blob": label}, f"p{seed}"))
+        cases.append(GoldCase.of(image, [("blob", label)], f"p{seed}"))
     return Peers(cases)
 
 

@@ -23,6 +23,6 @@ def gold_cases(cases: Sequence[Case], set_name: str, n_each: int) -> GoldCases:
         except CaseError:
             continue  # measuring the cases tells what is wrong with it
         missing |= {name: missing[name] - 1 for name in expert.masks if missing.get(name)}
-        masks = {canonical_name(name): mask for name, mask in expert.masks.items()}
+        masks = ((canonical_name(name), mask) for name, mask in expert.masks.items())
         found.append(GoldCase.of(expert.image, masks, subject))
     return GoldCases(found)

@@ -1,6 +1,6 @@
 """Which cases of a data set weigh the labels of all others, where the judge knows nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from segassay.data.io import label_mask
 from segassay.data.volume import Volume
 from segassay.errors import CaseError
 from segassay.pipelines.familiarity import by_lot
-from segassay.pipelines.read_case import read_case
+from segassay.pipelines.read_case import CaseFiles, read_case
 from segassay.scoring import Judge
 from segassay.scoring.gold_cases import GoldCase
 from segassay.scoring.peers import Peers
@@ -67,16 +67,23 @@ def _peer(case: Case, wanted: dict[str, int], judge: Judge) -> GoldCase | None:
     image = files.image
     if not isinstance(image, Volume):
         return None
-    masks: dict[str, NDArray[np.bool_]] = {}
-    for ref in case.labels:
-        name, coded = canonical_name(ref.structure), files.labels[ref.path]
-        known = judge.knows(judge.named(ref.structure, case.modality))
-        if isinstance(coded, CaseError) or known or name not in wanted:
-            continue
-        if coded.volume.grid.shape == image.grid.shape:
-            masks.setdefault(name, label_mask(coded, ref))
-    peer = GoldCase.of(image, masks, case.subject_id)
+    peer = GoldCase.of(image, _masks(files, image, wanted, judge), case.subject_id)
     return peer if peer.reference.masks else None
+
+
+def _masks(
+    files: CaseFiles, image: Volume, wanted: Container[str], judge: Judge
+) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Yield the usable masks that are wanted, one of each structure."""
+    found = set()
+    for ref in files.case.labels:
+        name, coded = canonical_name(ref.structure), files.labels[ref.path]
+        if isinstance(coded, CaseError) or name in found or name not in wanted:
+            continue
+        known = judge.knows(judge.named(ref.structure, files.case.modality))
+        if not known and coded.volume.grid.shape == image.grid.shape:
+            found.add(name)
+            yield name, label_mask(coded, ref)
 
 
 def _is_2d(peer: GoldCase) -> bool:

@@ -7,7 +7,8 @@ passes the folder on passes images on.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,11 +41,14 @@ class GoldCase:
     subject: str = ""
 
     @classmethod
-    def of(cls, image: Volume, masks: dict[str, BoolArray], subject: str) -> "GoldCase":
-        """Reduce an image and its masks `(i, j, k)` to what registration makes use of."""
+    def of(cls, image: Volume, masks: Iterable[tuple[str, BoolArray]], subject: str) -> "GoldCase":
+        """Reduce an image and its masks (name, `(i, j, k)`) to what registration makes use of.
+
+        Masks are taken one by one, so that they need not lie in memory together.
+        """
         shape = _reduced_shape(image.grid.shape)
         pixels = resized(np.asarray(image.array, dtype=np.float32), shape)
-        small = {name: resized(m.astype(np.float32), shape) > 0.5 for name, m in masks.items()}
+        small = {name: resized(m.astype(np.float32), shape) > 0.5 for name, m in masks}
         step = np.array(image.grid.spacing_mm) * image.grid.shape / shape
         volume = _volume(_to_bytes(pixels), step, known=image.spacing_known)
         kept = {name: mask for name, mask in small.items() if mask.any()}
@@ -103,6 +107,14 @@ class GoldCases:
         none = (float("nan"),) * N_COMPARED
         found = [list(a.values()) for a in self.agreements(image, labels, subject=subject)]
         return [(max(dices), float(np.mean(dices))) if dices else none for dices in found]
+
+    def without_masks(self) -> "GoldCases":
+        """Return cases that can be compared with, and neither saved nor looked at."""
+        light = copy(self)
+        light.cases = tuple(
+            GoldCase(Reference("", case.reference.image, {}), case.subject) for case in self.cases
+        )
+        return light
 
     def save(self, path: Path) -> None:
         """Write images, spacings and masks, nothing else."""

@@ -9,6 +9,7 @@ entry in the leading eigenvector of their agreements (eigenvector centrality, Bo
 What all peers do wrong, they agree on; this cannot see it.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -33,10 +34,12 @@ class Peers:
     """
 
     def __init__(self, cases: Sequence[GoldCase]) -> None:
-        self._cases = GoldCases(cases)
+        gold = GoldCases(cases)
+        self._cases = gold.without_masks()
+        self._counts = Counter(name for case in gold.cases for name in case.reference.masks)
         self._beliefs: dict[str, Floats] = {}
         self._own: dict[str, float] = {}
-        for structure, agreements in _among(self._cases).items():
+        for structure, agreements in _among(gold).items():
             belief = centrality(agreements)
             self._beliefs[structure] = belief
             self._own[structure] = float(belief @ agreements @ belief) / max(
@@ -48,7 +51,7 @@ class Peers:
 
     def count(self, structure: str) -> int:
         """Return how many peers hold a structure."""
-        return sum(structure in case.reference.masks for case in self._cases.cases)
+        return self._counts[structure]
 
     def compare(
         self,

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from segassay.data.volume import Volume
 from segassay.errors import ContentError, GeometryError
 from segassay.geometry.affine_fit import grid_points
-from segassay.metrics.overlap import dice
 from segassay.scoring.atlas import Picture, Registration, around, lay_over
 
 BoolArray = NDArray[np.bool_]
@@ -96,7 +95,7 @@ class ReverseAccuracy:
             return ReverseScore(nan, "the mask is empty", {})
         flat = np.append(mask.ravel(), False)
         found = {
-            reference.name: dice(flat[places[reference.name]], reference.labels[structure])
+            reference.name: reference.dice(flat[places[reference.name]], structure)
             for reference in self._references
             if structure in reference.labels
         }
@@ -121,9 +120,16 @@ class _Prepared:
         lattice = self._picture.reduced(_MEASURED)
         self._points = np.rint(lattice.place(grid_points(lattice.pixels.shape)))
         at = tuple(self._points.astype(np.intp))
-        sampled = {name: mask[at].ravel() for name, mask in masks.items()}
+        # Only the points inside are kept: a hundred structures of ten cases would fill a memory.
+        inside = {name: np.flatnonzero(mask[at]).astype(np.int32) for name, mask in masks.items()}
         # A label so small that no point meets it cannot be compared with anything.
-        self.labels = {name: points for name, points in sampled.items() if points.any()}
+        self.labels = {name: points for name, points in inside.items() if points.size}
+
+    def dice(self, laid: BoolArray, structure: str) -> float:
+        """Return the Dice of a mask, laid over the points of comparison, with a label."""
+        label = self.labels[structure]
+        both = np.count_nonzero(laid[label])
+        return 2 * both / (np.count_nonzero(laid) + label.size)
 
     def places_in(self, image: Volume) -> NDArray[np.int32]:
         """Return the voxel of an image that belongs to every point of comparison.
