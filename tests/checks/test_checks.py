@@ -99,6 +99,7 @@ def faulty_inputs() -> dict[str, Any]:
         "image_header": replace(lying, grid=sheared),
         "ct_values": wrapped,
         "blank_slices": wrapped,
+        "few_levels": image(np.indices((4, 9, 9))[1].astype(np.float32)),
         "void_label": in_void,
         "tissue_hu": in_void,
         "user_bounds": in_void,

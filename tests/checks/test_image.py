@@ -6,7 +6,7 @@ import pytest
 from check_views import Planes, cube, image, view
 from segassay.checks.against_image import tissue_hu, user_bounds, void_label
 from segassay.checks.base import Bound, ImageView, LabelView
-from segassay.checks.image import blank_slices, ct_values, image_header
+from segassay.checks.image import blank_slices, ct_values, few_levels, image_header
 from segassay.data.header import HeaderFacts
 from segassay.geometry.grid import Grid
 from segassay.types import Modality, Severity
@@ -60,6 +60,15 @@ def test_blank_slices_and_images() -> None:
     assert (between.severity, between.evidence["between"]) == (Severity.WARNING, 1)
     (nothing,) = blank_slices(image(np.full((3, 9, 9), 5, np.float32)))
     assert nothing.severity is Severity.ERROR
+
+
+def test_few_grey_levels() -> None:
+    planes = NOISE.integers(0, 200, size=(6, 40, 40)).astype(np.float32)
+    assert few_levels(image(planes)) == []
+    assert few_levels(image(np.full((3, 9, 9), 5, np.float32))) == []
+    (crushed,) = few_levels(image(np.floor(planes / 13)))
+    assert crushed.severity is Severity.WARNING
+    assert crushed.evidence == {"levels": 16}
 
 
 def test_a_sheared_grid_and_forms_that_disagree() -> None:

@@ -87,4 +87,11 @@ IMAGE_CHECKS: dict[str, Check[ImageView]] = {
         Severity.ERROR,
         "the whole image: error; slices between others: warning; at the ends: info",
     ),
+    "few_levels": Check(
+        image.few_levels,
+        "an image whose grey values were crushed to a handful, as by a conversion",
+        "a window cut too narrow",
+        Severity.WARNING,
+        "fewer than 32 different values",
+    ),
 }

@@ -17,6 +17,11 @@ _WRAPPED = 30000.0
 """No scanner gives such values: 65536 - 1024 is air that was stored without a sign."""
 
 _ONE_BYTE, _UNIT = 255.0, 1.5
+_FEW_LEVELS = 32
+"""Images of eight bits that were left as they were have a hundred and more."""
+
+_SAMPLE = 200_000
+
 _WATER_RAW = 900.0
 """Water is 1000 or 1024 where the rescale intercept was forgotten; an 8-bit export ends at 255."""
 
@@ -91,6 +96,22 @@ def blank_slices(view: ImageView) -> list[Finding]:
     step = f"look at slice {first}; leave blank slices out of training"
     evidence = {"slices": blank[:50].tolist(), "between": int(inner.size)}
     return [found("blank_slices", view, severity, message, step, **evidence)]
+
+
+def few_levels(view: ImageView) -> list[Finding]:
+    """Find images whose grey values were crushed to a handful."""
+    if view.lowest is None:
+        return []
+    values = view.planes.reshape(-1)
+    levels = np.unique(values[:: max(1, values.size // _SAMPLE)]).size
+    if levels >= _FEW_LEVELS:
+        return []
+    levels = np.unique(values).size
+    if levels >= _FEW_LEVELS:
+        return []
+    message = f"{view.file_name}: only {levels} grey levels: the image was crushed on its way"
+    step = "look for the original image; edges between tissues of like brightness are lost in it"
+    return [_warning("few_levels", view, message, step, levels=levels)]
 
 
 def _has_air(view: ImageView) -> bool:
