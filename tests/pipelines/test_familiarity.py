@@ -92,3 +92,19 @@ def test_scores_follow_faults_within_structures_in_the_labels_thought_best() -> 
     assert agreement([low, wrong, high]) == pytest.approx(1.0)
     assert agreement([wrong]) == pytest.approx(-1.0)
     assert agreement([TriedLabel("a", 0.9, ((0.5, 0.3), (0.5, 0.4)))]) == 0
+
+
+def test_what_should_never_happen_costs_the_trial_alone(
+    phantoms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*arguments: object) -> float:
+        raise ZeroDivisionError(arguments)
+
+    broken.__name__ = "familiarity"
+    monkeypatch.setattr(acquaintance, "familiarity", broken)
+    config = AuditConfig(
+        source=SourceConfig(path=phantoms), out=tmp_path, structures=("liver",), limit=1
+    )
+    result = audit(config)
+    assert result.exit_code == 0
+    assert read_table(tmp_path)["score"].is_between(0, 1).all()

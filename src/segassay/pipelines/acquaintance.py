@@ -1,14 +1,21 @@
 """Getting to know a data set first: does the judge know such data, and who helps if not?"""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from segassay.data.case import Case
+from segassay.errors import SegassayError
 from segassay.pipelines.familiarity import FAMILIAR, familiarity
 from segassay.pipelines.peers import choose_peers
 from segassay.scoring import Judge
 from segassay.scoring.peers import Peers
 from segassay.types import Say
+
+Found = TypeVar("Found")
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,12 +59,23 @@ def get_acquainted(
         return Acquaintance()
     if known is None:
         _tell(say, "trying the judge on faults planted in the data set's own labels")
-        known = familiarity(cases, judge, structures)
-    tried = Acquaintance(known)
-    peers = choose_peers(cases, tried.asked(judge), n_peers, structures=structures)
+        known = _survived(familiarity, cases, judge, structures)
+    tried = Acquaintance(known).asked(judge)
+    peers = _survived(choose_peers, cases, tried, n_peers, structures)
     if peers is not None:
         _tell(say, f"{len(peers)} cases weigh labels of structures that the judge does not know")
     return Acquaintance(known, peers)
+
+
+def _survived(step: Callable[..., Found | None], *arguments: object) -> Found | None:
+    """Return what a step finds; what should never happen is logged, and the run goes on without."""
+    try:
+        return step(*arguments)
+    except SegassayError:
+        raise
+    except Exception:
+        _LOG.exception("%s: internal error, please report it; not done", step.__name__)
+        return None
 
 
 def _tell(say: Say | None, line: str) -> None:

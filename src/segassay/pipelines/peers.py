@@ -21,7 +21,7 @@ FEWEST = 5
 
 
 def choose_peers(
-    cases: Sequence[Case], judge: Judge, n_each: int, *, structures: Sequence[str] = ()
+    cases: Sequence[Case], judge: Judge, n_each: int, structures: Sequence[str] = ()
 ) -> Peers | None:
     """Return cases to compare with, until `n_each` hold every structure the judge does not know.
 
