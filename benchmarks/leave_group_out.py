@@ -138,8 +138,8 @@ learned from other subjects of all these sets. Intervals: bootstrap by subject. 
 {ours["pooled"]["n"]} masks of {ours["pooled"]["subjects"]} subjects in {ours["sets"]} sets. 90 %
 intervals of the judges that never saw the group hold {ours["interval_coverage"]:.0%} at a mean
 width of {ours["interval_width"]:.2f}: they were made on the sets the judges know, and promise too
-much on others. An audit therefore uses others where the judge knows nothing, and compares labels with
-those of other cases ([labels that weigh one another](peers.md): .84). {_shown(found)}
+much on others. An audit therefore uses others where the judge knows nothing, and compares labels
+with those of other cases ([labels that weigh one another](peers.md)). {_shown(found)}
 
 | set | masks | subjects | Pearson | MAE | AUROC < .8 | Pearson, judge that knows it | MAE of that |
 |---|---|---|---|---|---|---|---|
