@@ -297,10 +297,10 @@ def figures(rows: Sequence[Row], stated: Floats) -> Row:
     labels = JudgedLabels(value, low, high, true, subject, np.zeros_like(subject), structure)
     coverage, width = interval_coverage(low, high, true)
     network = np.array([r["origin"] == "network" for r in rows])
-    of_network = np.corrcoef(value[network], true[network])[0, 1] if network.any() else np.nan
+    of_network = float(np.corrcoef(value[network], true[network])[0, 1]) if network.any() else None
     return {
         **agreement(labels, n_draws=200),
-        "network_pearson": round(float(of_network), 4),
+        "network_pearson": None if of_network is None else round(of_network, 4),
         "interval_coverage": round(coverage, 4),
         "interval_width": round(width, 4),
     }
