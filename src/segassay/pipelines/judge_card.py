@@ -1,5 +1,6 @@
 """The card of a judge: purpose, sources and their terms, and how well it does."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,14 @@ _SOURCES = {
     "ct_slices": "CT slices with TotalSegmentator labels, Apache-2.0 repository",
 }
 
+_OPEN = frozenset(
+    {
+        *("hippocampus", "hc18", "busi", "isic2016", "covid_cxr"),
+        *("totalsegmentator", "totalsegmentator_coronal", "ct_slices"),
+    }
+)
+"""Sets under CC0, CC-BY, CC-BY-SA or Apache-2.0."""
+
 _ANSWERS = {
     "map": "the mask that should be there",
     "direct": "one number for the slice, its Dice (after SegAE, arXiv 2601.14406)",
@@ -44,8 +53,7 @@ def _card(meta: dict[str, Any], result: CalibrationResult) -> str:
     return f"""# {meta["model_id"]}
 
 A judge of segmentation labels for research: it tells the expected Dice of a label, without ground
-truth. Not a medical device. Because part of the data below is for research or non-commercial use
-only, so are these weights.
+truth. Not a medical device. {terms(entry["name"] for entry in meta["recipe"]["data"])}
 
 {_what_it_is(meta)}
 
@@ -53,6 +61,19 @@ only, so are these weights.
 
 {_learned_from(meta)}
 """
+
+
+def terms(sets: Iterable[str]) -> str:
+    """Say under which terms weights stand that learned from these sets."""
+    if set(sets) <= _OPEN:
+        return (
+            "All data below may be\nused by anyone for anything, and so may these weights: "
+            "CC-BY-SA 4.0, the strictest of its terms."
+        )
+    return (
+        "Because part of the data below is for research or non-commercial use\n"
+        "only, so are these weights."
+    )
 
 
 def _what_it_is(meta: dict[str, Any]) -> str:
