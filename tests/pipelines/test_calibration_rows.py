@@ -21,7 +21,7 @@ def judged(n_subjects: int) -> list[JudgedFault]:
     true = rng.uniform(0, 0.85, (n_subjects, 10))
     return [
         JudgedFault(
-            "set", f"s{s}", f"c, {s}", "liver", "leak", float(t), float(t) + 0.1, 0, 1, 0.125, 7
+            "btcv", f"s{s}", f"c, {s}", "liver", "leak", float(t), float(t) + 0.1, 0, 1, 0.125, 7
         )
         for s, row in enumerate(true)
         for t in row
@@ -44,7 +44,7 @@ def test_a_judge_is_calibrated_anew(tmp_path: Path) -> None:
     assert result.mae < 0.03
     assert result.of_subjects[0] > 0.8
     meta = open_judge(folder).meta
-    assert meta["evidence"] == {"liver": {"labels": 120, "subjects": 12}}
+    assert meta["evidence"] == {"liver": {"labels": 120, "subjects": 12, "modalities": ["ct"]}}
     assert meta["tuning"]["coverage_of_subjects"] == pytest.approx(result.of_subjects[0], abs=1e-3)
     assert (folder / "judge.onnx").read_bytes() == network
     assert (

@@ -3,12 +3,15 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from segassay.data.case import Case
-from segassay.errors import SegassayError
-from segassay.pipelines.familiarity import FAMILIAR, familiarity
+from segassay.errors import OutputError, SegassayError
+from segassay.pipelines.familiarity import FAMILIAR, FEWEST_CASES, by_lot, familiarity
 from segassay.pipelines.peers import choose_peers
+from segassay.pipelines.result_folder import note_interruption
+from segassay.records.run import RunRecord
 from segassay.scoring import Judge
 from segassay.scoring.peers import Peers
 from segassay.types import Say
@@ -37,34 +40,46 @@ class Acquaintance:
 
 
 def get_acquainted(
+    run: RunRecord,
+    out: Path,
     cases: Sequence[Case],
     judge: Judge,
     n_peers: int,
     *,
     structures: Sequence[str] = (),
-    known: float | None = None,
     say: Say | None = None,
 ) -> Acquaintance:
     """Try the judge on a data set and choose peers where it fails.
 
     Args:
+        run: Keeps the outcome of the trial, which is then not repeated; noted as interrupted if a
+            person stops it here.
+        out: The run's folder.
         cases: All cases, whichever of them are asked about: peers are drawn from all.
         judge: The judge as it was loaded.
         n_peers: Peers of every structure; 0 for neither trial nor peers.
         structures: Only these, spelled canonically.
-        known: The outcome of an earlier trial on the same data, which is then not repeated.
         say: Told before what takes long.
+
+    Raises:
+        OutputError: The record cannot be written.
     """
     if not n_peers or not judge.weighs_peers:
         return Acquaintance()
-    if known is None:
-        _tell(say, "trying the judge on faults planted in the data set's own labels")
-        known = _survived(familiarity, cases, judge, structures)
-    tried = Acquaintance(known).asked(judge)
-    peers = _survived(choose_peers, cases, tried, n_peers, structures)
+    tell = say or _silent
+    try:
+        if run.familiarity is None and len(by_lot(cases)) >= FEWEST_CASES:
+            tell("trying the judge on faults planted in the data set's own labels")
+            run.familiarity = _survived(familiarity, cases, judge, structures)
+            _keep(run, out)
+        tried = Acquaintance(run.familiarity)
+        peers = _survived(choose_peers, cases, tried.asked(judge), n_peers, structures)
+    except KeyboardInterrupt:
+        note_interruption(run, out)
+        raise
     if peers is not None:
-        _tell(say, f"{len(peers)} cases weigh labels of structures that the judge does not know")
-    return Acquaintance(known, peers)
+        tell(f"{len(peers)} cases weigh labels of structures that the judge does not know")
+    return Acquaintance(run.familiarity, peers)
 
 
 def _survived(step: Callable[..., Found | None], *arguments: object) -> Found | None:
@@ -78,6 +93,12 @@ def _survived(step: Callable[..., Found | None], *arguments: object) -> Found | 
         return None
 
 
-def _tell(say: Say | None, line: str) -> None:
-    if say is not None:
-        say(line)
+def _keep(run: RunRecord, out: Path) -> None:
+    try:
+        run.write(out)
+    except OSError as error:
+        raise OutputError.of(out, error) from error
+
+
+def _silent(line: str) -> None:
+    del line

@@ -42,15 +42,14 @@ def audit(
     acquaintance = Acquaintance()
     if judge is not None and todo:
         acquaintance = get_acquainted(
+            record,
+            config.out,
             dataset.cases,
             judge,
             config.peers,
             structures=config.structures,
-            known=record.familiarity,
             say=say,
         )
-        record.familiarity = acquaintance.familiarity
-        record.write(config.out)
     context = AssayContext(
         dataset.root,
         frozenset(dataset.declared),

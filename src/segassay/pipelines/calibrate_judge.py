@@ -215,9 +215,10 @@ def _evidence(rows: list[JudgedFault], kinds: Mapping[str, str | None]) -> dict[
     for structure in sorted({r.structure for r in rows}):
         own = [r for r in rows if r.structure == structure]
         subjects = {(r.set_name, r.subject_id) for r in own}
+        of_sets = {kinds.get(r.set_name) for r in own}
         found[structure] = {
             "labels": len(own),
             "subjects": len(subjects),
-            "modalities": sorted({kind for r in own if (kind := kinds[r.set_name]) is not None}),
+            "modalities": sorted(kind for kind in of_sets if kind is not None),
         }
     return found

@@ -70,12 +70,8 @@ def evaluate(
     todo = [group for group in groups if record_id(group) not in done]
     asked = judge
     if todo:
-        acquaintance = get_acquainted(
-            as_cases(images_of(pairs)), judge, config.peers, known=record.familiarity, say=say
-        )
-        asked = acquaintance.asked(judge)
-        record.familiarity = acquaintance.familiarity
-        record.write(config.out)
+        cases = as_cases(images_of(pairs))
+        asked = get_acquainted(record, config.out, cases, judge, config.peers, say=say).asked(judge)
     keep_records(
         (evaluate_image(group, asked, blind=judge) for group in todo),
         record,

@@ -26,7 +26,9 @@ _LABELS_PER_CASE = 6
 _FAULTS = (3, 7)
 """Faults planted in a label: few where a case has several labels."""
 
-_FEWEST_CASES = 5
+FEWEST_CASES = 5
+"""With fewer cases, one of a subject, chance decides a trial."""
+
 _SEED = 0
 
 
@@ -62,7 +64,7 @@ def familiarity(
         if expert is not None:
             tried += 1
             found += try_labels(expert, judge)
-    return agreement(found) if tried >= _FEWEST_CASES else None
+    return agreement(found) if tried >= FEWEST_CASES else None
 
 
 def try_labels(expert: ExpertCase, judge: Judge) -> Iterator[TriedLabel]:
