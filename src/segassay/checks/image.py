@@ -17,13 +17,15 @@ _WRAPPED = 30000.0
 """No scanner gives such values: 65536 - 1024 is air that was stored without a sign."""
 
 _ONE_BYTE, _UNIT = 255.0, 1.5
+_WATER_RAW = 900.0
+"""Water is 1000 or 1024 where the rescale intercept was forgotten; an 8-bit export ends at 255."""
+
+
 _FEW_LEVELS = 32
 """Images of eight bits that were left as they were have a hundred and more."""
 
 _SAMPLE = 200_000
-
-_WATER_RAW = 900.0
-"""Water is 1000 or 1024 where the rescale intercept was forgotten; an 8-bit export ends at 255."""
+"""Voxels that are looked at before all are."""
 
 
 def image_header(view: ImageView) -> list[Finding]:

@@ -255,8 +255,8 @@ def _notes(
         notes.append(
             f"The judge hardly follows faults planted in labels of this data set (r = "
             f"{familiarity:.2f}; where it knows the data, {FAMILIAR} and more): it does not know "
-            "such images, so labels were compared with those of other cases, and intervals are "
-            "wide. Trusted cases tell more (segassay fit GOLD --atlas 5)."
+            f"such images, and intervals are wide. {_who_weighed(rows)}Trusted cases tell more "
+            "(segassay fit GOLD --atlas 5)."
         )
     unknown = [row for row in rows if "never learned" in row.reason]
     weighed = {row.structure for row in unknown if WEIGHED in row.reason}
@@ -274,6 +274,11 @@ def _notes(
             "GOLD --atlas 5)."
         )
     return tuple(notes)
+
+
+def _who_weighed(rows: Sequence[ScoreRow]) -> str:
+    compared = any(WEIGHED in row.reason for row in rows)
+    return "Labels were compared with those of other cases. " if compared else ""
 
 
 def _listed(structures: Iterable[str]) -> str:

@@ -29,7 +29,7 @@ from segassay.report.evaluation_page import write_evaluation
 from segassay.scoring import Judge, load_judge
 from segassay.types import ExitCode, Say, Status
 
-EVALUATION_VERSION = 2
+EVALUATION_VERSION = 3
 """Version of `evaluation.json`; goes up when its keys or their meaning change."""
 
 

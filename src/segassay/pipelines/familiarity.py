@@ -23,8 +23,8 @@ FAMILIAR = 0.82
 
 _CASES = 8
 _LABELS_PER_CASE = 6
-_FAULTS = (3, 7)
-"""Faults planted in a label: few where a case has several labels."""
+_FAULTS, _FAULTS_ALONE = 3, 7
+"""Faults planted in a label: more where a case has this one alone."""
 
 FEWEST_CASES = 5
 """With fewer cases, one of a subject, chance decides a trial."""
@@ -69,7 +69,7 @@ def familiarity(
 
 def try_labels(expert: ExpertCase, judge: Judge) -> Iterator[TriedLabel]:
     """Yield the labels of a case as a judge sees them, with faults planted in them."""
-    n_faults = _FAULTS[len(expert.masks) == 1]
+    n_faults = _FAULTS if len(expert.masks) > 1 else _FAULTS_ALONE
     masks = [
         (structure, true, mask)
         for structure in expert.masks

@@ -67,8 +67,8 @@ def terms(sets: Iterable[str]) -> str:
     """Say under which terms weights stand that learned from these sets."""
     if set(sets) <= _OPEN:
         return (
-            "All data below may be\nused by anyone for anything, and so may these weights: "
-            "CC-BY-SA 4.0, the strictest of its terms."
+            "All data below may be\nused commercially, too, and so may these weights, with credit "
+            "and under the same licence:\nCC-BY-SA 4.0, the strictest of its terms."
         )
     return (
         "Because part of the data below is for research or non-commercial use\n"

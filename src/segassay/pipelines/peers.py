@@ -13,11 +13,8 @@ from segassay.pipelines.familiarity import by_lot
 from segassay.pipelines.read_case import CaseFiles, read_case
 from segassay.scoring import Judge
 from segassay.scoring.gold_cases import GoldCase
-from segassay.scoring.peers import Peers
+from segassay.scoring.peers import FEWEST, Peers
 from segassay.vocabulary.names import canonical_name
-
-FEWEST = 5
-"""With fewer peers of a structure none is asked: two wrong ones would outvote the rest."""
 
 
 def choose_peers(

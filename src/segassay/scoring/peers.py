@@ -24,6 +24,9 @@ Floats = NDArray[np.float64]
 N_COMPARED = 3
 """Numbers that say how a label compares: best and mean belief-weighted Dice, and the peers' own."""
 
+FEWEST = 5
+"""With fewer peers of a structure none is asked: two wrong ones would outvote the rest."""
+
 _ROUNDS = 50
 
 
@@ -40,6 +43,8 @@ class Peers:
         self._beliefs: dict[str, Floats] = {}
         self._own: dict[str, float] = {}
         for structure, agreements in _among(gold).items():
+            if self.count(structure) < FEWEST:
+                continue
             belief = centrality(agreements)
             self._beliefs[structure] = belief
             self._own[structure] = float(belief @ agreements @ belief) / max(
@@ -70,7 +75,8 @@ class Peers:
         Returns:
             For every label the best and the mean Dice with the peers, each weighted by the belief
             in the peer, and the mean Dice of the peers with one another: what a label can reach at
-            all, given the anatomy and the registration. NaN where `GoldCases.agreements` has none.
+            all, given the anatomy and the registration. NaN where `GoldCases.agreements` has none,
+            and for a structure of fewer than five peers.
         """
         found = self._cases.agreements(image, labels, subject=subject)
         names = [name for name, _ in labels]
