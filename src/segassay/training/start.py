@@ -3,14 +3,17 @@
 from typing import Any
 
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from segassay.errors import ModelError
 from segassay.models.folder import WEIGHTS, find_judge, open_judge
+from segassay.training.widen import widen
+
+_STEM = "stem.weight"
 
 
 def load_start(net: nn.Module, name_or_path: str) -> None:
-    """Give `net` the weights of a judge.
+    """Give `net` the weights of a judge; narrower stages are widened, which changes no answer.
 
     Raises:
         ModelError: There is no such judge, it has no weights to train on from, or its network is
@@ -20,10 +23,18 @@ def load_start(net: nn.Module, name_or_path: str) -> None:
     if not (folder / WEIGHTS).exists():
         raise ModelError(f"{folder.name}: no {WEIGHTS}, so nothing can be trained on from it")
     try:
-        net.load_state_dict(load_file(folder / WEIGHTS))
-    except RuntimeError as error:
+        net.load_state_dict(_fitting(load_file(folder / WEIGHTS), net.state_dict()))
+    except (ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"{folder.name}: its network is not the recipe's ({reason})") from error
+
+
+def _fitting(narrow: dict[str, Tensor], wide: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Widen weights by as much as the first convolution of the network that they are for."""
+    if _STEM not in narrow or _STEM not in wide:
+        return narrow
+    shapes = {name: tensor.shape for name, tensor in wide.items()}
+    return widen(narrow, shapes, factor=len(wide[_STEM]) // len(narrow[_STEM]))
 
 
 def with_earlier(meta: dict[str, Any], name_or_path: str) -> dict[str, Any]:
