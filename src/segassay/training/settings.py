@@ -120,8 +120,8 @@ class JudgeRecipe(_Frozen):
     """Everything that a judge's training depends on.
 
     `start_from` names a judge (or its folder) of the same network whose weights are the start; its
-    stages may be narrower by a whole factor. The training ends after `minutes` of learning, or, where `updates` is given, after so many of them
-    on any machine. `calibration_labels` is about how many labels of each set, most of them with
+    stages may be narrower by a whole factor. The training ends after `minutes` of learning, or,
+    where `updates` is given, after so many of them on any machine. `calibration_labels` is about how many labels of each set, most of them with
     faults, the finished judge is calibrated on.
     """
 
