@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from blobs import blob
 from conftest import write_picture
 from segassay.data.readers import open_dataset
 from segassay.models.folder import UNFAMILIAR, find_judge, write_checksums
@@ -21,27 +22,16 @@ from segassay.scoring.adapter import Adapter
 from segassay.scoring.calibration import Calibration
 from segassay.scoring.unfamiliar import Unfamiliar
 
-SIDE = 80
 WRONG = "p3"
-
-
-def picture(seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """A bright ellipse on noise, and its mask."""
-    rng = np.random.default_rng(seed)
-    rows, columns = np.mgrid[:SIDE, :SIDE] / SIDE
-    centre, radii = rng.uniform(0.45, 0.55, 2), rng.uniform(0.2, 0.28, 2)
-    inside = ((rows - centre[0]) / radii[0]) ** 2 + ((columns - centre[1]) / radii[1]) ** 2 < 1
-    grey = rng.normal(60, 8, (SIDE, SIDE)) + 90 * inside
-    return grey.clip(0, 255).astype(np.uint8), inside
 
 
 @pytest.fixture
 def blobs(tmp_path: Path) -> SourceConfig:
     """Six pictures of something without a known name; one label misses its object."""
     for seed in range(6):
-        image, mask = picture(seed)
+        image, mask = blob(seed)
         label = np.roll(mask, 32, axis=0) if f"p{seed}" == WRONG else mask
-        write_picture(tmp_path / "images" / f"p{seed}.png", image)
+        write_picture(tmp_path / "images" / f"p{seed}.png", image.astype(np.uint8))
         write_picture(tmp_path / "labels" / f"p{seed}.png", (255 * label).astype(np.uint8))
     return SourceConfig(
         images=tmp_path / "images", labels=tmp_path / "labels", structure="flugelhorn"
@@ -119,7 +109,7 @@ def test_an_evaluation_asks_masks_of_other_images_and_no_gold(
 ) -> None:
     lines = ["image,mask,gold,structure,subject"]
     for seed in range(6):
-        write_picture(tmp_path / "gold" / f"p{seed}.png", (255 * picture(seed)[1]).astype(np.uint8))
+        write_picture(tmp_path / "gold" / f"p{seed}.png", (255 * blob(seed)[1]).astype(np.uint8))
         lines.append(f"images/p{seed}.png,labels/p{seed}.png,GOLD,flugelhorn,s{seed}")
     found = {}
     for gold in ("gold", "labels"):

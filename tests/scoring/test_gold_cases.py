@@ -6,34 +6,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from blobs import blob_volume
 from segassay.data.volume import Volume
 from segassay.errors import ModelError
 from segassay.geometry.grid import Grid
 from segassay.scoring.gold_cases import GoldCase, GoldCases
 
 
-def picture(seed: int, side: int = 80) -> tuple[Volume, np.ndarray]:
-    """A bright ellipse on noise, and its mask."""
-    rng = np.random.default_rng(seed)
-    rows, columns = np.mgrid[:side, :side] / side
-    centre, radii = rng.uniform(0.45, 0.55, 2), rng.uniform(0.2, 0.28, 2)
-    inside = ((rows - centre[0]) / radii[0]) ** 2 + ((columns - centre[1]) / radii[1]) ** 2 < 1
-    grey = rng.normal(60, 8, (side, side)) + 90 * inside
-    grid = Grid((side, side, 1), np.eye(4))
-    image = Volume(grey.astype(np.float32)[..., None], grid, anatomical=False, spacing_known=False)
-    return image, inside[..., None]
-
-
 @pytest.fixture(scope="module")
 def cases() -> GoldCases:
-    made = [picture(seed) for seed in range(3)]
+    made = [blob_volume(seed) for seed in range(3)]
     return GoldCases(
         [GoldCase.of(i, {"blob": m}.items(), f"p{n}") for n, (i, m) in enumerate(made)]
     )
 
 
 def test_a_good_mask_compares_well_and_a_bad_one_badly(cases: GoldCases) -> None:
-    image, mask = picture(9)
+    image, mask = blob_volume(9)
     good, moved = cases.compare(image, [("blob", mask), ("blob", np.roll(mask, 20, axis=0))])
     assert good[0] > 0.85
     assert good[0] >= good[1] > moved[1]
@@ -41,7 +30,7 @@ def test_a_good_mask_compares_well_and_a_bad_one_badly(cases: GoldCases) -> None
 
 
 def test_nobody_vouches_for_himself(cases: GoldCases) -> None:
-    image, mask = picture(1)
+    image, mask = blob_volume(1)
     wrong = np.roll(mask, 20, axis=0)
     of_all = cases.compare(image, [("blob", mask), ("blob", wrong)])
     of_others = cases.compare(image, [("blob", mask), ("blob", wrong)], subject="p1")
@@ -53,7 +42,7 @@ def test_nobody_vouches_for_himself(cases: GoldCases) -> None:
 
 
 def test_what_cannot_be_compared_has_no_number(cases: GoldCases) -> None:
-    image, mask = picture(4)
+    image, mask = blob_volume(4)
     labels = [("other", mask), (None, mask), ("blob", np.zeros_like(mask)), ("blob", mask)]
     *none, known = cases.compare(image, labels)
     assert all(isnan(number) for pair in none for number in pair)
@@ -67,7 +56,7 @@ def test_kept_cases_say_the_same_and_name_nobody(cases: GoldCases, tmp_path: Pat
     path = tmp_path / "gold.npz"
     cases.save(path)
     again = GoldCases.load(path)
-    image, mask = picture(7)
+    image, mask = blob_volume(7)
     assert again.compare(image, [("blob", mask)]) == cases.compare(image, [("blob", mask)])
     assert all(case.subject == "" for case in again.cases)
     twice = tmp_path / "twice.npz"
@@ -84,7 +73,7 @@ def test_a_damaged_file_is_refused(content: bytes, tmp_path: Path) -> None:
 
 
 def test_large_images_are_reduced(tmp_path: Path) -> None:
-    image, mask = picture(2, side=700)
+    image, mask = blob_volume(2, side=700)
     case = GoldCase.of(image, [("blob", mask)], "p2")
     assert case.reference.image.grid.shape == (256, 256, 1)
     assert case.reference.image.grid.spacing_mm[0] == pytest.approx(700 / 256)

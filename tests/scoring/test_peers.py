@@ -6,24 +6,9 @@ from math import isnan
 import numpy as np
 import pytest
 
-from segassay.data.volume import Volume
-from segassay.geometry.grid import Grid
+from blobs import blob_volume
 from segassay.scoring.gold_cases import GoldCase
 from segassay.scoring.peers import Peers, centrality
-
-SIDE = 80
-
-
-def picture(seed: int) -> tuple[Volume, np.ndarray]:
-    """A bright ellipse on noise, and its mask."""
-    rng = np.random.default_rng(seed)
-    rows, columns = np.mgrid[:SIDE, :SIDE] / SIDE
-    centre, radii = rng.uniform(0.45, 0.55, 2), rng.uniform(0.2, 0.28, 2)
-    inside = ((rows - centre[0]) / radii[0]) ** 2 + ((columns - centre[1]) / radii[1]) ** 2 < 1
-    grey = rng.normal(60, 8, (SIDE, SIDE)) + 90 * inside
-    grid = Grid((SIDE, SIDE, 1), np.eye(4))
-    image = Volume(grey.astype(np.float32)[..., None], grid, anatomical=False, spacing_known=False)
-    return image, inside[..., None]
 
 
 def wrong(mask: np.ndarray, seed: int) -> np.ndarray:
@@ -37,14 +22,14 @@ def peers() -> Peers:
     """Seven cases; the labels of the last three are wrong."""
     cases = []
     for seed in range(7):
-        image, mask = picture(seed)
+        image, mask = blob_volume(seed)
         label = wrong(mask, seed) if seed > 3 else mask
         cases.append(GoldCase.of(image, [("blob", label)], f"p{seed}"))
     return Peers(cases)
 
 
 def test_wrong_peers_are_outvoted(peers: Peers) -> None:
-    image, mask = picture(11)
+    image, mask = blob_volume(11)
     good, bad = peers.compare(image, [("blob", mask), ("blob", wrong(mask, 5))], subject="new")
     best, mean, among_themselves = good
     assert best > 0.85
@@ -56,7 +41,7 @@ def test_wrong_peers_are_outvoted(peers: Peers) -> None:
 
 
 def test_nobody_vouches_for_himself(peers: Peers) -> None:
-    image, mask = picture(5)
+    image, mask = blob_volume(5)
     label = wrong(mask, 5)
     (as_stranger,) = peers.compare(image, [("blob", label)], subject="someone")
     (as_himself,) = peers.compare(image, [("blob", label)], subject="p5")
@@ -64,7 +49,7 @@ def test_nobody_vouches_for_himself(peers: Peers) -> None:
 
 
 def test_what_no_peer_holds_has_no_number(peers: Peers) -> None:
-    image, mask = picture(3)
+    image, mask = blob_volume(3)
     labels = [("other", mask), (None, mask), ("blob", np.zeros_like(mask))]
     for found in peers.compare(image, labels):
         assert len(found) == 3
@@ -72,7 +57,7 @@ def test_what_no_peer_holds_has_no_number(peers: Peers) -> None:
 
 
 def test_peers_travel_to_other_processes(peers: Peers) -> None:
-    image, mask = picture(12)
+    image, mask = blob_volume(12)
     again = pickle.loads(pickle.dumps(peers))
     assert again.compare(image, [("blob", mask)]) == peers.compare(image, [("blob", mask)])
     assert len(again) == len(peers) == 7
