@@ -8,7 +8,8 @@ weighed is learned from the sets of the other groups. What was measured is kept 
 so a stopped run continues.
 
 With `--into JUDGE` what was learned from all sets, mixed peers, is written into a judge's folder:
-what its scores are worth where it knows nothing.
+what its scores are worth where it knows nothing. The judges that never saw a group get the same,
+learned from the other groups: so they can audit theirs as that judge audits a stranger's.
 
 Usage: python benchmarks/peers.py DATA_ROOT [--judges FOLDER] [--into weights/judge-small]
 """
@@ -82,9 +83,10 @@ def main() -> None:
     (options.out / "peers.json").write_text(json.dumps(result, indent=1) + "\n")
     (options.out / "peers.md").write_text(page(result))
     if options.into is not None:
-        known = learned(rows["mixed"]).to_json()
-        (options.into / UNFAMILIAR).write_text(json.dumps(known, indent=1) + "\n")
-        write_checksums(options.into)
+        write_into(options.into, rows["mixed"])
+        for group in GROUPS:
+            others = [r for r in rows["mixed"] if r["group"] != group]
+            write_into(options.judges / f"without-{group}", others)
 
 
 def sweeps(frozen: Frozen, judges: Path, rows: Sequence[Row]) -> Row:
@@ -274,6 +276,13 @@ def left_out_of_group(
         own = [r for r in rows if r["group"] == group]
         stated[groups == group] = fitted(labels_of(own, compared=compared))
     return stated
+
+
+def write_into(judge: Path, rows: Sequence[Row]) -> None:
+    """Write what the rows tell into a judge's folder."""
+    known = learned(rows).to_json()
+    (judge / UNFAMILIAR).write_text(json.dumps(known, indent=1) + "\n")
+    write_checksums(judge)
 
 
 def learned(rows: Sequence[Row]) -> Unfamiliar:

@@ -244,8 +244,8 @@ def page(result: Row) -> str:
 
 Every set was audited from its files on, as by `segassay audit`, with a judge that never saw the set
 nor its group. One label in ten has a planted fault: Dice {LOWEST} to {BELOW}, half of them of
-families that no judge is trained on. Up to {_SUBJECTS} subjects a set. The columns of judge and size
-are the share of the faults among the most suspicious tenth (by chance .10, at best 1.00; 95 %
+families that no judge is trained on. Up to {_SUBJECTS} subjects a set. The columns of judge and
+size are the share of the faults among the most suspicious tenth (by chance .10, at best 1.00; 95 %
 bootstrap by subject); *AUROC* tells faulty from clean labels. Made by
 `python benchmarks/planted_faults.py DATA_ROOT`.
 

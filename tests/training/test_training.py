@@ -1,6 +1,9 @@
 """Drawing pairs, learning, stopping, going on, exporting."""
 
 import csv
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +34,7 @@ RECIPES = Path(__file__).parents[2] / "recipes"
 
 
 @pytest.fixture(scope="module")
-def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("data")
     for seed in range(1, 10):
         phantom = make_phantom(seed)
@@ -39,6 +42,11 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
         write_nifti(root / "set" / "labels" / f"p{seed}.nii.gz", phantom.labels, phantom.affine)
     names = ",".join(f'"{value}": "{name}"' for name, value in LABELS.items())
     (root / "set" / "labels.json").write_text("{" + names + "}")
+    return root
+
+
+@pytest.fixture(scope="module")
+def material(root: Path) -> Material:
     return load_material(recipe(), root, say=lambda _: None)
 
 
@@ -265,3 +273,41 @@ def test_bad_recipe_is_one_line(tmp_path: Path, text: str, words: str) -> None:
     assert "\n" not in str(caught.value)
     with pytest.raises(UsageError, match="no such recipe"):
         read_recipe(tmp_path / "nowhere.yaml")
+
+
+SIDE_BY_SIDE = """
+import sys
+from pathlib import Path
+from segassay.training import loop
+from segassay.training.material import load_material
+from segassay.training.settings import read_recipe
+
+loop._TUNING_PAIRS = 16
+recipe, data, here = read_recipe(Path(sys.argv[1])), Path(sys.argv[2]), Path(sys.argv[1]).parent
+material = load_material(recipe, data, say=print)
+net = loop.JudgeTraining(recipe, material, here, say=print).run()
+print("ended", sum(parameter.numel() for parameter in net.parameters()))
+"""
+
+
+def test_two_devices_learn_side_by_side(root: Path, tmp_path: Path) -> None:
+    config, script = tmp_path / "both.yaml", tmp_path / "both.py"
+    config.write_text(
+        "{name: both, data: [{name: phantoms, path: set}], widths: [4, 8], batch: 4, pool: 8, "
+        "updates: 3, devices: 2}"
+    )
+    script.write_text(SIDE_BY_SIDE)
+    done = subprocess.run(
+        [sys.executable, str(script), str(config), str(root)],
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("ended") == 1  # the helper's way ends with the training
+    with (tmp_path / "curves.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert (row["updates"], row["pairs"]) == ("3", "24")
+    assert (tmp_path / "checkpoint.pt").exists()

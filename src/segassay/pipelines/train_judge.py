@@ -88,7 +88,7 @@ def _material(
     from segassay.training.shapes import shape_set
 
     material = load_material(recipe, data, say=say)
-    _require_tuning(recipe_path, material.splits)
+    _require_tuning(recipe_path, recipe, material.splits)
     out.mkdir(parents=True, exist_ok=True)
     if recipe.segmenters is not None:
         material = with_network_errors(recipe, material, out / "segmenters", say=say)
@@ -117,11 +117,12 @@ def _export(
     return meta
 
 
-def _require_tuning(recipe: Path, splits: dict[str, SubjectSplit]) -> None:
+def _require_tuning(path: Path, recipe: "JudgeRecipe", splits: dict[str, SubjectSplit]) -> None:
     """Refuse before the training what calibration would refuse after it."""
-    n_subjects = sum(len(split.tuning) for split in splits.values())
-    if n_subjects < 2:
+    places = {entry.name: entry.path or entry.images for entry in recipe.data}
+    subjects = {(places[name], one) for name, split in splits.items() for one in split.tuning}
+    if len(subjects) < 2:
         raise UsageError(
-            f"{recipe}: its sets keep {n_subjects} subjects for calibration, which needs 2; "
+            f"{path}: its sets keep {len(subjects)} subjects for calibration, which needs 2; "
             "add cases (a set of 20 keeps 2 of them) or a second set"
         )

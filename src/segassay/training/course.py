@@ -2,7 +2,8 @@
 
 The length of a training is given in minutes of learning, so that the same recipe ends on a laptop
 and on a GPU and the better machine gives the better judge; or in updates, so that recipes can be
-compared with one another.
+compared with one another. Several devices learn side by side, each in a process of its own with
+pairs of its own; the first one writes what is written.
 """
 
 from collections.abc import Callable
@@ -17,11 +18,32 @@ from segassay.training.settings import JudgeRecipe
 from segassay.types import Say
 
 _SAVE_EVERY_S = 120.0
+_APART = 100_000
 
 Verdict = TypeVar("Verdict")
 
 
+def launched(recipe: JudgeRecipe) -> Fabric:
+    """Start a process for every device of the recipe; each of them goes on from here."""
+    fabric = Fabric(accelerator="auto", devices=recipe.devices, precision=recipe.precision)
+    fabric.launch()
+    return fabric
+
+
+def own_seed(fabric: Fabric, seed: int) -> int:
+    """Return a seed for the draws of this process; the first one's is the recipe's."""
+    rank: int = fabric.global_rank
+    return seed + _APART * rank
+
+
+def end_helpers(fabric: Fabric) -> None:
+    """End the processes that were started to learn beside the first one; it goes on."""
+    if not fabric.is_global_zero:
+        raise SystemExit(0)
+
+
 def follow(
+    fabric: Fabric,
     recipe: JudgeRecipe,
     progress: Progress,
     *,
@@ -33,6 +55,7 @@ def follow(
     """Learn until the recipe's minutes or updates are spent.
 
     Args:
+        fabric: All its processes go by the first one's clock, so that they end together.
         recipe: Says how long.
         progress: How far the training is; its seconds are counted here.
         update: Makes one update at a share of the training, and returns the parts of its loss.
@@ -46,22 +69,24 @@ def follow(
     saved = looked = progress.seconds
     curve = RunningMeans()
     clock = Clock(progress.seconds)
-    while (done := _share(recipe, progress, clock.seconds)) < 1:
+    while (done := _share(recipe, progress)) < 1:
         curve.add(update(done))
-        progress.seconds = clock.seconds
-        if clock.seconds - looked > look_every_s:
-            looked = clock.seconds
+        progress.seconds = now = fabric.broadcast(clock.seconds)
+        if now - looked > look_every_s:
+            looked = now
             look(curve)
-        if clock.seconds - saved > _SAVE_EVERY_S:
-            saved = clock.seconds
+        if now - saved > _SAVE_EVERY_S:
+            saved = now
             save()
     verdict = look(curve)
     save()
     return verdict
 
 
-def tell_curves(out: Path, row: dict[str, float], say: Say) -> None:
+def tell_curves(fabric: Fabric, out: Path, row: dict[str, float], say: Say) -> None:
     """Add a row to the curves and say it."""
+    if not fabric.is_global_zero:
+        return
     rounded = {key: round(value, 5) for key, value in row.items()}
     append_row(out / "curves.csv", rounded)
     say(", ".join(f"{key} {value}" for key, value in rounded.items()))
@@ -71,7 +96,8 @@ def save_checkpoint(fabric: Fabric, out: Path, state: dict[str, Any], progress: 
     """Write a checkpoint whole, or leave the one before as it is."""
     fresh = out / "checkpoint.new"
     fabric.save(fresh, {**state, "progress": asdict(progress)})
-    fresh.replace(out / "checkpoint.pt")
+    if fabric.is_global_zero:
+        fresh.replace(out / "checkpoint.pt")
 
 
 def load_checkpoint(
@@ -92,8 +118,8 @@ def load_checkpoint(
     return progress, rest
 
 
-def _share(recipe: JudgeRecipe, progress: Progress, seconds: float) -> float:
+def _share(recipe: JudgeRecipe, progress: Progress) -> float:
     """Return the share of the training that is behind, 1 or more at its end."""
     if recipe.updates is not None:
         return progress.updates / recipe.updates
-    return seconds / (recipe.minutes * 60)
+    return progress.seconds / (recipe.minutes * 60)

@@ -8,12 +8,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from segassay.data.preprocess import JudgePreprocess
 from segassay.training.batches import EchoPool, PairBatch, fresh_batches
-from segassay.training.course import follow, load_checkpoint, save_checkpoint, tell_curves
+from segassay.training.course import (
+    end_helpers,
+    follow,
+    launched,
+    load_checkpoint,
+    own_seed,
+    save_checkpoint,
+    tell_curves,
+)
 from segassay.training.loss import LossParts
 from segassay.training.material import Material
 from segassay.training.networks import NETWORKS, build_net
@@ -51,7 +58,7 @@ class JudgeTraining:
         self.draw = PairDraw(material.train, self.preprocess, recipe.pairs)
         tuning = PairDraw(material.tuning, self.preprocess, recipe.pairs)
         self.fixed = fixed_batches(tuning, _TUNING_PAIRS, batch=recipe.batch, seed=1)
-        self.fabric = Fabric(accelerator="auto", devices=1, precision=recipe.precision)
+        self.fabric = launched(recipe)
         self.kind = NETWORKS[recipe.network]
         net = build_net(recipe, material.structures)
         if recipe.start_from is not None:
@@ -77,17 +84,19 @@ class JudgeTraining:
         """Learn until the recipe's minutes or updates are spent; return the averaged network."""
         pool, rng = self._pool()
         follow(
+            self.fabric,
             self.recipe,
             self.progress,
             update=lambda share: self._update(pool(rng), share),
             look=self._look,
             save=self._save,
         )
+        end_helpers(self.fabric)
         return self.averaged_net
 
     def _pool(self) -> tuple[EchoPool, np.random.Generator]:
         r = self.recipe
-        seed = (r.seed, self.progress.restarts)
+        seed = (own_seed(self.fabric, r.seed), self.progress.restarts)
         fresh = fresh_batches(self.draw, r.batch // r.echo, seed=seed, workers=r.workers)
         return EchoPool(fresh, r.batch, size=r.pool), np.random.default_rng((*seed, 7))
 
@@ -104,7 +113,7 @@ class JudgeTraining:
         self.optimizer.step()
         self.average.update_parameters(self.net.module)
         self.progress.updates += 1
-        self.progress.pairs += len(batch.dice)
+        self.progress.pairs += len(batch.dice) * self.fabric.world_size
         return parts
 
     def _look(self, curve: RunningMeans) -> None:
@@ -116,7 +125,7 @@ class JudgeTraining:
             "tuning_mae": result.mae,
             "tuning_presence": result.presence_accuracy,
         }
-        tell_curves(self.out, row, self.say)
+        tell_curves(self.fabric, self.out, row, self.say)
 
     def _save(self) -> None:
         state = {**self._state(), "average": self.average.state_dict()}

@@ -13,13 +13,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from segassay.metrics.agreement import mean_absolute_error, pearson
 from segassay.models.quality_sentinel import QualitySentinelNet
 from segassay.training.batches import joined_batches
-from segassay.training.course import follow, load_checkpoint, save_checkpoint, tell_curves
+from segassay.training.course import (
+    end_helpers,
+    follow,
+    launched,
+    load_checkpoint,
+    own_seed,
+    save_checkpoint,
+    tell_curves,
+)
 from segassay.training.material import Material
 from segassay.training.progress import RunningMeans
 from segassay.training.sentinel_loss import optimal_partners, ranking_loss, weighted_square_error
@@ -52,7 +59,7 @@ class SentinelTraining:
         tuning = SentinelDraw(material.tuning, recipe.pairs, loose=False)
         rng = np.random.default_rng(1)
         self.fixed = [tuning.batch(recipe.batch, rng) for _ in range(_TUNING_CROPS // recipe.batch)]
-        self.fabric = Fabric(accelerator="auto", devices=1, precision=recipe.precision)
+        self.fabric = launched(recipe)
         torch.manual_seed(recipe.seed)
         net = QualitySentinelNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimizer = torch.optim.Adam(
@@ -69,6 +76,7 @@ class SentinelTraining:
         """
         fresh = self._fresh()
         agreement = follow(
+            self.fabric,
             self.recipe,
             self.progress,
             update=lambda share: self._update(next(fresh), share),
@@ -76,11 +84,12 @@ class SentinelTraining:
             save=lambda: save_checkpoint(self.fabric, self.out, self._state(), self.progress),
             look_every_s=_LOOK_EVERY_S,
         )
+        end_helpers(self.fabric)
         return self.net.module.cpu(), *agreement, sum(len(batch.dice) for batch in self.fixed)
 
     def _fresh(self) -> Iterator[SentinelBatch]:
         r = self.recipe
-        seed = (r.seed, self.progress.restarts)
+        seed = (own_seed(self.fabric, r.seed), self.progress.restarts)
         return joined_batches(self.draw, collate, r.batch, seed=seed, workers=r.workers)
 
     def _update(self, batch: SentinelBatch, share: float) -> SentinelLossParts:
@@ -94,7 +103,7 @@ class SentinelTraining:
         self.fabric.backward(error + rank)
         self.optimizer.step()
         self.progress.updates += 1
-        self.progress.pairs += len(batch.dice)
+        self.progress.pairs += len(batch.dice) * self.fabric.world_size
         return SentinelLossParts(error + rank, error, rank)
 
     def _answer(self, batch: SentinelBatch) -> tuple[Tensor, SentinelBatch]:
@@ -113,7 +122,7 @@ class SentinelTraining:
         figures = pearson(predicted, true), mean_absolute_error(predicted, true)
         tuning = dict(zip(("tuning_pearson", "tuning_mae"), figures, strict=True))
         row = {**asdict(self.progress), **curve.take(), **tuning}
-        tell_curves(self.out, row, self.say)
+        tell_curves(self.fabric, self.out, row, self.say)
         return figures
 
     def _state(self) -> dict[str, Any]:

@@ -120,9 +120,10 @@ class JudgeRecipe(_Frozen):
     """Everything that a judge's training depends on.
 
     `start_from` names a judge (or its folder) of the same network whose weights are the start; its
-    stages may be narrower by a whole factor. The training ends after `minutes` of learning, or,
-    where `updates` is given, after so many of them on any machine. `calibration_labels` is about how many labels of each set, most of them with
-    faults, the finished judge is calibrated on.
+    stages may be narrower by a whole factor. Every one of `devices` learns from `batch` pairs at a
+    time. The training ends after `minutes` of learning, or, where `updates` is given, after so many
+    of them on any machine. `calibration_labels` is about how many labels of each set, most of them
+    with faults, the finished judge is calibrated on.
     """
 
     name: str
@@ -139,6 +140,7 @@ class JudgeRecipe(_Frozen):
     widths: tuple[int, ...] = (16, 32, 64, 128)
     vlm: VlmRecipe = VlmRecipe()
     batch: int = Field(default=64, ge=2)
+    devices: int = Field(default=1, ge=1)
     minutes: float = Field(default=60.0, gt=0)
     updates: int | None = Field(default=None, ge=1)
     calibration_labels: int = Field(default=200, ge=1)
