@@ -18,6 +18,7 @@ from segassay.metrics.summary import JudgedLabels
 from segassay.pipelines.acquaintance import get_acquainted
 from segassay.pipelines.configs import EvaluateConfig
 from segassay.pipelines.evaluate_image import evaluate_image, record_id
+from segassay.pipelines.familiarity import FAMILIAR
 from segassay.pipelines.keep_records import Progress, keep_records
 from segassay.pipelines.open_pair import as_cases, images_of
 from segassay.pipelines.read_case import file_sha256
@@ -110,7 +111,7 @@ def _conclude(config: EvaluateConfig, record: RunRecord, judge: Judge) -> Evalua
         "version": EVALUATION_VERSION,
         "table": config.table.name,
         "judge": judge.model_id,
-        "familiarity": record.familiarity,
+        "familiarity": {"found": record.familiarity, "at_least": FAMILIAR},
         "counts": _counts(rows, judged),
         "empty_masks": _empty_masks(rows),
         **evaluate_labels(

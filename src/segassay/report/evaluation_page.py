@@ -97,6 +97,12 @@ def summary_lines(figures: Figures) -> list[str]:
         f"sets: {counts['sets']}" + (f"; left out: {', '.join(left_out)}" if left_out else "")
     ]
     lines += [_headline(figures["pooled"])]
+    tried, known = figures["familiarity"]["found"], figures["familiarity"]["at_least"]
+    if tried is not None and tried < known:
+        lines.append(
+            f"the judge hardly follows faults planted in these masks (r = {tried:.2f}; where it "
+            f"knows such data, {known} and more): it was asked as one that knows nothing of them"
+        )
     if counts["trained_on"]:
         lines.append(
             f"the judge was trained on the images of {counts['trained_on']} pairs: "
