@@ -62,7 +62,8 @@ def main() -> None:
         print(entry.name, len(rows), flush=True)
     names = dict.fromkeys(row["set"] for row in rows)
     found = {name: shares([r for r in rows if r["set"] == name]) for name in names}
-    result = {"sets": found, "all": shares(rows)}
+    means = {w: round(float(np.mean([f[w]["auroc"] for f in found.values()])), 3) for w in WAYS}
+    result = {"sets": found, "all": shares(rows), "mean_auroc": means}
     (options.out / "planted_faults.json").write_text(json.dumps(result, indent=1) + "\n")
     (options.out / "planted_faults.md").write_text(page(result))
 
@@ -240,6 +241,7 @@ HEADER = """\
 def page(result: Row) -> str:
     """Return the results as markdown."""
     lines = "\n".join(line(name, found) for name, found in result["sets"].items())
+    means = result["mean_auroc"]
     return f"""# Planted faults, found in unknown data
 
 Every set was audited from its files on, as by `segassay audit`, with a judge that never saw the set
@@ -252,6 +254,9 @@ bootstrap by subject); *AUROC* tells faulty from clean labels. Made by
 {HEADER}
 {lines}
 {line("**all**", result["all"])}
+
+Mean AUROC over sets: judge and peers {means["judge and peers"]:.3f}, judge alone
+{means["judge"]:.3f}, size outliers {means["size outlier"]:.3f}.
 
 Clean labels are the sets' own: what is wrong with them counts as a false alarm.
 """

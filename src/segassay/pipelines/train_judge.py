@@ -1,17 +1,16 @@
 """Training a judge: recipe and data in, a judge folder out. Stops and continues at any time."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segassay.data.preprocess import JudgePreprocess
-from segassay.data.splits import SubjectSplit
-from segassay.errors import UsageError
 from segassay.extras import require
 from segassay.models.folder import WEIGHTS
 from segassay.pipelines.calibrate_judge import calibrate_folder
+from segassay.pipelines.gather_material import SEGMENTERS, gather_material, with_shapes
 from segassay.pipelines.judge_card import write_card
-from segassay.pipelines.network_errors import MASKS, with_network_errors
+from segassay.pipelines.network_errors import MASKS
 from segassay.pipelines.train_sentinel import train_sentinel
 from segassay.report.curves import draw_curves
 from segassay.types import Say
@@ -54,22 +53,22 @@ def train_judge(recipe_path: Path, data: Path, out: Path, *, say: Say) -> Traine
     from segassay.training.settings import read_recipe
 
     recipe = read_recipe(recipe_path)
-    material = _material(recipe_path, recipe, data, out, say)
+    material = with_shapes(recipe, gather_material(recipe_path, recipe, data, out, say=say))
     if recipe.network == "quality_sentinel":
-        rival = train_sentinel(recipe, material, out, say=_drawing(out, say))
+        rival = train_sentinel(recipe, material, out, say=drawing(out, say))
         return TrainedJudge(rival.folder, rival.pearson, rival.mae, rival.n_crops)
-    training = JudgeTraining(recipe, material, out, say=_drawing(out, say))
+    training = JudgeTraining(recipe, material, out, say=drawing(out, say))
     net = training.run()
     folder = out / recipe.name
     meta = _export(folder, recipe, material, net, pairs=training.progress.pairs)
     meta["minutes_trained"] = round(training.progress.seconds / 60, 1)
-    masks = out / "segmenters" / MASKS if recipe.segmenters is not None else None
+    masks = out / SEGMENTERS / MASKS if recipe.segmenters is not None else None
     result = calibrate_folder(folder, meta, recipe, data, material.splits, masks=masks, say=say)
     write_card(folder, meta, result)
     return TrainedJudge(folder, result.pearson, result.mae, result.n_labels)
 
 
-def _drawing(out: Path, say: Say) -> Say:
+def drawing(out: Path, say: Say) -> Say:
     """Draw the curves anew whenever the training says how far it is."""
 
     def told(line: str) -> None:
@@ -78,24 +77,6 @@ def _drawing(out: Path, say: Say) -> Say:
         draw_curves(out)
 
     return told
-
-
-def _material(
-    recipe_path: Path, recipe: "JudgeRecipe", data: Path, out: Path, say: Say
-) -> "Material":
-    """Gather all that pairs are drawn from: expert labels, networks' masks, random shapes."""
-    from segassay.training.material import load_material
-    from segassay.training.shapes import shape_set
-
-    material = load_material(recipe, data, say=say)
-    _require_tuning(recipe_path, recipe, material.splits)
-    out.mkdir(parents=True, exist_ok=True)
-    if recipe.segmenters is not None:
-        material = with_network_errors(recipe, material, out / "segmenters", say=say)
-    if recipe.shapes is not None:
-        shapes = shape_set(recipe.shapes, seed=recipe.seed)
-        material = replace(material, train=(*material.train, shapes))
-    return material
 
 
 def _export(
@@ -115,14 +96,3 @@ def _export(
         meta = with_earlier(meta, recipe.start_from)
     meta["parameters"] = sum(part.numel() for part in net.parameters())
     return meta
-
-
-def _require_tuning(path: Path, recipe: "JudgeRecipe", splits: dict[str, SubjectSplit]) -> None:
-    """Refuse before the training what calibration would refuse after it."""
-    places = {entry.name: entry.path or entry.images for entry in recipe.data}
-    subjects = {(places[name], one) for name, split in splits.items() for one in split.tuning}
-    if len(subjects) < 2:
-        raise UsageError(
-            f"{path}: its sets keep {len(subjects)} subjects for calibration, which needs 2; "
-            "add cases (a set of 20 keeps 2 of them) or a second set"
-        )

@@ -38,9 +38,9 @@ def collate(pairs: list[Pair]) -> PairBatch:
         field=torch.from_numpy(np.stack([p.seen.field for p in pairs])),
         condition=torch.from_numpy(np.stack([p.seen.condition for p in pairs])),
         gold=torch.from_numpy(np.stack([p.gold for p in pairs])),
-        outside=torch.tensor([p.outside for p in pairs]),
-        dice=torch.tensor([p.dice for p in pairs]),
-        presence=torch.tensor([p.presence for p in pairs]),
+        outside=torch.tensor([p.outside for p in pairs], dtype=torch.float32),
+        dice=torch.tensor([p.dice for p in pairs], dtype=torch.float32),
+        presence=torch.tensor([p.presence for p in pairs], dtype=torch.float32),
         kind=torch.tensor([p.kind for p in pairs]),
     )
 
