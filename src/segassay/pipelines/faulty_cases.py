@@ -115,17 +115,15 @@ def draw_faults(
     return [*variants, *(plant_fault(expert, structure, rng) for _ in range(n_planted))]
 
 
-def plant_fault(
-    expert: ExpertCase, structure: str, rng: np.random.Generator, *, target: float | None = None
-) -> Variant:
-    """Return one fault, near a target Dice or of a Dice drawn evenly."""
+def plant_fault(expert: ExpertCase, structure: str, rng: np.random.Generator) -> Variant:
+    """Return one fault of a Dice drawn evenly."""
     axis = slicing_axis(expert.image.grid)
     label = LabelledPlanes(
         image=as_planes(expert.image.array, axis),
         gold=as_planes(expert.masks[structure], axis),
         others=tuple(as_planes(m, axis) for n, m in expert.masks.items() if n != structure),
     )
-    fault = draw_volume_fault(label, rng, dice=target)
+    fault = draw_volume_fault(label, rng)
     return fault.recipe, fault.dice, from_planes(fault.mask, axis)
 
 
