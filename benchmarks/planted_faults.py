@@ -227,7 +227,7 @@ def worst_tenth(rows: Sequence[Row], suspicion: Way) -> NDArray[np.bool_]:
     sets = np.array([r["set"] for r in rows])
     for name in np.unique(sets):
         own = np.flatnonzero(sets == name)
-        values = suspicion([rows[k] for k in own])
+        values = suspicion([rows[int(k)] for k in own])
         worst[own[np.argsort(-values, kind="stable")[: round(SHARE * len(own))]]] = True
     return worst
 

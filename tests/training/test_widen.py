@@ -4,6 +4,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from torch import Tensor  # noqa: E402
+
 from segassay.models.judge_net import JudgeNet, JudgeNetConfig  # noqa: E402
 from segassay.training.widen import widen  # noqa: E402
 
@@ -20,7 +22,7 @@ def net_of(widths: tuple[int, ...]) -> JudgeNet:
     return net.eval()
 
 
-def inputs() -> tuple[torch.Tensor, ...]:
+def inputs() -> tuple[Tensor, ...]:
     """Return a batch: crop, field, condition."""
     rng = torch.Generator().manual_seed(3)
     shapes = ((4, 5, 32, 32), (4, 3, 64, 64), (4, 7))
@@ -48,7 +50,7 @@ def test_siblings_learn_different_things() -> None:
     widened(net_of(NARROW), wide, 2)
     map_logits, outside, presence, kind, _ = wide.train()(*inputs())
     (map_logits.square().mean() + outside.sum() + presence.sum() + kind.sum()).backward()
-    gradient = wide.down[1].conv2.weight.grad
+    gradient = wide.get_parameter("down.1.conv2.weight").grad
     assert gradient is not None
     assert not torch.allclose(gradient[0::2], gradient[1::2], rtol=0.1)
 
