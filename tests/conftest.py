@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,17 +52,20 @@ def write_picture(path: Path, array: NDArray[np.uint8]) -> Path:
     return path
 
 
-@pytest.fixture
-def phantom_set(tmp_path: Path) -> Path:
-    """Four phantoms in `images/` + `labels/` + `labels.json`."""
-    root = tmp_path / "phantoms"
-    for seed in range(1, 5):
+def write_phantoms(root: Path, seeds: Iterable[int]) -> Path:
+    """Write phantoms, each a subject, as `images/` + `labels/` + `labels.json`."""
+    for seed in seeds:
         phantom = make_phantom(seed)
         write_nifti(root / "images" / f"p{seed}.nii.gz", phantom.image, phantom.affine)
         write_nifti(root / "labels" / f"p{seed}.nii.gz", phantom.labels, phantom.affine)
     names = ",".join(f'"{value}": "{name}"' for name, value in LABELS.items())
     (root / "labels.json").write_text("{" + names + "}")
     return root
+
+
+@pytest.fixture
+def phantom_set(tmp_path: Path) -> Path:
+    return write_phantoms(tmp_path / "phantoms", range(1, 5))
 
 
 BROWSER_FLAGS = [

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import write_nifti
-from segassay.data.phantom import LABELS, make_phantom
+from conftest import write_phantoms
+from segassay.data.phantom import LABELS
 from segassay.data.readers import open_dataset
 from segassay.pipelines import acquaintance
 from segassay.pipelines.audit import audit
@@ -22,13 +22,7 @@ from segassay.scoring import Judge
 def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six phantoms, each a subject."""
     root = tmp_path_factory.mktemp("phantoms")
-    for seed in range(1, 7):
-        phantom = make_phantom(seed)
-        write_nifti(root / "images" / f"p{seed}.nii.gz", phantom.image, phantom.affine)
-        write_nifti(root / "labels" / f"p{seed}.nii.gz", phantom.labels, phantom.affine)
-    names = ",".join(f'"{value}": "{name}"' for name, value in LABELS.items())
-    (root / "labels.json").write_text("{" + names + "}")
-    return root
+    return write_phantoms(root, range(1, 7))
 
 
 def test_the_judge_follows_faults_in_images_like_its_own(phantoms: Path, judge: Judge) -> None:

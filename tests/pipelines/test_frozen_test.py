@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conftest import write_nifti
+from conftest import write_phantoms
 from segassay.data.corruption.registry import NEVER_TRAINED
 from segassay.data.letterbox import letterbox
-from segassay.data.phantom import LABELS, make_phantom
+from segassay.data.phantom import LABELS
 from segassay.data.readers import open_dataset
 from segassay.data.slicing import as_planes, pixel_mm, slicing_axis
 from segassay.data.splits import split_subjects
@@ -35,10 +35,7 @@ PAIRS = Path(__file__).parents[2] / "benchmarks" / "pairs.yaml"
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("data")
-    for seed in range(1, 9):
-        phantom = make_phantom(seed)
-        write_nifti(root / "set" / "images" / f"p{seed}.nii.gz", phantom.image, phantom.affine)
-        write_nifti(root / "set" / "labels" / f"p{seed}.nii.gz", phantom.labels, phantom.affine)
+    write_phantoms(root / "set", range(1, 9))
     (root / "set" / "labels.json").write_text(f'{{"{LABELS["liver"]}": "liver", "1": "spleen"}}')
     return root
 

@@ -12,8 +12,7 @@ from random import Random
 
 import pytest
 
-from conftest import write_nifti
-from segassay.data.phantom import LABELS, make_phantom
+from conftest import write_phantoms
 from segassay.records.shards import read_records
 from segassay.records.table import read_table
 
@@ -26,13 +25,7 @@ OF_THE_RUN = ["scored_at", "run_id"]
 @pytest.fixture(scope="module")
 def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("set")
-    for seed in range(1, CASES + 1):
-        phantom = make_phantom(seed)
-        write_nifti(root / "images" / f"p{seed}.nii.gz", phantom.image, phantom.affine)
-        write_nifti(root / "labels" / f"p{seed}.nii.gz", phantom.labels, phantom.affine)
-    names = ", ".join(f'"{value}": "{name}"' for name, value in LABELS.items())
-    (root / "labels.json").write_text("{" + names + "}")
-    return root
+    return write_phantoms(root, range(1, CASES + 1))
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 
-from conftest import write_nifti  # noqa: E402
+from conftest import write_phantoms  # noqa: E402
 from segassay.cli.app import main  # noqa: E402
-from segassay.data.phantom import LABELS, make_phantom  # noqa: E402
 from segassay.data.preprocess import JudgePreprocess  # noqa: E402
 from segassay.errors import ReadError, UsageError  # noqa: E402
 from segassay.training.material import Material, load_material  # noqa: E402
@@ -29,12 +28,7 @@ RECIPE = (
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twenty phantoms, so that two are kept to calibrate on, and a recipe."""
     root = tmp_path_factory.mktemp("data")
-    for seed in range(1, 21):
-        phantom = make_phantom(seed)
-        write_nifti(root / "set" / "images" / f"p{seed}.nii.gz", phantom.image, phantom.affine)
-        write_nifti(root / "set" / "labels" / f"p{seed}.nii.gz", phantom.labels, phantom.affine)
-    names = ",".join(f'"{value}": "{name}"' for name, value in LABELS.items())
-    (root / "set" / "labels.json").write_text("{" + names + "}")
+    write_phantoms(root / "set", range(1, 21))
     (root / "tiny.yaml").write_text(RECIPE)
     return root
 

@@ -11,10 +11,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 
-from conftest import write_nifti  # noqa: E402
+from conftest import write_phantoms  # noqa: E402
 from segassay.data.corruption.registry import FAULTS, draw_fault  # noqa: E402
 from segassay.data.corruption.scene import Scene  # noqa: E402
-from segassay.data.phantom import LABELS, make_phantom  # noqa: E402
 from segassay.data.preprocess import JudgeInput, JudgePreprocess  # noqa: E402
 from segassay.engines.direct_engine import DirectEngine  # noqa: E402
 from segassay.engines.onnx_engine import OnnxEngine  # noqa: E402
@@ -36,12 +35,7 @@ RECIPES = Path(__file__).parents[2] / "recipes"
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("data")
-    for seed in range(1, 10):
-        phantom = make_phantom(seed)
-        write_nifti(root / "set" / "images" / f"p{seed}.nii.gz", phantom.image, phantom.affine)
-        write_nifti(root / "set" / "labels" / f"p{seed}.nii.gz", phantom.labels, phantom.affine)
-    names = ",".join(f'"{value}": "{name}"' for name, value in LABELS.items())
-    (root / "set" / "labels.json").write_text("{" + names + "}")
+    write_phantoms(root / "set", range(1, 10))
     return root
 
 
