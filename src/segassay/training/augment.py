@@ -1,4 +1,4 @@
-"""Changes of brightness, contrast, noise and blur that leave the expert mask right."""
+"""Changes of brightness, contrast, shading, noise and blur that leave the expert mask right."""
 
 import numpy as np
 import scipy.ndimage as ndi
@@ -6,11 +6,13 @@ from numpy.typing import NDArray
 
 
 def augment_bytes(planes: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return `(n, row, column)` bytes as floats, with one random tone curve, blur and noise.
+    """Return `(n, row, column)` bytes as floats with random tones, shading, blur, noise.
 
     Window, gamma and inversion are a table of 256 entries, so they cost one lookup.
     """
     image = np.asarray(tone_curve(rng)[planes], dtype=np.float32)
+    if rng.random() < 0.2:
+        image = image * shading((image.shape[1], image.shape[2]), rng)
     roll = rng.random()
     if roll < 0.15:
         sigma = rng.uniform(0.4, 1.3)
@@ -29,3 +31,15 @@ def tone_curve(rng: np.random.Generator) -> NDArray[np.float32]:
     if rng.random() < 0.6:
         level = level ** np.exp(rng.uniform(-0.6, 0.6))
     return 1 - level if rng.random() < 0.05 else level
+
+
+def shading(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Draw a factor for each pixel, `(row, column)`: brightness that drifts over the image.
+
+    The exponential of a random polynomial of second degree: coils, depth and heel effect.
+    """
+    row, column = (np.linspace(-1, 1, n, dtype=np.float32) for n in shape)
+    tilt, curve, cross = rng.normal(0, 0.2, 2), rng.normal(0, 0.2, 2), rng.normal(0, 0.2)
+    down, along = tilt[0] * row + curve[0] * row**2, tilt[1] * column + curve[1] * column**2
+    field = down[:, None] + along[None] + cross * np.outer(row, column)
+    return np.asarray(np.exp(field), dtype=np.float32)

@@ -23,103 +23,97 @@ _APART = 100_000
 Verdict = TypeVar("Verdict")
 
 
-def launched(recipe: JudgeRecipe) -> Fabric:
-    """Start a process for every device of the recipe; each of them goes on from here."""
-    fabric = Fabric(accelerator="auto", devices=recipe.devices, precision=recipe.precision)
-    fabric.launch()
-    return fabric
+class Course:
+    """The processes, the folder and the progress of one training.
 
-
-def own_seed(fabric: Fabric, seed: int) -> int:
-    """Return a seed for the draws of this process; the first one's is the recipe's."""
-    rank: int = fabric.global_rank
-    return seed + _APART * rank
-
-
-def end_helpers(fabric: Fabric) -> None:
-    """End the processes that were started to learn beside the first one; it goes on."""
-    if not fabric.is_global_zero:
-        raise SystemExit(0)
-
-
-def follow(
-    fabric: Fabric,
-    recipe: JudgeRecipe,
-    progress: Progress,
-    *,
-    update: Callable[[float], Any],
-    look: Callable[[RunningMeans], Verdict],
-    save: Callable[[], None],
-    look_every_s: float = 300.0,
-) -> Verdict:
-    """Learn until the recipe's minutes or updates are spent.
-
-    Args:
-        fabric: All its processes go by the first one's clock, so that they end together.
-        recipe: Says how long.
-        progress: How far the training is; its seconds are counted here.
-        update: Makes one update at a share of the training, and returns the parts of its loss.
-        look: Is asked now and then and in the end, with the means of the loss.
-        save: Is asked every two minutes and in the end.
-        look_every_s: How often to look: a look costs time, too.
-
-    Returns:
-        What the last look saw.
+    Making it starts a process for every device of the recipe; each of them goes on from there.
     """
-    saved = looked = progress.seconds
-    curve = RunningMeans()
-    clock = Clock(progress.seconds)
-    while (done := _share(recipe, progress)) < 1:
-        curve.add(update(done))
-        progress.seconds = now = fabric.broadcast(clock.seconds)
-        if now - looked > look_every_s:
-            looked = now
-            look(curve)
-        if now - saved > _SAVE_EVERY_S:
-            saved = now
-            save()
-    verdict = look(curve)
-    save()
-    return verdict
 
+    def __init__(self, recipe: JudgeRecipe, out: Path, say: Say) -> None:
+        self.recipe, self.out, self.say = recipe, out, say
+        self.progress = Progress()
+        self.fabric = Fabric(accelerator="auto", devices=recipe.devices, precision=recipe.precision)
+        self.fabric.launch()
 
-def tell_curves(fabric: Fabric, out: Path, row: dict[str, float], say: Say) -> None:
-    """Add a row to the curves and say it."""
-    if not fabric.is_global_zero:
-        return
-    rounded = {key: round(value, 5) for key, value in row.items()}
-    append_row(out / "curves.csv", rounded)
-    say(", ".join(f"{key} {value}" for key, value in rounded.items()))
+    @property
+    def seed(self) -> tuple[int, int]:
+        """A seed for the draws of this process since its last start; another for each."""
+        return self.recipe.seed + _APART * self.fabric.global_rank, self.progress.restarts
 
+    def load(self, state: dict[str, Any]) -> dict[str, Any]:
+        """Load what is in `state` from a checkpoint, if there is one; return what else it holds."""
+        path = self.out / "checkpoint.pt"
+        if not path.exists():
+            return {}
+        rest: dict[str, Any] = self.fabric.load(path, state)
+        self.progress = Progress(**rest["progress"])
+        self.progress.restarts += 1
+        self.say(f"continuing after {self.progress.seconds / 60:.1f} minutes")
+        return rest
 
-def save_checkpoint(fabric: Fabric, out: Path, state: dict[str, Any], progress: Progress) -> None:
-    """Write a checkpoint whole, or leave the one before as it is."""
-    fresh = out / "checkpoint.new"
-    fabric.save(fresh, {**state, "progress": asdict(progress)})
-    if fabric.is_global_zero:
-        fresh.replace(out / "checkpoint.pt")
+    def save(self, state: dict[str, Any]) -> None:
+        """Write a checkpoint whole, or leave the one before as it is."""
+        fresh = self.out / "checkpoint.new"
+        self.fabric.save(fresh, {**state, "progress": asdict(self.progress)})
+        if self.fabric.is_global_zero:
+            fresh.replace(self.out / "checkpoint.pt")
 
+    def follow(
+        self,
+        *,
+        update: Callable[[float], Any],
+        look: Callable[[RunningMeans], Verdict],
+        state: Callable[[], dict[str, Any]],
+        look_every_s: float = 300.0,
+    ) -> Verdict:
+        """Learn until the recipe's minutes or updates are spent; only the first process goes on.
 
-def load_checkpoint(
-    fabric: Fabric, out: Path, state: dict[str, Any], say: Say
-) -> tuple[Progress, dict[str, Any]]:
-    """Load what is in `state` from a checkpoint, if there is one.
+        All processes go by the first one's clock, so that they end together.
 
-    Returns:
-        How far the training is, one restart counted, and what else the checkpoint holds.
-    """
-    path = out / "checkpoint.pt"
-    if not path.exists():
-        return Progress(), {}
-    rest = fabric.load(path, state)
-    progress = Progress(**rest["progress"])
-    progress.restarts += 1
-    say(f"continuing after {progress.seconds / 60:.1f} minutes")
-    return progress, rest
+        Args:
+            update: Makes one update at a share of the training, and returns the parts of its loss.
+            look: Is asked now and then and in the end, with the means of the loss.
+            state: Says what to save, every two minutes and in the end.
+            look_every_s: How often to look: a look costs time, too.
 
+        Returns:
+            What the last look saw.
+        """
+        progress = self.progress
+        saved = looked = progress.seconds
+        curve = RunningMeans()
+        clock = Clock(progress.seconds)
+        while (done := self._share()) < 1:
+            curve.add(update(done))
+            progress.seconds = now = self.fabric.broadcast(clock.seconds)
+            if now - looked > look_every_s:
+                looked = now
+                look(curve)
+            if now - saved > _SAVE_EVERY_S:
+                saved = now
+                self.save(state())
+        verdict = look(curve)
+        self.save(state())
+        if not self.fabric.is_global_zero:
+            raise SystemExit(0)
+        return verdict
 
-def _share(recipe: JudgeRecipe, progress: Progress) -> float:
-    """Return the share of the training that is behind, 1 or more at its end."""
-    if recipe.updates is not None:
-        return progress.updates / recipe.updates
-    return progress.seconds / (recipe.minutes * 60)
+    def count(self, n_pairs: int) -> None:
+        """Count an update, with the pairs that each process learned from."""
+        self.progress.updates += 1
+        self.progress.pairs += n_pairs * self.fabric.world_size
+
+    def tell(self, figures: dict[str, float]) -> None:
+        """Add a row to the curves and say it."""
+        if not self.fabric.is_global_zero:
+            return
+        row = {**asdict(self.progress), **figures}
+        rounded = {key: round(value, 5) for key, value in row.items()}
+        append_row(self.out / "curves.csv", rounded)
+        self.say(", ".join(f"{key} {value}" for key, value in rounded.items()))
+
+    def _share(self) -> float:
+        """Return the share of the training that is behind, 1 or more at its end."""
+        if self.recipe.updates is not None:
+            return self.progress.updates / self.recipe.updates
+        return self.progress.seconds / (self.recipe.minutes * 60)

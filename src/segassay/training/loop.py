@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +11,13 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from segassay.data.preprocess import JudgePreprocess
 from segassay.training.batches import EchoPool, PairBatch, fresh_batches
-from segassay.training.course import (
-    end_helpers,
-    follow,
-    launched,
-    load_checkpoint,
-    own_seed,
-    save_checkpoint,
-    tell_curves,
-)
+from segassay.training.course import Course
 from segassay.training.loss import LossParts
 from segassay.training.material import Material
 from segassay.training.networks import NETWORKS, build_net
 from segassay.training.number_loss import NumberLossParts
 from segassay.training.pairs import PairDraw
-from segassay.training.progress import RunningMeans
+from segassay.training.progress import Progress, RunningMeans
 from segassay.training.settings import JudgeRecipe
 from segassay.training.start import load_start
 from segassay.training.tuning import evaluate, fixed_batches
@@ -53,12 +44,12 @@ class JudgeTraining:
     """One training in one folder. Making it again in the same folder continues it."""
 
     def __init__(self, recipe: JudgeRecipe, material: Material, out: Path, *, say: Say) -> None:
-        self.recipe, self.out, self.say = recipe, out, say
+        self.recipe = recipe
         self.preprocess = JudgePreprocess()
         self.draw = PairDraw(material.train, self.preprocess, recipe.pairs)
         tuning = PairDraw(material.tuning, self.preprocess, recipe.pairs)
         self.fixed = fixed_batches(tuning, _TUNING_PAIRS, batch=recipe.batch, seed=1)
-        self.fabric = launched(recipe)
+        self.course = Course(recipe, out, say)
         self.kind = NETWORKS[recipe.network]
         net = build_net(recipe, material.structures)
         if recipe.start_from is not None:
@@ -66,14 +57,19 @@ class JudgeTraining:
         net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         decay = 0.5 ** (1 / recipe.ema_halflife)
         self.average = AveragedModel(net, multi_avg_fn=_average(decay), use_buffers=True)
-        self.average.to(self.fabric.device)
+        self.average.to(self.course.fabric.device)
         optimizer = torch.optim.AdamW(
             net.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
         )
-        self.net, self.optimizer = self.fabric.setup(net, optimizer)
-        self.progress, rest = load_checkpoint(self.fabric, out, self._state(), say)
+        self.net, self.optimizer = self.course.fabric.setup(net, optimizer)
+        rest = self.course.load({"net": self.net, "optimizer": self.optimizer})
         if rest:
             self.average.load_state_dict(rest["average"])
+
+    @property
+    def progress(self) -> Progress:
+        """How far the training is."""
+        return self.course.progress
 
     @property
     def averaged_net(self) -> torch.nn.Module:
@@ -83,53 +79,43 @@ class JudgeTraining:
     def run(self) -> torch.nn.Module:
         """Learn until the recipe's minutes or updates are spent; return the averaged network."""
         pool, rng = self._pool()
-        follow(
-            self.fabric,
-            self.recipe,
-            self.progress,
+        self.course.follow(
             update=lambda share: self._update(pool(rng), share),
             look=self._look,
-            save=self._save,
+            state=self._state,
         )
-        end_helpers(self.fabric)
         return self.averaged_net
 
     def _pool(self) -> tuple[EchoPool, np.random.Generator]:
-        r = self.recipe
-        seed = (own_seed(self.fabric, r.seed), self.progress.restarts)
+        r, seed = self.recipe, self.course.seed
         fresh = fresh_batches(self.draw, r.batch // r.echo, seed=seed, workers=r.workers)
         return EchoPool(fresh, r.batch, size=r.pool), np.random.default_rng((*seed, 7))
 
     def _update(self, batch: PairBatch, share: float) -> LossParts | NumberLossParts:
+        fabric = self.course.fabric
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.recipe, share)
-        batch = PairBatch(*(self.fabric.to_device(t) for t in batch))
+        batch = PairBatch(*(fabric.to_device(t) for t in batch))
         batch = batch._replace(crop=batch.crop.contiguous(memory_format=torch.channels_last))
         self.net.train()
         parts = self.kind.loss(self.net, batch, self.recipe)
         self.optimizer.zero_grad()
-        self.fabric.backward(parts.total)
-        self.fabric.clip_gradients(self.net, self.optimizer, max_norm=2.0)
+        fabric.backward(parts.total)
+        fabric.clip_gradients(self.net, self.optimizer, max_norm=2.0)
         self.optimizer.step()
         self.average.update_parameters(self.net.module)
-        self.progress.updates += 1
-        self.progress.pairs += len(batch.dice) * self.fabric.world_size
+        self.course.count(len(batch.dice))
         return parts
 
     def _look(self, curve: RunningMeans) -> None:
         result = evaluate(self.averaged_net, self.fixed, verdict=self.kind.verdict)
-        row = {
-            **asdict(self.progress),
-            **curve.take(),
+        tuning = {
             "tuning_pearson": result.pearson,
             "tuning_mae": result.mae,
             "tuning_presence": result.presence_accuracy,
         }
-        tell_curves(self.fabric, self.out, row, self.say)
-
-    def _save(self) -> None:
-        state = {**self._state(), "average": self.average.state_dict()}
-        save_checkpoint(self.fabric, self.out, state, self.progress)
+        self.course.tell(curve.take() | tuning)
 
     def _state(self) -> dict[str, Any]:
-        return {"net": self.net, "optimizer": self.optimizer}
+        average = self.average.state_dict()
+        return {"net": self.net, "optimizer": self.optimizer, "average": average}

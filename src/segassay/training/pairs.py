@@ -25,7 +25,9 @@ from segassay.training.places import (
     faulty_or_not,
     network_mask,
     scene_of,
+    structures_near,
 )
+from segassay.training.recolour import recolour
 from segassay.training.settings import PairRecipe
 from segassay.training.store import StoredCase, StoredSet
 from segassay.vocabulary.names import mirrored
@@ -96,7 +98,7 @@ class PairDraw:
     def _finish(self, place: Place, candidate: Candidate, rng: np.random.Generator) -> Pair:
         named = self._recipe.names and place.store.recipe.named
         name: str | None = place.structure if named else None
-        planes, gold, mask, framed_by = _views(place.case, candidate, rng)
+        planes, gold, mask, framed_by = self._views(place, candidate, rng)
         sagittal = place.store.recipe.plane == "sagittal"
         if not sagittal and rng.random() < _FLIPPED[place.store.recipe.mirror]:
             planes, gold, mask = planes[..., ::-1], gold[:, ::-1], mask[:, ::-1]
@@ -112,6 +114,21 @@ class PairDraw:
         middle = 1 if stack.is_3d else 0
         seen = self._preprocess(stack, mask, middle, box, name=name, modality=modality)
         return _answers(seen, gold, mask)
+
+    def _views(
+        self, place: Place, candidate: Candidate, rng: np.random.Generator
+    ) -> tuple[NDArray[np.uint8], BoolArray, BoolArray, BoolArray | None]:
+        """Take the slice with its neighbours; the stack is upside down in half of the draws."""
+        case, k = place.case, candidate.index
+        last = len(case.planes) - 1
+        around = [max(k - 1, 0), k, min(k + 1, last)] if last else [0]
+        if rng.random() < 0.5:
+            around.reverse()
+        planes = case.planes[around]
+        if rng.random() < self._recipe.recolour:
+            chosen = structures_near(place, k, rng)
+            planes = recolour(planes, (case.mask(name, around) for name in chosen), rng)
+        return planes, candidate.gold, candidate.mask, candidate.framed_by
 
     def _stack(
         self, case: StoredCase, planes: NDArray[np.uint8], rng: np.random.Generator
@@ -193,18 +210,6 @@ def blank_field(place: Place, rng: np.random.Generator, draw: FaultDraw) -> Cand
     index = int(rng.choice(empty)) if empty.size and rng.random() < 0.5 else place.index
     gold = place.case.mask(place.structure, index)
     return Candidate(index, gold, np.zeros_like(gold), None, name_needed=True)
-
-
-def _views(
-    case: StoredCase, candidate: Candidate, rng: np.random.Generator
-) -> tuple[NDArray[np.uint8], BoolArray, BoolArray, BoolArray | None]:
-    """Take the slice with its neighbours, turned upside down in the stack in half of the draws."""
-    last = len(case.planes) - 1
-    k = candidate.index
-    around = [max(k - 1, 0), k, min(k + 1, last)] if last else [0]
-    if rng.random() < 0.5:
-        around.reverse()
-    return case.planes[around], candidate.gold, candidate.mask, candidate.framed_by
 
 
 def _moved(box: Box, grow: float, shift: NDArray[np.float64]) -> Box:

@@ -66,6 +66,12 @@ def draw_place(
     return Place(store, case, structure, int(filled[rng.integers(filled.size)]))
 
 
+def structures_near(place: Place, index: int, rng: np.random.Generator) -> list[str]:
+    """Draw structures of a slice: the place's own in most draws, others in some."""
+    here = place.case.present(index)
+    return [name for name in here if rng.random() < (0.7 if name == place.structure else 0.2)]
+
+
 def scene_of(place: Place, rng: np.random.Generator) -> Scene:
     """Gather what a fault may use: other structures, other slices, another subject's mask."""
     case, index = place.case, place.index

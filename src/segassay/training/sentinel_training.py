@@ -7,7 +7,7 @@ epochs, and its batch is the recipe's.
 
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +18,9 @@ from torch import Tensor
 from segassay.metrics.agreement import mean_absolute_error, pearson
 from segassay.models.quality_sentinel import QualitySentinelNet
 from segassay.training.batches import joined_batches
-from segassay.training.course import (
-    end_helpers,
-    follow,
-    launched,
-    load_checkpoint,
-    own_seed,
-    save_checkpoint,
-    tell_curves,
-)
+from segassay.training.course import Course
 from segassay.training.material import Material
-from segassay.training.progress import RunningMeans
+from segassay.training.progress import Progress, RunningMeans
 from segassay.training.sentinel_loss import optimal_partners, ranking_loss, weighted_square_error
 from segassay.training.sentinel_pairs import SentinelBatch, SentinelDraw, collate
 from segassay.training.settings import JudgeRecipe
@@ -54,19 +46,24 @@ class SentinelTraining:
     """
 
     def __init__(self, recipe: JudgeRecipe, material: Material, out: Path, *, say: Say) -> None:
-        self.recipe, self.out, self.say = recipe, out, say
+        self.recipe = recipe
         self.draw = SentinelDraw(material.train, recipe.pairs, loose=True)
         tuning = SentinelDraw(material.tuning, recipe.pairs, loose=False)
         rng = np.random.default_rng(1)
         self.fixed = [tuning.batch(recipe.batch, rng) for _ in range(_TUNING_CROPS // recipe.batch)]
-        self.fabric = launched(recipe)
+        self.course = Course(recipe, out, say)
         torch.manual_seed(recipe.seed)
         net = QualitySentinelNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimizer = torch.optim.Adam(
             net.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
         )
-        self.net, self.optimizer = self.fabric.setup(net, optimizer)
-        self.progress, _ = load_checkpoint(self.fabric, out, self._state(), say)
+        self.net, self.optimizer = self.course.fabric.setup(net, optimizer)
+        self.course.load(self._state())
+
+    @property
+    def progress(self) -> Progress:
+        """How far the training is."""
+        return self.course.progress
 
     def run(self) -> tuple[QualitySentinelNet, float, float, int]:
         """Learn until the recipe's minutes or updates are spent.
@@ -75,22 +72,17 @@ class SentinelTraining:
             The network, and on crops of the tuning subjects: Pearson, MAE and their number.
         """
         fresh = self._fresh()
-        agreement = follow(
-            self.fabric,
-            self.recipe,
-            self.progress,
+        agreement = self.course.follow(
             update=lambda share: self._update(next(fresh), share),
             look=self._look,
-            save=lambda: save_checkpoint(self.fabric, self.out, self._state(), self.progress),
+            state=self._state,
             look_every_s=_LOOK_EVERY_S,
         )
-        end_helpers(self.fabric)
         return self.net.module.cpu(), *agreement, sum(len(batch.dice) for batch in self.fixed)
 
     def _fresh(self) -> Iterator[SentinelBatch]:
         r = self.recipe
-        seed = (own_seed(self.fabric, r.seed), self.progress.restarts)
-        return joined_batches(self.draw, collate, r.batch, seed=seed, workers=r.workers)
+        return joined_batches(self.draw, collate, r.batch, seed=self.course.seed, workers=r.workers)
 
     def _update(self, batch: SentinelBatch, share: float) -> SentinelLossParts:
         for group in self.optimizer.param_groups:
@@ -100,14 +92,13 @@ class SentinelTraining:
         error = weighted_square_error(answer, batch.dice)
         rank = ranking_loss(answer, batch.dice, optimal_partners(batch.text))
         self.optimizer.zero_grad()
-        self.fabric.backward(error + rank)
+        self.course.fabric.backward(error + rank)
         self.optimizer.step()
-        self.progress.updates += 1
-        self.progress.pairs += len(batch.dice) * self.fabric.world_size
+        self.course.count(len(batch.dice))
         return SentinelLossParts(error + rank, error, rank)
 
     def _answer(self, batch: SentinelBatch) -> tuple[Tensor, SentinelBatch]:
-        batch = SentinelBatch(*(self.fabric.to_device(t) for t in batch))
+        batch = SentinelBatch(*(self.course.fabric.to_device(t) for t in batch))
         slices = batch.slices.contiguous(memory_format=torch.channels_last)
         answer: Tensor = self.net(slices, batch.text)
         return answer.float(), batch
@@ -121,8 +112,7 @@ class SentinelTraining:
         true = torch.cat([batch.dice for _, batch in answers]).double().cpu().numpy()
         figures = pearson(predicted, true), mean_absolute_error(predicted, true)
         tuning = dict(zip(("tuning_pearson", "tuning_mae"), figures, strict=True))
-        row = {**asdict(self.progress), **curve.take(), **tuning}
-        tell_curves(self.fabric, self.out, row, self.say)
+        self.course.tell(curve.take() | tuning)
         return figures
 
     def _state(self) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class PairRecipe(_Frozen):
     `network`: the mask of a segmenter that did not learn from the subject; a planted fault where
     no network saw anything. `gold`: the expert mask untouched. `blank_crop`: an empty slice of a
     mask that exists elsewhere. `absent`: a mask where the structure is not. `blank_field`: a mask
-    empty everywhere.
+    empty everywhere. Of all pairs, `recolour` have single structures of another brightness.
     """
 
     network: float = Field(default=0.0, ge=0)
@@ -59,6 +59,7 @@ class PairRecipe(_Frozen):
     modality_dropout: float = Field(default=0.2, ge=0, le=1)
     spacing_dropout: float = Field(default=0.2, ge=0, le=1)
     augment: float = Field(default=0.6, ge=0, le=1)
+    recolour: float = Field(default=0.0, ge=0, le=1)
 
     @field_validator("avoid")
     @classmethod

@@ -67,8 +67,8 @@ class StoredCase:
     labels: dict[str, CodedLabel]
     networks: NetworkMasks | None = None
 
-    def mask(self, structure: str, index: int) -> NDArray[np.bool_]:
-        """Return the expert mask `(row, column)` of one slice."""
+    def mask(self, structure: str, index: int | list[int]) -> NDArray[np.bool_]:
+        """Return the expert mask `(row, column)` of one slice, or of several stacked."""
         label = self.labels[structure]
         return coded_mask(self.maps[label.layer][index], label.codes)
 
