@@ -248,11 +248,3 @@ def test_a_judge_that_compares_with_trusted_cases(gold: Path, tmp_path: Path) ->
     names = [path.name for path in (gold / "images").iterdir()]
     written = b"".join(path.read_bytes() for path in out.iterdir() if path.name != "judge.onnx")
     assert not any(name.encode() in written for name in names)
-
-
-def test_atlas_and_full_exclude_each_other(
-    gold: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert fit(gold, tmp_path / "both", "--atlas", "3", "--full") == 2
-    assert "choose one" in capsys.readouterr().err
-    assert not (tmp_path / "both").exists()

@@ -21,7 +21,8 @@ from segassay.models.folder import (
 )
 from segassay.pipelines import fit_network
 from segassay.pipelines.adapt_network import Lesson
-from segassay.pipelines.fit_network import divide, is_better
+from segassay.pipelines.fit_network import across_subjects, divide, is_better
+from segassay.scoring import load_judge
 from segassay.scoring.adapter import Measured
 from segassay.scoring.calibration import Calibration
 from segassay.scoring.fitting import GoldLabel
@@ -112,6 +113,22 @@ def test_a_network_that_stays_is_measured_on_subjects_it_did_not_learn_from(
     assert "No guarantee" in card
 
 
+def test_a_network_that_stays_knows_the_names_it_learned(
+    gold: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = pytest.importorskip("segassay.training.loop", reason="needs segassay[train]")
+    monkeypatch.setattr(loop, "_TUNING_PAIRS", 64)
+    monkeypatch.setattr(fit_network, "is_better", lambda *rows: True)
+    out = tmp_path / "full"
+    assert fit(gold, out, "--full", "--minutes", "0.002", "--atlas", "2") == 0
+    meta = open_judge(out).meta
+    assert meta["structures"] == ["blob"]
+    assert meta["evidence"]["blob"]["subjects"] == meta["gold"]["full"]["held_out"] == 1
+    judge = load_judge(str(out))
+    assert judge.knows(judge.named("blob"))
+    assert not judge.knows(judge.named("liver"))
+
+
 @pytest.mark.parametrize(("n_subjects", "n_held"), [(2, 1), (4, 1), (12, 3), (18, 9), (60, 15)])
 def test_a_quarter_is_held_out_and_no_image_is_on_both_sides(n_subjects: int, n_held: int) -> None:
     rows = [row(f"s{n}", f"i{n}") for n in range(n_subjects) for _ in range(3)]
@@ -145,20 +162,32 @@ def rows_with(errors: np.ndarray) -> list[GoldLabel]:
     return [row(f"s{n % 5}", f"i{n % 5}", raw=0.5 + e) for n, e in enumerate(errors.tolist())]
 
 
+def test_a_network_is_compared_by_what_the_judge_will_say() -> None:
+    """A score that tells good from bad on a wrong scale is a good score once it is corrected."""
+    rng = np.random.default_rng(1)
+    true = rng.uniform(0.1, 0.9, 200)
+    rows = [
+        replace(row(f"s{n % 10}", f"i{n % 10}", raw=0.3 * t), true=float(t))
+        for n, t in enumerate(true)
+    ]
+    assert np.abs(across_subjects(rows) - true).mean() < 0.05
+    alone = [replace(r, subject="s0", image="i0") for r in rows]
+    assert across_subjects(alone) == pytest.approx(0.3 * true)
+
+
 def test_better_means_better_than_unadapted_and_than_light() -> None:
     rng = np.random.default_rng(0)
     far, near = 0.2 * rng.normal(size=60), 0.05 * rng.normal(size=60)
-    held, after = rows_with(far), rows_with(near)
-    assert is_better(held, 0.5 + far, after)
-    assert not is_better(held, 0.5 + near, after)
-    assert not is_better(rows_with(near), 0.5 + far, rows_with(near))
-    assert not is_better(rows_with(near), 0.5 + near, rows_with(far))
+    assert is_better(rows_with(far), 0.5 + far, 0.5 + near)
+    assert not is_better(rows_with(far), 0.5 + near, 0.5 + near)
+    assert not is_better(rows_with(near), 0.5 + far, 0.5 + near)
+    assert not is_better(rows_with(near), 0.5 + near, 0.5 + far)
 
 
 def test_a_gain_of_one_subject_among_several_is_noise() -> None:
     far = np.tile([0.3, 0.02, 0.02, 0.02, 0.02], 12)
-    after = rows_with(np.where(np.arange(60) % 5 == 0, 0.02, 0.021))
-    assert not is_better(rows_with(far), 0.5 + far, [replace(r) for r in after])
+    after = np.where(np.arange(60) % 5 == 0, 0.02, 0.021)
+    assert not is_better(rows_with(far), 0.5 + far, 0.5 + after)
 
 
 def test_without_torch_it_is_one_line(

@@ -41,8 +41,6 @@ def fit_judge(
         OutputError: The folder exists, or cannot be written.
     """
     require_free(config.out)
-    if config.full and config.atlas:
-        raise UsageError("--full and --atlas cannot be had together; choose one")
     if config.full:
         require("torch", extra="train")
     base, judge = open_base(config.judge)
@@ -60,7 +58,9 @@ def fit_judge(
         rows, problems = [*rows, *own], [*problems, *wrong]
     if config.full:
         usable = tuple(case for case in cases if case.case_id not in unusable)
-        gold = TrustedLabels(replace(dataset, cases=usable), planting, tuple(rows), tuple(problems))
+        gold = TrustedLabels(
+            replace(dataset, cases=usable), planting, tuple(rows), tuple(problems), trusted
+        )
         return fit_network(config, base, gold, say=say or _silent)
     return make_gold_judge(
         rows,

@@ -25,7 +25,8 @@ from segassay.pipelines.gold_judge import (
 )
 from segassay.pipelines.measure_gold import Planting, measure_cases, measure_table
 from segassay.scoring.adapter import beyond_noise
-from segassay.scoring.fitting import GoldLabel, columns, fit, subjects_of
+from segassay.scoring.fitting import GoldLabel, columns, fit, left_out, subjects_of
+from segassay.scoring.gold_cases import GoldCases
 from segassay.scoring.slice_judge import SliceJudge
 from segassay.scoring.trust import FEWEST_SUBJECTS
 from segassay.types import Say
@@ -44,12 +45,14 @@ class TrustedLabels:
         planting: The faults that were planted.
         rows: The labels, those of the user's own predictions last.
         problems: Cases and rows that could not be used.
+        compared_with: The cases that labels are compared with, if any.
     """
 
     dataset: Dataset
     planting: Planting
     rows: tuple[GoldLabel, ...]
     problems: Problems
+    compared_with: GoldCases | None = None
 
 
 def fit_network(
@@ -73,8 +76,7 @@ def fit_network(
     """
     require_adaptable(base)
     learned, held = divide(gold.rows, config.seed)
-    known = frozenset(base.meta["structures"])
-    lesson = Lesson(gold.dataset, _split(learned, held), known, config.minutes, config.seed)
+    lesson = Lesson(gold.dataset, _split(learned, held), config.minutes, config.seed)
     n_learned, n_held = len(lesson.split.train), len(lesson.split.tuning)
     say(
         f"the network learns from {n_learned} subjects for {config.minutes:g} minutes; "
@@ -83,17 +85,18 @@ def fit_network(
     with tempfile.TemporaryDirectory(prefix="segassay-") as work:
         made = adapt_network(base, lesson, Path(work), say=say)
         folder, judge = open_base(str(made.path))
-        again = _measured_again(config, gold, judge, lesson.split)
+        again = _measured_again(config, gold, judge.comparing_with(gold.compared_with), lesson)
         after = [a for a in again if (a.subject, a.image) in {(h.subject, h.image) for h in held}]
         light = fit(columns(learned, corrected=False), adapt=True)(columns(held, corrected=False))
-        kept = is_better(held, light[:, 0], after)
+        adapted = across_subjects(after)
+        kept = is_better(held, light[:, 0], adapted)
         about = {
             **folder.meta["adapted"],
             "kept": kept,
             "learned_from": n_learned,
             "held_out": n_held,
-            "mae": _compared(held, light[:, 0], after, mean_absolute_error),
-            "pearson": _compared(held, light[:, 0], after, pearson),
+            "mae": _compared(held, light[:, 0], adapted, mean_absolute_error),
+            "pearson": _compared(held, light[:, 0], adapted, pearson),
         }
         full = FullFit(about, light if kept else None, frozenset(row.image for row in learned))
         rows = [replace(a, stated=h.stated) for a, h in zip(after, held, strict=True)]
@@ -105,6 +108,7 @@ def fit_network(
             source=gold.dataset.name,
             problems=gold.problems,
             full=full,
+            compared_with=gold.compared_with,
         )
 
 
@@ -135,16 +139,26 @@ def divide(rows: Sequence[GoldLabel], seed: int) -> tuple[list[GoldLabel], list[
     return learned, held
 
 
-def is_better(held: Sequence[GoldLabel], light: Floats, after: Sequence[GoldLabel]) -> bool:
-    """Whether the network's raw score is nearer to the truth than both others, beyond noise.
+def across_subjects(after: Sequence[GoldLabel]) -> Floats:
+    """Return what the new judge will say of each label, `(n,)`.
+
+    That is its network's score, corrected and calibrated by a fit that the label's subject has no
+    part in; the score itself where the subjects are too few for one.
+    """
+    stated = left_out(columns(after, corrected=False), adapt=True)
+    return np.array([row.measured.raw for row in after]) if stated is None else stated[:, 0]
+
+
+def is_better(held: Sequence[GoldLabel], light: Floats, adapted: Floats) -> bool:
+    """Whether the adapted network's score is nearer to the truth than both others, beyond noise.
 
     Args:
         held: Labels of subjects held out, as the unadapted judge measures and states them.
         light: Score of the light fit for each of them, `(n,)`.
-        after: The same labels, as the adapted network measures them.
+        adapted: Score of the judge with the adapted network, `(n,)`.
     """
     labels = columns(held, corrected=False)
-    error = (_raw(after) - labels.true) ** 2
+    error = (adapted - labels.true) ** 2
     told = labels.decisive
     return all(
         beyond_noise(((value - labels.true) ** 2 - error)[told], labels.subjects[told])
@@ -162,25 +176,21 @@ def _measured_again(
     config: FitConfig,
     gold: TrustedLabels,
     judge: SliceJudge,
-    split: SubjectSplit,
+    lesson: Lesson,
 ) -> list[GoldLabel]:
     """Let the new judge measure the same labels, in the same order."""
-    cases = [case for case in gold.dataset.cases if case.subject_id in set(split.tuning)]
+    cases = [case for case in gold.dataset.cases if case.subject_id in set(lesson.split.tuning)]
     again, _ = measure_cases(cases, judge, gold.planting)
     own = [] if config.pairs is None else measure_table(config.pairs, judge)[0]
     return [*again, *own]
 
 
 def _compared(
-    held: Sequence[GoldLabel], light: Floats, after: Sequence[GoldLabel], measure: Any
+    held: Sequence[GoldLabel], light: Floats, adapted: Floats, measure: Any
 ) -> dict[str, float]:
     true = np.array([row.true for row in held])
-    values = {"unadapted": _stated(held), "light": light, "full": _raw(after)}
+    values = {"unadapted": _stated(held), "light": light, "full": adapted}
     return {name: round(measure(value, true), 4) for name, value in values.items()}
-
-
-def _raw(rows: Sequence[GoldLabel]) -> Floats:
-    return np.array([row.measured.raw for row in rows])
 
 
 def _stated(rows: Sequence[GoldLabel]) -> Floats:
