@@ -1,13 +1,16 @@
 """Does an audit of an unknown data set find the faults in it? From the files on, as a user would.
 
 Every shared set of expert labels is copied as a table of files in which one label in ten has a
-planted fault (Dice below .7, half of them of families that no judge is trained on), and audited by
-`pipelines.audit` with a judge that never saw the set or its group (`audits.py`). Counted: the share
-of the faults among the lowest tenth of the scores, with and without comparing the labels with one
-another; beside them the labels farthest from the median size of their structure, and what the rules
-say. Tables, faulty files and audits are kept under `runs/planted`, so a stopped run continues.
+planted fault (Dice below .7, half of them of families that no judge is trained on), and audited
+by `pipelines.audit` with a judge that never saw the set or its group (`audits.py`): as it is,
+with labels compared with one another, and after it learned these very labels, faults among them,
+in halves (`segassay learn`; begins with the weights that `train_without.sh` leaves in `runs`).
+Counted: the share of the faults among the lowest tenth of the scores; beside them the labels
+farthest from the median size of their structure, and what the rules say. Tables, faulty files,
+judges and audits are kept under `runs/planted`, so a stopped run continues; `--only` makes those
+of some sets and ends.
 
-Usage: python benchmarks/planted_faults.py DATA_ROOT [--judges FOLDER]
+Usage: python benchmarks/planted_faults.py DATA_ROOT [--judges FOLDER] [--learners FOLDER]
 """
 
 import argparse
@@ -17,6 +20,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,9 +33,10 @@ from segassay.data.mask_file import write_mask
 from segassay.data.readers import open_dataset
 from segassay.metrics.agreement import auroc, bootstrap_by_subject
 from segassay.pipelines.audit import audit
-from segassay.pipelines.configs import AuditConfig, SourceConfig
+from segassay.pipelines.configs import AuditConfig, LearnConfig, SourceConfig
 from segassay.pipelines.faulty_cases import ExpertCase, read_expert_case
 from segassay.pipelines.frozen_test import FrozenTest, frozen_pairs, read_frozen_test
+from segassay.pipelines.learn_labels import learn_labels
 
 SHARE, LOWEST, BELOW = 0.1, 0.05, 0.7
 """Share of labels with a fault, and between which Dice the fault lies."""
@@ -42,7 +47,10 @@ _SUBJECTS = 60
 _UNFIT = ("totalsegmentator", "dicom", "ct_slices", "left_atrium")
 """Sets of too few labels, or of masks that no expert drew."""
 
-_PEERS = {"judge": 0, "judge and peers": 10}
+_MINUTES = 4.0
+"""Of learning, for each half of a set."""
+
+_ALONE, _PEERS, _LEARNED = "judge", "judge and peers", "learned in halves"
 Floats = NDArray[np.float64]
 Way = Callable[[Sequence[Row]], Floats]
 
@@ -53,13 +61,22 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--judges", type=Path, default=HERE / "judges")
     parser.add_argument("--out", type=Path, default=HERE.parent / "docs" / "results")
+    parser.add_argument("--learners", type=Path, default=RUNS)
+    parser.add_argument("--only", nargs="+", default=[], help="names of sets")
     options = parser.parse_args()
     rows: list[Row] = []
     for entry in (entry for entry in SETS if entry.name not in _UNFIT):
-        judge = options.judges / f"without-{entry.group}"
+        if options.only and entry.name not in options.only:
+            continue
+        name = f"without-{entry.group}"
+        judge, learner = options.judges / name, options.learners / name / name
         refuse_if_seen(judge, entry)
-        rows += audited(entry, faulty_table(entry, options.data), judge)
+        refuse_if_seen(learner, entry)
+        table = faulty_table(entry, options.data)
+        rows += audited(entry, table, judge, learned(table, learner))
         print(entry.name, len(rows), flush=True)
+    if options.only:
+        return
     names = dict.fromkeys(row["set"] for row in rows)
     found = {name: shares([r for r in rows if r["set"] == name]) for name in names}
     means = {w: round(float(np.mean([f[w]["auroc"] for f in found.values()])), 3) for w in WAYS}
@@ -136,16 +153,31 @@ def planted(expert: ExpertCase, ref: LabelRef, test: FrozenTest, folder: Path) -
     return {"label": path.resolve(), "value": "", "true": round(pair.dice, 4)}
 
 
-def audited(entry: AuditedSet, table: Path, judge: Path) -> list[Row]:
-    """Audit a table in both ways; return a row per label with its score in each."""
+def learned(table: Path, learner: Path) -> Path:
+    """Return the judge that learned the labels of a table in halves; made unless it is there."""
+    out = table.with_name("learned")
+    if not out.exists():
+        source = SourceConfig(path=blinded(table))
+        config = LearnConfig(source=source, out=out, judge=str(learner), minutes=_MINUTES)
+        learn_labels(config, say=partial(print, flush=True))
+    return out
+
+
+def audited(entry: AuditedSet, table: Path, judge: Path, taught: Path) -> list[Row]:
+    """Audit a table in every way; return a row per label with its score in each."""
     with table.open(newline="") as file:
         true = {(r["case_id"], r["structure"]): float(r["true"]) for r in csv.DictReader(file)}
     found: dict[tuple[str, str], Row] = {}
-    for way, n_peers in _PEERS.items():
+    ways = {
+        _ALONE: ("audit-0", judge, 0),
+        _PEERS: ("audit-10", judge, 10),
+        _LEARNED: ("audit-learned", taught, 0),
+    }
+    for way, (out, asked, n_peers) in ways.items():
         config = AuditConfig(
             source=SourceConfig(path=blinded(table)),
-            out=table.parent / f"audit-{n_peers}",
-            judge=str(judge),
+            out=table.parent / out,
+            judge=str(asked),
             peers=n_peers,
             n_worst=0,
         )
@@ -192,7 +224,10 @@ def oddness(rows: Sequence[Row]) -> Floats:
     return odd
 
 
-WAYS: dict[str, Way] = {**{way: by_score(way) for way in _PEERS}, "size outlier": oddness}
+WAYS: dict[str, Way] = {
+    **{way: by_score(way) for way in (_LEARNED, _PEERS, _ALONE)},
+    "size outlier": oddness,
+}
 
 
 def shares(rows: Sequence[Row]) -> Row:
@@ -233,9 +268,9 @@ def worst_tenth(rows: Sequence[Row], suspicion: Way) -> NDArray[np.bool_]:
 
 
 HEADER = """\
-| set | labels | faults | judge and peers | AUROC | judge alone | AUROC | size outliers | AUROC \
-| rules flag: faults | clean |
-|---|---|---|---|---|---|---|---|---|---|---|"""
+| set | labels | faults | learned in halves | AUROC | judge and peers | AUROC | judge alone \
+| AUROC | size outliers | AUROC | rules flag: faults | clean |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|"""
 
 
 def page(result: Row) -> str:
@@ -246,17 +281,18 @@ def page(result: Row) -> str:
 
 Every set was audited from its files on, as by `segassay audit`, with a judge that never saw the set
 nor its group. One label in ten has a planted fault: Dice {LOWEST} to {BELOW}, half of them of
-families that no judge is trained on. Up to {_SUBJECTS} subjects a set. The columns of judge and
-size are the share of the faults among the most suspicious tenth (by chance .10, at best 1.00; 95 %
-bootstrap by subject); *AUROC* tells faulty from clean labels. Made by
-`python benchmarks/planted_faults.py DATA_ROOT`.
+families that no judge is trained on. Up to {_SUBJECTS} subjects a set. *Learned in halves*: the
+judge learned these labels, faults among them, by `segassay learn` for {_MINUTES:g} minutes a half
+on a busy core. The columns of judges and size are the share of the faults among the most suspicious
+tenth (by chance .10, at best 1.00; 95 % bootstrap by subject); *AUROC* tells faulty from clean
+labels. Made by `python benchmarks/planted_faults.py DATA_ROOT`.
 
 {HEADER}
 {lines}
 {line("**all**", result["all"])}
 
-Mean AUROC over sets: judge and peers {means["judge and peers"]:.3f}, judge alone
-{means["judge"]:.3f}, size outliers {means["size outlier"]:.3f}.
+Mean AUROC over sets: learned in halves {means[_LEARNED]:.3f}, judge and peers
+{means[_PEERS]:.3f}, judge alone {means[_ALONE]:.3f}, size outliers {means["size outlier"]:.3f}.
 
 Clean labels are the sets' own: what is wrong with them counts as a false alarm.
 """
@@ -267,7 +303,7 @@ def line(name: str, found: Row) -> str:
     ways = " | ".join(
         f"{found[way]['found']:.2f} [{found[way]['ci'][0]:.2f}, {found[way]['ci'][1]:.2f}] | "
         f"{found[way]['auroc']:.3f}"
-        for way in ("judge and peers", "judge", "size outlier")
+        for way in WAYS
     )
     return (
         f"| {name} | {found['labels']} | {found['faults']} | {ways} | "

@@ -1,4 +1,4 @@
-"""`segassay fit` and `segassay calibrate`: make a judge good, and honest, on data of one's own."""
+"""`segassay fit`, `learn` and `calibrate`: make a judge good, and honest, on one's own data."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -68,6 +68,35 @@ def fit(
     config = FitConfig(source=source.config(), out=out, judge=judge, **asdict(how))
     say = None if telling.quiet else tell
     result = fit_judge(config, progress=telling.progress(), say=say)
+    return _told(result, as_json=telling.as_json)
+
+
+@spread
+def learn(
+    *,
+    source: SourceOptions,
+    out: _Model = Path("learned-judge"),
+    judge: JudgeName = DEFAULT_JUDGE,
+    label_source: LabelSource = None,
+    limit: Limit = None,
+    seed: Seed = 0,
+    minutes: Annotated[float, typer.Option("--minutes", help="How long, for each half.")] = 10.0,
+    telling: TellOptions,
+) -> int:
+    """Let a judge learn labels nobody vouches for, in halves that judge each other; needs torch."""
+    from segassay.pipelines.configs import LearnConfig
+    from segassay.pipelines.learn_labels import learn_labels
+
+    config = LearnConfig(
+        source=source.config(),
+        out=out,
+        judge=judge,
+        label_source=label_source,
+        limit=limit,
+        seed=seed,
+        minutes=minutes,
+    )
+    result = learn_labels(config, progress=telling.progress(), say=telling.say)
     return _told(result, as_json=telling.as_json)
 
 

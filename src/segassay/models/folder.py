@@ -9,7 +9,8 @@ SHA256SUMS        checksums of all files; a judge whose files do not match is re
 Some kinds of judge have more files: `text.npy`, a vector `(structures, n)` for every structure of
 `meta.json` in its order, `weights.safetensors`, to train on from, `unfamiliar.json`, what scores
 are worth where it knows nothing, `adapter.json`, the correction of a judge that was fitted to
-somebody's data, and `gold.npz`, the trusted cases it compares with.
+somebody's data, and `gold.npz`, the trusted cases it compares with. One of kind `halves` has a
+second network, `other.onnx`, with its `other_calibration.json`.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ import importlib.resources
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,9 @@ GOLD = "gold.npz"
 UNFAMILIAR = "unfamiliar.json"
 """What scores of structures that it never learned are worth; absent where nobody measured it."""
 
+OTHER, OTHER_CALIBRATION = "other.onnx", "other_calibration.json"
+"""Network and calibration of a judge's other half, in a judge taught in halves."""
+
 CHECKSUMS = "SHA256SUMS"
 
 
@@ -51,11 +55,18 @@ class JudgeFolder:
     calibration: dict[str, Any]
     adapter: dict[str, Any] | None = None
     unfamiliar: dict[str, Any] | None = None
+    network: str = "judge.onnx"
 
     @property
     def onnx(self) -> Path:
         """The network's file."""
-        return self.path / "judge.onnx"
+        return self.path / self.network
+
+    @property
+    def other(self) -> "JudgeFolder":
+        """The other half of a judge taught in halves; `OSError` or `ValueError` without one."""
+        calibration = json.loads((self.path / OTHER_CALIBRATION).read_text())
+        return replace(self, calibration=calibration, network=OTHER)
 
     @property
     def gold(self) -> Path | None:
@@ -182,6 +193,11 @@ def write_checksums(path: Path) -> None:
     names = (*FILES, *_further(present))
     lines = [f"{_sha256(path / name)}  {name}\n" for name in names]
     (path / CHECKSUMS).write_text("".join(lines))
+
+
+def write_description(path: Path, data: dict[str, Any]) -> None:
+    """Write one of a judge's descriptions, the same data always the same bytes."""
+    path.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _further(names: Iterable[str]) -> list[str]:

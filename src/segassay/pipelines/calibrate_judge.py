@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.data.splits import SubjectSplit
-from segassay.models.folder import open_judge, write_checksums
+from segassay.models.folder import open_judge, write_checksums, write_description
 from segassay.pipelines.calibration_rows import ROWS, read_calibration_rows, write_calibration_rows
 from segassay.pipelines.faulty_cases import JudgedFault, judge_faults, read_expert_case
 from segassay.scoring import Judge, judge_of
@@ -101,7 +101,7 @@ def _calibrated(folder: Path, meta: dict[str, Any], rows: list[JudgedFault]) -> 
 
 
 def _write(folder: Path, meta: dict[str, Any], calibration: Calibration) -> None:
-    (folder / "meta.json").write_text(json.dumps(meta, indent=1, sort_keys=True) + "\n")
+    write_description(folder / "meta.json", meta)
     (folder / "calibration.json").write_text(json.dumps(calibration.to_json(), indent=1) + "\n")
     card = folder / "card.md"
     if not card.exists():

@@ -183,6 +183,20 @@ class FitConfig(BaseModel):
     minutes: float = Field(default=10.0, gt=0, le=24 * 60)
 
 
+class LearnConfig(BaseModel):
+    """Options of `segassay learn`; `minutes` are spent on each half. Others as in `FitConfig`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: SourceConfig
+    out: Path
+    judge: str = DEFAULT_JUDGE
+    label_source: str | None = None
+    limit: int | None = Field(default=None, ge=1)
+    seed: int = Field(default=0, ge=0)
+    minutes: float = Field(default=10.0, gt=0, le=24 * 60)
+
+
 class CalibrateConfig(BaseModel):
     """Options of `segassay calibrate`; `limit` counts images."""
 

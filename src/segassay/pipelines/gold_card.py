@@ -12,13 +12,19 @@ _MEASURES = {
     "interval_width": "their mean width",
 }
 
+_VERBS = {
+    "fit": "fitted to",
+    "calibrate": "calibrated to",
+    "learn": "taught by the labels of",
+}
+
 
 def gold_card(model_id: str, gold: dict[str, Any], earlier: str) -> str:
     """Return the card; `earlier` is that of the judge it was made from, whose terms hold on."""
-    verb = "fitted" if gold["by"] == "fit" else "calibrated"
+    verb = _VERBS[gold["by"]]
     return f"""# {model_id}
 
-{gold["base"]}, {verb} to {gold["source"]}. For research. Not a medical device. {_network(gold)}
+{gold["base"]}, {verb} {gold["source"]}. For research. Not a medical device. {_network(gold)}
 
 ## How well it does on these labels
 
@@ -55,7 +61,7 @@ def network_line(gold: dict[str, Any]) -> str:
 
 
 def _trusted(gold: dict[str, Any]) -> str:
-    on = "the user's own predictions" if gold["on"] == OWN else "synthetic faults only"
+    on = "the user's own predictions" if gold["on"] == OWN else gold["on"]
     subjects = counted(gold["subjects"])
     text = f"Measured on {on}, {gold['unadapted']['n']} masks of "
     text += f"{counted(gold['unadapted']['subjects'])}; each subject was left out of the fit that "
@@ -74,6 +80,13 @@ def _network(gold: dict[str, Any]) -> str:
     terms = f"what it learned from and the terms of its weights are those of {gold['base']}, whose "
     terms += "card follows below."
     full = gold.get("full")
+    if gold["by"] == "learn":
+        return (
+            "**Nobody vouches for these labels.** Two networks learned half of the subjects each, "
+            f"for {gold['minutes']:g} minutes, and judge the other half: a label unlike what most "
+            "labels show is likely wrong, and what most of them get wrong alike was learned. What "
+            f"else {terms}"
+        )
     if full is None:
         return f"The network, {terms}"
     held = network_line(gold)
@@ -114,8 +127,8 @@ def _figure(figures: dict[str, Any] | None, key: str) -> str:
 
 
 def _correction(gold: dict[str, Any]) -> str:
-    if gold["by"] == "calibrate":
-        return "Only the calibration is new: expected Dice and interval by raw score and doubt."
+    if gold["by"] != "fit":
+        return "Expected Dice and interval follow from raw score and doubt, calibrated anew."
     if gold["corrected"]:
         text = "The raw score is corrected by ridge regression on embeddings, doubt and size"
         n_cases = gold.get("compared_with", 0)

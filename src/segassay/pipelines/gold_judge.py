@@ -1,6 +1,5 @@
 """A judge fitted or calibrated to somebody's trusted labels: its figures and its folder."""
 
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.errors import UsageError
-from segassay.metrics.agreement import interval_coverage
-from segassay.metrics.summary import JudgedLabels, agreement
 from segassay.models.folder import (
     ADAPTER,
     CARD,
@@ -23,9 +20,11 @@ from segassay.models.folder import (
     model_id,
     open_judge,
     write_checksums,
+    write_description,
 )
 from segassay.models.place import put_in_place
 from segassay.pipelines.gold_card import gold_card
+from segassay.pipelines.gold_figures import evidence_of, figures_of
 from segassay.scoring import judge_of
 from segassay.scoring.fitting import FEWEST_LABELS, Fitted, GoldLabel, columns, fit, left_out
 from segassay.scoring.gold_cases import GoldCases
@@ -34,7 +33,6 @@ from segassay.scoring.trust import OWN, SYNTHETIC, Trust
 from segassay.types import DEFAULT_JUDGE
 
 _WRITTEN_ANEW = frozenset({"meta.json", "calibration.json", CARD, CHECKSUMS})
-Figures = dict[str, Any]
 Problems = tuple[tuple[str, str], ...]
 
 
@@ -147,9 +145,9 @@ def make_gold_judge(
         "labels": len(rows),
         "subjects": 0 if after is None else len({row.subject for row in known}),
         "corrected": fitted.adapter is not None,
-        "evidence": {} if after is None else _evidence(known),
-        "unadapted": _figures(known, before),
-        "fitted": None if after is None else _figures(known, after),
+        "evidence": {} if after is None else evidence_of(known),
+        "unadapted": figures_of(known, before),
+        "fitted": None if after is None else figures_of(known, after),
         **_of_network(full, known, tested),
         "compared_with": 0 if compared_with is None else len(compared_with.cases),
     }
@@ -167,37 +165,8 @@ def _of_network(
     """Return the description of a full fit, and the light fit's figures on the same labels."""
     if full is None:
         return {}
-    light = None if full.light is None else _figures(known, full.light[tested])
+    light = None if full.light is None else figures_of(known, full.light[tested])
     return {"full": full.about, "light": light}
-
-
-def _figures(rows: Sequence[GoldLabel], stated: NDArray[np.float64]) -> Figures:
-    """Return agreement with the truth, intervals by subject, and coverage and width."""
-    true = np.array([row.true for row in rows])
-    subjects = np.array([row.subject for row in rows], dtype=np.str_)
-    structures = np.array([row.structure for row in rows], dtype=np.str_)
-    value, low, high = stated.T
-    labels = JudgedLabels(value, low, high, true, subjects, np.zeros_like(subjects), structures)
-    coverage, width = interval_coverage(low, high, true)
-    plain = {
-        **agreement(labels),
-        "interval_coverage": round(coverage, 4),
-        "interval_width": round(width, 4),
-    }
-    return {name: _finite(number) for name, number in plain.items()}
-
-
-def _finite(number: float | list[float]) -> float | list[float] | None:
-    """Return what JSON can hold: `None` for a figure that is not defined."""
-    return number if np.isfinite(number).all() else None
-
-
-def _evidence(rows: Sequence[GoldLabel]) -> dict[str, dict[str, int]]:
-    found = {}
-    for structure in sorted({row.structure for row in rows}):
-        own = [row for row in rows if row.structure == structure]
-        found[structure] = {"labels": len(own), "subjects": len({row.subject for row in own})}
-    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -218,21 +187,17 @@ def _fill(fresh: Path, name: str, base: JudgeFolder, made: _Made) -> None:
         if file not in left:
             shutil.copyfile(base.path / file, fresh / file)
     if fitted.adapter is not None:
-        _write_json(fresh / ADAPTER, fitted.adapter.to_json())
+        write_description(fresh / ADAPTER, fitted.adapter.to_json())
     if made.compared_with is not None:
         made.compared_with.save(fresh / GOLD)
-    _write_json(fresh / "calibration.json", fitted.calibration.to_json())
+    write_description(fresh / "calibration.json", fitted.calibration.to_json())
     meta = {
         **{key: value for key, value in base.meta.items() if key != "adapted"},
         "model_id": model_id(name, fresh / "calibration.json"),
         "training_voxels": sorted(made.images.union(base.meta.get("training_voxels", []))),
         "gold": about,
     }
-    _write_json(fresh / "meta.json", meta)
+    write_description(fresh / "meta.json", meta)
     earlier = (base.path / CARD).read_text(encoding="utf-8")
     (fresh / CARD).write_text(gold_card(meta["model_id"], about, earlier), encoding="utf-8")
     write_checksums(fresh)
-
-
-def _write_json(path: Path, data: dict[str, Any]) -> None:
-    path.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -1,12 +1,11 @@
 """Quality Sentinel trained on a recipe's data instead of its own: the rival, as a judge folder."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segassay.data.sentinel_input import preprocess_json
-from segassay.models.folder import CARD, write_checksums
+from segassay.models.folder import CARD, write_checksums, write_description
 from segassay.types import Say
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def train_sentinel(
         "minutes_trained": round(training.progress.seconds / 60, 1),
         "tuning": {"crops": n_crops, "pearson": round(pearson, 4), "mae": round(mae, 4)},
     }
-    (folder / "meta.json").write_text(json.dumps(meta, indent=1, sort_keys=True) + "\n")
+    write_description(folder / "meta.json", meta)
     (folder / "calibration.json").write_text('{"as_released": true}\n')
     (folder / CARD).write_text(_card(meta))
     write_checksums(folder)

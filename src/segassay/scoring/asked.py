@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from segassay.data.preprocess import PlaneStack, plane_stack
-from segassay.data.volume import Volume
+from segassay.data.volume import Volume, voxel_sha256
 from segassay.scoring.inputs import BoolArray
 from segassay.types import Modality
 
@@ -43,6 +43,11 @@ class AskedImage:
     def stack(self) -> PlaneStack:
         """Its slices, made once for all its labels."""
         return plane_stack(self.volume)
+
+    @cached_property
+    def content(self) -> str:
+        """Checksum of its voxels, by which a judge knows what it learned from."""
+        return voxel_sha256(self.volume.array)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

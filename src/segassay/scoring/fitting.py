@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from segassay.scoring.adapter import Adapter, Bools, Floats, Labels, Measured, fit_adapter, folds_of
 from segassay.scoring.calibration import Calibration
@@ -101,9 +103,11 @@ def left_out(labels: Labels, *, adapt: bool) -> Floats | None:
 
 
 def subjects_of(gold: Sequence[GoldLabel]) -> NDArray[np.str_]:
-    """Return a subject for every label `(n,)`; subjects that share an image are one."""
-    first: dict[str, str] = {}
-    for label in gold:
-        first.setdefault(label.image, label.subject)
-    same = {label.subject: first[label.image] for label in gold}
-    return np.array([same[label.subject] for label in gold], dtype=np.str_)
+    """Return a subject for every label `(n,)`; those joined by shared images are one."""
+    names, subject = np.unique([label.subject for label in gold], return_inverse=True)
+    images, image = np.unique([label.image for label in gold], return_inverse=True)
+    n = len(names) + len(images)
+    shared = coo_array((np.ones(len(gold)), (subject, len(names) + image)), shape=(n, n))
+    group = connected_components(shared, directed=False)[1][: len(names)]
+    first = np.unique(group, return_index=True)[1]
+    return np.asarray(names[first[group[subject]]], dtype=np.str_)

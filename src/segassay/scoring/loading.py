@@ -5,6 +5,7 @@ from collections.abc import Callable
 from segassay.errors import ModelError
 from segassay.models.folder import JudgeFolder, find_judge, open_judge
 from segassay.scoring.direct_judge import DirectJudge
+from segassay.scoring.halves_judge import HalvesJudge
 from segassay.scoring.judge import Judge
 from segassay.scoring.map_judge import MapJudge
 from segassay.scoring.sentinel_judge import SentinelJudge
@@ -13,6 +14,7 @@ from segassay.types import DEFAULT_JUDGE, Engine
 KINDS: dict[str, Callable[..., Judge]] = {
     "map": MapJudge,
     "direct": DirectJudge,
+    "halves": HalvesJudge,
     "quality_sentinel": SentinelJudge,
 }
 """What `meta.json` calls `kind`, and the judge that runs such a folder; judge-v0 names none."""

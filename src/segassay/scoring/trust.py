@@ -9,15 +9,16 @@ FEWEST_SUBJECTS = 9
 
 OWN = "own predictions"
 SYNTHETIC = "synthetic faults only"
+UNVOUCHED = "synthetic faults in labels that nobody vouches for"
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """On what a judge was fitted or calibrated by `segassay fit` or `segassay calibrate`.
+    """On what a judge was fitted or calibrated by `segassay fit`, `learn` or `calibrate`.
 
     Attributes:
         subjects: How many subjects its figures and intervals rest on.
-        measured_on: `OWN` or `SYNTHETIC`.
+        measured_on: `OWN`, `SYNTHETIC` or `UNVOUCHED`.
         by_structure: For each structure, `labels` and `subjects` that it was tested on.
     """
 
@@ -47,7 +48,7 @@ class Trust:
         parts = [
             f"tested on {counts['labels']} {masks} of {counted(counts['subjects'])}, each left out "
             "in turn",
-            "" if self.measured_on == OWN else f"on {SYNTHETIC}",
+            "" if self.measured_on == OWN else f"on {self.measured_on}",
             "no guarantee" if self.remark else "",
         ]
         return ", ".join(part for part in parts if part)

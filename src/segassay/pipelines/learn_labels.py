@@ -1,0 +1,206 @@
+"""`segassay learn`: a judge learns a data set's own labels, in halves that judge each other."""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segassay.data.splits import SubjectSplit
+from segassay.errors import UsageError
+from segassay.extras import require
+from segassay.models.folder import (
+    CARD,
+    OTHER,
+    OTHER_CALIBRATION,
+    JudgeFolder,
+    model_id,
+    write_checksums,
+    write_description,
+)
+from segassay.models.place import put_in_place, require_free
+from segassay.pipelines.adapt_network import Lesson, adapt_network, require_adaptable
+from segassay.pipelines.configs import LearnConfig
+from segassay.pipelines.gold_card import gold_card
+from segassay.pipelines.gold_figures import evidence_of, figures_of
+from segassay.pipelines.gold_judge import GoldResult, open_base
+from segassay.pipelines.keep_records import Progress
+from segassay.pipelines.make_pairs import of_one_source
+from segassay.pipelines.measure_gold import Planting, faults_per_label, measure_cases
+from segassay.scoring.calibration import Calibration
+from segassay.scoring.fitting import GoldLabel, columns, fit, left_out, subjects_of
+from segassay.scoring.trust import UNVOUCHED
+from segassay.types import Say
+
+FEWEST = 8
+"""Subjects: with fewer a half is too small for one wrong label not to teach its fault."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Half:
+    """A network that learned half of the subjects, tried on faults planted in the other half.
+
+    Attributes:
+        folder: The network's judge, not calibrated.
+        images: Checksums of the images that it learned from.
+        rows: Labels of the other half, as it measures them.
+        stated: Value, low and high of these labels `(n, 3)`, each by a calibration that its subject
+            had no part in.
+        calibration: From raw to expected Dice, made on all of them.
+    """
+
+    folder: JudgeFolder
+    images: frozenset[str]
+    rows: tuple[GoldLabel, ...]
+    stated: NDArray[np.float64]
+    calibration: Calibration
+
+
+def learn_labels(config: LearnConfig, *, progress: Progress | None = None, say: Say) -> GoldResult:
+    """Let a judge learn labels that nobody vouches for, and write it to `config.out`.
+
+    Two networks learn from half of the subjects each, and judge the other half; see
+    `scoring.halves_judge`. Images and labels are only read. Nothing is written before the end.
+
+    Args:
+        config: What to learn from, and how long.
+        progress: Told of every case that was measured by the judge as it is.
+        say: Told of the halves, and of learning now and then.
+
+    Raises:
+        DatasetError: The data set cannot be read.
+        MissingExtraError: torch is not installed.
+        ModelError: The judge cannot be loaded, or has no weights to train on from.
+        UsageError: There are fewer than eight subjects with labels, labels come from several
+            sources and none was chosen, or the judge's network cannot learn.
+        OutputError: The folder exists, or cannot be written.
+    """
+    require_free(config.out)
+    require("torch", extra="train")
+    base, judge = open_base(config.judge)
+    require_adaptable(base)
+    dataset = of_one_source(config.source.open(), config.label_source)
+    cases = tuple([case for case in dataset.cases if case.labels][: config.limit])
+    planting = Planting(dataset.name, faults_per_label(cases), config.seed)
+    before, problems = measure_cases(cases, judge, planting, progress=progress)
+    unusable = {case_id for case_id, _ in problems}
+    usable = tuple(case for case in cases if case.case_id not in unusable)
+    dataset = replace(dataset, cases=usable)
+    halves = halved(before, config.seed)
+    with tempfile.TemporaryDirectory(prefix="segassay-") as work:
+        taught = []
+        for number, learned in enumerate(halves):
+            say(f"half {number + 1} of 2: learning from {len(learned)} subjects")
+            split = SubjectSplit(learned, halves[1 - number], ())
+            lesson = Lesson(dataset, split, config.minutes, config.seed)
+            place = Path(work) / str(number)
+            place.mkdir()
+            taught.append(_taught(base, lesson, planting, before, place, say))
+        about = _about(base, dataset.name, before, taught)
+        put_in_place(config.out, lambda fresh: _fill(fresh, config.out.name, base, taught, about))
+    return GoldResult(config.out, about, tuple(problems))
+
+
+def halved(rows: Sequence[GoldLabel], seed: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Divide the subjects by lot into two halves; those that share an image stay together.
+
+    Raises:
+        UsageError: There are fewer than eight.
+    """
+    owners = dict(zip((row.subject for row in rows), subjects_of(rows).tolist(), strict=True))
+    groups = sorted(set(owners.values()))
+    if len(groups) < FEWEST:
+        raise UsageError(
+            f"labels of {len(groups)} subjects could be used, expected at least {FEWEST}: too few "
+            "to teach two networks; give more cases, or fit to trusted ones with `segassay fit`"
+        )
+    order = np.random.default_rng(seed).permutation(len(groups))
+    first = {groups[number] for number in order[::2]}
+    sides = ([s for s in owners if (owners[s] in first) is here] for here in (True, False))
+    one, two = (tuple(sorted(side)) for side in sides)
+    return one, two
+
+
+def _taught(
+    base: JudgeFolder,
+    lesson: Lesson,
+    planting: Planting,
+    before: Sequence[GoldLabel],
+    work: Path,
+    say: Say,
+) -> Half:
+    folder, judge = open_base(str(adapt_network(base, lesson, work, say=say).path))
+    others = set(lesson.split.tuning)
+    rows, _ = measure_cases(
+        [case for case in lesson.dataset.cases if case.subject_id in others], judge, planting
+    )
+    labels = columns(rows, corrected=False)
+    calibration = fit(labels, adapt=False).calibration
+    stated = left_out(labels, adapt=False)
+    if stated is None:
+        raise UsageError(
+            f"{lesson.dataset.name}: too few labels could be measured to calibrate on; give more"
+        )
+    images = frozenset(row.image for row in before if row.subject in set(lesson.split.train))
+    return Half(folder, images, tuple(rows), stated, calibration)
+
+
+def _about(
+    base: JudgeFolder, source: str, before: Sequence[GoldLabel], halves: Sequence[Half]
+) -> dict[str, Any]:
+    rows = [row for half in halves for row in half.rows]
+    unadapted = np.array([row.stated for row in before])
+    return {
+        "by": "learn",
+        "base": base.meta["model_id"],
+        "source": source,
+        "on": UNVOUCHED,
+        "labels": len(rows),
+        "subjects": len({row.subject for row in rows}),
+        "minutes": halves[0].folder.meta["adapted"]["minutes"],
+        "corrected": False,
+        "evidence": evidence_of(rows),
+        "unadapted": figures_of(before, unadapted),
+        "fitted": figures_of(rows, np.concatenate([half.stated for half in halves])),
+    }
+
+
+def _fill(
+    fresh: Path, name: str, base: JudgeFolder, halves: Sequence[Half], about: dict[str, Any]
+) -> None:
+    for half, network, calibration in zip(
+        halves, ("judge.onnx", OTHER), ("calibration.json", OTHER_CALIBRATION), strict=True
+    ):
+        shutil.copyfile(half.folder.onnx, fresh / network)
+        write_description(fresh / calibration, half.calibration.to_json())
+    evidence = _joined([half.folder.meta["evidence"] for half in halves])
+    meta = {
+        **{key: value for key, value in base.meta.items() if key != "adapted"},
+        "kind": "halves",
+        "model_id": model_id(name, fresh / "calibration.json"),
+        "structures": sorted(evidence),
+        "evidence": evidence,
+        "learned": [sorted(half.images) for half in halves],
+        "gold": about,
+    }
+    write_description(fresh / "meta.json", meta)
+    earlier = (base.path / CARD).read_text(encoding="utf-8")
+    (fresh / CARD).write_text(gold_card(meta["model_id"], about, earlier), encoding="utf-8")
+    write_checksums(fresh)
+
+
+def _joined(evidence: Sequence[dict[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    """Return the labels, subjects and kinds of image of both halves, by structure."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in {name for half in evidence for name in half}:
+        own = [half[name] for half in evidence if name in half]
+        found[name] = {
+            "labels": sum(counts["labels"] for counts in own),
+            "subjects": sum(counts["subjects"] for counts in own),
+            "modalities": sorted({kind for counts in own for kind in counts["modalities"]}),
+        }
+    return found
