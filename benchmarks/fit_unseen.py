@@ -41,7 +41,7 @@ from segassay.scoring.slice_judge import SliceJudge
 _POOL = 25
 """Subjects of a set that gold cases are drawn from, at most."""
 
-_ATLAS = 5
+ATLAS = 5
 
 
 def main() -> None:
@@ -79,19 +79,19 @@ class Measured:
 
     def figures(self, counts: Sequence[int], n_draws: int) -> Row:
         """Return the judge as it is and fitted to draws of each number of gold subjects."""
-        gold = list(self._gold())
+        gold = list(self.gold())
         test = [row for case_id in self.entry.cases for row in self.test(case_id)]
         subjects = sorted({row["subject"] for row in gold})
-        alone = np.array([_compared(row, subjects[:_ATLAS])[0] for row in test])
+        alone = np.array([_compared(row, subjects[:ATLAS])[0] for row in test])
         alone = np.nan_to_num(alone, nan=float(np.nanmean(alone)))
         found: Row = {
-            "0": _figures(test, np.array([row["stated"] for row in test])),
-            "atlas alone": _figures(test, np.column_stack([alone] * 3)),
+            "0": figures_of(test, np.array([row["stated"] for row in test])),
+            "atlas alone": figures_of(test, np.column_stack([alone] * 3)),
         }
         for count in sorted({min(n, len(subjects)) for n in counts}):
-            for atlas in (0, _ATLAS):
+            for atlas in (0, ATLAS):
                 draws = [
-                    self._fitted(gold, test, _drawn(subjects, count, seed), atlas)
+                    self.fitted(gold, test, drawn(subjects, count, seed), atlas)
                     for seed in range(n_draws)
                 ]
                 found[f"{count} + atlas" if atlas else str(count)] = {
@@ -99,17 +99,18 @@ class Measured:
                 } | {"pearson_of_draws": [draw["pearson"] for draw in draws]}
         return found
 
-    def _fitted(
+    def fitted(
         self, gold: list[Row], test: list[Row], chosen: list[str], atlas: int
     ) -> dict[str, float]:
+        """Return figures of the light fit to chosen subjects, the first of them an atlas."""
         mine = [row for row in gold if row["subject"] in set(chosen)]
         start = time.perf_counter()
         fitted = fit(_labels(mine, chosen[:atlas]), adapt=True)
         stated = fitted(_labels(test, chosen[:atlas]))
         seconds = time.perf_counter() - start + sum(row["seconds"] for row in mine)
-        return {**_figures(test, stated), "seconds": round(seconds, 1)}
+        return {**figures_of(test, stated), "seconds": round(seconds, 1)}
 
-    def _gold(self) -> Iterator[Row]:
+    def gold(self) -> Iterator[Row]:
         """Yield measured labels of subjects outside the test, untouched and with faults."""
         cases = pool(self.frozen.data, self.entry)
         n_faults = faults_per_label(cases)
@@ -185,9 +186,10 @@ _REVERSE: dict[str, ReverseAccuracy] = {}
 """By set; the images of a set are laid over the same cases for every judge."""
 
 
-def _drawn(subjects: list[str], count: int, seed: int) -> list[str]:
-    drawn = np.random.default_rng(seed).choice(subjects, count, replace=False)
-    return [str(subject) for subject in drawn]
+def drawn(subjects: list[str], count: int, seed: int) -> list[str]:
+    """Draw gold subjects by lot."""
+    chosen = np.random.default_rng(seed).choice(subjects, count, replace=False)
+    return [str(subject) for subject in chosen]
 
 
 def _compared(row: Row, atlas: Sequence[str]) -> tuple[float, float]:
@@ -211,7 +213,8 @@ def _labels(rows: list[Row], atlas: Sequence[str]) -> Labels:
     )
 
 
-def _figures(rows: list[Row], stated: NDArray[np.float64]) -> dict[str, float]:
+def figures_of(rows: list[Row], stated: NDArray[np.float64]) -> dict[str, float]:
+    """Return agreement and intervals of value, low and high `(n, 3)` with the rows' truth."""
     value, low, high = stated.T
     subject = np.array([row["subject"] for row in rows])
     structure = np.array([row["structure"] for row in rows])

@@ -98,10 +98,7 @@ def faulty_table(entry: AuditedSet, data: Path) -> Path:
     faulty = {every[k] for k in chosen}
     test = read_frozen_test(HERE / "pairs.yaml")
     rows = [row for case in cases for row in table_rows(entry, case, faulty, test, path.parent)]
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_table(path, rows)
     return path
 
 
@@ -127,17 +124,31 @@ def table_rows(
     """Return a row of the table for every label, with its true Dice."""
     expert = read_expert_case(entry.name, case, case.modality)
     for ref in case.labels:
-        row = {
-            "case_id": case.case_id,
-            "subject": case.subject_id,
-            "modality": case.modality or "",
-            "image": case.images[0],
-            "structure": ref.structure,
-            "label": ref.path,
-            "value": " ".join(map(str, ref.values or ())),
-        }
+        row = table_row(case, ref)
         asked = (case.case_id, ref.structure) in faulty and ref.structure in expert.masks
         yield {**row, **(planted(expert, ref, test, folder) if asked else {"true": 1.0})}
+
+
+def table_row(case: Case, ref: LabelRef) -> Row:
+    """Return a label's row in a table of files."""
+    return {
+        "case_id": case.case_id,
+        "subject": case.subject_id,
+        "modality": case.modality or "",
+        "image": case.images[0],
+        "structure": ref.structure,
+        "label": ref.path,
+        "value": " ".join(map(str, ref.values or ())),
+    }
+
+
+def write_table(path: Path, rows: Sequence[Row]) -> None:
+    """Write rows as CSV, in a folder that is made for them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def planted(expert: ExpertCase, ref: LabelRef, test: FrozenTest, folder: Path) -> Row:
@@ -199,10 +210,7 @@ def blinded(table: Path) -> Path:
     path = table.with_name("audited.csv")
     with table.open(newline="") as file:
         rows = [{k: v for k, v in row.items() if k != "true"} for row in csv.DictReader(file)]
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_table(path, rows)
     return path
 
 
