@@ -10,10 +10,11 @@ from PIL import Image
 from test_fit import description, run, write_gold
 from test_fit_full import row, same_network
 
+from segassay.data.case import Case
 from segassay.errors import UsageError
 from segassay.models.folder import find_judge, open_judge, write_checksums
 from segassay.pipelines import learn_labels
-from segassay.pipelines.learn_labels import FEWEST, halved
+from segassay.pipelines.learn_labels import FEWEST, MOST, drawn, halved
 from segassay.scoring import load_judge
 from segassay.scoring.calibration import Calibration
 from segassay.types import DEFAULT_JUDGE
@@ -163,6 +164,19 @@ def test_too_few_subjects_are_refused(
     assert learn(labels, tmp_path / "few", "--limit", "7") == 2
     assert "labels of 7 subjects could be used, expected at least 8" in capsys.readouterr().err
     assert not (tmp_path / "few").exists()
+
+
+def test_of_many_subjects_some_are_drawn_with_all_their_cases() -> None:
+    cases = [
+        Case(f"s{n}_{visit}", f"s{n}", (Path(f"s{n}_{visit}.nii.gz"),), ())
+        for n in range(MOST + 10)
+        for visit in (1, 2)
+    ]
+    chosen = drawn(cases, 0)
+    assert len(chosen) == 2 * MOST
+    assert len({case.subject_id for case in chosen}) == MOST
+    assert drawn(cases, 0) == chosen != drawn(cases, 1)
+    assert drawn(cases[:12], 0) == tuple(cases[:12])
 
 
 def test_subjects_that_share_an_image_are_in_one_half() -> None:

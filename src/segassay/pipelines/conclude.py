@@ -237,6 +237,12 @@ def _of(part: int, whole: int) -> str:
     return str(whole) if part == whole else f"{part} of {whole}"
 
 
+_HELP = (
+    "It can learn these labels in minutes and then tells more (segassay learn DATASET), best from "
+    "trusted cases (segassay fit GOLD --full)."
+)
+
+
 def _notes(
     rows: Sequence[ScoreRow], judge: Judge | None, familiarity: float | None
 ) -> tuple[str, ...]:
@@ -255,8 +261,7 @@ def _notes(
         notes.append(
             f"The judge hardly follows faults planted in labels of this data set (r = "
             f"{familiarity:.2f}; where it knows the data, {FAMILIAR} and more): it does not know "
-            f"such images, and intervals are wide. {_who_weighed(rows)}Trusted cases tell more "
-            "(segassay fit GOLD --atlas 5)."
+            f"such images, and intervals are wide. {_who_weighed(rows)}{_HELP}"
         )
     unknown = [row for row in rows if "never learned" in row.reason]
     weighed = {row.structure for row in unknown if WEIGHED in row.reason}
@@ -265,13 +270,12 @@ def _notes(
         notes.append(
             f"The judge never learned {_listed(weighed)} in such images. These labels were "
             "compared with those of other cases: what most of them do alike counts as right, even "
-            "where all are wrong. Trusted cases tell more (segassay fit GOLD --atlas 5)."
+            f"where all are wrong. {_HELP}"
         )
     if alone:
         notes.append(
             f"The judge never learned {_listed(alone)} in such images, and nothing else weighed "
-            "its scores: they may rank little. Fit it to a few trusted cases first (segassay fit "
-            "GOLD --atlas 5)."
+            f"its scores: they may rank little. {_HELP}"
         )
     return tuple(notes)
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segassay.data.case import Case
 from segassay.data.splits import SubjectSplit
 from segassay.errors import UsageError
 from segassay.extras import require
@@ -39,6 +40,9 @@ from segassay.types import Say
 FEWEST = 8
 """Subjects: with fewer a half is too small for one wrong label not to teach its fault."""
 
+MOST = 60
+"""Subjects, drawn by lot: more are not learned in minutes, and their images fill the memory."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Half:
@@ -63,7 +67,7 @@ class Half:
 def learn_labels(config: LearnConfig, *, progress: Progress | None = None, say: Say) -> GoldResult:
     """Let a judge learn labels that nobody vouches for, and write it to `config.out`.
 
-    Two networks learn from half of the subjects each, and judge the other half; see
+    Two networks learn from half of up to sixty subjects each, and judge the other half; see
     `scoring.halves_judge`. Images and labels are only read. Nothing is written before the end.
 
     Args:
@@ -84,7 +88,7 @@ def learn_labels(config: LearnConfig, *, progress: Progress | None = None, say: 
     base, judge = open_base(config.judge)
     require_adaptable(base)
     dataset = of_one_source(config.source.open(), config.label_source)
-    cases = tuple([case for case in dataset.cases if case.labels][: config.limit])
+    cases = drawn([case for case in dataset.cases if case.labels][: config.limit], config.seed)
     planting = Planting(dataset.name, faults_per_label(cases), config.seed)
     before, problems = measure_cases(cases, judge, planting, progress=progress)
     unusable = {case_id for case_id, _ in problems}
@@ -103,6 +107,13 @@ def learn_labels(config: LearnConfig, *, progress: Progress | None = None, say: 
         about = _about(base, dataset.name, before, taught)
         put_in_place(config.out, lambda fresh: _fill(fresh, config.out.name, base, taught, about))
     return GoldResult(config.out, about, tuple(problems))
+
+
+def drawn(cases: Sequence[Case], seed: int) -> tuple[Case, ...]:
+    """Return all cases of the subjects to learn from, in their order."""
+    subjects = sorted({case.subject_id for case in cases})
+    chosen = set(np.random.default_rng(seed).permutation(subjects)[:MOST].tolist())
+    return tuple(case for case in cases if case.subject_id in chosen)
 
 
 def halved(rows: Sequence[GoldLabel], seed: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
