@@ -16,7 +16,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -118,18 +118,6 @@ class Measured:
             make = partial(self._of_gold, case, n_faults)
             yield from kept_rows(self.kept / f"{self.entry.name}-gold-{case.case_id}.json", make)
 
-    def _reverse(self) -> ReverseAccuracy:
-        """Return the comparison with one case of every subject of the pool, reduced as in use."""
-        if self.entry.name not in _REVERSE:
-            first = {case.subject_id: case for case in reversed(pool(self.frozen.data, self.entry))}
-            references = []
-            for subject, case in sorted(first.items()):
-                expert = read_expert_case(self.entry.name, case, case.modality)
-                reduced = GoldCase.of(expert.image, expert.masks.items(), subject).reference
-                references.append(replace(reduced, name=subject))
-            _REVERSE[self.entry.name] = ReverseAccuracy(references)
-        return _REVERSE[self.entry.name]
-
     def _of_gold(self, case: Case, n_faults: int) -> list[Row]:
         expert = read_expert_case(self.entry.name, case, case.modality)
         known = [
@@ -155,7 +143,7 @@ class Measured:
         start = time.perf_counter()
         found = self.judge.measure_labels(expert.image, labels, modality=expert.modality)
         seconds = (time.perf_counter() - start) / max(len(known), 1)
-        reverse = self._reverse().score_labels(expert.image, labels)
+        reverse = compared_with(self.frozen, self.entry.name).score_labels(expert.image, labels)
         return [
             {
                 "subject": expert.case.subject_id,
@@ -182,8 +170,17 @@ def pool(data: Path, entry: FrozenSet) -> list[Case]:
     return [replace(c, modality=entry.modality) for c in free if c.subject_id in drawn]
 
 
-_REVERSE: dict[str, ReverseAccuracy] = {}
-"""By set; the images of a set are laid over the same cases for every judge."""
+@cache
+def compared_with(frozen: Frozen, name: str) -> ReverseAccuracy:
+    """Return the comparison with one case of every subject of a set's pool, reduced as in use."""
+    (entry,) = (e for e in frozen.test.sets if e.name == name)
+    first = {case.subject_id: case for case in reversed(pool(frozen.data, entry))}
+    references = []
+    for subject, case in sorted(first.items()):
+        expert = read_expert_case(name, case, case.modality)
+        reduced = GoldCase.of(expert.image, expert.masks.items(), subject).reference
+        references.append(replace(reduced, name=subject))
+    return ReverseAccuracy(references)
 
 
 def drawn(subjects: list[str], count: int, seed: int) -> list[str]:

@@ -1,5 +1,6 @@
 """What many tests need: real data where it lies beside the repository, phantoms, the judge."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -58,9 +59,27 @@ def write_phantoms(root: Path, seeds: Iterable[int]) -> Path:
         phantom = make_phantom(seed)
         write_nifti(root / "images" / f"p{seed}.nii.gz", phantom.image, phantom.affine)
         write_nifti(root / "labels" / f"p{seed}.nii.gz", phantom.labels, phantom.affine)
-    names = ",".join(f'"{value}": "{name}"' for name, value in LABELS.items())
-    (root / "labels.json").write_text("{" + names + "}")
+    _write_names(root)
     return root
+
+
+def write_noisy_phantoms(root: Path, slices: slice) -> Path:
+    """Write twenty subjects: some slices of four phantoms, each five times with other noise."""
+    rng = np.random.default_rng(0)
+    for seed in range(1, 5):
+        phantom = make_phantom(seed)
+        image, labels = phantom.image[:, :, slices], phantom.labels[:, :, slices]
+        for copy in range(5):
+            name = f"p{copy}{seed}.nii.gz"
+            noisy = image + rng.normal(0, 15, image.shape).astype(np.int16)
+            write_nifti(root / "images" / name, noisy, phantom.affine)
+            write_nifti(root / "labels" / name, labels, phantom.affine)
+    _write_names(root)
+    return root
+
+
+def _write_names(root: Path) -> None:
+    (root / "labels.json").write_text(json.dumps({str(v): name for v, name in LABELS.items()}))
 
 
 @pytest.fixture

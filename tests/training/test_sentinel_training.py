@@ -1,6 +1,5 @@
 """Quality Sentinel trained here: the slices it sees, its crops and truth, its judge folder."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import yaml
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 
-from conftest import write_nifti  # noqa: E402
+from conftest import write_noisy_phantoms  # noqa: E402
 from segassay.data.phantom import LABELS, SPACING_MM, make_phantom  # noqa: E402
 from segassay.data.sentinel_input import SIZE, crop_window  # noqa: E402
 from segassay.errors import UsageError  # noqa: E402
@@ -41,19 +40,7 @@ SMALL: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twenty subjects: the middle slices of four phantoms, each five times with other noise."""
-    folder = tmp_path_factory.mktemp("data") / "set"
-    rng = np.random.default_rng(0)
-    for seed in range(1, 5):
-        phantom = make_phantom(seed)
-        image, labels = phantom.image[:, :, 15:19], phantom.labels[:, :, 15:19]
-        for copy in range(5):
-            name = f"p{copy}{seed}.nii.gz"
-            noisy = image + rng.normal(0, 15, image.shape).astype(np.int16)
-            write_nifti(folder / "images" / name, noisy, phantom.affine)
-            write_nifti(folder / "labels" / name, labels, phantom.affine)
-    (folder / "labels.json").write_text(json.dumps({str(v): name for name, v in LABELS.items()}))
-    return folder.parent
+    return write_noisy_phantoms(tmp_path_factory.mktemp("data") / "set", slice(15, 19)).parent
 
 
 @pytest.fixture(scope="module")

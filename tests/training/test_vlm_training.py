@@ -1,7 +1,6 @@
 """The vision-language judge: its loss, its training by the command line, its judge folder."""
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import yaml
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 
-from conftest import write_nifti  # noqa: E402
+from conftest import write_noisy_phantoms  # noqa: E402
 from segassay.cli import main  # noqa: E402
 from segassay.data.phantom import LABELS, SPACING_MM, make_phantom  # noqa: E402
 from segassay.data.preprocess import JudgePreprocess  # noqa: E402
@@ -49,19 +48,7 @@ SMALL = {
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twenty subjects: the middle slices of four phantoms, each five times with other noise."""
-    folder = tmp_path_factory.mktemp("data") / "set"
-    rng = np.random.default_rng(0)
-    for seed in range(1, 5):
-        phantom = make_phantom(seed)
-        image, labels = phantom.image[:, :, 13:21], phantom.labels[:, :, 13:21]
-        for copy in range(5):
-            name = f"p{copy}{seed}.nii.gz"
-            noisy = image + rng.normal(0, 15, image.shape).astype(np.int16)
-            write_nifti(folder / "images" / name, noisy, phantom.affine)
-            write_nifti(folder / "labels" / name, labels, phantom.affine)
-    (folder / "labels.json").write_text(json.dumps({str(v): name for name, v in LABELS.items()}))
-    return folder.parent
+    return write_noisy_phantoms(tmp_path_factory.mktemp("data") / "set", slice(13, 21)).parent
 
 
 @pytest.fixture(scope="module")
