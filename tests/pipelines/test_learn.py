@@ -158,6 +158,18 @@ def test_it_is_no_base_and_a_missing_half_is_one_line(
     assert "bare" in capsys.readouterr().err
 
 
+def test_it_can_be_passed_on_whole(learned: Path, labels: Path, tmp_path: Path) -> None:
+    bundle = tmp_path / "blobs.zip"
+    assert run("models", "export", learned, "-o", bundle) == 0
+    assert run("models", "import", bundle, "-o", tmp_path / "again") == 0
+    image, label = (labels / kind / "p2.png" for kind in ("images", "labels"))
+    first, again = (
+        load_judge(str(judge)).score(image, label, structure="blob")
+        for judge in (learned, tmp_path / "again")
+    )
+    assert first == again
+
+
 def test_too_few_subjects_are_refused(
     labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
