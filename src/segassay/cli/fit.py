@@ -22,6 +22,7 @@ from segassay.types import DEFAULT_JUDGE
 if TYPE_CHECKING:
     from segassay.pipelines.gold_judge import GoldResult
 
+_Minutes = Annotated[float, typer.Option("--minutes", help="How long a network learns.")]
 _Model = Annotated[Path, typer.Option("--out", "-o", help="The new judge's folder.")]
 
 
@@ -48,7 +49,7 @@ class FitOptions:
     full: Annotated[
         bool, typer.Option("--full", help="Let the network itself learn on; needs torch.")
     ] = False
-    minutes: Annotated[float, typer.Option("--minutes", help="How long, with --full.")] = 10.0
+    minutes: _Minutes = 10.0
 
 
 @spread
@@ -80,7 +81,7 @@ def learn(
     label_source: LabelSource = None,
     limit: Limit = None,
     seed: Seed = 0,
-    minutes: Annotated[float, typer.Option("--minutes", help="How long, for each half.")] = 10.0,
+    minutes: _Minutes = 10.0,
     telling: TellOptions,
 ) -> int:
     """Let a judge learn labels nobody vouches for, in halves that judge each other; needs torch."""

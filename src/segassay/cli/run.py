@@ -65,6 +65,8 @@ def _tell_result(result: AuditResult) -> None:
         counts = summary[name]
         if isinstance(counts, dict) and counts:
             tell(f"{name}: " + ", ".join(f"{n} {kind}" for kind, n in counts.items()))
+    for note in result.notes:
+        tell(f"note: {note}")
     if result.report is None:
         tell(f"{result.n_missing} cases are still to be done by other parts; no report yet")
     else:

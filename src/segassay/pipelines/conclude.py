@@ -13,7 +13,7 @@ from segassay.data.case import Case, Dataset
 from segassay.errors import OutputError
 from segassay.pipelines.configs import AuditConfig, Gate
 from segassay.pipelines.exhibits import make_exhibits, pictured
-from segassay.pipelines.familiarity import FAMILIAR
+from segassay.pipelines.notes import notes_on
 from segassay.pipelines.pseudonyms import pseudonyms_for
 from segassay.records.findings import Finding
 from segassay.records.run import RunRecord, now
@@ -24,11 +24,7 @@ from segassay.records.whole_file import write_whole
 from segassay.report.html import render_report
 from segassay.report.model import Exhibit, ReportData
 from segassay.scoring import Judge
-from segassay.scoring.unfamiliar import WEIGHED
 from segassay.types import ExitCode, Severity, Status
-
-_LISTED = 8
-"""Structures that a note names."""
 
 _UNUSABLE = (Status.FAILED, Status.INVALID)
 
@@ -39,7 +35,7 @@ class AuditResult:
 
     `n_labels` were looked at, whether or not a judge scored them; `n_failed` cases have an image or
     a label that could not be used. `bad_images` says which unlabelled cases, and why. `n_unmatched`
-    files belong to no case.
+    files belong to no case. `notes` are sentences on what limits the scores.
     """
 
     out: Path
@@ -52,6 +48,7 @@ class AuditResult:
     n_missing: int
     n_unmatched: int
     bad_images: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
     exit_code: ExitCode
 
     @property
@@ -77,6 +74,7 @@ class AuditResult:
                 {"case_id": r.case_id, "structure": r.structure, "score": round(r.score, 4)}
                 for r in worst
             ],
+            "notes": list(self.notes),
             "out": self.out.name,
             "report": "index.html" if self.report is not None else None,
             "exit_code": int(self.exit_code),
@@ -116,11 +114,12 @@ def conclude(
         n_missing=n_missing,
         n_unmatched=len(dataset.unmatched),
         bad_images=tuple((r.case_id, r.error) for r in records if r.error and not r.rows),
+        notes=notes_on(rows, judge, record.familiarity),
         exit_code=_exit_code(config.fail_on, records, rows, findings),
     )
     try:
         if not n_missing:
-            _write(config, dataset, cases, judge, record, rows, findings)
+            _write(config, dataset, cases, judge, result)
         _close(record, result, len(cases))
     except OSError as error:
         raise OutputError.of(config.out, error) from error
@@ -182,10 +181,9 @@ def _write(
     dataset: Dataset,
     cases: Sequence[Case],
     judge: Judge | None,
-    record: RunRecord,
-    rows: tuple[ScoreRow, ...],
-    findings: tuple[Finding, ...],
+    result: AuditResult,
 ) -> None:
+    rows, findings = result.rows, result.findings
     write_table(rows, config.out)
     lines = [json.dumps(finding.to_json(), ensure_ascii=False) + "\n" for finding in findings]
     write_whole(config.out / "findings.jsonl", "".join(lines).encode())
@@ -197,7 +195,7 @@ def _write(
         n_worst=config.n_worst,
         about_cases={case.case_id: _about_case(case) for case in cases},
         pseudonymised=config.pseudonymise,
-        notes=_notes(rows, judge, record.familiarity),
+        notes=result.notes,
         unmatched=tuple(f"{u.path.name}: {u.reason}" for u in dataset.unmatched),
         unlabelled=dataset.unlabelled,
     )
@@ -235,59 +233,6 @@ def _about(
 
 def _of(part: int, whole: int) -> str:
     return str(whole) if part == whole else f"{part} of {whole}"
-
-
-_HELP = (
-    "It can learn these labels in minutes and then tells more (segassay learn DATASET), best from "
-    "trusted cases (segassay fit GOLD --full)."
-)
-
-
-def _notes(
-    rows: Sequence[ScoreRow], judge: Judge | None, familiarity: float | None
-) -> tuple[str, ...]:
-    if judge is None:
-        return ("Rules only: no label was scored.",)
-    notes = []
-    if not judge.suggests:
-        notes.append("This judge answers with a number: pictures show the label alone.")
-    n_seen = sum("trained on this image" in row.evidence for row in rows)
-    if n_seen:
-        notes.append(
-            f"The judge was trained on the images of {n_seen} of {len(rows)} labels: their scores "
-            "are better informed than they would be on new data."
-        )
-    if familiarity is not None and familiarity < FAMILIAR:
-        notes.append(
-            f"The judge hardly follows faults planted in labels of this data set (r = "
-            f"{familiarity:.2f}; where it knows the data, {FAMILIAR} and more): it does not know "
-            f"such images, and intervals are wide. {_who_weighed(rows)}{_HELP}"
-        )
-    unknown = [row for row in rows if "never learned" in row.reason]
-    weighed = {row.structure for row in unknown if WEIGHED in row.reason}
-    alone = {row.structure for row in unknown} - weighed
-    if weighed:
-        notes.append(
-            f"The judge never learned {_listed(weighed)} in such images. These labels were "
-            "compared with those of other cases: what most of them do alike counts as right, even "
-            f"where all are wrong. {_HELP}"
-        )
-    if alone:
-        notes.append(
-            f"The judge never learned {_listed(alone)} in such images, and nothing else weighed "
-            f"its scores: they may rank little. {_HELP}"
-        )
-    return tuple(notes)
-
-
-def _who_weighed(rows: Sequence[ScoreRow]) -> str:
-    compared = any(WEIGHED in row.reason for row in rows)
-    return "Labels were compared with those of other cases. " if compared else ""
-
-
-def _listed(structures: Iterable[str]) -> str:
-    names = sorted(structures)
-    return ", ".join(names[:_LISTED]) + (", …" if len(names) > _LISTED else "")
 
 
 def _exit_code(
