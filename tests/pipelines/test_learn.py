@@ -192,7 +192,7 @@ def test_of_many_subjects_some_are_drawn_with_all_their_cases() -> None:
 
 
 def test_subjects_that_share_an_image_are_in_one_half() -> None:
-    rows = [row(f"s{n}", f"i{n}") for n in range(12)]
+    rows = [row(f"s{n}", f"i{n}") for n in range(12) for _ in range(8)]
     rows += [row("twin", "i3"), row("twin", "i99")]
     for seed in range(8):
         first, second = halved(rows, seed)
@@ -200,4 +200,6 @@ def test_subjects_that_share_an_image_are_in_one_half() -> None:
         assert ("twin" in first) == ("s3" in first)
         assert halved(rows, seed) == (first, second)
     with pytest.raises(UsageError, match="labels of 7 subjects"):
-        halved(rows[: FEWEST - 1], 0)
+        halved(rows[: 8 * (FEWEST - 1)], 0)
+    with pytest.raises(UsageError, match="6 labels of a half could be measured"):
+        halved(rows[:96:8], 0)

@@ -33,7 +33,14 @@ from segassay.pipelines.keep_records import Progress
 from segassay.pipelines.make_pairs import of_one_source
 from segassay.pipelines.measure_gold import Planting, faults_per_label, measure_cases
 from segassay.scoring.calibration import Calibration
-from segassay.scoring.fitting import GoldLabel, columns, fit, left_out, subjects_of
+from segassay.scoring.fitting import (
+    FEWEST_LABELS,
+    GoldLabel,
+    columns,
+    fit,
+    left_out,
+    subjects_of,
+)
 from segassay.scoring.trust import UNVOUCHED
 from segassay.types import Say
 
@@ -53,7 +60,7 @@ class Half:
         images: Checksums of the images that it learned from.
         rows: Labels of the other half, as it measures them.
         stated: Value, low and high of these labels `(n, 3)`, each by a calibration that its subject
-            had no part in.
+            had no part in, unless too few would be left to make one.
         calibration: From raw to expected Dice, made on all of them.
     """
 
@@ -120,7 +127,7 @@ def halved(rows: Sequence[GoldLabel], seed: int) -> tuple[tuple[str, ...], tuple
     """Divide the subjects by lot into two halves; those that share an image stay together.
 
     Raises:
-        UsageError: There are fewer than eight.
+        UsageError: There are fewer than eight, or too few labels to calibrate on.
     """
     owners = dict(zip((row.subject for row in rows), subjects_of(rows).tolist(), strict=True))
     groups = sorted(set(owners.values()))
@@ -133,6 +140,12 @@ def halved(rows: Sequence[GoldLabel], seed: int) -> tuple[tuple[str, ...], tuple
     first = {groups[number] for number in order[::2]}
     sides = ([s for s in owners if (owners[s] in first) is here] for here in (True, False))
     one, two = (tuple(sorted(side)) for side in sides)
+    fewest = min(sum(row.subject in set(side) for row in rows) for side in (one, two))
+    if fewest < FEWEST_LABELS:
+        raise UsageError(
+            f"{fewest} labels of a half could be measured, with the faults planted in them, "
+            f"expected at least {FEWEST_LABELS}: give more cases"
+        )
     return one, two
 
 
@@ -150,14 +163,15 @@ def _taught(
         [case for case in lesson.dataset.cases if case.subject_id in others], judge, planting
     )
     labels = columns(rows, corrected=False)
-    calibration = fit(labels, adapt=False).calibration
-    stated = left_out(labels, adapt=False)
-    if stated is None:
-        raise UsageError(
-            f"{lesson.dataset.name}: too few labels could be measured to calibrate on; give more"
-        )
+    fitted, stated = fit(labels, adapt=False), left_out(labels, adapt=False)
     images = frozenset(row.image for row in before if row.subject in set(lesson.split.train))
-    return Half(folder, images, tuple(rows), stated, calibration)
+    return Half(
+        folder,
+        images,
+        tuple(rows),
+        stated=fitted(labels) if stated is None else stated,
+        calibration=fitted.calibration,
+    )
 
 
 def _about(
