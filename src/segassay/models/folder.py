@@ -62,6 +62,15 @@ class JudgeFolder:
         """The network's file."""
         return self.path / self.network
 
+    def require_weights(self) -> Path:
+        """Return the file to train on from; raise `ModelError` where there is none."""
+        file = self.path / WEIGHTS
+        if not file.exists():
+            raise ModelError(
+                f"{self.path.name}: no {WEIGHTS}, so nothing can be trained on from it"
+            )
+        return file
+
     @property
     def other(self) -> "JudgeFolder":
         """The other half of a judge taught in halves; `OSError` or `ValueError` without one."""

@@ -42,13 +42,19 @@ class Lesson:
 
 
 def require_adaptable(base: JudgeFolder) -> None:
-    """Raise `UsageError` for a judge whose network cannot learn on from masks."""
+    """Refuse a judge whose network cannot learn on from masks.
+
+    Raises:
+        ModelError: It has no weights to train on from.
+        UsageError: It is of another kind.
+    """
     recipe = base.meta.get("recipe", {})
     if base.kind != "map" or "widths" not in recipe:
         raise UsageError(
-            f"{base.path.name}: a judge of kind {base.kind!r} cannot learn on by --full; leave "
-            f"--full out, or choose a judge that draws maps, such as {DEFAULT_JUDGE}"
+            f"{base.path.name}: the network of a judge of kind {base.kind!r} cannot learn on; "
+            f"choose one that draws maps, such as {DEFAULT_JUDGE}"
         )
+    base.require_weights()
 
 
 def adapt_network(base: JudgeFolder, lesson: Lesson, work: Path, *, say: Say) -> JudgeFolder:
@@ -66,7 +72,7 @@ def adapt_network(base: JudgeFolder, lesson: Lesson, work: Path, *, say: Say) ->
 
     Raises:
         CaseError: A file of the data set cannot be used.
-        ModelError: The judge has no weights to train on from, or they do not fit its recipe.
+        ModelError: The judge's weights do not fit its recipe.
     """
     from segassay.training.loop import JudgeTraining
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from segassay.errors import UsageError
 from segassay.extras import require
 from segassay.models.place import require_free
+from segassay.pipelines.adapt_network import require_adaptable
 from segassay.pipelines.configs import CalibrateConfig, FitConfig
 from segassay.pipelines.fit_network import TrustedLabels, fit_network
 from segassay.pipelines.gold_atlas import gold_cases
@@ -41,9 +42,10 @@ def fit_judge(
         OutputError: The folder exists, or cannot be written.
     """
     require_free(config.out)
+    base, judge = open_base(config.judge)
     if config.full:
         require("torch", extra="train")
-    base, judge = open_base(config.judge)
+        require_adaptable(base)
     dataset = of_one_source(config.source.open(), config.label_source)
     cases = tuple([case for case in dataset.cases if case.labels][: config.limit])
     if not cases:

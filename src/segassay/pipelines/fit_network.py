@@ -14,7 +14,7 @@ from segassay.data.splits import SubjectSplit
 from segassay.errors import UsageError
 from segassay.metrics.agreement import mean_absolute_error, pearson
 from segassay.models.folder import JudgeFolder
-from segassay.pipelines.adapt_network import Lesson, adapt_network, require_adaptable
+from segassay.pipelines.adapt_network import Lesson, adapt_network
 from segassay.pipelines.configs import FitConfig
 from segassay.pipelines.gold_judge import (
     FullFit,
@@ -70,11 +70,10 @@ def fit_network(
     not better, the judge is fitted lightly to all labels, as without `full`.
 
     Raises:
-        UsageError: Labels come from one subject, are too few, or the judge's network cannot learn.
-        ModelError: The judge has no weights to train on from.
+        UsageError: Labels come from one subject, or are too few.
+        ModelError: The judge's weights do not fit its recipe.
         OutputError: The folder exists, or cannot be written.
     """
-    require_adaptable(base)
     learned, held = divide(gold.rows, config.seed)
     lesson = Lesson(gold.dataset, _split(learned, held), config.minutes, config.seed)
     n_learned, n_held = len(lesson.split.train), len(lesson.split.tuning)

@@ -6,7 +6,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from segassay.errors import ModelError
-from segassay.models.folder import WEIGHTS, find_judge, open_judge
+from segassay.models.folder import find_judge, open_judge
 from segassay.training.widen import widen
 
 _STEM = "stem.weight"
@@ -19,14 +19,15 @@ def load_start(net: nn.Module, name_or_path: str) -> None:
         ModelError: There is no such judge, it has no weights to train on from, or its network is
             another one.
     """
-    folder = open_judge(find_judge(name_or_path)).path
-    if not (folder / WEIGHTS).exists():
-        raise ModelError(f"{folder.name}: no {WEIGHTS}, so nothing can be trained on from it")
+    folder = open_judge(find_judge(name_or_path))
+    weights = folder.require_weights()
     try:
-        net.load_state_dict(_fitting(load_file(folder / WEIGHTS), net.state_dict()))
+        net.load_state_dict(_fitting(load_file(weights), net.state_dict()))
     except (ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise ModelError(f"{folder.name}: its network is not the recipe's ({reason})") from error
+        raise ModelError(
+            f"{folder.path.name}: its network is not the recipe's ({reason})"
+        ) from error
 
 
 def _fitting(narrow: dict[str, Tensor], wide: dict[str, Tensor]) -> dict[str, Tensor]:
