@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,12 @@ from PIL import Image
 from test_fit import description, run, write_gold
 from test_fit_full import row, same_network
 
-from segassay.data.case import Case
+from conftest import write_picture
+from segassay.data.case import Case, LabelRef
 from segassay.errors import UsageError
 from segassay.models.folder import find_judge, open_judge, write_checksums
 from segassay.pipelines import learn_labels
-from segassay.pipelines.learn_labels import FEWEST, MOST, drawn, halved
+from segassay.pipelines.learn_labels import FEWEST, MOST, drawn, halved, images_of
 from segassay.scoring import load_judge
 from segassay.scoring.calibration import Calibration
 from segassay.types import DEFAULT_JUDGE
@@ -64,7 +66,8 @@ def test_two_networks_learn_for_real_and_nothing_is_touched(
     published = (find_judge(DEFAULT_JUDGE) / "judge.onnx").read_bytes()
     assert len({*networks, published}) == 3
     about = description(out)
-    assert about["subjects"] == about["unadapted"]["subjects"] == 8
+    assert about["unadapted"]["subjects"] == 8
+    assert about["subjects"] == 4, "a calibration rests on one half"
     assert about["labels"] == about["unadapted"]["n"]
     assert "judge-small" in capsys.readouterr().err
     assert {p.name for p in tmp_path.iterdir()} == {"learned"}
@@ -135,6 +138,39 @@ def _cell(head: str, line: str, name: str) -> str:
     return next(csv.DictReader([head, line]))[name]
 
 
+def test_labels_off_their_image_are_named_and_empty_ones_are_no_fault(
+    labels: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(learn_labels, "adapt_network", _taught_nothing)
+    mixed = write_gold(tmp_path / "mixed", range(10))
+    write_picture(mixed / "labels" / "p0.png", np.full((20, 20), 255, dtype=np.uint8))
+    write_picture(mixed / "labels" / "p1.png", np.zeros((64, 64), dtype=np.uint8))
+    assert learn(mixed, tmp_path / "out") == 3
+    told = capsys.readouterr().err
+    assert "p0: p0.png: shape (20, 20, 1)" in told
+    assert "p1:" not in told
+    sides = open_judge(tmp_path / "out").meta["learned"]
+    assert (
+        sum(len(side) for side in sides) == description(tmp_path / "out")["unadapted"]["subjects"]
+    )
+
+
+def test_another_image_of_a_learned_patient_is_not_judged_by_who_learned_him(
+    labels: Path,
+) -> None:
+    cases = [
+        Case("a1", "a", (labels / "images" / "p0.png",)),
+        Case("a2", "a", (labels / "images" / "p1.png",)),
+        Case("a3", "a", (labels / "images" / "gone.png",)),
+        Case("b1", "b", (labels / "images" / "p2.png",)),
+    ]
+    found = images_of(cases, frozenset({"a"}))
+    assert found == {_content(labels / "images" / f"p{n}.png") for n in (0, 1)}
+
+
 def test_the_card_says_what_it_cannot_see(learned: Path) -> None:
     card = (learned / "card.md").read_text()
     assert "Nobody vouches for these labels" in card
@@ -184,22 +220,25 @@ def test_of_many_subjects_some_are_drawn_with_all_their_cases() -> None:
         for n in range(MOST + 10)
         for visit in (1, 2)
     ]
-    chosen = drawn(cases, 0)
+    cases = [replace(case, labels=(LabelRef("blob", Path("m.nii.gz")),)) for case in cases]
+    chosen = drawn(cases, None, 0)
     assert len(chosen) == 2 * MOST
     assert len({case.subject_id for case in chosen}) == MOST
-    assert drawn(cases, 0) == chosen != drawn(cases, 1)
-    assert drawn(cases[:12], 0) == tuple(cases[:12])
+    assert drawn(cases, None, 0) == chosen != drawn(cases, None, 1)
+    assert drawn(cases, 17, 0) == tuple(cases[:18]), "a subject was cut in two"
+    long = [replace(case, case_id=f"{case.case_id}_{n}") for case in cases for n in range(10)]
+    assert len(drawn(long, None, 0)) == FEWEST * 20, "the memory has no end"
 
 
 def test_subjects_that_share_an_image_are_in_one_half() -> None:
     rows = [row(f"s{n}", f"i{n}") for n in range(12) for _ in range(8)]
     rows += [row("twin", "i3"), row("twin", "i99")]
     for seed in range(8):
-        first, second = halved(rows, seed)
+        first, second = halved(rows, [], seed)
         assert sorted((*first, *second)) == sorted({r.subject for r in rows})
         assert ("twin" in first) == ("s3" in first)
-        assert halved(rows, seed) == (first, second)
-    with pytest.raises(UsageError, match="labels of 7 subjects"):
-        halved(rows[: 8 * (FEWEST - 1)], 0)
+        assert halved(rows, [], seed) == (first, second)
+    with pytest.raises(UsageError, match=r"labels of 7 subjects could be used \(c8: damaged\)"):
+        halved(rows[: 8 * (FEWEST - 1)], [("c8", "damaged")], 0)
     with pytest.raises(UsageError, match="6 labels of a half could be measured"):
-        halved(rows[:96:8], 0)
+        halved(rows[:96:8], [], 0)

@@ -21,6 +21,16 @@ def require_free(folder: Path) -> None:
         raise OutputError(f"{folder}: is there already; choose another -o, or remove it first")
 
 
+def require_writable(folder: Path) -> None:
+    """Raise `OutputError` where a new judge could not be written, before it costs minutes."""
+    require_free(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-").cleanup()
+    except OSError as error:
+        raise OutputError.of(folder, error) from error
+
+
 def put_in_place(folder: Path, fill: Callable[[Path], None]) -> Path:
     """Fill a new judge folder beside its place, verify it, and move it there as a whole.
 

@@ -1,16 +1,20 @@
 """A judge's network learns on from trusted labels, kept apart from those that test it."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segassay.data.case import Dataset
+from segassay.data.case import Case, Dataset
 from segassay.data.preprocess import JudgePreprocess
 from segassay.data.splits import SubjectSplit
 from segassay.errors import UsageError
+from segassay.extras import require
 from segassay.models.folder import CARD, WEIGHTS, JudgeFolder, open_judge, write_checksums
+from segassay.pipelines.gold_figures import evidence_of
 from segassay.scoring.calibration import Calibration
+from segassay.scoring.fitting import GoldLabel
 from segassay.types import DEFAULT_JUDGE, Say
 from segassay.vocabulary.names import canonical_name
 
@@ -27,6 +31,9 @@ ever better than a light fit (docs/decisions/0018)."""
 _RECOLOURED = 0.3
 """Share of pairs with structures of another brightness: few images do not show all there are."""
 
+_LOOKED_AT = 8
+"""Subjects that are only looked at: all of them would fill the memory once more."""
+
 _SHAPES, _SHARE_OF_SHAPES = 60, 0.25
 """Random shapes beside the gold, so that the network does not learn its few images by heart."""
 
@@ -39,6 +46,12 @@ class Lesson:
     split: SubjectSplit
     minutes: float
     seed: int
+
+
+def require_learning() -> None:
+    """Raise `MissingExtraError` where a network could not learn, or not be written afterwards."""
+    for module in ("torch", "lightning_fabric", "onnx", "onnxscript", "safetensors"):
+        require(module, extra="train")
 
 
 def require_adaptable(base: JudgeFolder) -> None:
@@ -61,8 +74,8 @@ def adapt_network(base: JudgeFolder, lesson: Lesson, work: Path, *, say: Say) ->
     """Train on from a judge's weights and return the new judge, without correction or calibration.
 
     Subjects of `lesson.split.train` are learned from; those of `tuning` are only looked at. The
-    new judge knows the names it learned here and no others: minutes at full rate on some
-    structures cost what the network knew of others.
+    new judge knows the names it learned here and no others, since minutes at full rate on some
+    structures cost what the network knew of others; which it was tested on, `tested_on` adds.
 
     Args:
         base: The judge to start from, see `require_adaptable`.
@@ -79,11 +92,10 @@ def adapt_network(base: JudgeFolder, lesson: Lesson, work: Path, *, say: Say) ->
     material = _material(lesson)
     training = JudgeTraining(_recipe(base, lesson, material), material, work, say=say)
     net = training.run()
-    evidence = _evidence(lesson)
     meta = {
         **base.meta,
-        "structures": sorted(evidence),
-        "evidence": evidence,
+        "structures": [canonical_name(name) for name in material.structures],
+        "evidence": {},
         "adapted": {
             "minutes": round(training.progress.seconds / 60, 1),
             "updates": training.progress.updates,
@@ -91,6 +103,25 @@ def adapt_network(base: JudgeFolder, lesson: Lesson, work: Path, *, say: Say) ->
         },
     }
     return _written(work / "judge", base, meta, training.recipe.network, net)
+
+
+def tested_on(
+    meta: dict[str, Any], rows: Sequence[GoldLabel], cases: Sequence[Case]
+) -> dict[str, Any]:
+    """Return a judge's description that knows what it learned and was then tested on.
+
+    Args:
+        meta: As `adapt_network` wrote it.
+        rows: Labels of subjects that it did not learn from, as it measured them.
+        cases: Where these labels come from.
+    """
+    evidence: dict[str, dict[str, Any]] = {}
+    for name, counts in evidence_of(rows).items():
+        own = [c for c in cases if name in {canonical_name(ref.structure) for ref in c.labels}]
+        kinds = {str(case.modality) for case in own if case.modality}
+        if name in meta["structures"]:
+            evidence[name] = {**counts, "modalities": sorted(kinds)}
+    return {**meta, "structures": sorted(evidence), "evidence": evidence}
 
 
 def _recipe(base: JudgeFolder, lesson: Lesson, material: "Material") -> "JudgeRecipe":
@@ -121,7 +152,7 @@ def _material(lesson: Lesson) -> "Material":
     shapes = ShapeRecipe(images=_SHAPES, weight=_SHARE_OF_SHAPES * len(train))
     return Material(
         train=(*train, shape_set(shapes, seed=lesson.seed)),
-        tuning=_sets(lesson, lesson.split.tuning),
+        tuning=_sets(lesson, lesson.split.tuning[:_LOOKED_AT]),
         splits={lesson.dataset.name: lesson.split},
     )
 
@@ -140,20 +171,6 @@ def _sets(lesson: Lesson, subjects: tuple[str, ...]) -> "tuple[StoredSet, ...]":
         entry = SetRecipe(name=lesson.dataset.name, modality=modality, mirror="never")
         found.append(load_set(entry, replace(lesson.dataset, cases=cases), frozenset(subjects)))
     return tuple(stored for stored in found if stored.holders)
-
-
-def _evidence(lesson: Lesson) -> dict[str, dict[str, Any]]:
-    """Count labels and subjects held out by structure; those never held out are not known."""
-    held = [case for case in lesson.dataset.cases if case.subject_id in set(lesson.split.tuning)]
-    found: dict[str, dict[str, Any]] = {}
-    for name in sorted({canonical_name(ref.structure) for case in held for ref in case.labels}):
-        own = [c for c in held if name in {canonical_name(ref.structure) for ref in c.labels}]
-        found[name] = {
-            "labels": len(own),
-            "subjects": len({case.subject_id for case in own}),
-            "modalities": sorted({str(case.modality) for case in own if case.modality}),
-        }
-    return found
 
 
 def _written(

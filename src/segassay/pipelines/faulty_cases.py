@@ -13,7 +13,9 @@ from segassay.data.corruption.volume import LabelledPlanes, draw_volume_fault
 from segassay.data.io import label_mask, read_image, read_label
 from segassay.data.slicing import as_planes, from_planes, pixel_mm, slicing_axis
 from segassay.data.volume import Volume
+from segassay.geometry.grid import require_same_grid
 from segassay.metrics.overlap import dice
+from segassay.pipelines.open_pair import require_whole
 from segassay.scoring import Judge
 from segassay.training.segmenters.masks import NetworkMasks
 from segassay.types import Modality
@@ -53,11 +55,17 @@ class JudgedFault:
 
 
 def read_expert_case(set_name: str, case: Case, modality: Modality | None) -> ExpertCase:
-    """Read a case whose labels are trusted; errors of its files are raised."""
+    """Read a case whose labels are taken as they are.
+
+    Raises:
+        CaseError: A file cannot be read, or a label does not lie on its image's voxels.
+    """
     image = read_image(case.images[0])
-    files = {
-        ref.path: read_label(ref, image.grid) for ref in {r.path: r for r in case.labels}.values()
-    }
+    files = {}
+    for ref in {r.path: r for r in case.labels}.values():
+        files[ref.path] = labels = read_label(ref, image.grid)
+        require_same_grid(labels.volume.grid, image.grid, ref.path.name)
+        require_whole(labels, ref)
     masks = {ref.structure: label_mask(files[ref.path], ref) for ref in case.labels}
     filled = {name: mask for name, mask in masks.items() if mask.any()}
     return ExpertCase(set_name, case, modality, image, filled)

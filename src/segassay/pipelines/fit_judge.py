@@ -3,9 +3,8 @@
 from dataclasses import replace
 
 from segassay.errors import UsageError
-from segassay.extras import require
-from segassay.models.place import require_free
-from segassay.pipelines.adapt_network import require_adaptable
+from segassay.models.place import require_free, require_writable
+from segassay.pipelines.adapt_network import require_adaptable, require_learning
 from segassay.pipelines.configs import CalibrateConfig, FitConfig
 from segassay.pipelines.fit_network import TrustedLabels, fit_network
 from segassay.pipelines.gold_atlas import gold_cases
@@ -41,10 +40,10 @@ def fit_judge(
             the judge is of a kind that cannot be fitted.
         OutputError: The folder exists, or cannot be written.
     """
-    require_free(config.out)
+    require_writable(config.out)
     base, judge = open_base(config.judge)
     if config.full:
-        require("torch", extra="train")
+        require_learning()
         require_adaptable(base)
     dataset = of_one_source(config.source.open(), config.label_source)
     cases = tuple([case for case in dataset.cases if case.labels][: config.limit])

@@ -14,7 +14,7 @@ from segassay.data.splits import SubjectSplit
 from segassay.errors import UsageError
 from segassay.metrics.agreement import mean_absolute_error, pearson
 from segassay.models.folder import JudgeFolder
-from segassay.pipelines.adapt_network import Lesson, adapt_network
+from segassay.pipelines.adapt_network import Lesson, adapt_network, tested_on
 from segassay.pipelines.configs import FitConfig
 from segassay.pipelines.gold_judge import (
     FullFit,
@@ -25,7 +25,7 @@ from segassay.pipelines.gold_judge import (
 )
 from segassay.pipelines.measure_gold import Planting, measure_cases, measure_table
 from segassay.scoring.adapter import beyond_noise
-from segassay.scoring.fitting import GoldLabel, columns, fit, left_out, subjects_of
+from segassay.scoring.fitting import FEWEST_LABELS, GoldLabel, columns, fit, left_out, subjects_of
 from segassay.scoring.gold_cases import GoldCases
 from segassay.scoring.slice_judge import SliceJudge
 from segassay.scoring.trust import FEWEST_SUBJECTS
@@ -75,6 +75,11 @@ def fit_network(
         OutputError: The folder exists, or cannot be written.
     """
     learned, held = divide(gold.rows, config.seed)
+    if len(held) < FEWEST_LABELS:
+        raise UsageError(
+            f"{gold.dataset.name}: {len(held)} labels of the subjects held out could be measured, "
+            f"expected at least {FEWEST_LABELS}: give more cases, or leave --full out"
+        )
     lesson = Lesson(gold.dataset, _split(learned, held), config.minutes, config.seed)
     n_learned, n_held = len(lesson.split.train), len(lesson.split.tuning)
     say(
@@ -85,7 +90,9 @@ def fit_network(
         made = adapt_network(base, lesson, Path(work), say=say)
         folder, judge = open_base(str(made.path))
         again = _measured_again(config, gold, judge.comparing_with(gold.compared_with), lesson)
-        after = [a for a in again if (a.subject, a.image) in {(h.subject, h.image) for h in held}]
+        wanted = {(row.subject, row.image) for row in held}
+        after = [row for row in again if (row.subject, row.image) in wanted]
+        folder = replace(folder, meta=tested_on(folder.meta, after, gold.dataset.cases))
         light = fit(columns(learned, corrected=False), adapt=True)(columns(held, corrected=False))
         adapted = across_subjects(after)
         kept = is_better(held, light[:, 0], adapted)

@@ -1,4 +1,4 @@
-"""The card of a judge that was fitted or calibrated to somebody's trusted labels."""
+"""The card of a judge that was fitted, taught or calibrated by somebody's labels."""
 
 from typing import Any
 
@@ -72,31 +72,37 @@ def _trusted(gold: dict[str, Any]) -> str:
         text += "before a 90 % interval says anything."
     if gold["on"] != OWN:
         text += "\nErrors of real networks may be harder to see than these faults: measure on "
-        text += "your own predictions with `--pairs`."
+        text += "your own predictions with "
+        text += "`segassay evaluate`." if gold["by"] == "learn" else "`--pairs`."
     return text
 
 
 def _network(gold: dict[str, Any]) -> str:
-    terms = f"what it learned from and the terms of its weights are those of {gold['base']}, whose "
-    terms += "card follows below."
-    full = gold.get("full")
+    base = gold["base"]
+    terms = f"What the network learned before, and the terms of its weights, are those of {base}, "
+    terms += "whose card follows below."
     if gold["by"] == "learn":
-        return (
-            "**Nobody vouches for these labels.** Two networks learned half of the subjects each, "
-            f"for {gold['minutes']:g} minutes, and judge the other half: a label unlike what most "
-            "labels show is likely wrong, and what most of them get wrong alike was learned. What "
-            f"else {terms}"
-        )
+        return f"{_taught(gold)} {terms}"
+    full = gold.get("full")
     if full is None:
-        return f"The network, {terms}"
-    held = network_line(gold)
-    learned = f"{full['minutes']:g} minutes on {counted(full['learned_from'])}"
+        return terms
+    told = f"{full['minutes']:g} minutes on {counted(full['learned_from'])}"
     if full["kept"]:
         return (
-            f"The network learned on for {learned}; what else {terms} {held} The figures below "
-            "are on labels of subjects that it did not learn from."
+            f"The network learned on for {told}. {network_line(gold)} The figures below are on "
+            f"labels of subjects that it did not learn from. {terms}"
         )
-    return f"The network, {terms} It learned on for {learned}, which was undone. {held}"
+    return f"{terms} It learned on for {told}, which was undone. {network_line(gold)}"
+
+
+def _taught(gold: dict[str, Any]) -> str:
+    text = "**Nobody vouches for these labels.** Two networks learned half of the subjects each, "
+    text += f"for {gold['minutes']:g} minutes, and judge the other half: a label unlike what most "
+    text += "labels show is likely wrong, and what most of them get wrong alike was learned."
+    if gold["known_before"]:
+        text += f" {gold['known_before']} of the images had taught {gold['base']} already: there "
+        text += "the figures promise too much."
+    return text
 
 
 def _table(gold: dict[str, Any]) -> str:

@@ -55,7 +55,7 @@ class FullFit:
 
 @dataclass(frozen=True, slots=True)
 class GoldResult:
-    """What came of `fit` or `calibrate`.
+    """What came of `fit`, `learn` or `calibrate`.
 
     Attributes:
         folder: The new judge.

@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.data.case import Case
+from segassay.data.io import read_image
 from segassay.data.splits import SubjectSplit
-from segassay.errors import UsageError
-from segassay.extras import require
+from segassay.data.volume import voxel_sha256
+from segassay.errors import CaseError, UsageError
 from segassay.models.folder import (
     CARD,
     OTHER,
@@ -23,8 +25,14 @@ from segassay.models.folder import (
     write_checksums,
     write_description,
 )
-from segassay.models.place import put_in_place, require_free
-from segassay.pipelines.adapt_network import Lesson, adapt_network, require_adaptable
+from segassay.models.place import put_in_place, require_writable
+from segassay.pipelines.adapt_network import (
+    Lesson,
+    adapt_network,
+    require_adaptable,
+    require_learning,
+    tested_on,
+)
 from segassay.pipelines.configs import LearnConfig
 from segassay.pipelines.gold_card import gold_card
 from segassay.pipelines.gold_figures import evidence_of, figures_of
@@ -56,18 +64,20 @@ class Half:
     """A network that learned half of the subjects, tried on faults planted in the other half.
 
     Attributes:
-        folder: The network's judge, not calibrated.
-        images: Checksums of the images that it learned from.
+        meta: Its description: names that it learned and was tested on.
+        network: Its file.
+        images: Checksums of the images of the subjects that it learned from.
         rows: Labels of the other half, as it measures them.
         stated: Value, low and high of these labels `(n, 3)`, each by a calibration that its subject
-            had no part in, unless too few would be left to make one.
+            had no part in; `None` where too few would be left to make one.
         calibration: From raw to expected Dice, made on all of them.
     """
 
-    folder: JudgeFolder
+    meta: dict[str, Any]
+    network: Path
     images: frozenset[str]
     rows: tuple[GoldLabel, ...]
-    stated: NDArray[np.float64]
+    stated: NDArray[np.float64] | None
     calibration: Calibration
 
 
@@ -84,58 +94,95 @@ def learn_labels(config: LearnConfig, *, progress: Progress | None = None, say: 
 
     Raises:
         DatasetError: The data set cannot be read.
-        MissingExtraError: torch is not installed.
+        MissingExtraError: torch, or what goes with it, is not installed.
         ModelError: The judge cannot be loaded, or has no weights to train on from.
         UsageError: There are fewer than eight subjects with labels, labels come from several
             sources and none was chosen, or the judge's network cannot learn.
         OutputError: The folder exists, or cannot be written.
     """
-    require_free(config.out)
-    require("torch", extra="train")
+    require_writable(config.out)
+    require_learning()
     base, judge = open_base(config.judge)
     require_adaptable(base)
     dataset = of_one_source(config.source.open(), config.label_source)
-    cases = drawn([case for case in dataset.cases if case.labels][: config.limit], config.seed)
+    cases = drawn(dataset.cases, config.limit, config.seed)
     planting = Planting(dataset.name, faults_per_label(cases), config.seed)
     before, problems = measure_cases(cases, judge, planting, progress=progress)
     unusable = {case_id for case_id, _ in problems}
     usable = tuple(case for case in cases if case.case_id not in unusable)
-    dataset = replace(dataset, cases=usable)
-    halves = halved(before, config.seed)
+    halves = halved(before, problems, config.seed)
     with tempfile.TemporaryDirectory(prefix="segassay-") as work:
         taught = []
         for number, learned in enumerate(halves):
             say(f"half {number + 1} of 2: learning from {len(learned)} subjects")
             split = SubjectSplit(learned, halves[1 - number], ())
-            lesson = Lesson(dataset, split, config.minutes, config.seed)
+            lesson = Lesson(replace(dataset, cases=usable), split, config.minutes, config.seed)
             place = Path(work) / str(number)
             place.mkdir()
-            taught.append(_taught(base, lesson, planting, before, place, say))
+            images = images_of(dataset.cases, frozenset(learned))
+            taught.append(_taught(base, lesson, planting, images, place, say))
         about = _about(base, dataset.name, before, taught)
         put_in_place(config.out, lambda fresh: _fill(fresh, config.out.name, base, taught, about))
     return GoldResult(config.out, about, tuple(problems))
 
 
-def drawn(cases: Sequence[Case], seed: int) -> tuple[Case, ...]:
-    """Return all cases of the subjects to learn from, in their order."""
-    subjects = sorted({case.subject_id for case in cases})
-    chosen = set(np.random.default_rng(seed).permutation(subjects)[:MOST].tolist())
-    return tuple(case for case in cases if case.subject_id in chosen)
+def drawn(cases: Sequence[Case], limit: int | None, seed: int) -> tuple[Case, ...]:
+    """Return the labelled cases of the subjects to learn from, in their order.
+
+    Of the subjects of the first `limit` labelled cases up to sixty, drawn by lot, each with all its
+    labelled cases, and fewer where they have more than two each.
+
+    Raises:
+        UsageError: There are fewer than eight.
+    """
+    labelled = [case for case in cases if case.labels]
+    subjects = sorted({case.subject_id for case in labelled[:limit]})
+    _require_enough(len(subjects), "")
+    chosen: set[str] = set()
+    n_cases = 0
+    for subject in np.random.default_rng(seed).permutation(subjects)[:MOST].tolist():
+        n_cases += sum(case.subject_id == subject for case in labelled)
+        if len(chosen) < FEWEST or n_cases <= 2 * MOST:
+            chosen.add(subject)
+    return tuple(case for case in labelled if case.subject_id in chosen)
 
 
-def halved(rows: Sequence[GoldLabel], seed: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def images_of(cases: Sequence[Case], subjects: frozenset[str]) -> frozenset[str]:
+    """Return checksums of all images of some subjects that can be read.
+
+    Also of those that nothing was learned from: who learned one image of a patient is not to judge
+    another.
+    """
+    found = set()
+    for case in cases:
+        if case.subject_id in subjects:
+            with suppress(CaseError):
+                found.add(voxel_sha256(read_image(case.images[0]).array))
+    return frozenset(found)
+
+
+def _require_enough(n_subjects: int, reason: str) -> None:
+    if n_subjects < FEWEST:
+        raise UsageError(
+            f"labels of {n_subjects} subjects could be used{reason}, expected at least {FEWEST}: "
+            "too few to teach two networks; give more cases, or fit to trusted ones with "
+            "`segassay fit`"
+        )
+
+
+def halved(
+    rows: Sequence[GoldLabel], problems: Sequence[tuple[str, str]], seed: int
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Divide the subjects by lot into two halves; those that share an image stay together.
+
+    `problems` are cases that could not be used, and why.
 
     Raises:
         UsageError: There are fewer than eight, or too few labels to calibrate on.
     """
     owners = dict(zip((row.subject for row in rows), subjects_of(rows).tolist(), strict=True))
     groups = sorted(set(owners.values()))
-    if len(groups) < FEWEST:
-        raise UsageError(
-            f"labels of {len(groups)} subjects could be used, expected at least {FEWEST}: too few "
-            "to teach two networks; give more cases, or fit to trusted ones with `segassay fit`"
-        )
+    _require_enough(len(groups), f" ({problems[0][0]}: {problems[0][1]})" if problems else "")
     order = np.random.default_rng(seed).permutation(len(groups))
     first = {groups[number] for number in order[::2]}
     sides = ([s for s in owners if (owners[s] in first) is here] for here in (True, False))
@@ -153,24 +200,22 @@ def _taught(
     base: JudgeFolder,
     lesson: Lesson,
     planting: Planting,
-    before: Sequence[GoldLabel],
+    images: frozenset[str],
     work: Path,
     say: Say,
 ) -> Half:
     folder, judge = open_base(str(adapt_network(base, lesson, work, say=say).path))
     others = set(lesson.split.tuning)
-    rows, _ = measure_cases(
-        [case for case in lesson.dataset.cases if case.subject_id in others], judge, planting
-    )
+    cases = [case for case in lesson.dataset.cases if case.subject_id in others]
+    rows, _ = measure_cases(cases, judge, planting)
     labels = columns(rows, corrected=False)
-    fitted, stated = fit(labels, adapt=False), left_out(labels, adapt=False)
-    images = frozenset(row.image for row in before if row.subject in set(lesson.split.train))
     return Half(
-        folder,
-        images,
-        tuple(rows),
-        stated=fitted(labels) if stated is None else stated,
-        calibration=fitted.calibration,
+        meta=tested_on(folder.meta, rows, cases),
+        network=folder.onnx,
+        images=images,
+        rows=tuple(rows),
+        stated=left_out(labels, adapt=False),
+        calibration=fit(labels, adapt=False).calibration,
     )
 
 
@@ -179,18 +224,22 @@ def _about(
 ) -> dict[str, Any]:
     rows = [row for half in halves for row in half.rows]
     unadapted = np.array([row.stated for row in before])
+    stated = [half.stated for half in halves if half.stated is not None]
+    known = base.training_images
     return {
         "by": "learn",
         "base": base.meta["model_id"],
         "source": source,
         "on": UNVOUCHED,
         "labels": len(rows),
-        "subjects": len({row.subject for row in rows}),
-        "minutes": halves[0].folder.meta["adapted"]["minutes"],
+        # A calibration rests on one half.
+        "subjects": min(len({*subjects_of(half.rows).tolist()}) for half in halves),
+        "minutes": halves[0].meta["adapted"]["minutes"],
+        "known_before": len({row.image for row in before if row.image in known}),
         "corrected": False,
         "evidence": evidence_of(rows),
         "unadapted": figures_of(before, unadapted),
-        "fitted": figures_of(rows, np.concatenate([half.stated for half in halves])),
+        "fitted": figures_of(rows, np.concatenate(stated)) if len(stated) == len(halves) else None,
     }
 
 
@@ -200,9 +249,9 @@ def _fill(
     for half, network, calibration in zip(
         halves, ("judge.onnx", OTHER), ("calibration.json", OTHER_CALIBRATION), strict=True
     ):
-        shutil.copyfile(half.folder.onnx, fresh / network)
+        shutil.copyfile(half.network, fresh / network)
         write_description(fresh / calibration, half.calibration.to_json())
-    evidence = _joined([half.folder.meta["evidence"] for half in halves])
+    evidence = _joined([half.meta["evidence"] for half in halves])
     meta = {
         **{key: value for key, value in base.meta.items() if key != "adapted"},
         "kind": "halves",
@@ -219,10 +268,10 @@ def _fill(
 
 
 def _joined(evidence: Sequence[dict[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
-    """Return the labels, subjects and kinds of image of both halves, by structure."""
+    """Return the labels, subjects and kinds of image of structures that both halves know."""
     found: dict[str, dict[str, Any]] = {}
-    for name in {name for half in evidence for name in half}:
-        own = [half[name] for half in evidence if name in half]
+    for name in set.intersection(*({*half} for half in evidence)):
+        own = [half[name] for half in evidence]
         found[name] = {
             "labels": sum(counts["labels"] for counts in own),
             "subjects": sum(counts["subjects"] for counts in own),

@@ -11,8 +11,8 @@ _LISTED = 8
 """Structures that a note names."""
 
 _HELP = (
-    "It can learn these labels in minutes and then tells more (segassay learn DATASET), best from "
-    "trusted cases (segassay fit GOLD --full)."
+    "A judge that learned these labels for some minutes tells more (segassay learn DATASET), best "
+    "one that learned trusted cases (segassay fit GOLD --full)."
 )
 
 

@@ -37,7 +37,8 @@ class Trust:
         """What every reason must say; empty with enough subjects."""
         if self.subjects >= FEWEST_SUBJECTS:
             return ""
-        return f"no guarantee: tested on {counted(self.subjects)} with trusted labels only"
+        labels = "" if self.measured_on == UNVOUCHED else " with trusted labels"
+        return f"no guarantee: tested on {counted(self.subjects)}{labels} only"
 
     def evidence(self, structure: str | None) -> str:
         """Say on how many labels of a structure (canonical name) this judge was tested."""

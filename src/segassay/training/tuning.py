@@ -51,11 +51,15 @@ def evaluate(
     *,
     verdict: Callable[[Any, PairBatch], tuple[Tensor, Tensor]],
 ) -> TuningResult:
-    """Judge fixed pairs with `net` in evaluation mode; `verdict` as in `networks.NetworkKind`."""
+    """Judge fixed pairs with `net` in evaluation mode; `verdict` as in `networks.NetworkKind`.
+
+    The pairs may lie on another device than the network.
+    """
     net.eval()
-    answers = [(verdict(net, batch), batch) for batch in batches]
-    predicted = torch.cat([a[0] for a, _ in answers])
-    presence = torch.cat([a[1] for a, _ in answers])
+    device = next(net.parameters()).device
+    answers = [(verdict(net, PairBatch(*(t.to(device) for t in b))), b) for b in batches]
+    predicted = torch.cat([a[0].cpu() for a, _ in answers])
+    presence = torch.cat([a[1].cpu() for a, _ in answers])
     true = torch.cat([b.dice for _, b in answers])
     present = torch.cat([b.presence for _, b in answers])
     filled = ~true.isnan()
