@@ -86,7 +86,7 @@ def adapt(
     frozen: Frozen, entry: FrozenSet, learner: Path, chosen: list[str], minutes: float
 ) -> Path:
     """Return the judge fitted to chosen subjects; made unless it is there."""
-    out = RUNS / "fit_full" / entry.name / "judge"
+    out = RUNS / "fit_full" / entry.name / f"judge-{minutes:g}"
     if not out.exists():
         cases = [c for c in pool(frozen.data, entry) if c.subject_id in set(chosen)]
         table = out.with_name("gold.csv")

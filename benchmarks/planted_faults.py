@@ -166,7 +166,7 @@ def planted(expert: ExpertCase, ref: LabelRef, test: FrozenTest, folder: Path) -
 
 def learned(table: Path, learner: Path) -> Path:
     """Return the judge that learned the labels of a table in halves; made unless it is there."""
-    out = table.with_name("learned")
+    out = table.with_name(f"learned-{_MINUTES:g}")
     if not out.exists():
         source = SourceConfig(path=blinded(table))
         config = LearnConfig(source=source, out=out, judge=str(learner), minutes=_MINUTES)
@@ -182,7 +182,7 @@ def audited(entry: AuditedSet, table: Path, judge: Path, taught: Path) -> list[R
     ways = {
         _ALONE: ("audit-0", judge, 0),
         _PEERS: ("audit-10", judge, 10),
-        _LEARNED: ("audit-learned", taught, 0),
+        _LEARNED: (f"audit-{taught.name}", taught, 0),
     }
     for way, (out, asked, n_peers) in ways.items():
         config = AuditConfig(
