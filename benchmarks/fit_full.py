@@ -39,6 +39,7 @@ def main() -> None:
     parser.add_argument("--learners", type=Path, default=RUNS)
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--only", nargs="+", default=[], help="names of sets")
+    parser.add_argument("--kept", action="store_true", help="a page of what is there already")
     parser.add_argument("--out", type=Path, default=HERE.parent / "docs" / "results")
     options = parser.parse_args()
     frozen = Frozen(options.data)
@@ -47,7 +48,8 @@ def main() -> None:
         learner = options.learners / f"without-{group}" / f"without-{group}"
         refuse_if_seen(str(learner), names)
         for entry in (e for e in frozen.test.sets if e.name in names):
-            if not options.only or entry.name in options.only:
+            there = kept_judge(entry, options.minutes).exists()
+            if entry.name in options.only or not options.only and (there or not options.kept):
                 found[entry.name] = figures(frozen, entry, learner, options.minutes)
                 print(entry.name, found[entry.name], flush=True)
     if options.only:
@@ -86,7 +88,7 @@ def adapt(
     frozen: Frozen, entry: FrozenSet, learner: Path, chosen: list[str], minutes: float
 ) -> Path:
     """Return the judge fitted to chosen subjects; made unless it is there."""
-    out = RUNS / "fit_full" / entry.name / f"judge-{minutes:g}"
+    out = kept_judge(entry, minutes)
     if not out.exists():
         cases = [c for c in pool(frozen.data, entry) if c.subject_id in set(chosen)]
         table = out.with_name("gold.csv")
@@ -100,6 +102,11 @@ def adapt(
         )
         fit_judge(config, say=partial(print, flush=True))
     return out
+
+
+def kept_judge(entry: FrozenSet, minutes: float) -> Path:
+    """Return where the judge fitted to a set lies, or will lie."""
+    return RUNS / "fit_full" / entry.name / f"judge-{minutes:g}"
 
 
 def load_about(judge: Path) -> Row:
@@ -148,6 +155,8 @@ def page(result: Row) -> str:
         for name, found in sets.items()
         for way in _WAYS
     )
+    missing = [n for names in GROUPS.values() for n in names if n not in sets]
+    not_run = f" Not run yet: {', '.join(missing)}." if missing else ""
     undone = [name for name, found in sets.items() if not found["kept"]]
     told = f"Undone, since it was no better on the held-out gold: {', '.join(undone)}. "
     return f"""# The network itself learns from gold cases of data it never saw
@@ -157,7 +166,7 @@ Judges that never saw the set's group (`leave_group_out.md`), adapted by `segass
 table says how many of them were learned from; the others decide and calibrate. Tested on the frozen
 test's masks, half of whose faults are errors of a network, beside the light fit to the same gold.
 One draw of gold and one training each. {told if undone else ""}Made by
-`python benchmarks/fit_full.py`.
+`python benchmarks/fit_full.py`.{not_run}
 
 | mean over {len(sets)} sets | Pearson | MAE | AUROC < .8 | intervals hold | their width |
 |---|---|---|---|---|---|
