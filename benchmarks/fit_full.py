@@ -49,7 +49,7 @@ def main() -> None:
         refuse_if_seen(str(learner), names)
         for entry in (e for e in frozen.test.sets if e.name in names):
             there = kept_judge(entry, options.minutes).exists()
-            if entry.name in options.only or not options.only and (there or not options.kept):
+            if entry.name in options.only or (not options.only and (there or not options.kept)):
                 found[entry.name] = figures(frozen, entry, learner, options.minutes)
                 print(entry.name, found[entry.name], flush=True)
     if options.only:
