@@ -79,10 +79,19 @@ def main() -> None:
         return
     names = dict.fromkeys(row["set"] for row in rows)
     found = {name: shares([r for r in rows if r["set"] == name]) for name in names}
-    means = {w: round(float(np.mean([f[w]["auroc"] for f in found.values()])), 3) for w in WAYS}
-    result = {"sets": found, "all": shares(rows), "mean_auroc": means}
+    result = {
+        "sets": found,
+        "all": shares(rows),
+        "mean_auroc": {way: mean(found, way, "auroc") for way in WAYS},
+        "mean_mae": {way: mean(found, way, "mae") for way in (_LEARNED, _PEERS, _ALONE)},
+    }
     (options.out / "planted_faults.json").write_text(json.dumps(result, indent=1) + "\n")
     (options.out / "planted_faults.md").write_text(page(result))
+
+
+def mean(found: dict[str, Row], way: str, figure: str) -> float:
+    """Return the mean of a figure over the sets."""
+    return round(float(np.mean([row[way][figure] for row in found.values()])), 3)
 
 
 def faulty_table(entry: AuditedSet, data: Path) -> Path:
@@ -261,6 +270,9 @@ def shares(rows: Sequence[Row]) -> Row:
             "ci": [round(spread.low, 2), round(spread.high, 2)],
             "auroc": round(auroc(-suspicion(rows), bad), 3),
         }
+        if way in rows[0]:
+            error = np.array([abs(r[way] - r["true"]) for r in rows])
+            found[way]["mae"] = round(float(np.nanmean(error)), 3)
     return found
 
 
@@ -284,7 +296,7 @@ HEADER = """\
 def page(result: Row) -> str:
     """Return the results as markdown."""
     lines = "\n".join(line(name, found) for name, found in result["sets"].items())
-    means = result["mean_auroc"]
+    means, errors = result["mean_auroc"], result["mean_mae"]
     return f"""# Planted faults, found in unknown data
 
 Every set was audited from its files on, as by `segassay audit`, with a judge that never saw the set
@@ -301,6 +313,8 @@ labels. Made by `python benchmarks/planted_faults.py DATA_ROOT`.
 
 Mean AUROC over sets: learned in halves {means[_LEARNED]:.3f}, judge and peers
 {means[_PEERS]:.3f}, judge alone {means[_ALONE]:.3f}, size outliers {means["size outlier"]:.3f}.
+Mean absolute error of the scores: {errors[_LEARNED]:.3f}, {errors[_PEERS]:.3f} and
+{errors[_ALONE]:.3f}.
 
 Clean labels are the sets' own: what is wrong with them counts as a false alarm.
 """
