@@ -69,7 +69,7 @@ def call(capsys: pytest.CaptureFixture[str]) -> Callable[..., Told]:
             main([*map(str, words)])
         assert isinstance(ended.value.code, int)
         lines = capsys.readouterr().err.splitlines()
-        usual = ("labels: ", "status: ", "findings: ", "report: ")
+        usual = ("labels: ", "status: ", "findings: ", "report: ", "note: ")
         return ended.value.code, [line for line in lines if not line.startswith(usual)]
 
     return run

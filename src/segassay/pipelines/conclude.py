@@ -13,7 +13,7 @@ from segassay.data.case import Case, Dataset
 from segassay.errors import OutputError
 from segassay.pipelines.configs import AuditConfig, Gate
 from segassay.pipelines.exhibits import make_exhibits, pictured
-from segassay.pipelines.notes import notes_on
+from segassay.pipelines.notes import RULES_ONLY, notes_on
 from segassay.pipelines.pseudonyms import pseudonyms_for
 from segassay.records.findings import Finding
 from segassay.records.run import RunRecord, now
@@ -195,7 +195,7 @@ def _write(
         n_worst=config.n_worst,
         about_cases={case.case_id: _about_case(case) for case in cases},
         pseudonymised=config.pseudonymise,
-        notes=result.notes,
+        notes=(RULES_ONLY,) if judge is None else result.notes,
         unmatched=tuple(f"{u.path.name}: {u.reason}" for u in dataset.unmatched),
         unlabelled=dataset.unlabelled,
     )

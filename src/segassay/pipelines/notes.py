@@ -7,6 +7,8 @@ from segassay.records.scores import ScoreRow
 from segassay.scoring import Judge
 from segassay.scoring.unfamiliar import WEIGHED
 
+RULES_ONLY = "Rules only: no label was scored."
+
 _LISTED = 8
 """Structures that a note names."""
 
@@ -19,9 +21,12 @@ _HELP = (
 def notes_on(
     rows: Sequence[ScoreRow], judge: Judge | None, familiarity: float | None
 ) -> tuple[str, ...]:
-    """Return the notes; `familiarity` is the outcome of the judge's trial, if there was one."""
+    """Return the notes, none without a judge.
+
+    `familiarity` is the outcome of the judge's trial, if there was one.
+    """
     if judge is None:
-        return ("Rules only: no label was scored.",)
+        return ()
     notes = []
     if not judge.suggests:
         notes.append("This judge answers with a number: pictures show the label alone.")
