@@ -161,8 +161,8 @@ def test_keys_are_told_and_can_be_switched_off(open_page: OpenPage, tmp_path: Pa
     page.uncheck("#keys-on")
     page.keyboard.press("Escape")
     assert not page.locator("#keys").is_visible()
-    # Where the focus lies after the panel has closed is the browser's choice, made when it next draws;
-    # keys leave it there.
+    # Where the focus lies after the panel has closed is the browser's choice, made at the next
+    # drawing; keys leave it there.
     page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     focus = "document.activeElement.id + document.activeElement.tagName"
     before = page.evaluate(focus)
