@@ -22,21 +22,27 @@ from segassay.types import DEFAULT_JUDGE
 if TYPE_CHECKING:
     from segassay.pipelines.gold_judge import GoldResult
 
-_Minutes = Annotated[float, typer.Option("--minutes", help="How long a network learns.")]
 _Model = Annotated[Path, typer.Option("--out", "-o", help="The new judge's folder.")]
 
 
 @dataclass(frozen=True, kw_only=True)
-class FitOptions:
+class LearnOptions:
+    """Which labels a judge learns from, and how long."""
+
+    label_source: LabelSource = None
+    limit: Limit = None
+    seed: Seed = 0
+    minutes: Annotated[float, typer.Option("--minutes", help="How long a network learns.")] = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitOptions(LearnOptions):
     """What a judge is fitted to, and how."""
 
     pairs: Annotated[
         Path | None,
         typer.Option("--pairs", help="Table of your own predictions with gold, to trust it by."),
     ] = None
-    label_source: LabelSource = None
-    limit: Limit = None
-    seed: Seed = 0
     atlas: Annotated[
         int,
         typer.Option(
@@ -49,7 +55,6 @@ class FitOptions:
     full: Annotated[
         bool, typer.Option("--full", help="Let the network itself learn on; needs torch.")
     ] = False
-    minutes: _Minutes = 10.0
 
 
 @spread
@@ -78,25 +83,14 @@ def learn(
     source: SourceOptions,
     out: _Model = Path("learned-judge"),
     judge: JudgeName = DEFAULT_JUDGE,
-    label_source: LabelSource = None,
-    limit: Limit = None,
-    seed: Seed = 0,
-    minutes: _Minutes = 10.0,
+    how: LearnOptions,
     telling: TellOptions,
 ) -> int:
     """Let a judge learn labels nobody vouches for, in halves that judge each other; needs torch."""
     from segassay.pipelines.configs import LearnConfig
     from segassay.pipelines.learn_labels import learn_labels
 
-    config = LearnConfig(
-        source=source.config(),
-        out=out,
-        judge=judge,
-        label_source=label_source,
-        limit=limit,
-        seed=seed,
-        minutes=minutes,
-    )
+    config = LearnConfig(source=source.config(), out=out, judge=judge, **asdict(how))
     result = learn_labels(config, progress=telling.progress(), say=telling.say)
     return _told(result, as_json=telling.as_json)
 

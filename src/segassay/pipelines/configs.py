@@ -161,12 +161,11 @@ class EvaluateConfig(BaseModel):
     overwrite: bool = False
 
 
-class FitConfig(BaseModel):
-    """Options of `segassay fit`; `pairs` is a table of the user's own predictions with gold.
+class LearnConfig(BaseModel):
+    """Options of `segassay learn`; `minutes` are spent on each half.
 
-    `limit` counts cases with labels; `label_source` picks the labels to trust where there are
-    several of one structure. With `full` the network itself learns on for `minutes`; with `atlas`
-    the new judge also compares labels with so many of the trusted cases for each structure.
+    `limit` counts cases with labels; `label_source` picks the labels to learn from where there are
+    several of one structure.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -174,27 +173,22 @@ class FitConfig(BaseModel):
     source: SourceConfig
     out: Path
     judge: str = DEFAULT_JUDGE
-    pairs: Path | None = None
     label_source: str | None = None
     limit: int | None = Field(default=None, ge=1)
     seed: int = Field(default=0, ge=0)
+    minutes: float = Field(default=10.0, gt=0, le=24 * 60)
+
+
+class FitConfig(LearnConfig):
+    """Options of `segassay fit`; `pairs` is a table of the user's own predictions with gold.
+
+    With `full` the network itself learns on for `minutes`; with `atlas` the new judge also compares
+    labels with so many of the trusted cases for each structure.
+    """
+
+    pairs: Path | None = None
     full: bool = False
     atlas: int = Field(default=0, ge=0, le=20)
-    minutes: float = Field(default=10.0, gt=0, le=24 * 60)
-
-
-class LearnConfig(BaseModel):
-    """Options of `segassay learn`; `minutes` are spent on each half. Others as in `FitConfig`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    source: SourceConfig
-    out: Path
-    judge: str = DEFAULT_JUDGE
-    label_source: str | None = None
-    limit: int | None = Field(default=None, ge=1)
-    seed: int = Field(default=0, ge=0)
-    minutes: float = Field(default=10.0, gt=0, le=24 * 60)
 
 
 class CalibrateConfig(BaseModel):

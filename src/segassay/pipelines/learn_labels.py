@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -138,10 +139,11 @@ def drawn(cases: Sequence[Case], limit: int | None, seed: int) -> tuple[Case, ..
     labelled = [case for case in cases if case.labels]
     subjects = sorted({case.subject_id for case in labelled[:limit]})
     _require_enough(len(subjects), "")
+    counts = Counter(case.subject_id for case in labelled)
     chosen: set[str] = set()
     n_cases = 0
     for subject in np.random.default_rng(seed).permutation(subjects)[:MOST].tolist():
-        n_cases += sum(case.subject_id == subject for case in labelled)
+        n_cases += counts[subject]
         if len(chosen) < FEWEST or n_cases <= 2 * MOST:
             chosen.add(subject)
     return tuple(case for case in labelled if case.subject_id in chosen)
