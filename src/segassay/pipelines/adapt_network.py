@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 
 _LEARNING_RATE = 1.5e-3
-"""What judges are trained with. A fifth of it left the network where it was: no adapted one was
-ever better than a light fit (docs/decisions/0018)."""
+"""What judges are trained with. At a fifth of it, and without new names, no adapted network was
+ever kept (docs/decisions/0018)."""
 
 _RECOLOURED = 0.3
 """Share of pairs with structures of another brightness: few images do not show all there are."""

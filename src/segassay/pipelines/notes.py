@@ -13,8 +13,8 @@ _LISTED = 8
 """Structures that a note names."""
 
 _HELP = (
-    "A judge that learned these labels for some minutes tells more (segassay learn DATASET), best "
-    "one that learned trusted cases (segassay fit GOLD --full)."
+    "A judge that learned these labels for some minutes mostly tells more (segassay learn "
+    "DATASET), and so does one that learned trusted cases (segassay fit GOLD --full)."
 )
 
 
