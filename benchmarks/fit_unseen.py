@@ -206,7 +206,7 @@ def _labels(rows: list[Row], atlas: Sequence[str]) -> Labels:
         true=np.array([row["true"] for row in rows]),
         subjects=np.array([row["subject"] for row in rows]),
         decisive=np.ones(len(rows), dtype=np.bool_),
-        n_compared=N_COMPARED if atlas else 0,
+        n_free=N_COMPARED if atlas else 0,
     )
 
 

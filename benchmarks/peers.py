@@ -246,7 +246,7 @@ def labels_of(rows: Sequence[Row], *, compared: bool = True) -> Labels:
         true=np.array([r["true"] for r in rows]),
         subjects=np.array([r["group"] for r in rows]),
         decisive=np.ones(len(rows), dtype=np.bool_),
-        n_compared=N_COMPARED if compared else 0,
+        n_free=N_COMPARED if compared else 0,
     )
 
 

@@ -48,7 +48,8 @@ def same_network(base: JudgeFolder, lesson: Lesson, work: Path, *, say: Say) -> 
 
 def row(subject: str, image: str, *, own: bool = False, raw: float = 0.5) -> GoldLabel:
     measured = Measured(raw, 0.1, 3.0, np.zeros(2))
-    return GoldLabel(subject, "blob", image, 0.5, own, measured, raw, (raw, raw, raw))
+    stated = (raw, raw, raw)
+    return GoldLabel(subject, "blob", image, 0.5, own, measured, raw, stated, np.zeros(13))
 
 
 def test_it_learns_and_only_a_better_network_stays(

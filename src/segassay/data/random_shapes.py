@@ -1,15 +1,28 @@
-"""Images of random shapes with random contrast: what a judge can learn without any anatomy.
+"""Images of random shapes: what a judge can learn without any anatomy.
 
-Smooth random fields compete for every voxel; the winner's number is the label. Every label gets a
-grey value and a texture of its own, then blur, a bias field and noise come over all (the idea of
-SynthSeg, Billot 2023, and SynthMorph, Hoffmann 2022).
+Two kinds of label maps take turns. In one, smooth random fields compete for every voxel and the
+winner's number is the label. In the other, a few objects lie on a background: rounded outlines,
+rings round a core, twins on both sides, thin bands; they end within the stack. How both look is
+drawn in `random_looks` (the idea of SynthSeg, Billot 2023, and SynthMorph, Hoffmann 2022).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.ndimage as ndi
 from numpy.typing import NDArray
+
+from segassay.data.random_looks import random_look, smooth_field, wide_view
+
+Labels = NDArray[np.uint8]
+Shape = tuple[int, int, int]
+
+_OBJECTS = 0.6
+"""Share of images with objects on a background; the others have rivals for every voxel."""
+
+_ROUNDED = 0.35
+"""Share of images that show only a disc of the scene, black round it, as scopes and probes do."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -17,31 +30,106 @@ class ShapeImage:
     """Slices `(slice, row, column)` of an image, any range, and its labels 0..n - 1."""
 
     planes: NDArray[np.float32]
-    labels: NDArray[np.uint8]
+    labels: Labels
     n_labels: int
 
 
 def random_shapes(
     rng: np.random.Generator, *, n_slices: int = 5, size: int = 144, most_labels: int = 8
 ) -> ShapeImage:
-    """Draw one image; the same generator gives the same image."""
-    n_labels = int(rng.integers(3, most_labels + 1))
+    """Draw one image; the same generator gives the same image.
+
+    Voxels of label 0 are background where the image has objects. Not every label need be in it, but
+    one besides 0 is.
+    """
     shape = (n_slices, size, size)
+    labels = np.zeros(shape, dtype=np.uint8)
+    while labels.min() == labels.max():
+        draw = _objects if rng.random() < _OBJECTS else _rivals
+        view = wide_view(shape, rng) if rng.random() < _ROUNDED else None
+        labels = draw(shape, most_labels, rng)
+        if view is not None:
+            labels[~view] = 0
+    n_labels = int(labels.max()) + 1
+    return ShapeImage(random_look(labels, n_labels, view, rng), labels, n_labels)
+
+
+def _rivals(shape: Shape, most: int, rng: np.random.Generator) -> Labels:
+    n_labels = int(rng.integers(3, most + 1))
     width = rng.uniform(4, 18, size=n_labels)
-    fields = [_smooth(rng, shape, (1.5, w, w)) + rng.normal(0, 0.3) for w in width]
-    labels = np.argmax(fields, axis=0).astype(np.uint8)
-    grey = rng.uniform(0, 1, size=n_labels)
-    texture = rng.uniform(0, 0.15, size=n_labels)
-    planes = grey[labels] + texture[labels] * _smooth(rng, shape, (0, *rng.uniform(0.5, 3, 2)))
-    planes = ndi.gaussian_filter(planes, (0, *[rng.uniform(0.3, 1.5)] * 2))
-    planes = planes * (1 + rng.uniform(0, 0.3) * _smooth(rng, shape, (2, size / 4, size / 4)))
-    planes = planes + rng.uniform(0, 0.06) * rng.standard_normal(shape)
-    return ShapeImage(planes.astype(np.float32), labels, n_labels)
+    fields = [smooth_field(rng, shape, (1.5, w, w)) + rng.normal(0, 0.3) for w in width]
+    return np.asarray(np.argmax(fields, axis=0), dtype=np.uint8)
 
 
-def _smooth(
-    rng: np.random.Generator, shape: tuple[int, int, int], width: tuple[float, float, float]
-) -> NDArray[np.float64]:
-    """Draw a smooth random field of unit spread."""
-    field = ndi.gaussian_filter(rng.standard_normal(shape), width, mode="wrap")
-    return np.asarray(field / max(float(field.std()), 1e-9), dtype=np.float64)
+def _objects(shape: Shape, most: int, rng: np.random.Generator) -> Labels:
+    """Draw objects one over the other until there are enough of them."""
+    labels = np.zeros(shape, dtype=np.uint8)
+    wanted = int(rng.integers(1, most))
+    used = 0
+    while used < wanted:
+        for mask in _KINDS[int(rng.integers(len(_KINDS)))](shape, rng):
+            used += 1
+            labels[mask] = used
+    return labels
+
+
+def _single(shape: Shape, rng: np.random.Generator) -> list[NDArray[np.bool_]]:
+    return [_rounded(shape, rng) < 1]
+
+
+def _ring(shape: Shape, rng: np.random.Generator) -> list[NDArray[np.bool_]]:
+    """Draw a wall round a core, as the heart has; the core comes second and lies over it."""
+    radius = _rounded(shape, rng)
+    return [radius < 1, radius < rng.uniform(0.5, 0.85)]
+
+
+def _twins(shape: Shape, rng: np.random.Generator) -> list[NDArray[np.bool_]]:
+    """Draw one shape and its mirror image, not quite at the mirrored place."""
+    one = _rounded(shape, rng) < 1
+    return [one, np.roll(one[..., ::-1], rng.integers(-6, 7, size=2), axis=(1, 2))]
+
+
+def _band(shape: Shape, rng: np.random.Generator) -> list[NDArray[np.bool_]]:
+    """Draw a thin band that winds through a rounded place."""
+    width = rng.uniform(8, 20)
+    winding = np.abs(smooth_field(rng, shape, (2, width, width))) < rng.uniform(0.08, 0.3)
+    return [winding & (_rounded(shape, rng) < 1)]
+
+
+_KINDS: tuple[Callable[[Shape, np.random.Generator], list[NDArray[np.bool_]]], ...] = (
+    _single,
+    _single,
+    _ring,
+    _twins,
+    _band,
+)
+
+
+def _rounded(shape: Shape, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Draw a field `(slice, row, column)` that is below 1 inside a rounded outline.
+
+    In every slice the distance from a centre over the outline's radius in that direction. Towards
+    the ends of the stack the outline shrinks, in half of the draws to nothing.
+    """
+    n_slices, rows, columns = shape
+    down, along = np.mgrid[:rows, :columns].astype(np.float64)
+    centre = rng.uniform(0.2, 0.8, size=2) * (rows, columns)
+    radius = np.exp(rng.uniform(np.log(0.05), np.log(0.42))) * min(rows, columns)
+    turn, narrow = rng.uniform(0, np.pi), rng.uniform(0.4, 1)
+    y, x = down - centre[0], along - centre[1]
+    u = np.cos(turn) * x + np.sin(turn) * y
+    v = (np.cos(turn) * y - np.sin(turn) * x) / narrow
+    plane = np.hypot(u, v) / (radius * _outline(np.arctan2(v, u), rng))
+    middle, reach = rng.uniform(0, n_slices - 1), n_slices * rng.uniform(0.2, 1.5)
+    shrink = 1 - ((np.arange(n_slices) - middle) / reach) ** 2
+    field = plane / np.sqrt(np.maximum(shrink, 1e-3))[:, None, None]
+    return np.asarray(ndi.gaussian_filter1d(field, 0.5, axis=0, mode="nearest"))
+
+
+def _outline(angle: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Draw a closed outline's radius, about 1, at every angle: from an ellipse to lobes."""
+    wild = rng.uniform(0, 0.25)
+    waves = [
+        rng.normal(0, wild / k) * np.cos(k * angle + rng.uniform(0, 2 * np.pi)) for k in range(2, 7)
+    ]
+    return np.asarray(np.exp(np.sum(waves, axis=0)))

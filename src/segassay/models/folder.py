@@ -9,7 +9,8 @@ SHA256SUMS        checksums of all files; a judge whose files do not match is re
 Some kinds of judge have more files: `text.npy`, a vector `(structures, n)` for every structure of
 `meta.json` in its order, `weights.safetensors`, to train on from, `unfamiliar.json`, what scores
 are worth where it knows nothing, `adapter.json`, the correction of a judge that was fitted to
-somebody's data, and `gold.npz`, the trusted cases it compares with. One of kind `halves` has a
+somebody's data, `typical.json`, what is usual of the labels it was fitted to, and `gold.npz`, the
+trusted cases it compares with. One of kind `halves` has a
 second network, `other.onnx`, with its `other_calibration.json`.
 """
 
@@ -34,6 +35,9 @@ WEIGHTS = "weights.safetensors"
 ADAPTER = "adapter.json"
 """What fitting to somebody's data added; absent where nothing was fitted, or nothing helped."""
 
+TYPICAL = "typical.json"
+"""Centre and spread of the traits of the labels that a judge was fitted to, for each structure."""
+
 GOLD = "gold.npz"
 """Reduced images and labels of trusted cases, in a judge fitted to compare with them."""
 
@@ -54,6 +58,7 @@ class JudgeFolder:
     meta: dict[str, Any]
     calibration: dict[str, Any]
     adapter: dict[str, Any] | None = None
+    typical: dict[str, Any] | None = None
     unfamiliar: dict[str, Any] | None = None
     network: str = "judge.onnx"
 
@@ -173,13 +178,13 @@ def open_judge(path: Path) -> JudgeFolder:
         meta = json.loads((path / "meta.json").read_text())
         calibration = json.loads((path / "calibration.json").read_text())
         present = _read_checksums(path)
-        adapter, unfamiliar = (
+        adapter, typical, unfamiliar = (
             json.loads((path / name).read_text()) if name in present else None
-            for name in (ADAPTER, UNFAMILIAR)
+            for name in (ADAPTER, TYPICAL, UNFAMILIAR)
         )
     except ValueError as error:
         raise ModelError(f"{path.name}: broken description ({error}); install it again") from error
-    return JudgeFolder(path, meta, calibration, adapter, unfamiliar)
+    return JudgeFolder(path, meta, calibration, adapter, typical, unfamiliar)
 
 
 def verify(path: Path) -> None:

@@ -25,7 +25,15 @@ from segassay.pipelines.gold_judge import (
 )
 from segassay.pipelines.measure_gold import Planting, measure_cases, measure_table
 from segassay.scoring.adapter import beyond_noise
-from segassay.scoring.fitting import FEWEST_LABELS, GoldLabel, columns, fit, left_out, subjects_of
+from segassay.scoring.fitting import (
+    FEWEST_LABELS,
+    GoldLabel,
+    columns,
+    fit,
+    left_out,
+    subjects_of,
+    typical_of,
+)
 from segassay.scoring.gold_cases import GoldCases
 from segassay.scoring.slice_judge import SliceJudge
 from segassay.scoring.trust import FEWEST_SUBJECTS
@@ -93,7 +101,7 @@ def fit_network(
         wanted = {(row.subject, row.image) for row in held}
         after = [row for row in again if (row.subject, row.image) in wanted]
         folder = replace(folder, meta=tested_on(folder.meta, after, gold.dataset.cases))
-        light = fit(columns(learned, corrected=False), adapt=True)(columns(held, corrected=False))
+        light = _light_fit(learned, held)
         adapted = across_subjects(after)
         kept = is_better(held, light[:, 0], adapted)
         about = {
@@ -170,6 +178,13 @@ def is_better(held: Sequence[GoldLabel], light: Floats, adapted: Floats) -> bool
         beyond_noise(((value - labels.true) ** 2 - error)[told], labels.subjects[told])
         for value in (_stated(held), light)
     )
+
+
+def _light_fit(learned: Sequence[GoldLabel], held: Sequence[GoldLabel]) -> Floats:
+    """Return value, low and high of labels held out, `(n, 3)`, by the light fit to the others."""
+    beside = typical_of(learned)
+    fitted = fit(columns(learned, corrected=False), adapt=True)
+    return fitted(columns(held, corrected=False, beside=beside))
 
 
 def _split(learned: Sequence[GoldLabel], held: Sequence[GoldLabel]) -> SubjectSplit:

@@ -136,7 +136,9 @@ def _correction(gold: dict[str, Any]) -> str:
     if gold["by"] != "fit":
         return "Expected Dice and interval follow from raw score and doubt, calibrated anew."
     if gold["corrected"]:
-        text = "The raw score is corrected by ridge regression on embeddings, doubt and size"
+        text = "The raw score is corrected by ridge regression on embeddings, doubt, size and how "
+        text += "unusual a label's size, place, form, brightness and border are beside the trusted "
+        text += "ones (`typical.json`: centres and spreads, no image)"
         n_cases = gold.get("compared_with", 0)
         if not n_cases:
             return f"{text}."

@@ -15,6 +15,7 @@ from segassay.models.folder import (
     CARD,
     CHECKSUMS,
     GOLD,
+    TYPICAL,
     JudgeFolder,
     find_judge,
     model_id,
@@ -26,9 +27,18 @@ from segassay.models.place import put_in_place
 from segassay.pipelines.gold_card import gold_card
 from segassay.pipelines.gold_figures import evidence_of, figures_of
 from segassay.scoring import judge_of
-from segassay.scoring.fitting import FEWEST_LABELS, Fitted, GoldLabel, columns, fit, left_out
+from segassay.scoring.fitting import (
+    FEWEST_LABELS,
+    Fitted,
+    GoldLabel,
+    columns,
+    fit,
+    left_out,
+    typical_of,
+)
 from segassay.scoring.gold_cases import GoldCases
 from segassay.scoring.slice_judge import SliceJudge
+from segassay.scoring.traits import TypicalLabels
 from segassay.scoring.trust import OWN, SYNTHETIC, Trust
 from segassay.types import DEFAULT_JUDGE
 
@@ -154,7 +164,7 @@ def make_gold_judge(
     if fitted.adapter is None:
         compared_with, about["compared_with"] = None, 0
     images = {row.image for row in rows} | (full.images if full is not None else set())
-    made = _Made(fitted, compared_with, about, frozenset(images))
+    made = _Made(fitted, typical_of(rows), compared_with, about, frozenset(images))
     put_in_place(out, lambda fresh: _fill(fresh, out.name, base, made))
     return GoldResult(out, about, problems)
 
@@ -174,6 +184,7 @@ class _Made:
     """What the new judge has that its base has not; `images` are checksums of what it knows."""
 
     fitted: Fitted
+    typical: TypicalLabels
     compared_with: GoldCases | None
     about: dict[str, Any]
     images: frozenset[str]
@@ -182,12 +193,13 @@ class _Made:
 def _fill(fresh: Path, name: str, base: JudgeFolder, made: _Made) -> None:
     """Write the new judge: the base's network, and everything that differs."""
     about, fitted = made.about, made.fitted
-    left = _WRITTEN_ANEW | ({ADAPTER, GOLD} if about["by"] == "fit" else set())
+    left = _WRITTEN_ANEW | ({ADAPTER, GOLD, TYPICAL} if about["by"] == "fit" else set())
     for file in base.files:
         if file not in left:
             shutil.copyfile(base.path / file, fresh / file)
     if fitted.adapter is not None:
         write_description(fresh / ADAPTER, fitted.adapter.to_json())
+        write_description(fresh / TYPICAL, made.typical.to_json())
     if made.compared_with is not None:
         made.compared_with.save(fresh / GOLD)
     write_description(fresh / "calibration.json", fitted.calibration.to_json())

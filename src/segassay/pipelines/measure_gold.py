@@ -19,6 +19,7 @@ from segassay.pipelines.keep_records import Progress
 from segassay.pipelines.open_pair import LabelFiles, UnusablePair, images_of, open_pair
 from segassay.scoring.fitting import GoldLabel
 from segassay.scoring.slice_judge import SliceJudge
+from segassay.scoring.traits import Traits
 from segassay.types import Modality
 
 Problem = tuple[str, str]
@@ -149,8 +150,17 @@ def _measured(
     checksum = voxel_sha256(image.array)
     labels = [(structure, mask) for structure, _, mask in known]
     found = judge.measure_labels(image, labels, modality=modality, subject=subject)
-    for (structure, true, _), measured in zip(known, found, strict=True):
+    traits = Traits(image)
+    for (structure, true, mask), measured in zip(known, found, strict=True):
         if measured is not None and not isnan(true):
-            stated = judge.calibrated(measured)
-            corrected = judge.corrected(measured)
-            yield GoldLabel(subject, structure, checksum, true, own, measured, corrected, stated)
+            yield GoldLabel(
+                subject=subject,
+                structure=structure,
+                image=checksum,
+                true=true,
+                own=own,
+                measured=measured,
+                corrected=judge.corrected(measured),
+                stated=judge.calibrated(measured),
+                traits=traits(mask),
+            )

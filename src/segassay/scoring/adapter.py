@@ -2,7 +2,8 @@
 
 The network stays as it is. Its raw score, its doubt, the label's size and the embeddings of the
 examined slices give a better expected Dice on data that it never learned from, by ridge regression
-(Hoerl and Kennard 1970) on labels whose truth is known.
+(Hoerl and Kennard 1970) on labels whose truth is known. How unusual the label is beside trusted
+ones (`scoring.traits`) tells more than any of these.
 """
 
 from collections.abc import Sequence
@@ -41,6 +42,8 @@ class Measured:
             empty for a judge that has no such cases.
         embedding: `(e,)`, the mean over the examined slices, each with the slices it stands for;
             `(0,)` from a network without one.
+        unusual: How unusual it is beside others of its structure (`scoring.traits`), NaN where
+            nobody knows; empty for a judge that does not ask.
     """
 
     raw: float
@@ -48,11 +51,21 @@ class Measured:
     log_size: float
     embedding: Floats
     compared: tuple[float, ...] = ()
+    unusual: tuple[float, ...] = ()
 
     @property
     def features(self) -> Floats:
-        """What a correction is made from, `(2 + c + e,)`: doubt, size, comparisons, embedding."""
-        return np.concatenate([[self.doubt, self.log_size], self.compared, self.embedding])
+        """What a correction is made from: doubt, size, comparisons, unusual traits, embedding."""
+        told = (self.doubt, self.log_size, *self.compared, *self.unusual)
+        return np.concatenate([told, self.embedding])
+
+    @property
+    def n_free(self) -> int:
+        """How many features after doubt and size speak of Dice themselves.
+
+        Comparisons, and how unusual the label is altogether.
+        """
+        return len(self.compared) + len(self.unusual[:1])
 
 
 def mean_embedding(slices: Sequence[SliceSums]) -> Floats:
@@ -104,8 +117,8 @@ class Labels:
     """Labels whose truth is known, as columns of one length `n`.
 
     `features` is `(n, d)`; `decisive` marks those that decide how strong a correction is: a user's
-    own predictions where there are enough of them, else all. `n_compared` of the features, after
-    doubt and size, are comparisons with trusted cases.
+    own predictions where there are enough of them, else all. `n_free` of the features, after doubt
+    and size, speak of Dice themselves, see `Measured.n_free`.
     """
 
     raw: Floats
@@ -113,7 +126,7 @@ class Labels:
     true: Floats
     subjects: NDArray[np.str_]
     decisive: Bools
-    n_compared: int = 0
+    n_free: int = 0
 
     @property
     def doubt(self) -> Floats:
@@ -128,7 +141,7 @@ class Labels:
             self.true[kept],
             self.subjects[kept],
             self.decisive[kept],
-            self.n_compared,
+            self.n_free,
         )
 
 
@@ -185,10 +198,10 @@ def _across_folds(labels: Labels) -> tuple[Floats, Floats]:
 
 
 def _ridge(labels: Labels, strength: float) -> Adapter:
-    """Regress the true Dice; intercept, raw score and comparisons are free, the rest is penalised.
+    """Regress the true Dice; intercept, raw score and free features are, the rest is penalised.
 
     Comparisons speak of Dice themselves, as the raw score does; embeddings are hundreds of numbers
-    that each may mean something here.
+    that each may mean something here, and of single traits some may.
     """
     n = len(labels.raw)
     known = np.ma.masked_invalid(labels.features)
@@ -197,7 +210,7 @@ def _ridge(labels: Labels, strength: float) -> Adapter:
     columns = np.column_stack([np.ones(n), labels.raw, _spread(labels.features, mean, scale)])
     penalty = np.full(columns.shape[1], strength * n)
     penalty[:2] = 1e-6 * n
-    penalty[4 : 4 + labels.n_compared] = 1e-3 * n
+    penalty[4 : 4 + labels.n_free] = 1e-3 * n
     found = np.linalg.solve(columns.T @ columns + np.diag(penalty), columns.T @ labels.true)
     return Adapter(float(found[0]), float(found[1]), mean, scale, found[2:])
 

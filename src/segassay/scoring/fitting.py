@@ -1,7 +1,7 @@
 """From labels whose truth is known to a correction with its calibration, and how good both are."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from scipy.sparse.csgraph import connected_components
 
 from segassay.scoring.adapter import Adapter, Bools, Floats, Labels, Measured, fit_adapter, folds_of
 from segassay.scoring.calibration import Calibration
+from segassay.scoring.traits import TypicalLabels
 
 FEWEST_LABELS = 40
 """What a calibration is fitted on at least."""
@@ -31,6 +32,7 @@ class GoldLabel:
         measured: What the network says.
         corrected: Score of the judge as it is, before calibration.
         stated: Value, low and high of the judge as it is.
+        traits: What the label looks like, see `scoring.traits`.
     """
 
     subject: str
@@ -41,6 +43,12 @@ class GoldLabel:
     measured: Measured
     corrected: float
     stated: tuple[float, float, float]
+    traits: Floats
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether it is a trusted label as it is, without a fault."""
+        return not self.own and self.true == 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,21 +66,44 @@ class Fitted:
         return np.array([self.calibration(*pair) for pair in pairs]).reshape(-1, 3)
 
 
-def columns(gold: Sequence[GoldLabel], *, corrected: bool) -> Labels:
+def columns(
+    gold: Sequence[GoldLabel], *, corrected: bool, beside: TypicalLabels | None = None
+) -> Labels:
     """Return labels as columns, their scores before or after the correction the judge has.
 
-    A user's own predictions are decisive where there are enough of them.
+    A user's own predictions are decisive where there are enough of them. How unusual a label is is
+    told `beside` others; without these, beside the trusted ones of `gold` of other subjects.
     """
     own: Bools = np.array([label.own for label in gold])
     scores = [label.corrected if corrected else label.measured.raw for label in gold]
+    subjects = subjects_of(gold)
+    asked = _typical_without(gold, subjects) if beside is None else [beside] * len(gold)
+    measured = [
+        replace(label.measured, unusual=typical.unusual_traits(label.structure, label.traits))
+        for label, typical in zip(gold, asked, strict=True)
+    ]
     return Labels(
         raw=np.array(scores),
-        features=np.array([label.measured.features for label in gold]),
+        features=np.array([label.features for label in measured]),
         true=np.array([label.true for label in gold]),
-        subjects=subjects_of(gold),
+        subjects=subjects,
         decisive=own if own.sum() >= FEWEST_LABELS else np.ones(len(gold), dtype=np.bool_),
-        n_compared=len(gold[0].measured.compared) if gold else 0,
+        n_free=measured[0].n_free if gold else 0,
     )
+
+
+def typical_of(gold: Iterable[GoldLabel]) -> TypicalLabels:
+    """Return what is typical of the trusted labels among these."""
+    return TypicalLabels.of((label.structure, label.traits) for label in gold if label.is_trusted)
+
+
+def _typical_without(gold: Sequence[GoldLabel], subjects: NDArray[np.str_]) -> list[TypicalLabels]:
+    """Return what is typical of the trusted labels of all subjects but each label's own."""
+    without = {
+        subject: typical_of(g for g, s in zip(gold, subjects, strict=True) if s != subject)
+        for subject in np.unique(subjects)
+    }
+    return [without[subject] for subject in subjects]
 
 
 def fit(labels: Labels, *, adapt: bool) -> Fitted:

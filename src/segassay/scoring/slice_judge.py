@@ -23,6 +23,7 @@ from segassay.scoring.peers import Peers
 from segassay.scoring.plan import LabelPlan, plan_label
 from segassay.scoring.result import Score, SliceScore
 from segassay.scoring.size import size_error
+from segassay.scoring.traits import TypicalLabels
 from segassay.scoring.unfamiliar import WEIGHED, Unfamiliar, is_compared
 from segassay.types import Engine, Modality, Status
 from segassay.vocabulary.names import canonical_name
@@ -45,6 +46,8 @@ class SliceJudge(Judge):
             self._calibration = Calibration.from_json(folder.calibration)
             fitted = folder.adapter
             self._adapter = None if fitted is None else Adapter.from_json(fitted)
+            usual = folder.typical
+            self._typical = None if usual is None else TypicalLabels.from_json(usual)
             self._gold = None if folder.gold is None else GoldCases.load(folder.gold)
             other = None if self._trust is not None else folder.unfamiliar
             self._unfamiliar = None if other is None else Unfamiliar.from_json(other)
@@ -129,8 +132,8 @@ class SliceJudge(Judge):
     def _looks(self, labels: Sequence[AskedLabel]) -> list["_Look"]:
         plans = [self.plan(label) for label in labels]
         sums = self.examine(plans) if plans else []
-        compared = self._compared(labels)
-        return [_Look(*parts) for parts in zip(labels, plans, sums, compared, strict=True)]
+        compared, unusual = self._compared(labels), self._unusual(labels)
+        return [_Look(*parts) for parts in zip(labels, plans, sums, compared, unusual, strict=True)]
 
     def _compared(self, labels: Sequence[AskedLabel]) -> list[tuple[float, ...]]:
         others = self._gold or self._peers
@@ -140,9 +143,17 @@ class SliceJudge(Judge):
         named = [(self._compared_as(label.name), label.mask) for label in labels]
         return others.compare(image.volume, named, subject=image.subject)
 
+    def _unusual(self, labels: Sequence[AskedLabel]) -> list[tuple[float, ...]]:
+        typical = self._typical
+        if typical is None or not labels:
+            return [()] * len(labels)
+        named = [(self._compared_as(label.name), label.mask) for label in labels]
+        return typical.unusual(labels[0].image.volume, named)
+
     def _compared_as(self, name: Named) -> str | None:
         """Return the name a label is compared under; peers are asked for what it knows not."""
-        asked = None if self._gold is None and self.knows(name) else name.given
+        is_fitted = self._gold is not None or self._typical is not None
+        asked = None if not is_fitted and self.knows(name) else name.given
         return None if asked is None else canonical_name(asked)
 
     def plan(self, label: AskedLabel, *, only: int | None = None) -> LabelPlan:
@@ -228,6 +239,7 @@ class _Look:
     plan: LabelPlan
     sums: list[SliceSums]
     compared: tuple[float, ...]
+    unusual: tuple[float, ...]
 
 
 def _measured(look: _Look) -> Measured:
@@ -240,6 +252,7 @@ def _measured(look: _Look) -> Measured:
         log_size=log10(look.plan.n_voxels * unit),
         embedding=mean_embedding(look.sums),
         compared=look.compared,
+        unusual=look.unusual,
     )
 
 

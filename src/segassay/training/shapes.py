@@ -9,13 +9,17 @@ from segassay.training.store import StoredCase, StoredSet, coded_label, to_bytes
 
 
 def shape_set(recipe: ShapeRecipe, *, seed: int) -> StoredSet:
-    """Draw the images of a recipe; every label but the largest is a structure to be judged."""
+    """Draw the images of a recipe, one in three of a single slice.
+
+    Every label but the largest is a structure to be judged.
+    """
     entry = SetRecipe(name="random_shapes", weight=recipe.weight, mirror="free", named=False)
     return StoredSet.of(entry, tuple(_case(number, seed) for number in range(recipe.images)))
 
 
 def _case(number: int, seed: int) -> StoredCase:
-    drawn = random_shapes(np.random.default_rng([seed, number]))
+    n_slices = 1 if number % 3 == 0 else 5
+    drawn = random_shapes(np.random.default_rng([seed, number]), n_slices=n_slices)
     codes = {value: value for value in range(drawn.n_labels)}
     background = int(np.bincount(drawn.labels.ravel()).argmax())
     labels = {
