@@ -65,7 +65,7 @@ def figures(frozen: Frozen, entry: FrozenSet, learner: Path, minutes: float) -> 
     kept = RUNS / "fit_unseen" / f"{folder.meta['model_id']}-v{frozen.test.version}"
     measured = Measured(frozen, entry, judge, kept)
     gold = list(measured.gold())
-    test = [row for case_id in entry.cases for row in measured.test(case_id)]
+    test = list(measured.tests())
     subjects = sorted({row["subject"] for row in gold})
     chosen = drawn(subjects, min(_GOLD, len(subjects)), 0)
     adapted = adapt(frozen, entry, learner, chosen, minutes)
@@ -78,8 +78,8 @@ def figures(frozen: Frozen, entry: FrozenSet, learner: Path, minutes: float) -> 
         "learned_from": about["learned_from"],
         "kept": about["kept"],
         _WAYS[0]: figures_of(test, np.array([row["stated"] for row in test])),
-        _WAYS[1]: measured.fitted(gold, test, chosen, 0),
-        _WAYS[2]: measured.fitted(gold, test, chosen, ATLAS),
+        _WAYS[1]: measured.fitted(gold, test, chosen, ""),
+        _WAYS[2]: measured.fitted(gold, test, chosen, "atlas"),
         _WAYS[3]: figures_of(rows, np.array([row["stated"] for row in rows])),
     }
 

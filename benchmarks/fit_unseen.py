@@ -3,10 +3,10 @@
 Every set of the frozen test is judged by the judge that learned from no set of its group
 (`leave_group_out.py`), as it is and fitted to gold subjects drawn from those that are not in the
 test; a set with fewer gives all it has. Tested on the test's masks, so half of the faults are
-errors of a network, which no fit on planted faults has met. Each fit is made twice: on what the
-network says alone, and with comparisons with five of the gold cases (`--atlas 5`). What the network
-says of a label is kept, so a draw costs nothing; `seconds` is the measuring of the gold labels and
-the fit.
+errors of a network, which no fit on planted faults has met. Each fit is made three times: as
+`segassay fit` makes it, with comparisons with five of the gold cases besides (`--atlas 5`), and on
+what the network says alone, without asking how unusual a label is. What is measured of a label is
+kept, so a draw costs nothing; `seconds` is the measuring of the gold labels and the fit.
 
 Usage: python benchmarks/fit_unseen.py DATA_ROOT [--judges FOLDER] [--gold 10 25] [--draws 5]
 """
@@ -32,16 +32,20 @@ from segassay.pipelines.faulty_cases import ExpertCase, draw_faults, read_expert
 from segassay.pipelines.frozen_test import FrozenSet
 from segassay.pipelines.gold_judge import open_base
 from segassay.pipelines.measure_gold import Known, faults_per_label
-from segassay.scoring.adapter import Labels
-from segassay.scoring.fitting import fit
-from segassay.scoring.gold_cases import N_COMPARED, GoldCase
+from segassay.scoring.adapter import Measured as MeasuredLabel
+from segassay.scoring.fitting import GoldLabel, columns, fit, typical_of
+from segassay.scoring.gold_cases import GoldCase
 from segassay.scoring.reverse import ReverseAccuracy
 from segassay.scoring.slice_judge import SliceJudge
+from segassay.scoring.traits import Traits
 
 _POOL = 25
 """Subjects of a set that gold cases are drawn from, at most."""
 
 ATLAS = 5
+
+WAYS = {"network alone": (0, False), "": (0, True), "atlas": (ATLAS, True)}
+"""Of the ways to fit, each with its gold cases to compare with and whether traits are asked for."""
 
 
 def main() -> None:
@@ -80,7 +84,7 @@ class Measured:
     def figures(self, counts: Sequence[int], n_draws: int) -> Row:
         """Return the judge as it is and fitted to draws of each number of gold subjects."""
         gold = list(self.gold())
-        test = [row for case_id in self.entry.cases for row in self.test(case_id)]
+        test = list(self.tests())
         subjects = sorted({row["subject"] for row in gold})
         alone = np.array([_compared(row, subjects[:ATLAS])[0] for row in test])
         alone = np.nan_to_num(alone, nan=float(np.nanmean(alone)))
@@ -89,25 +93,30 @@ class Measured:
             "atlas alone": figures_of(test, np.column_stack([alone] * 3)),
         }
         for count in sorted({min(n, len(subjects)) for n in counts}):
-            for atlas in (0, ATLAS):
+            for way in WAYS:
                 draws = [
-                    self.fitted(gold, test, drawn(subjects, count, seed), atlas)
+                    self.fitted(gold, test, drawn(subjects, count, seed), way)
                     for seed in range(n_draws)
                 ]
-                found[f"{count} + atlas" if atlas else str(count)] = {
+                found[f"{count}, {way}" if way else str(count)] = {
                     key: round(float(np.mean([draw[key] for draw in draws])), 4) for key in draws[0]
                 } | {"pearson_of_draws": [draw["pearson"] for draw in draws]}
         return found
 
     def fitted(
-        self, gold: list[Row], test: list[Row], chosen: list[str], atlas: int
+        self, gold: list[Row], test: list[Row], chosen: list[str], way: str
     ) -> dict[str, float]:
         """Return figures of the light fit to chosen subjects, the first of them an atlas."""
-        mine = [row for row in gold if row["subject"] in set(chosen)]
+        n_atlas, asks_traits = WAYS[way]
+        atlas = chosen[:n_atlas]
+        rows = [row for row in gold if row["subject"] in set(chosen)]
         start = time.perf_counter()
-        fitted = fit(_labels(mine, chosen[:atlas]), adapt=True)
-        stated = fitted(_labels(test, chosen[:atlas]))
-        seconds = time.perf_counter() - start + sum(row["seconds"] for row in mine)
+        mine, others = (
+            [_label(row, atlas, asks_traits=asks_traits) for row in some] for some in (rows, test)
+        )
+        fitted = fit(columns(mine, corrected=False), adapt=True)
+        stated = fitted(columns(others, corrected=False, beside=typical_of(mine)))
+        seconds = time.perf_counter() - start + sum(row["seconds"] for row in rows)
         return {**figures_of(test, stated), "seconds": round(seconds, 1)}
 
     def gold(self) -> Iterator[Row]:
@@ -115,28 +124,34 @@ class Measured:
         cases = pool(self.frozen.data, self.entry)
         n_faults = faults_per_label(cases)
         for case in cases:
-            make = partial(self._of_gold, case, n_faults)
-            yield from kept_rows(self.kept / f"{self.entry.name}-gold-{case.case_id}.json", make)
+            yield from self._rows(f"gold-{case.case_id}", partial(self._planted, case, n_faults))
 
-    def _of_gold(self, case: Case, n_faults: int) -> list[Row]:
+    def tests(self) -> Iterator[Row]:
+        """Yield the measured labels of the test, those left out that hold nothing."""
+        for case_id in self.entry.cases:
+            yield from self._rows(f"test-{case_id}", partial(self._frozen, case_id))
+
+    def _rows(self, name: str, known: "Callable[[], _Known]") -> Iterator[Row]:
+        """Yield the rows of a case; what it looks like is kept once for all judges."""
+        file = f"{self.entry.name}-{name}.json"
+        said = kept_rows(self.kept / file, lambda: self._measured(*known()))
+        looks = kept_rows(self.kept.parent / "traits" / file, lambda: _traits(*known()))
+        return ({**a, **b} for a, b in zip(said, looks, strict=True))
+
+    def _planted(self, case: Case, n_faults: int) -> "_Known":
         expert = read_expert_case(self.entry.name, case, case.modality)
-        known = [
+        return expert, [
             (structure, true, mask)
             for structure in expert.masks
             for _, true, mask in draw_faults(expert, structure, n_faults=n_faults, seed=0)
+            if mask.any() and not np.isnan(true)
         ]
-        return self._measured(expert, known)
 
-    def test(self, case_id: str) -> list[Row]:
-        """Return what the judge says of a case's labels, those left out that hold nothing."""
-        return kept_rows(
-            self.kept / f"{self.entry.name}-test-{case_id}.json", partial(self._of_test, case_id)
-        )
-
-    def _of_test(self, case_id: str) -> list[Row]:
+    def _frozen(self, case_id: str) -> "_Known":
         expert = self.frozen.expert(self.entry, case_id)
         pairs = self.frozen.pairs(self.entry, expert)
-        return self._measured(expert, [(p.structure, p.dice, p.mask) for p in pairs])
+        kept = [p for p in pairs if p.mask.any() and not np.isnan(p.dice)]
+        return expert, [(p.structure, p.dice, p.mask) for p in kept]
 
     def _measured(self, expert: ExpertCase, known: Sequence[Known]) -> list[Row]:
         labels = [(structure, mask) for structure, _, mask in known]
@@ -156,8 +171,16 @@ class Measured:
                 "seconds": seconds,
             }
             for (structure, true, _), m, r in zip(known, found, reverse, strict=True)
-            if m is not None and not np.isnan(true)
+            if m is not None
         ]
+
+
+_Known = tuple[ExpertCase, list[Known]]
+
+
+def _traits(expert: ExpertCase, known: Sequence[Known]) -> list[Row]:
+    measure = Traits(expert.image)
+    return [{"traits": np.round(measure(mask), 5).tolist()} for *_, mask in known]
 
 
 def pool(data: Path, entry: FrozenSet) -> list[Case]:
@@ -195,18 +218,27 @@ def _compared(row: Row, atlas: Sequence[str]) -> tuple[float, float]:
     return (max(dices), float(np.mean(dices))) if dices else (np.nan, np.nan)
 
 
-def _labels(rows: list[Row], atlas: Sequence[str]) -> Labels:
-    own = np.array([row["features"] for row in rows])
-    if atlas:
-        compared = np.array([_compared(row, atlas) for row in rows])
-        own = np.concatenate([own[:, :2], compared, own[:, 2:]], axis=1)
-    return Labels(
-        raw=np.array([row["raw"] for row in rows]),
-        features=own,
-        true=np.array([row["true"] for row in rows]),
-        subjects=np.array([row["subject"] for row in rows]),
-        decisive=np.ones(len(rows), dtype=np.bool_),
-        n_free=N_COMPARED if atlas else 0,
+def _label(row: Row, atlas: Sequence[str], *, asks_traits: bool) -> GoldLabel:
+    """Return a kept row as `segassay fit` measures it, beside the cases of an atlas."""
+    doubt, log_size, *embedding = row["features"]
+    measured = MeasuredLabel(
+        raw=row["raw"],
+        doubt=doubt,
+        log_size=log_size,
+        embedding=np.array(embedding),
+        compared=_compared(row, atlas) if atlas else (),
+    )
+    traits = np.array(row["traits"], dtype=np.float64)
+    return GoldLabel(
+        subject=row["subject"],
+        structure=row["structure"],
+        image=row["subject"],
+        true=row["true"],
+        own=False,
+        measured=measured,
+        corrected=row["raw"],
+        stated=tuple(row["stated"]),
+        traits=traits if asks_traits else np.full_like(traits, np.nan),
     )
 
 
@@ -235,10 +267,11 @@ def page(result: Row) -> str:
     wanted: dict[str, Callable[[str], str]] = {
         "as it is": lambda n: "0",
         "atlas alone, five gold cases": lambda n: "atlas alone",
-        "fitted, fewer gold": lambda n: str(counts[n][0]),
-        "fitted, more gold": lambda n: str(counts[n][-1]),
-        "fitted with atlas, fewer gold": lambda n: f"{counts[n][0]} + atlas",
-        "fitted with atlas, more gold": lambda n: f"{counts[n][-1]} + atlas",
+        **{
+            f"fitted{f', {way}' if way else ''}, {more} gold": partial(_key, counts, at, way)
+            for way in WAYS
+            for more, at in (("fewer", 0), ("more", -1))
+        },
     }
     means = "\n".join(
         "| "
@@ -257,10 +290,11 @@ def page(result: Row) -> str:
     return f"""# Fitted to a few gold cases of data the judge never saw
 
 Judges that never saw the set's group (`leave_group_out.md`), as they are and after `segassay fit`
-on gold cases with planted faults, without and with `--atlas 5`; tested on the frozen test's masks,
-half of whose faults are errors of a network. Means of {result["draws"]} draws of gold subjects (10
-and 25; all where a set has fewer). Seconds are of measuring the gold labels by the network and of
-the fit, on one core of a busy machine; laying images over the atlas comes on top. Made by
+on gold cases with planted faults, also with `--atlas 5`, and without asking how unusual a label is
+(*network alone*); tested on the frozen test's masks, half of whose faults are errors of a network.
+Means of {result["draws"]} draws of gold subjects (10 and 25; all where a set has fewer). Seconds
+are of measuring the gold labels by the network and of the fit, on one core of a busy machine; the
+traits of labels (tens of milliseconds each) and laying images over the atlas come on top. Made by
 `python benchmarks/fit_unseen.py`.
 
 | mean over {len(sets)} sets | Pearson | MAE |
@@ -271,6 +305,10 @@ the fit, on one core of a busy machine; laying images over the atlas comes on to
 |---|---|---|---|---|---|---|---|
 {rows}
 """
+
+
+def _key(counts: dict[str, list[int]], at: int, way: str, name: str) -> str:
+    return f"{counts[name][at]}, {way}" if way else str(counts[name][at])
 
 
 def _interval(f: Row) -> str:

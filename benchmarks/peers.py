@@ -143,7 +143,11 @@ class Asked:
         compared = kept_rows(
             folder / f"v{version}-{_N_PEERS}-{mix}" / name, partial(self._compared, case_id, mix)
         )
-        return [{**a, **b} for a, b in zip(said, compared, strict=True)]
+        unusual = kept_rows(
+            folder / f"v{version}-{_N_PEERS}-{mix}-unusual" / name,
+            partial(self._unusual, case_id, mix),
+        )
+        return [{**a, **b, **c} for a, b, c in zip(said, compared, unusual, strict=True)]
 
     def sweeps(self, case_id: str) -> list[Row]:
         """Return what is known of a case's labels, eroded and dilated, among mixed peers."""
@@ -178,10 +182,11 @@ class Asked:
         labels = [(canonical_name(structure), mask) for structure, _, mask in known]
         peers = self._peers["mixed"]
         compared = peers.compare(expert.image, labels, subject=expert.case.subject_id)
+        unusual = peers.typical.unusual(expert.image, labels)
         return [
-            {**row, "family": family, "origin": "planted", "compared": list(numbers)}
-            for row, family, numbers in zip(
-                self._said(expert, known), families, compared, strict=True
+            {**row, "family": family, "origin": "planted", "compared": list(c), "unusual": u[0]}
+            for row, family, c, u in zip(
+                self._said(expert, known), families, compared, unusual, strict=True
             )
         ]
 
@@ -194,6 +199,12 @@ class Asked:
             {"compared": list(numbers), "origin": p.origin, "recipe": p.recipe}
             for p, numbers in zip(pairs, found, strict=True)
         ]
+
+    def _unusual(self, case_id: str, mix: str) -> list[Row]:
+        expert, pairs = self._pairs(case_id)
+        labels = [(canonical_name(p.structure), p.mask) for p in pairs]
+        found = self._peers[mix].typical.unusual(expert.image, labels)
+        return [{"unusual": numbers[0]} for numbers in found]
 
     def _pairs(self, case_id: str) -> tuple[ExpertCase, list[FrozenPair]]:
         expert = self.frozen.expert(self.entry, case_id)
@@ -239,14 +250,14 @@ def labels_of(rows: Sequence[Row], *, compared: bool = True) -> Labels:
 
     Every set counts alike: small ones are repeated, of large ones a part is taken.
     """
-    numbers = [r["compared"] if compared else [] for r in rows]
+    numbers = [[*r["compared"], r["unusual"]] if compared else [] for r in rows]
     return Labels(
         raw=np.array([r["raw"] for r in rows]),
         features=np.array([[r["doubt"], 0.0, *n] for r, n in zip(rows, numbers, strict=True)]),
         true=np.array([r["true"] for r in rows]),
         subjects=np.array([r["group"] for r in rows]),
         decisive=np.ones(len(rows), dtype=np.bool_),
-        n_free=N_COMPARED if compared else 0,
+        n_free=N_COMPARED + 1 if compared else 0,
     )
 
 

@@ -111,7 +111,7 @@ def _speckle(planes: Floats, rng: np.random.Generator) -> Floats:
     """Multiply by grain that coherent waves leave: Rayleigh, wider across than along."""
     grain = rng.rayleigh(0.8, size=planes.shape)
     grain = ndi.gaussian_filter(grain, (0, rng.uniform(0.3, 1), rng.uniform(0.5, 2)))
-    return planes * (1 + rng.uniform(0.3, 1.2) * (grain - grain.mean()))
+    return np.asarray(planes * (1 + rng.uniform(0.3, 1.2) * (grain - grain.mean())))
 
 
 def _scanned(planes: Floats, rng: np.random.Generator) -> Floats:

@@ -7,9 +7,9 @@ passes the folder on passes images on.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -22,6 +22,7 @@ from segassay.errors import GeometryError, ModelError
 from segassay.geometry.grid import Grid
 from segassay.geometry.resample import resized
 from segassay.scoring.reverse import Reference, ReverseAccuracy
+from segassay.scoring.traits import Traits
 
 BoolArray = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -35,10 +36,14 @@ _PERCENTILES = (0.1, 99.9)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GoldCase:
-    """One trusted case, reduced; `subject` is only known while a judge is fitted, never kept."""
+    """One trusted case, reduced; `subject` and `traits` are only known while one is made, not kept.
+
+    `traits` are those of each mask at full size (`scoring.traits`).
+    """
 
     reference: Reference
     subject: str = ""
+    traits: Mapping[str, Floats] = field(default_factory=dict)
 
     @classmethod
     def of(cls, image: Volume, masks: Iterable[tuple[str, BoolArray]], subject: str) -> "GoldCase":
@@ -48,11 +53,14 @@ class GoldCase:
         """
         shape = _reduced_shape(image.grid.shape)
         pixels = resized(np.asarray(image.array, dtype=np.float32), shape)
-        small = {name: resized(m.astype(np.float32), shape) > 0.5 for name, m in masks}
+        measure, small, traits = Traits(image), {}, {}
+        for name, mask in masks:
+            small[name] = resized(mask.astype(np.float32), shape) > 0.5
+            traits[name] = measure(mask)
         step = np.array(image.grid.spacing_mm) * image.grid.shape / shape
         volume = _volume(_to_bytes(pixels), step, known=image.spacing_known)
         kept = {name: mask for name, mask in small.items() if mask.any()}
-        return cls(Reference("", volume, kept), subject)
+        return cls(Reference("", volume, kept), subject, traits)
 
 
 class GoldCases:

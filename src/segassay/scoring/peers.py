@@ -5,6 +5,7 @@ Trusted cases are laid over an image to see whether its label agrees with theirs
 they are asked about. But errors differ from image to image, while what is right is the same
 everywhere: labels that agree with most others are believed most. The belief in every peer is its
 entry in the leading eigenvector of their agreements (eigenvector centrality, Bonacich 1972).
+What is typical of a structure's size, place and look (`scoring.traits`) is that of believed labels.
 
 What all peers do wrong, they agree on; this cannot see it.
 """
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from segassay.data.volume import Volume
 from segassay.scoring.gold_cases import GoldCase, GoldCases
+from segassay.scoring.traits import Typical, TypicalLabels
 
 BoolArray = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -34,6 +36,9 @@ class Peers:
     """Some cases of a data set whose labels weigh those of every other case.
 
     Making it lays every case over every other one. It can be sent to other processes.
+
+    Attributes:
+        typical: What is typical of the structures that enough cases hold.
     """
 
     def __init__(self, cases: Sequence[GoldCase]) -> None:
@@ -42,6 +47,7 @@ class Peers:
         self._counts = Counter(name for case in gold.cases for name in case.reference.masks)
         self._beliefs: dict[str, Floats] = {}
         self._own: dict[str, float] = {}
+        typical = {}
         for structure, agreements in _among(gold).items():
             if self.count(structure) < FEWEST:
                 continue
@@ -50,6 +56,8 @@ class Peers:
             self._own[structure] = float(belief @ agreements @ belief) / max(
                 float(belief.sum() ** 2 - (belief**2).sum()), 1e-9
             )
+            typical[structure] = _typical(structure, gold.cases, belief)
+        self.typical = TypicalLabels(typical)
 
     def __len__(self) -> int:
         return len(self._cases.cases)
@@ -107,6 +115,12 @@ def centrality(agreements: Floats) -> Floats:
         belief = steadied @ belief
         belief /= belief.max()
     return np.asarray(belief)
+
+
+def _typical(structure: str, cases: Sequence[GoldCase], belief: Floats) -> Typical:
+    holders = [n for n, case in enumerate(cases) if structure in case.reference.masks]
+    traits = np.array([cases[n].traits[structure] for n in holders])
+    return Typical.of(traits, belief[holders])
 
 
 def _among(cases: GoldCases) -> dict[str, Floats]:

@@ -144,7 +144,8 @@ class SliceJudge(Judge):
         return others.compare(image.volume, named, subject=image.subject)
 
     def _unusual(self, labels: Sequence[AskedLabel]) -> list[tuple[float, ...]]:
-        typical = self._typical
+        others = None if self._peers is None else self._peers.typical
+        typical = self._typical or others
         if typical is None or not labels:
             return [()] * len(labels)
         named = [(self._compared_as(label.name), label.mask) for label in labels]

@@ -28,7 +28,8 @@ class Unfamiliar:
 
     Attributes:
         alone: From the network's raw score.
-        weigher: From raw score, doubt and comparisons with peers to a better score.
+        weigher: From raw score, doubt, comparisons with peers and how unusual the label is beside
+            them to a better score.
         among_peers: Calibration of that score.
         n_sets: How many data sets they were measured on.
         n_labels: How many labels of these.
@@ -44,7 +45,10 @@ class Unfamiliar:
         """Return (value, low, high) of a label; with peers where it was compared with any."""
         if not is_compared(label):
             return self.alone(label.raw, label.doubt)
-        return self.among_peers(self.weigher(in_common(label)), label.doubt)
+        known = in_common(label)
+        if len(known.features) > len(self.weigher.weights):
+            known = replace(known, unusual=())  # the weigher was made before traits were asked for
+        return self.among_peers(self.weigher(known), label.doubt)
 
     @property
     def evidence(self) -> str:
@@ -77,8 +81,11 @@ class Unfamiliar:
 
 
 def in_common(label: Measured) -> Measured:
-    """Return a label without size and embedding, which mean something within one data set only."""
-    return replace(label, log_size=0.0, embedding=_NO_EMBEDDING)
+    """Return a label without size and embedding, which mean something within one data set only.
+
+    Nor do single traits: how unusual it is altogether stays.
+    """
+    return replace(label, log_size=0.0, embedding=_NO_EMBEDDING, unusual=label.unusual[:1])
 
 
 def is_compared(label: Measured) -> bool:
