@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,8 +16,9 @@ from PIL import Image
 from conftest import write_picture
 from segassay.cli import main
 from segassay.errors import ModelError
-from segassay.models.folder import open_judge
+from segassay.models.folder import TYPICAL, open_judge, write_checksums, write_description
 from segassay.scoring import load_judge
+from segassay.scoring.traits import TRAITS
 from segassay.types import DEFAULT_JUDGE
 
 SIDE = 64
@@ -102,6 +104,49 @@ def test_it_is_better_on_subjects_it_never_saw(fitted: Path, tmp_path: Path) -> 
         assert found["counts"]["trained_on"] == 0
         errors[name] = found["pooled"]["judge"]["mae"]
     assert errors[str(fitted)] < errors[DEFAULT_JUDGE]
+
+
+def test_it_knows_what_is_unusual_and_keeps_no_image(
+    fitted: Path, gold: Path, tmp_path: Path
+) -> None:
+    """The same judge, told that nothing is unusual, thinks better of a label far too small."""
+    folder = open_judge(fitted)
+    assert folder.typical is not None
+    assert list(folder.typical) == ["blob"]
+    assert len(folder.typical["blob"]["centre"]) == len(TRAITS)
+    assert folder.gold is None
+    assert "typical.json" in (fitted / "card.md").read_text()
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    speck = np.hypot(rows - 32, columns - 32) < 3
+    write_picture(tmp_path / "speck.png", (255 * speck).astype(np.uint8))
+    ignorant = tmp_path / "ignorant"
+    shutil.copytree(fitted, ignorant)
+    usual = {"blob": {"centre": [0.0] * len(TRAITS), "spread": [1e9] * len(TRAITS)}}
+    write_description(ignorant / TYPICAL, usual)
+    write_checksums(ignorant)
+    knowing, other = (
+        load_judge(str(judge)).score(
+            gold / "images" / "p3.png", tmp_path / "speck.png", structure="blob"
+        )
+        for judge in (fitted, ignorant)
+    )
+    assert knowing.value < other.value - 0.02
+
+
+def test_an_interrupted_fit_begins_anew(gold: Path, tmp_path: Path) -> None:
+    source = ["--images", gold / "images", "--labels", gold / "labels", "--structure", "blob"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "segassay", "fit", *map(str, source), "-o", tmp_path / "out"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert told.splitlines()[-1].endswith("nothing was written, the same command begins anew")
+    assert not (tmp_path / "out").exists()
 
 
 def test_scores_say_on_what_they_rest(fitted: Path, gold: Path) -> None:

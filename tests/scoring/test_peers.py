@@ -40,6 +40,13 @@ def test_wrong_peers_are_outvoted(peers: Peers) -> None:
     assert among_themselves > 0.9  # wrong peers hardly count
 
 
+def test_typical_is_what_believed_labels_are_like(peers: Peers) -> None:
+    """Three of seven lie elsewhere; what is usual is where the other four do."""
+    image, mask = blob_volume(11)
+    good, bad = peers.typical.unusual(image, [("blob", mask), ("blob", wrong(mask, 5))])
+    assert good[0] < bad[0] - 0.5
+
+
 def test_nobody_vouches_for_himself(peers: Peers) -> None:
     image, mask = blob_volume(5)
     label = wrong(mask, 5)

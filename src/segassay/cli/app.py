@@ -37,6 +37,12 @@ app.add_typer(train.app, name="train")
 app.add_typer(models.app, name="models")
 
 
+_CONTINUES = "the same command continues"
+
+_BEGIN_ANEW = frozenset({"fit", "learn", "calibrate"})
+"""Commands that write all or nothing."""
+
+
 def _version(asked: bool) -> None:
     if asked:
         typer.echo(f"segassay {__version__}")
@@ -60,11 +66,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             code = app(args=words, standalone_mode=False)
         status = int(code) if isinstance(code, int) else int(ExitCode.DONE)
         if status == ExitCode.INTERRUPTED:  # how some versions of typer pass an interruption on
-            status = _interrupted()
+            status = _interrupted(words)
     except SegassayError as error:
         status = _fail(str(error), type(error).exit_code)
-    except KeyboardInterrupt:
-        status = _interrupted()
+    except (KeyboardInterrupt, typer.Abort):
+        status = _interrupted(words)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = int(ExitCode.DONE)
@@ -79,8 +85,6 @@ def _other(error: Exception) -> int:
     """Explain usage errors of the command line and of configurations; re-raise our own bugs."""
     from pydantic import ValidationError
 
-    if isinstance(error, typer.Abort):
-        return _interrupted()
     # Typer has its own copy of click in some versions, so its errors are known by what they can do.
     explain = getattr(error, "format_message", None)
     if explain is not None:
@@ -93,8 +97,10 @@ def _other(error: Exception) -> int:
     raise error
 
 
-def _interrupted() -> int:
-    return _fail("interrupted; the same command continues", int(ExitCode.INTERRUPTED))
+def _interrupted(words: Sequence[str]) -> int:
+    anew = bool(words) and words[0] in _BEGIN_ANEW
+    told = "nothing was written, the same command begins anew" if anew else _CONTINUES
+    return _fail(f"interrupted; {told}", int(ExitCode.INTERRUPTED))
 
 
 def _fail(message: str, code: int) -> int:

@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import connected_components
 from segassay.scoring.adapter import Adapter, Bools, Floats, Labels, Measured, fit_adapter, folds_of
 from segassay.scoring.calibration import Calibration
 from segassay.scoring.traits import TypicalLabels
+from segassay.vocabulary.names import canonical_name
 
 FEWEST_LABELS = 40
 """What a calibration is fitted on at least."""
@@ -79,7 +80,10 @@ def columns(
     subjects = subjects_of(gold)
     asked = _typical_without(gold, subjects) if beside is None else [beside] * len(gold)
     measured = [
-        replace(label.measured, unusual=typical.unusual_traits(label.structure, label.traits))
+        replace(
+            label.measured,
+            unusual=typical.unusual_traits(canonical_name(label.structure), label.traits),
+        )
         for label, typical in zip(gold, asked, strict=True)
     ]
     return Labels(
@@ -94,7 +98,8 @@ def columns(
 
 def typical_of(gold: Iterable[GoldLabel]) -> TypicalLabels:
     """Return what is typical of the trusted labels among these."""
-    return TypicalLabels.of((label.structure, label.traits) for label in gold if label.is_trusted)
+    trusted = (label for label in gold if label.is_trusted)
+    return TypicalLabels.of((canonical_name(label.structure), label.traits) for label in trusted)
 
 
 def _typical_without(gold: Sequence[GoldLabel], subjects: NDArray[np.str_]) -> list[TypicalLabels]:
