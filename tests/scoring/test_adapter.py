@@ -1,9 +1,13 @@
 """Corrections by ridge regression: found where there is something to find, and only there."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from segassay.scoring.adapter import Adapter, Labels, Measured, fit_adapter, folds_of
+from segassay.scoring.calibration import Calibration
 from segassay.scoring.fitting import fit, left_out
 from segassay.scoring.trust import OWN, SYNTHETIC, Trust
 
@@ -43,6 +47,21 @@ def test_two_subjects_cannot_tell_whether_it_helps() -> None:
     adapter, scores = fit_adapter(labels(told=0.3, n_subjects=2))
     assert adapter is None
     assert len(scores) == 40
+
+
+def test_intervals_have_a_margin_where_only_planted_faults_were_measured() -> None:
+    known = labels(told=0.08)
+    own, planted = (
+        fit(replace(known, only_planted=planted), adapt=True).calibration
+        for planted in (False, True)
+    )
+    again = Calibration.from_json(json.loads(json.dumps(planted.to_json())))
+    for value, low, high in (planted(0.5, 0.05), again(0.5, 0.05)):
+        _, lower, upper = own(0.5, 0.05)
+        assert value == pytest.approx(0.5)
+        assert value - low == pytest.approx(np.hypot(value - lower, 0.1), abs=1e-4)
+        assert high - value == pytest.approx(np.hypot(upper - value, 0.1), abs=1e-4)
+    assert fit(replace(known, only_planted=True), adapt=False).calibration.margin == 0
 
 
 def test_no_subject_is_in_two_folds() -> None:

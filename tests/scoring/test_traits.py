@@ -19,7 +19,7 @@ def volume(array: NDArray[np.float32], *, mm: float = 1.0, known: bool = True) -
 
 def ball(shape: tuple[int, int, int], centre: tuple[float, ...], radius: float) -> Bools:
     at = np.indices(shape).reshape(3, -1).T - np.array(centre)
-    return (np.hypot(np.hypot(at[:, 0], at[:, 1]), at[:, 2]) < radius).reshape(shape)
+    return np.asarray((at**2).sum(axis=1) < radius**2).reshape(shape)
 
 
 def scene(radius: float = 6.0, seed: int = 0) -> tuple[Volume, Bools]:

@@ -118,7 +118,8 @@ class Labels:
 
     `features` is `(n, d)`; `decisive` marks those that decide how strong a correction is: a user's
     own predictions where there are enough of them, else all. `n_free` of the features, after doubt
-    and size, speak of Dice themselves, see `Measured.n_free`.
+    and size, speak of Dice themselves, see `Measured.n_free`. `only_planted` is true where all
+    faults are synthetic.
     """
 
     raw: Floats
@@ -127,6 +128,7 @@ class Labels:
     subjects: NDArray[np.str_]
     decisive: Bools
     n_free: int = 0
+    only_planted: bool = False
 
     @property
     def doubt(self) -> Floats:
@@ -142,6 +144,7 @@ class Labels:
             self.subjects[kept],
             self.decisive[kept],
             self.n_free,
+            self.only_planted,
         )
 
 

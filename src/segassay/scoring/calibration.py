@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import hypot
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,8 @@ class Calibration:
         coefficients: c0, c1, c2, c3; three of a linear spread in earlier judges.
         below: How many spreads the truth lies below the score at most, in 95 of 100 labels.
         above: How many above.
+        margin: What an interval's halves have besides, in Dice, added as independent errors are:
+            for what the labels measured cannot show.
     """
 
     raw: Floats
@@ -44,12 +47,14 @@ class Calibration:
     coefficients: Floats
     below: float
     above: float
+    margin: float = 0.0
 
     def __call__(self, raw: float, doubt: float) -> tuple[float, float, float]:
         """Return (value, low, high) for a raw score and its doubt, all in [0, 1]."""
         value = self.value(raw)
         spread = float(_spread(self.coefficients, np.array([value]), np.array([doubt]))[0])
-        return value, max(value - self.below * spread, 0.0), min(value + self.above * spread, 1.0)
+        below, above = (hypot(n * spread, self.margin) for n in (self.below, self.above))
+        return value, max(value - below, 0.0), min(value + above, 1.0)
 
     def value(self, raw: float) -> float:
         """Return the expected Dice of a raw score."""
@@ -106,6 +111,7 @@ class Calibration:
             "coefficients": np.round(self.coefficients, 6).tolist(),
             "below": round(self.below, 5),
             "above": round(self.above, 5),
+            "margin": self.margin,
         }
 
     @classmethod
@@ -114,7 +120,8 @@ class Calibration:
         raw, expected, coefficients = (
             np.asarray(data[name]) for name in ("raw", "expected", "coefficients")
         )
-        return cls(raw, expected, coefficients, float(data["below"]), float(data["above"]))
+        below, above = float(data["below"]), float(data["above"])
+        return cls(raw, expected, coefficients, below, above, float(data.get("margin", 0.0)))
 
 
 def _equal_subjects(subjects: Sequence[str]) -> Floats:
