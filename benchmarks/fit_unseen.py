@@ -132,10 +132,10 @@ class Measured:
             yield from self._rows(f"test-{case_id}", partial(self._frozen, case_id))
 
     def _rows(self, name: str, known: "Callable[[], _Known]") -> Iterator[Row]:
-        """Yield the rows of a case; what it looks like is kept once for all judges."""
+        """Yield the rows of a case; what no judge has a part in is kept once for all of them."""
         file = f"{self.entry.name}-{name}.json"
         said = kept_rows(self.kept / file, lambda: self._measured(*known()))
-        looks = kept_rows(self.kept.parent / "traits" / file, lambda: _traits(*known()))
+        looks = kept_rows(self.kept.parent / "looks" / file, lambda: self._looks(*known()))
         return ({**a, **b} for a, b in zip(said, looks, strict=True))
 
     def _planted(self, case: Case, n_faults: int) -> "_Known":
@@ -158,7 +158,6 @@ class Measured:
         start = time.perf_counter()
         found = self.judge.measure_labels(expert.image, labels, modality=expert.modality)
         seconds = (time.perf_counter() - start) / max(len(known), 1)
-        reverse = compared_with(self.frozen, self.entry.name).score_labels(expert.image, labels)
         return [
             {
                 "subject": expert.case.subject_id,
@@ -167,20 +166,26 @@ class Measured:
                 "raw": m.raw,
                 "features": [round(float(v), 6) for v in m.features],
                 "stated": list(self.judge.calibrated(m)),
-                "by_gold": {name: round(v, 5) for name, v in r.by_reference.items()},
                 "seconds": seconds,
             }
-            for (structure, true, _), m, r in zip(known, found, reverse, strict=True)
+            for (structure, true, _), m in zip(known, found, strict=True)
             if m is not None
+        ]
+
+    def _looks(self, expert: ExpertCase, known: Sequence[Known]) -> list[Row]:
+        labels = [(structure, mask) for structure, _, mask in known]
+        reverse = compared_with(self.frozen, self.entry.name).score_labels(expert.image, labels)
+        measure = Traits(expert.image)
+        return [
+            {
+                "traits": np.round(measure(mask), 5).tolist(),
+                "by_gold": {name: round(v, 5) for name, v in r.by_reference.items()},
+            }
+            for (_, mask), r in zip(labels, reverse, strict=True)
         ]
 
 
 _Known = tuple[ExpertCase, list[Known]]
-
-
-def _traits(expert: ExpertCase, known: Sequence[Known]) -> list[Row]:
-    measure = Traits(expert.image)
-    return [{"traits": np.round(measure(mask), 5).tolist()} for *_, mask in known]
 
 
 def pool(data: Path, entry: FrozenSet) -> list[Case]:
