@@ -37,7 +37,8 @@ from segassay.scoring.fitting import GoldLabel, columns, fit, typical_of
 from segassay.scoring.gold_cases import GoldCase
 from segassay.scoring.reverse import ReverseAccuracy
 from segassay.scoring.slice_judge import SliceJudge
-from segassay.scoring.traits import Traits
+from segassay.scoring.traits import Seen, Traits
+from segassay.vocabulary.names import canonical_name
 
 _POOL = 25
 """Subjects of a set that gold cases are drawn from, at most."""
@@ -135,7 +136,10 @@ class Measured:
         """Yield the rows of a case; what no judge has a part in is kept once for all of them."""
         file = f"{self.entry.name}-{name}.json"
         said = kept_rows(self.kept / file, lambda: self._measured(*known()))
-        looks = kept_rows(self.kept.parent / "looks" / file, lambda: self._looks(*known()))
+        looks = kept_rows(
+            self.kept.parent / f"looks-v{self.frozen.test.version}" / file,
+            lambda: self._looks(*known()),
+        )
         return ({**a, **b} for a, b in zip(said, looks, strict=True))
 
     def _planted(self, case: Case, n_faults: int) -> "_Known":
@@ -178,6 +182,7 @@ class Measured:
         measure = Traits(expert.image)
         return [
             {
+                "in_mm": measure.in_mm,
                 "traits": np.round(measure(mask), 5).tolist(),
                 "by_gold": {name: round(v, 5) for name, v in r.by_reference.items()},
             }
@@ -243,7 +248,11 @@ def _label(row: Row, atlas: Sequence[str], *, asks_traits: bool) -> GoldLabel:
         measured=measured,
         corrected=row["raw"],
         stated=tuple(row["stated"]),
-        traits=traits if asks_traits else np.full_like(traits, np.nan),
+        seen=Seen(
+            canonical_name(row["structure"]),
+            row["in_mm"],
+            traits if asks_traits else np.full_like(traits, np.nan),
+        ),
     )
 
 

@@ -112,8 +112,9 @@ def test_it_knows_what_is_unusual_and_keeps_no_image(
     """The same judge, told that nothing is unusual, thinks better of a label far too small."""
     folder = open_judge(fitted)
     assert folder.typical is not None
-    assert list(folder.typical) == ["blob"]
-    assert len(folder.typical["blob"]["centre"]) == len(TRAITS)
+    (kind,) = folder.typical["typical"]
+    assert kind["structure"] == "blob"
+    assert len(kind["centre"]) == len(kind["spread"]) == len(TRAITS)
     assert folder.gold is None
     assert "typical.json" in (fitted / "card.md").read_text()
     rows, columns = np.mgrid[:SIDE, :SIDE]
@@ -121,8 +122,8 @@ def test_it_knows_what_is_unusual_and_keeps_no_image(
     write_picture(tmp_path / "speck.png", (255 * speck).astype(np.uint8))
     ignorant = tmp_path / "ignorant"
     shutil.copytree(fitted, ignorant)
-    usual = {"blob": {"centre": [0.0] * len(TRAITS), "spread": [1e9] * len(TRAITS)}}
-    write_description(ignorant / TYPICAL, usual)
+    usual = {**kind, "spread": [1e9] * len(TRAITS)}
+    write_description(ignorant / TYPICAL, {"typical": [usual]})
     write_checksums(ignorant)
     knowing, other = (
         load_judge(str(judge)).score(
@@ -290,6 +291,9 @@ def test_a_judge_that_compares_with_trusted_cases(gold: Path, tmp_path: Path) ->
     bad = judge.score(image, tmp_path / "moved.png", structure="blob").value
     assert good > 0.8
     assert bad < 0.6
+    again = tmp_path / "again"
+    assert fit(gold, again, "--judge", out) == 2  # its correction asks for comparisons
+    assert not again.exists()
     names = [path.name for path in (gold / "images").iterdir()]
     written = b"".join(path.read_bytes() for path in out.iterdir() if path.name != "judge.onnx")
     assert not any(name.encode() in written for name in names)

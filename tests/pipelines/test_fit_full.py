@@ -26,6 +26,7 @@ from segassay.scoring import load_judge
 from segassay.scoring.adapter import Measured
 from segassay.scoring.calibration import Calibration
 from segassay.scoring.fitting import GoldLabel
+from segassay.scoring.traits import Seen
 from segassay.types import DEFAULT_JUDGE, Say
 
 
@@ -49,7 +50,8 @@ def same_network(base: JudgeFolder, lesson: Lesson, work: Path, *, say: Say) -> 
 def row(subject: str, image: str, *, own: bool = False, raw: float = 0.5) -> GoldLabel:
     measured = Measured(raw, 0.1, 3.0, np.zeros(2))
     stated = (raw, raw, raw)
-    return GoldLabel(subject, "blob", image, 0.5, own, measured, raw, stated, np.zeros(13))
+    seen = Seen("blob", True, np.zeros(13))
+    return GoldLabel(subject, "blob", image, 0.5, own, measured, raw, stated, seen)
 
 
 def test_it_learns_and_only_a_better_network_stays(

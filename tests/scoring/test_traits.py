@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from segassay.data.volume import Volume
 from segassay.geometry.grid import Grid
-from segassay.scoring.traits import N_UNUSUAL, TRAITS, Traits, Typical, TypicalLabels
+from segassay.scoring.traits import N_UNUSUAL, TRAITS, Seen, Traits, Typical, TypicalLabels
 
 Bools = NDArray[np.bool_]
 NAMES = list(TRAITS)
@@ -82,7 +82,7 @@ def test_an_empty_mask_has_no_traits() -> None:
 @pytest.fixture(scope="module")
 def typical() -> TypicalLabels:
     labels = [scene(seed=seed) for seed in range(8)]
-    return TypicalLabels.of(("ball", Traits(image)(mask)) for image, mask in labels)
+    return TypicalLabels.of(Seen("ball", True, Traits(image)(mask)) for image, mask in labels)
 
 
 def test_faults_are_more_unusual_than_labels_of_other_subjects(typical: TypicalLabels) -> None:
@@ -119,6 +119,6 @@ def test_labels_far_from_the_others_and_those_nobody_believes_count_little() -> 
     right = rng.normal(0, 0.05, (8, len(TRAITS)))
     wrong = rng.normal(2, 0.5, (4, len(TRAITS)))
     both = np.concatenate([right, wrong])
-    assert np.abs(Typical.of(both).centre).max() < 0.2
+    assert np.abs(Typical.of(both, np.ones(12)).centre).max() < 0.2
     doubted = Typical.of(np.concatenate([right, wrong, wrong]), np.repeat([1.0, 0.05], [8, 8]))
     assert np.abs(doubted.centre).max() < 0.2

@@ -39,6 +39,7 @@ def random_shapes(
 ) -> ShapeImage:
     """Draw one image; the same generator gives the same image.
 
+    Of rivals there are at most `most_labels`; the last of the objects may bring one label more.
     Voxels of label 0 are background where the image has objects. Not every label need be in it, but
     one besides 0 is.
     """
@@ -109,7 +110,7 @@ def _rounded(shape: Shape, rng: np.random.Generator) -> NDArray[np.float64]:
     """Draw a field `(slice, row, column)` that is below 1 inside a rounded outline.
 
     In every slice the distance from a centre over the outline's radius in that direction. Towards
-    the ends of the stack the outline shrinks, in half of the draws to nothing.
+    the ends of the stack the outline shrinks, often to nothing.
     """
     n_slices, rows, columns = shape
     down, along = np.mgrid[:rows, :columns].astype(np.float64)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from segassay.errors import UsageError
+from segassay.models.folder import JudgeFolder
 from segassay.models.place import require_free, require_writable
 from segassay.pipelines.adapt_network import require_adaptable, require_learning
 from segassay.pipelines.configs import CalibrateConfig, FitConfig
@@ -42,6 +43,7 @@ def fit_judge(
     """
     require_writable(config.out)
     base, judge = open_base(config.judge)
+    _require_alike(base, config)
     if config.full:
         require_learning()
         require_adaptable(base)
@@ -82,6 +84,16 @@ def calibrate_judge(config: CalibrateConfig, *, progress: Progress | None = None
     return make_gold_judge(
         gold, base, config.out, adapt=False, source=config.table.name, problems=tuple(problems)
     )
+
+
+def _require_alike(base: JudgeFolder, config: FitConfig) -> None:
+    """Refuse a fitted judge whose correction asks for other comparisons than the new one will."""
+    if base.adapter is not None and (base.gold is not None) != bool(config.atlas):
+        was = "with" if base.gold is not None else "without"
+        raise UsageError(
+            f"{base.path.name}: was fitted {was} --atlas, which cannot be changed afterwards; fit "
+            f"the judge that it was made from, {base.meta['gold']['base']}, to all trusted cases"
+        )
 
 
 def _silent(line: str) -> None:

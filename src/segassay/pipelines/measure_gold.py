@@ -19,8 +19,9 @@ from segassay.pipelines.keep_records import Progress
 from segassay.pipelines.open_pair import LabelFiles, UnusablePair, images_of, open_pair
 from segassay.scoring.fitting import GoldLabel
 from segassay.scoring.slice_judge import SliceJudge
-from segassay.scoring.traits import Traits
+from segassay.scoring.traits import Seen, Traits
 from segassay.types import Modality
+from segassay.vocabulary.names import canonical_name
 
 Problem = tuple[str, str]
 """A case, or a row of a table, and why it cannot be used."""
@@ -162,5 +163,5 @@ def _measured(
                 measured=measured,
                 corrected=judge.corrected(measured),
                 stated=judge.calibrated(measured),
-                traits=traits(mask),
+                seen=Seen(canonical_name(structure), traits.in_mm, traits(mask)),
             )

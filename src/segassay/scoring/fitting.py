@@ -10,8 +10,7 @@ from scipy.sparse.csgraph import connected_components
 
 from segassay.scoring.adapter import Adapter, Bools, Floats, Labels, Measured, fit_adapter, folds_of
 from segassay.scoring.calibration import Calibration
-from segassay.scoring.traits import TypicalLabels
-from segassay.vocabulary.names import canonical_name
+from segassay.scoring.traits import FEWEST, Seen, TypicalLabels
 
 FEWEST_LABELS = 40
 """What a calibration is fitted on at least."""
@@ -40,7 +39,7 @@ class GoldLabel:
         measured: What the network says.
         corrected: Score of the judge as it is, before calibration.
         stated: Value, low and high of the judge as it is.
-        traits: What the label looks like, see `scoring.traits`.
+        seen: What it looks like, see `scoring.traits`.
     """
 
     subject: str
@@ -51,7 +50,7 @@ class GoldLabel:
     measured: Measured
     corrected: float
     stated: tuple[float, float, float]
-    traits: Floats
+    seen: Seen
 
     @property
     def is_trusted(self) -> bool:
@@ -87,10 +86,7 @@ def columns(
     subjects = subjects_of(gold)
     asked = _typical_without(gold, subjects) if beside is None else [beside] * len(gold)
     measured = [
-        replace(
-            label.measured,
-            unusual=typical.unusual_traits(canonical_name(label.structure), label.traits),
-        )
+        replace(label.measured, unusual=typical.how_unusual(label.seen))
         for label, typical in zip(gold, asked, strict=True)
     ]
     return Labels(
@@ -100,23 +96,33 @@ def columns(
         subjects=subjects,
         decisive=own if own.sum() >= FEWEST_LABELS else np.ones(len(gold), dtype=np.bool_),
         n_free=measured[0].n_free if gold else 0,
-        only_planted=not own.any(),
+        only_planted=bool(own.sum() < FEWEST_LABELS),
     )
 
 
 def typical_of(gold: Iterable[GoldLabel]) -> TypicalLabels:
-    """Return what is typical of the trusted labels among these."""
-    trusted = (label for label in gold if label.is_trusted)
-    return TypicalLabels.of((canonical_name(label.structure), label.traits) for label in trusted)
+    """Return what is typical of the trusted labels among these, each counted once."""
+    return TypicalLabels.of(_trusted(gold).values())
+
+
+def _trusted(gold: Iterable[GoldLabel]) -> dict[tuple[str, str], Seen]:
+    """Return trusted labels by image and structure; a fault may have left one as it was."""
+    return {(g.image, g.structure): g.seen for g in gold if g.is_trusted}
 
 
 def _typical_without(gold: Sequence[GoldLabel], subjects: NDArray[np.str_]) -> list[TypicalLabels]:
-    """Return what is typical of the trusted labels of all subjects but each label's own."""
+    """Return what is typical of the trusted labels of all subjects but each label's own.
+
+    One label fewer is enough than in the end, so that no correction is made for structures that
+    none could be learned for.
+    """
+    owner = dict(zip((label.image for label in gold), subjects.tolist(), strict=True))
+    trusted = [(owner[image], seen) for (image, _), seen in _trusted(gold).items()]
     without = {
-        subject: typical_of(g for g, s in zip(gold, subjects, strict=True) if s != subject)
-        for subject in np.unique(subjects)
+        subject: TypicalLabels.of((seen for s, seen in trusted if s != subject), fewest=FEWEST - 1)
+        for subject in np.unique(subjects).tolist()
     }
-    return [without[subject] for subject in subjects]
+    return [without[subject] for subject in subjects.tolist()]
 
 
 def fit(labels: Labels, *, adapt: bool) -> Fitted:

@@ -11,14 +11,14 @@ What all peers do wrong, they agree on; this cannot see it.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segassay.data.volume import Volume
 from segassay.scoring.gold_cases import GoldCase, GoldCases
-from segassay.scoring.traits import Typical, TypicalLabels
+from segassay.scoring.traits import Seen, TypicalLabels
 
 BoolArray = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -47,7 +47,7 @@ class Peers:
         self._counts = Counter(name for case in gold.cases for name in case.reference.masks)
         self._beliefs: dict[str, Floats] = {}
         self._own: dict[str, float] = {}
-        typical = {}
+        believed: list[Seen] = []
         for structure, agreements in _among(gold).items():
             if self.count(structure) < FEWEST:
                 continue
@@ -56,8 +56,8 @@ class Peers:
             self._own[structure] = float(belief @ agreements @ belief) / max(
                 float(belief.sum() ** 2 - (belief**2).sum()), 1e-9
             )
-            typical[structure] = _typical(structure, gold.cases, belief)
-        self.typical = TypicalLabels(typical)
+            believed += _believed(structure, gold.cases, belief)
+        self.typical = TypicalLabels.of(believed, fewest=FEWEST)
 
     def __len__(self) -> int:
         return len(self._cases.cases)
@@ -117,10 +117,11 @@ def centrality(agreements: Floats) -> Floats:
     return np.asarray(belief)
 
 
-def _typical(structure: str, cases: Sequence[GoldCase], belief: Floats) -> Typical:
-    holders = [n for n, case in enumerate(cases) if structure in case.reference.masks]
-    traits = np.array([cases[n].traits[structure] for n in holders])
-    return Typical.of(traits, belief[holders])
+def _believed(structure: str, cases: Sequence[GoldCase], belief: Floats) -> Iterator[Seen]:
+    for case, own in zip(cases, belief.tolist(), strict=True):
+        if structure in case.reference.masks:
+            in_mm = case.reference.image.spacing_known
+            yield Seen(structure, in_mm, case.traits[structure], own)
 
 
 def _among(cases: GoldCases) -> dict[str, Floats]:

@@ -40,8 +40,10 @@ TRAITS = {
 N_UNUSUAL = 1 + len(TRAITS)
 """Numbers that say how unusual a label is: altogether, then in every trait."""
 
-FEWEST = 2
+FEWEST = 3
 """With fewer labels of a structure there is nothing usual."""
+
+_NOBODY_KNOWS = (float("nan"),) * N_UNUSUAL
 
 _LONGEST = 256
 _MARGIN = 4
@@ -51,10 +53,17 @@ _ROUNDS = 3
 
 
 class Traits:
-    """Measures labels of one image."""
+    """Measures labels of one image.
+
+    Attributes:
+        in_mm: Whether sizes are in millimetres; where these are unknown they are parts of the
+            image, which compare with one another only.
+    """
 
     def __init__(self, image: Volume) -> None:
-        self._every = tuple(slice(None, None, ceil(n / _LONGEST)) for n in image.array.shape)
+        self.in_mm = image.spacing_known
+        self._steps = tuple(ceil(n / _LONGEST) for n in image.array.shape)
+        self._every = tuple(slice(None, None, step) for step in self._steps)
         self._levels = np.asarray(image.array[self._every])
         self._ends = robust_ends(np.moveaxis(self._levels, 2, 0))
         shape = np.array(self._levels.shape)
@@ -67,13 +76,16 @@ class Traits:
         Size, extents along the axes (both as logarithms, in mm or, where their size is unknown, as
         parts of the image) and place (parts of the image); mean and spread of the levels inside
         and the step to those around, as parts of the image's range; the logarithm of the change of
-        levels along the border, that of the border's size for the volume, and the share of the
-        largest piece. NaN for an empty mask, or one that is empty once large images are thinned
-        out to 256 voxels a side.
+        levels along the border, from voxel to voxel, that of the border's size for the volume, and
+        the share of the largest piece. Images of more than 256 voxels a side are thinned out
+        first. NaN for an empty mask.
         """
+        if not mask.any():
+            return np.full(len(TRAITS), np.nan)
         thinned = mask[self._every]
         if not thinned.any():
-            return np.full(len(TRAITS), np.nan)
+            thinned = thinned.copy()
+            thinned[tuple(np.argwhere(mask).T // np.array(self._steps)[:, None])] = True
         where = _around(thinned)
         inside = thinned[where]
         voxels = np.argwhere(inside) + [s.start for s in where]
@@ -96,7 +108,7 @@ class Traits:
         around = ndi.binary_dilation(inside, element, iterations=_AROUND) & ~inside
         own = levels[inside]
         outside = float(levels[around].mean()) if around.any() else float(own.mean())
-        change = np.sqrt(sum(g**2 for g in _slopes(levels)))
+        change = np.sqrt(sum((g**2 for g in _slopes(levels)), np.zeros_like(levels)))
         border = float(change[_rim(inside)].mean())
         return float(own.mean()), float(own.std()), float(own.mean()) - outside, _log(border)
 
@@ -109,13 +121,12 @@ class Typical:
     spread: Floats
 
     @classmethod
-    def of(cls, traits: Floats, belief: Floats | None = None) -> "Typical":
+    def of(cls, traits: Floats, belief: Floats) -> "Typical":
         """Find what is typical of labels with traits `(n, t)`, each believed so much `(n,)`.
 
         Labels far from the others count little: around the median first, then around the mean
         weighted by how near each label is, as long as there is something to be near to.
         """
-        belief = np.ones(len(traits)) if belief is None else belief
         least = np.array(list(TRAITS.values()))
         centre = _median(traits, belief)
         spread = 1.4826 * _median(np.abs(traits - centre), belief) + least
@@ -133,19 +144,30 @@ class Typical:
 
 
 class TypicalLabels:
-    """What is typical of every structure of some labels."""
+    """What is typical of every structure of some labels, in millimetres and where none are known.
 
-    def __init__(self, by_structure: Mapping[str, Typical]) -> None:
-        self._by_structure = by_structure
+    Made from a mapping of structure and `Traits.in_mm` to what is typical.
+    """
+
+    def __init__(self, by_kind: Mapping[tuple[str, bool], Typical]) -> None:
+        self._by_kind = by_kind
 
     @classmethod
-    def of(cls, labels: Iterable[tuple[str, Floats]]) -> "TypicalLabels":
-        """Find what is typical of labels given as structure and traits, all believed alike."""
-        found: dict[str, list[Floats]] = {}
-        for structure, traits in labels:
-            if np.isfinite(traits).all():
-                found.setdefault(structure, []).append(traits)
-        return cls({name: Typical.of(np.array(t)) for name, t in found.items() if len(t) >= FEWEST})
+    def of(cls, labels: Iterable["Seen"], *, fewest: int = FEWEST) -> "TypicalLabels":
+        """Find what is typical of labels, where there are at least `fewest` of a kind."""
+        found: dict[tuple[str, bool], list[Seen]] = {}
+        for label in labels:
+            if np.isfinite(label.traits).all():
+                found.setdefault((label.structure, label.in_mm), []).append(label)
+        return cls(
+            {
+                kind: Typical.of(
+                    np.array([one.traits for one in own]), np.array([one.belief for one in own])
+                )
+                for kind, own in found.items()
+                if len(own) >= fewest
+            }
+        )
 
     def unusual(
         self, image: Volume, labels: Sequence[tuple[str | None, BoolArray]]
@@ -156,38 +178,54 @@ class TypicalLabels:
             `N_UNUSUAL` numbers for every label; NaN for a structure without anything typical, one
             without a name and an empty mask.
         """
-        if not any(name in self._by_structure for name, _ in labels):
-            return [self.unusual_traits(None, np.zeros(0)) for _ in labels]
-        measure = Traits(image)
+        known = [bool(name) and (name, image.spacing_known) in self._by_kind for name, _ in labels]
+        measure = Traits(image) if any(known) else None
         return [
-            self.unusual_traits(name, measure(mask) if name in self._by_structure else np.zeros(0))
-            for name, mask in labels
+            self.how_unusual(Seen(name, image.spacing_known, measure(mask)))
+            if measure is not None and name is not None and is_known
+            else _NOBODY_KNOWS
+            for (name, mask), is_known in zip(labels, known, strict=True)
         ]
 
-    def unusual_traits(self, structure: str | None, traits: Floats) -> tuple[float, ...]:
-        """Return how unusual measured traits are for a structure; NaN where nobody knows."""
-        typical = self._by_structure.get(structure or "")
-        return (float("nan"),) * N_UNUSUAL if typical is None else typical.unusual(traits)
+    def how_unusual(self, label: "Seen") -> tuple[float, ...]:
+        """Return how unusual a measured label is; NaN where nobody knows."""
+        typical = self._by_kind.get((label.structure, label.in_mm))
+        return _NOBODY_KNOWS if typical is None else typical.unusual(label.traits)
 
     def to_json(self) -> dict[str, Any]:
         """Return the numbers as plain lists."""
-        return {
-            name: {
+        kinds = [
+            {
+                "structure": structure,
+                "in_mm": in_mm,
                 "centre": np.round(typical.centre, 5).tolist(),
                 "spread": np.round(typical.spread, 5).tolist(),
             }
-            for name, typical in self._by_structure.items()
-        }
+            for (structure, in_mm), typical in self._by_kind.items()
+        ]
+        return {"traits": list(TRAITS), "typical": kinds}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "TypicalLabels":
         """Rebuild from `to_json`."""
         return cls(
             {
-                name: Typical(np.asarray(one["centre"], float), np.asarray(one["spread"], float))
-                for name, one in data.items()
+                (str(one["structure"]), bool(one["in_mm"])): Typical(
+                    np.asarray(one["centre"], float), np.asarray(one["spread"], float)
+                )
+                for one in data["typical"]
             }
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """A label as it was measured: canonical name, `Traits.in_mm`, traits, and how far believed."""
+
+    structure: str
+    in_mm: bool
+    traits: Floats
+    belief: float = 1.0
 
 
 def _form(inside: BoolArray) -> tuple[float, float]:
