@@ -101,9 +101,31 @@ def test_nothing_is_usual_of_what_nobody_labelled(typical: TypicalLabels) -> Non
     labels: list[tuple[str | None, Bools]] = [("cube", mask), (None, mask), ("ball", mask & False)]
     found = typical.unusual(image, labels)
     assert all(len(numbers) == N_UNUSUAL and np.isnan(numbers).all() for numbers in found)
-    assert np.isnan(
-        TypicalLabels.of([("one", np.zeros(13))]).unusual_traits("one", np.zeros(13))
-    ).all()
+    two = TypicalLabels.of([Seen("two", True, np.zeros(13))] * 2)
+    assert np.isnan(two.how_unusual(Seen("two", True, np.zeros(13)))).all()
+
+
+def test_sizes_in_millimetres_are_not_compared_with_parts_of_an_image(
+    typical: TypicalLabels,
+) -> None:
+    image, mask = scene(seed=9)
+    unknown = volume(image.array, known=False)
+    assert np.isfinite(typical.unusual(image, [("ball", mask)])[0]).all()
+    assert np.isnan(typical.unusual(unknown, [("ball", mask)])[0]).all()
+
+
+def test_a_speck_between_the_voxels_of_a_thinned_image_is_seen() -> None:
+    image = volume(np.zeros((600, 520, 1), dtype=np.float32))
+    speck = np.zeros((600, 520, 1), dtype=bool)
+    speck[101, 101] = True
+    found = Traits(image)(speck)
+    assert np.isfinite(found).all()
+    assert trait(found, "place_i") == pytest.approx(101 / 600, abs=0.01)
+
+
+def test_the_smallest_image_has_traits() -> None:
+    one = np.ones((1, 1, 1), dtype=np.float32)
+    assert np.isfinite(Traits(volume(one))(one > 0)).all()
 
 
 def test_it_comes_back_from_json(typical: TypicalLabels) -> None:

@@ -109,7 +109,8 @@ class Traits:
         own = levels[inside]
         outside = float(levels[around].mean()) if around.any() else float(own.mean())
         change = np.sqrt(sum((g**2 for g in _slopes(levels)), np.zeros_like(levels)))
-        border = float(change[_rim(inside)].mean())
+        rim = _rim(inside)
+        border = float(change[rim].mean()) if rim.any() else 0.0
         return float(own.mean()), float(own.std()), float(own.mean()) - outside, _log(border)
 
 
@@ -232,7 +233,7 @@ def _form(inside: BoolArray) -> tuple[float, float]:
     pieces, _ = ndi.label(inside)
     n_voxels = int(inside.sum())
     n_axes = max(sum(n > 1 for n in inside.shape), 1)
-    rim = np.log(_rim(inside).sum() / n_voxels ** (1 - 1 / n_axes))
+    rim = np.log(max(int(_rim(inside).sum()), 1) / n_voxels ** (1 - 1 / n_axes))
     return float(rim), float(np.bincount(pieces.ravel())[1:].max() / n_voxels)
 
 
