@@ -300,12 +300,13 @@ def page(result: Row) -> str:
     return f"""# Planted faults, found in unknown data
 
 Every set was audited from its files on, as by `segassay audit`, with a judge that never saw the set
-nor its group. One label in ten has a planted fault: Dice {LOWEST} to {BELOW}, half of them of
-families that no judge is trained on. Up to {_SUBJECTS} subjects a set. *Learned in halves*: the
-judge learned these labels, faults among them, by `segassay learn` for {_MINUTES:g} minutes a half
-on a busy core. The columns of judges and size are the share of the faults among the most suspicious
-tenth (by chance .10, at best 1.00; 95 % bootstrap by subject); *AUROC* tells faulty from clean
-labels. Made by `python benchmarks/planted_faults.py DATA_ROOT`.
+nor its group (the first step of those in `leave_group_out.md`). One label in ten has a planted
+fault: Dice {LOWEST} to {BELOW}, half of them of families that no judge is trained on. Up to
+{_SUBJECTS} subjects a set. *Learned in halves*: the judge learned these labels, faults among them,
+by `segassay learn` for {_MINUTES:g} minutes a half on a busy core. The columns of judges
+and size are the share of the faults among the most suspicious tenth (by chance .10, at best 1.00;
+95 % bootstrap by subject); *AUROC* tells faulty from clean labels. Made by
+`python benchmarks/planted_faults.py DATA_ROOT`.
 
 {HEADER}
 {lines}
