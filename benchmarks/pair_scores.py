@@ -7,19 +7,22 @@ asks every judge only for its score: enough to compare judges with one another.
 import json
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from frozen import RUNS, Frozen, Row
 from sheet_rows import place, sweep_rows
 
+from segassay.models.folder import find_judge, open_judge
 from segassay.pipelines.faulty_cases import ExpertCase
 from segassay.pipelines.frozen_test import FrozenPair, FrozenSet
-from segassay.scoring import Judge, load_judge
+from segassay.scoring import Judge, judge_of
 
 
 class PairScores:
     """Judges beside one another on the frozen test.
 
+    They say what they were taught to: none takes structures that it does not know for unknown.
     `nameless` are names of judges that were never told a structure's name and are not told here.
     Of the pairs of a case every `every`-th is asked about, beginning at a place that follows from
     its id: a sample for judges that are slow.
@@ -29,7 +32,7 @@ class PairScores:
         self, data: Path, judges: Sequence[str], *, nameless: Sequence[str] = (), every: int = 1
     ) -> None:
         self.frozen, self.nameless, self.every = Frozen(data), frozenset(nameless), every
-        self.judges: dict[str, Judge] = {name: load_judge(name) for name in judges}
+        self.judges: dict[str, Judge] = {name: _as_taught(name) for name in judges}
 
     def rows(self, set_name: str, *, sweeps: bool = False) -> dict[str, list[Row]]:
         """Return every judge's rows of one set of the test, in the same order of masks.
@@ -82,3 +85,7 @@ class PairScores:
             }
             for p, s in zip(pairs, scores, strict=True)
         ]
+
+
+def _as_taught(name: str) -> Judge:
+    return judge_of(replace(open_judge(find_judge(name)), unfamiliar=None))
