@@ -2,7 +2,7 @@
 
 What marks a structure differs from one kind of image to the next: brightness on CT, a bright rim
 on ultrasound, texture in skin, the sum of all that lies behind one another on X-ray. A judge that
-has met all of these finds a structure's border in images of a kind that it has not.
+has met all of these shall not rest on one of them (what it gained: docs/decisions/0020).
 """
 
 import numpy as np
@@ -69,6 +69,8 @@ def _rims(
 ) -> Floats:
     """Draw outlines of some structures, with gaps; some of these differ in nothing else."""
     planes = planes.copy()
+    in_plane = np.zeros((3, 3, 3), dtype=bool)
+    in_plane[1] = True
     gaps = smooth_field(rng, labels.shape, (1, 12, 12)) > rng.uniform(-2.5, -0.6)
     for value in range(1, n_labels):
         mask = labels == value
@@ -77,9 +79,7 @@ def _rims(
         if rng.random() < 0.3:
             planes[mask] += float(planes[labels != value].mean()) - float(planes[mask].mean())
         thick = int(rng.integers(1, 4))
-        element = np.zeros((3, 3, 3), dtype=bool)
-        element[1] = True
-        rim = mask & ~ndi.binary_erosion(mask, element, iterations=thick, border_value=1)
+        rim = mask & ~ndi.binary_erosion(mask, in_plane, iterations=thick, border_value=1)
         planes[rim & gaps] = rng.uniform(-0.2, 1.2)
     return planes
 

@@ -3,11 +3,11 @@
 The network stays as it is. Its raw score, its doubt, the label's size and the embeddings of the
 examined slices give a better expected Dice on data that it never learned from, by ridge regression
 (Hoerl and Kennard 1970) on labels whose truth is known. How unusual the label is beside trusted
-ones (`scoring.traits`) tells more than any of these.
+ones (`scoring.traits`) is told, too.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -137,14 +137,13 @@ class Labels:
 
     def where(self, kept: Bools) -> "Labels":
         """Return some of the labels."""
-        return Labels(
-            self.raw[kept],
-            self.features[kept],
-            self.true[kept],
-            self.subjects[kept],
-            self.decisive[kept],
-            self.n_free,
-            self.only_planted,
+        return replace(
+            self,
+            raw=self.raw[kept],
+            features=self.features[kept],
+            true=self.true[kept],
+            subjects=self.subjects[kept],
+            decisive=self.decisive[kept],
         )
 
 
