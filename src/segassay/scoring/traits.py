@@ -266,11 +266,8 @@ def _altogether(far: Floats) -> Floats:
 
 def _median(values: Floats, weights: Floats) -> Floats:
     """Return the weighted median of every column `(n, t)`."""
-    order = np.argsort(values, axis=0)
-    share = np.cumsum(weights[order], axis=0) / weights.sum()
-    at = (share < 0.5).sum(axis=0).clip(max=len(values) - 1)
-    row = np.take_along_axis(order, at[None], axis=0)
-    return np.asarray(np.take_along_axis(values, row, axis=0)[0], dtype=np.float64)
+    middle = np.quantile(values, 0.5, axis=0, weights=weights, method="inverted_cdf")
+    return np.asarray(middle, dtype=np.float64)
 
 
 def _log(positive: float) -> float:
