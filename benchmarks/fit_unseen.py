@@ -37,7 +37,8 @@ from segassay.scoring.fitting import GoldLabel, columns, fit, typical_of
 from segassay.scoring.gold_cases import GoldCase
 from segassay.scoring.reverse import ReverseAccuracy
 from segassay.scoring.slice_judge import SliceJudge
-from segassay.scoring.traits import Seen, Traits
+from segassay.scoring.traits import Traits
+from segassay.scoring.typical import Seen
 from segassay.vocabulary.names import canonical_name
 
 _POOL = 25

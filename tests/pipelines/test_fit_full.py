@@ -26,7 +26,7 @@ from segassay.scoring import load_judge
 from segassay.scoring.adapter import Measured
 from segassay.scoring.calibration import Calibration
 from segassay.scoring.fitting import GoldLabel
-from segassay.scoring.traits import Seen
+from segassay.scoring.typical import Seen
 from segassay.types import DEFAULT_JUDGE, Say
 
 

@@ -5,7 +5,8 @@ import pytest
 
 from segassay.scoring.adapter import Measured
 from segassay.scoring.fitting import FEWEST_LABELS, GoldLabel, columns, typical_of
-from segassay.scoring.traits import TRAITS, Seen
+from segassay.scoring.traits import TRAITS
+from segassay.scoring.typical import Seen
 
 N = len(TRAITS)
 

@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 
 from segassay.data.volume import Volume
 from segassay.geometry.grid import Grid
-from segassay.scoring.traits import N_UNUSUAL, TRAITS, Seen, Traits, Typical, TypicalLabels
+from segassay.scoring.traits import TRAITS, Traits
+from segassay.scoring.typical import N_UNUSUAL, Seen, Typical, TypicalLabels
 
 Bools = NDArray[np.bool_]
 NAMES = list(TRAITS)

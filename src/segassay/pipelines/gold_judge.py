@@ -38,8 +38,8 @@ from segassay.scoring.fitting import (
 )
 from segassay.scoring.gold_cases import GoldCases
 from segassay.scoring.slice_judge import SliceJudge
-from segassay.scoring.traits import TypicalLabels
 from segassay.scoring.trust import OWN, SYNTHETIC, Trust
+from segassay.scoring.typical import TypicalLabels
 from segassay.types import DEFAULT_JUDGE
 
 _WRITTEN_ANEW = frozenset({"meta.json", "calibration.json", CARD, CHECKSUMS})

@@ -19,7 +19,8 @@ from segassay.pipelines.keep_records import Progress
 from segassay.pipelines.open_pair import LabelFiles, UnusablePair, images_of, open_pair
 from segassay.scoring.fitting import GoldLabel
 from segassay.scoring.slice_judge import SliceJudge
-from segassay.scoring.traits import Seen, Traits
+from segassay.scoring.traits import Traits
+from segassay.scoring.typical import Seen
 from segassay.types import Modality
 from segassay.vocabulary.names import canonical_name
 

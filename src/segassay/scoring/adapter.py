@@ -3,7 +3,7 @@
 The network stays as it is. Its raw score, its doubt, the label's size and the embeddings of the
 examined slices give a better expected Dice on data that it never learned from, by ridge regression
 (Hoerl and Kennard 1970) on labels whose truth is known. How unusual the label is beside trusted
-ones (`scoring.traits`) is told, too.
+ones (`scoring.typical`) is told, too.
 """
 
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ class Measured:
             empty for a judge that has no such cases.
         embedding: `(e,)`, the mean over the examined slices, each with the slices it stands for;
             `(0,)` from a network without one.
-        unusual: How unusual it is beside others of its structure (`scoring.traits`), NaN where
+        unusual: How unusual it is beside others of its structure (`scoring.typical`), NaN where
             nobody knows; empty for a judge that does not ask.
     """
 

@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 
 from segassay.scoring.adapter import Adapter, Bools, Floats, Labels, Measured, fit_adapter, folds_of
 from segassay.scoring.calibration import Calibration
-from segassay.scoring.traits import FEWEST, Seen, TypicalLabels
+from segassay.scoring.typical import FEWEST, Seen, TypicalLabels
 
 FEWEST_LABELS = 40
 """What a calibration is fitted on at least."""

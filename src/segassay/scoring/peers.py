@@ -5,7 +5,8 @@ Trusted cases are laid over an image to see whether its label agrees with theirs
 they are asked about. But errors differ from image to image, while what is right is the same
 everywhere: labels that agree with most others are believed most. The belief in every peer is its
 entry in the leading eigenvector of their agreements (eigenvector centrality, Bonacich 1972).
-What is typical of a structure's size, place and look (`scoring.traits`) is that of believed labels.
+What is typical of a structure's size, place and look (`scoring.typical`) is what believed labels
+show.
 
 What all peers do wrong, they agree on; this cannot see it.
 """
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from segassay.data.volume import Volume
 from segassay.scoring.gold_cases import GoldCase, GoldCases
-from segassay.scoring.traits import Seen, TypicalLabels
+from segassay.scoring.typical import Seen, TypicalLabels
 
 BoolArray = NDArray[np.bool_]
 Floats = NDArray[np.float64]

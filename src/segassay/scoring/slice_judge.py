@@ -23,7 +23,7 @@ from segassay.scoring.peers import Peers
 from segassay.scoring.plan import LabelPlan, plan_label
 from segassay.scoring.result import Score, SliceScore
 from segassay.scoring.size import size_error
-from segassay.scoring.traits import TypicalLabels
+from segassay.scoring.typical import TypicalLabels
 from segassay.scoring.unfamiliar import WEIGHED, Unfamiliar, is_compared
 from segassay.types import Engine, Modality, Status
 from segassay.vocabulary.names import canonical_name
