@@ -27,16 +27,6 @@ def test_images_are_finite_and_labels_are_smooth_regions(drawn: list[ShapeImage]
         assert (image.labels[..., 1:] == image.labels[..., :-1]).mean() > 0.8
 
 
-def test_a_ring_and_its_core_are_named_as_one_whole(drawn: list[ShapeImage]) -> None:
-    wholes = [image for image in drawn if image.whole]
-    assert 5 < len(wholes) < len(drawn)
-    touching = 0
-    for image in wholes:
-        wall, core = (image.labels == value for value in image.whole)
-        touching += bool((ndi.binary_dilation(core, np.ones((1, 3, 3), dtype=bool)) & wall).any())
-    assert touching > 0.7 * len(wholes)
-
-
 def test_structures_end_within_some_stacks(drawn: list[ShapeImage]) -> None:
     """A judge must also meet slices that the structure is not in."""
     ends = [

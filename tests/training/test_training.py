@@ -94,18 +94,6 @@ def test_without_names_no_mask_that_fits_another_structure_is_called_wrong() -> 
     assert found[True] > 5
 
 
-def test_a_ring_with_its_core_is_a_structure_of_its_own() -> None:
-    shapes = shape_set(ShapeRecipe(images=12), seed=0)
-    cases = [case for case in shapes.cases if "whole" in case.labels]
-    assert 2 < len(cases) < 12
-    for case in cases:
-        every = list(range(len(case.planes)))
-        mask = case.mask("whole", every)
-        parts = [case.mask(name, every) for name in case.labels if name != "whole"]
-        assert sum((mask & part).any() for part in parts) <= 2
-        assert not (mask & ~np.any(parts, axis=0)).any()
-
-
 def test_gold_only_recipe_gives_perfect_pairs(material: Material) -> None:
     only_gold = PairRecipe(gold=1, blank_crop=0, absent=0, blank_field=0)
     draw = PairDraw(material.train, JudgePreprocess(), only_gold)
