@@ -7,8 +7,8 @@
 set -euo pipefail
 data=$1
 case $2 in
-    image) steps=(start-2d-brain abdomen abdomen-more cardiac cardiac-more) ;;
-    volume) steps=(start-abdomen-cardiac 2d 2d-more brain brain-more) ;;
+    image) steps=(start-2d-brain abdomen{,-more,-parts} cardiac{,-more,-parts}) ;;
+    volume) steps=(start-abdomen-cardiac 2d{,-more,-parts} brain{,-more,-parts}) ;;
     *) echo "lane must be image or volume, got '$2'" >&2; exit 64 ;;
 esac
 for step in "${steps[@]}"; do

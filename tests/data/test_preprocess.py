@@ -7,6 +7,7 @@ from segassay.data.preprocess import (
     CONDITION_DIM,
     JudgePreprocess,
     PlaneStack,
+    coarser,
     plane_stack,
     settings_from_json,
 )
@@ -51,6 +52,37 @@ def test_frame_is_square_in_millimetres_and_never_tighter_than_asked() -> None:
     assert box.right - box.left == pytest.approx(1.8 * 40)
     wide = PREPROCESS.frame(mask(), (2.0, 1.0), least_mm=100.0)
     assert wide.right - wide.left == pytest.approx(180.0)
+
+
+@pytest.mark.parametrize("slices", [1, 3])
+def test_an_image_of_many_pixels_is_told_like_the_same_image_of_fewer(slices: int) -> None:
+    """Judges learned from small images; one of full resolution must not look like another kind."""
+    rng = np.random.default_rng(0)
+    small = np.repeat(np.repeat(rng.normal(size=(slices, 50, 40)), 5, axis=1), 5, axis=2)
+    marked = np.zeros((250, 200), dtype=np.bool_)
+    marked[50:200, 50:150] = True
+    told = []
+    for times in (2, 8):
+        planes = np.kron(small, np.ones((1, times, times))).astype(np.float32)
+        fine = np.kron(marked, np.ones((times, times), dtype=np.bool_))
+        image = PlaneStack(planes, 2, (1 / times, 1 / times), 5.0, spacing_known=False)
+        box = PREPROCESS.frame(fine, image.pixel_mm)
+        told.append(PREPROCESS(image, fine, 0, box, name=None, modality=None))
+    np.testing.assert_allclose(told[0].condition, told[1].condition, atol=0.01)
+    np.testing.assert_allclose(told[0].crop, told[1].crop, atol=0.2)
+
+
+def test_a_view_is_told_coarser_only_where_it_is_finer_than_the_crop() -> None:
+    box = PREPROCESS.frame(mask(), (1.0, 1.0))
+    small = PREPROCESS(stack(), mask(), 2, box, name=None, modality=None)
+    assert coarser(small) is None
+    wide = PREPROCESS.frame(np.ones((60, 80), dtype=np.bool_), (1.0, 1.0))
+    large = PREPROCESS(stack(), mask(), 2, wide, name=None, modality=None)
+    again = coarser(large)
+    assert again is not None
+    assert np.flatnonzero(again.condition != large.condition).tolist() == [CONDITION_DIM - 2]
+    assert again.crop is large.crop
+    assert coarser(again) is None
 
 
 def test_empty_mask_frames_the_whole_image() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.ndimage as ndi
 
-from segassay.data.random_looks import random_look, wide_view
+from segassay.data.random_looks import random_look, wide_view, with_parts
 from segassay.data.random_shapes import ShapeImage, random_shapes
 
 
@@ -25,6 +25,16 @@ def test_images_are_finite_and_labels_are_smooth_regions(drawn: list[ShapeImage]
         assert image.labels.max() < image.n_labels
         assert np.isfinite(image.planes).all()
         assert (image.labels[..., 1:] == image.labels[..., :-1]).mean() > 0.8
+
+
+def test_a_ring_and_its_core_are_named_as_one_whole(drawn: list[ShapeImage]) -> None:
+    wholes = [image for image in drawn if image.whole]
+    assert 5 < len(wholes) < len(drawn)
+    touching = 0
+    for image in wholes:
+        wall, core = (image.labels == value for value in image.whole)
+        touching += bool((ndi.binary_dilation(core, np.ones((1, 3, 3), dtype=bool)) & wall).any())
+    assert touching > 0.7 * len(wholes)
 
 
 def test_structures_end_within_some_stacks(drawn: list[ShapeImage]) -> None:
@@ -56,3 +66,16 @@ def test_outside_the_view_the_image_is_black() -> None:
     assert 0 < view.mean() < 1
     assert np.ptp(planes[~view]) == 0
     assert planes[~view].max() <= planes[view].min()
+
+
+def test_some_structures_hold_parts_and_some_of_these_keep_a_wall() -> None:
+    labels = np.zeros((1, 64, 64), dtype=np.uint8)
+    labels[0, 8:56, 8:56] = 1
+    flat = np.full(labels.shape, 0.5)
+    drawn = [with_parts(flat, labels, 2, np.random.default_rng(n))[0] for n in range(60)]
+    with_some = [planes for planes in drawn if np.ptp(planes[14:50, 14:50]) > 0]
+    walled = [planes for planes in with_some if (planes[8, 8:56] == 0.5).all()]
+    assert 20 < len(with_some) < 60
+    assert np.median([np.ptp(planes[14:50, 14:50]) for planes in with_some]) > 0.3
+    assert 5 < len(walled) < len(with_some)
+    assert (flat == 0.5).all()

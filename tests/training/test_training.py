@@ -27,7 +27,14 @@ from segassay.training.loss import mixed_dice  # noqa: E402
 from segassay.training.material import Material, load_material  # noqa: E402
 from segassay.training.networks import NETWORKS, build_net  # noqa: E402
 from segassay.training.pairs import PairDraw  # noqa: E402
-from segassay.training.settings import JudgeRecipe, PairRecipe, read_recipe  # noqa: E402
+from segassay.training.settings import (  # noqa: E402
+    JudgeRecipe,
+    PairRecipe,
+    ShapeRecipe,
+    read_recipe,
+)
+from segassay.training.shapes import shape_set  # noqa: E402
+from segassay.training.store import StoredSet  # noqa: E402
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -73,6 +80,30 @@ def test_pairs_are_reproducible_and_tell_the_truth(material: Material) -> None:
         assert (pair.kind == -1) == np.isnan(pair.dice)
     assert 0.7 < np.mean([pair.presence for pair in many]) < 0.97
     assert len({pair.kind for pair in many}) == 6
+
+
+def test_without_names_no_mask_that_fits_another_structure_is_called_wrong() -> None:
+    shapes = shape_set(ShapeRecipe(images=6), seed=0)
+    entry = shapes.recipe.model_copy(update={"named": True})
+    found = {}
+    for store in (shapes, StoredSet.of(entry, shapes.cases)):
+        draw = PairDraw((store,), JudgePreprocess(), PairRecipe())
+        rng = np.random.default_rng(2)
+        found[store.recipe.named] = sum(draw.candidate(rng)[1].of_another for _ in range(200))
+    assert found[False] == 0
+    assert found[True] > 5
+
+
+def test_a_ring_with_its_core_is_a_structure_of_its_own() -> None:
+    shapes = shape_set(ShapeRecipe(images=12), seed=0)
+    cases = [case for case in shapes.cases if "whole" in case.labels]
+    assert 2 < len(cases) < 12
+    for case in cases:
+        every = list(range(len(case.planes)))
+        mask = case.mask("whole", every)
+        parts = [case.mask(name, every) for name in case.labels if name != "whole"]
+        assert sum((mask & part).any() for part in parts) <= 2
+        assert not (mask & ~np.any(parts, axis=0)).any()
 
 
 def test_gold_only_recipe_gives_perfect_pairs(material: Material) -> None:
@@ -173,7 +204,7 @@ def test_learning_rate_warms_up_and_ends_small() -> None:
 @pytest.mark.parametrize("path", sorted(RECIPES.rglob("*.yaml")), ids=lambda p: p.stem)
 def test_recipes_in_the_repository_are_valid(path: Path) -> None:
     found = read_recipe(path)
-    assert found.name.endswith(path.stem.removesuffix("-more"))
+    assert found.name.endswith(path.stem.removesuffix("-more").removesuffix("-parts"))
     if found.network in NETWORKS:  # the published rival is built elsewhere, and is large
         assert sum(p.numel() for p in build_net(found).parameters()) < 5_000_000
 

@@ -9,7 +9,7 @@ look alike.
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,9 @@ _MODALITIES = tuple(Modality)
 SCALE_DIM = 6
 CONDITION_DIM = NAME_DIM + len(_MODALITIES) + 1 + SCALE_DIM
 """Length of the vector of everything that is not an image."""
+
+_FINENESS = CONDITION_DIM - 2
+"""Place in that vector of log2 of image pixels per crop pixel."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +103,10 @@ class JudgePreprocess:
     """The judge's eyes, frozen into every weight file and fingerprinted in every score.
 
     `crop_factor` is the side of the crop in units of the mask's larger extent; `min_pixels` keeps
-    the crop of a speck from being a blur; `clip` bounds the standardised intensities.
+    the crop of a speck from being a blur; `clip` bounds the standardised intensities. An image of
+    more than `largest_px` pixels along a side, or a slice of a volume of more than
+    `largest_slice_px`, counts as if it had been reduced to so many: judges learned from images of
+    no more, and take finer ones for what they never saw.
     """
 
     crop_px: int = 96
@@ -108,6 +114,8 @@ class JudgePreprocess:
     crop_factor: float = 1.8
     min_pixels: float = 24.0
     clip: float = 4.0
+    largest_px: int = 400
+    largest_slice_px: int = 260
     version: int = 1
 
     window_hu = (-200.0, 300.0)
@@ -167,9 +175,17 @@ class JudgePreprocess:
         field[:1] = self.standardise(wide(stack.planes[index : index + 1]), wide.coverage)
         field[1] = wide(marked)[0]
         field[2] = _frame_picture(box, shape, wide, stack.pixel_mm)
-        condition = condition_vector(stack, box, mask_crop, name=name, modality=modality)
+        side_px = (box.bottom - box.top) * self._reduction(stack)
+        condition = condition_vector(
+            stack, box, mask_crop, name=name, modality=modality, side_px=side_px
+        )
         cell = (box.bottom - box.top) * (box.right - box.left) / self.crop_px**2
         return JudgeInput(crop, field, condition, cut, cell)
+
+    def _reduction(self, stack: PlaneStack) -> float:
+        """Return how much smaller an image counts than it is, at most 1."""
+        largest = self.largest_slice_px if stack.is_3d else self.largest_px
+        return min(1.0, largest / int(max(stack.planes.shape[1:])))
 
     def _with_neighbours(
         self, stack: PlaneStack, index: int, cut: BoxResampler
@@ -221,17 +237,17 @@ def condition_vector(
     *,
     name: str | None,
     modality: Modality | None,
+    side_px: float,
 ) -> NDArray[np.float32]:
     """Write name, modality and scale into one vector `(CONDITION_DIM,)`.
 
     Scale: log2 of the crop's side in 100 mm and of slice thickness in 5 mm (0 where unknown),
-    a flag for known millimetres, a flag for a volume, log2 of crop pixels per image pixel, and
-    the share of the crop that is mask.
+    a flag for known millimetres, a flag for a volume, log2 of image pixels per crop pixel where
+    the crop's side counts as `side_px`, and the share of the crop that is mask.
     """
     kind = np.zeros(len(_MODALITIES) + 1, dtype=np.float32)
     kind[_MODALITIES.index(modality) if modality is not None else -1] = 1.0
-    side_px = box.bottom - box.top
-    side_mm = side_px * stack.pixel_mm[0]
+    side_mm = (box.bottom - box.top) * stack.pixel_mm[0]
     known = stack.spacing_known
     scale = [
         np.log2(side_mm / 100) if known else 0.0,
@@ -242,6 +258,18 @@ def condition_vector(
         float(mask_crop.mean()),
     ]
     return np.concatenate([name_vector(name), kind, np.asarray(scale, dtype=np.float32)])
+
+
+def coarser(seen: JudgeInput) -> JudgeInput | None:
+    """Return the same view told as one of no more pixels than the crop has; `None` if it is.
+
+    What a crop shows is the same however many pixels it was reduced from.
+    """
+    if seen.condition[_FINENESS] <= 0:
+        return None
+    condition = seen.condition.copy()
+    condition[_FINENESS] = 0.0
+    return replace(seen, condition=condition)
 
 
 def _frame_picture(

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Shape = tuple[int, int, int]
 
+_IN_PLANE = np.zeros((3, 3, 3), dtype=bool)
+_IN_PLANE[1] = True
+
 
 def random_look(
     labels: NDArray[np.uint8],
@@ -21,6 +24,8 @@ def random_look(
 ) -> NDArray[np.float32]:
     """Draw an image `(slice, row, column)` of a label map, about 0..1; black outside `view`."""
     planes = _tissue(labels, n_labels, rng)
+    if rng.random() < 0.5:
+        planes = with_parts(planes, labels, n_labels, rng)
     if rng.random() < 0.5:
         planes = planes + _clutter(labels, rng)
     if rng.random() < 0.5:
@@ -47,13 +52,52 @@ def wide_view(shape: Shape, rng: np.random.Generator) -> NDArray[np.bool_]:
     return np.broadcast_to(far, shape)
 
 
+def with_parts(
+    planes: Floats, labels: NDArray[np.uint8], n_labels: int, rng: np.random.Generator
+) -> Floats:
+    """Fill some structures of an image with parts that nobody labels, as different as structures.
+
+    A head holds a brain, a tumour what died in it; the structure is all of it. Some keep a wall.
+    Arguments and result as for `random_look`; background, label 0, may have parts, too.
+    """
+    planes = planes.copy()
+    grey = _parts(labels.shape, rng)
+    strength = rng.uniform(0.5, 1)
+    for value in range(n_labels):
+        mask = labels == value
+        if rng.random() < 0.3 or not mask.any():
+            continue
+        if rng.random() < 0.5:
+            mask = _eroded(mask, int(rng.integers(1, 6)))
+        planes[mask] += strength * (grey[mask] - planes[mask])
+    return planes
+
+
 def _tissue(labels: NDArray[np.uint8], n_labels: int, rng: np.random.Generator) -> Floats:
     """Give every label a grey value, far from the others', a slope and a texture of its own."""
-    grey = (rng.permutation(n_labels) + rng.uniform(0, 0.7, size=n_labels)) / n_labels
+    grey = _greys(n_labels, rng)
     rough = rng.uniform(0, 0.12, size=n_labels)
     slope = smooth_field(rng, labels.shape, (2, 30, 30)) * rng.uniform(0, 0.12)
     grain = (0.0, *rng.uniform(0.5, 4, size=2))
     return np.asarray(grey[labels] + slope + rough[labels] * smooth_field(rng, labels.shape, grain))
+
+
+def _greys(n: int, rng: np.random.Generator) -> Floats:
+    """Draw grey values in 0..1 that keep a distance from one another."""
+    return np.asarray((rng.permutation(n) + rng.uniform(0, 0.7, size=n)) / n)
+
+
+def _parts(shape: Shape, rng: np.random.Generator) -> Floats:
+    """Draw a scene of regions with grey values far from one another."""
+    width, n_parts = rng.uniform(2, 9), int(rng.integers(2, 6))
+    fields = [smooth_field(rng, shape, (1, width, width)) for _ in range(n_parts)]
+    return np.asarray(_greys(n_parts, rng)[np.argmax(fields, axis=0)])
+
+
+def _eroded(mask: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
+    """Take `by` pixels off a mask's border in every slice; the image's edge is no border."""
+    inner = ndi.binary_erosion(mask, _IN_PLANE, iterations=by, border_value=1)
+    return np.asarray(inner, dtype=bool)
 
 
 def _clutter(labels: NDArray[np.uint8], rng: np.random.Generator) -> Floats:
@@ -69,8 +113,6 @@ def _rims(
 ) -> Floats:
     """Draw outlines of some structures, with gaps; some of these differ in nothing else."""
     planes = planes.copy()
-    in_plane = np.zeros((3, 3, 3), dtype=bool)
-    in_plane[1] = True
     gaps = smooth_field(rng, labels.shape, (1, 12, 12)) > rng.uniform(-2.5, -0.6)
     for value in range(1, n_labels):
         mask = labels == value
@@ -78,8 +120,7 @@ def _rims(
             continue
         if rng.random() < 0.3:
             planes[mask] += float(planes[labels != value].mean()) - float(planes[mask].mean())
-        thick = int(rng.integers(1, 4))
-        rim = mask & ~ndi.binary_erosion(mask, in_plane, iterations=thick, border_value=1)
+        rim = mask & ~_eroded(mask, int(rng.integers(1, 4)))
         planes[rim & gaps] = rng.uniform(-0.2, 1.2)
     return planes
 

@@ -27,11 +27,15 @@ _ROUNDED = 0.35
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShapeImage:
-    """Slices `(slice, row, column)` of an image, any range, and its labels 0..n - 1."""
+    """Slices `(slice, row, column)` of an image, any range, and its labels 0..n - 1.
+
+    `whole` are labels that are one object together, a ring and its core; empty where none are.
+    """
 
     planes: NDArray[np.float32]
     labels: Labels
     n_labels: int
+    whole: tuple[int, ...] = ()
 
 
 def random_shapes(
@@ -48,30 +52,33 @@ def random_shapes(
     while labels.min() == labels.max():
         draw = _objects if rng.random() < _OBJECTS else _rivals
         view = wide_view(shape, rng) if rng.random() < _ROUNDED else None
-        labels = draw(shape, most_labels, rng)
+        labels, whole = draw(shape, most_labels, rng)
         if view is not None:
             labels[~view] = 0
     n_labels = int(labels.max()) + 1
-    return ShapeImage(random_look(labels, n_labels, view, rng), labels, n_labels)
+    return ShapeImage(random_look(labels, n_labels, view, rng), labels, n_labels, whole)
 
 
-def _rivals(shape: Shape, most: int, rng: np.random.Generator) -> Labels:
+def _rivals(shape: Shape, most: int, rng: np.random.Generator) -> tuple[Labels, tuple[int, ...]]:
     n_labels = int(rng.integers(3, most + 1))
     width = rng.uniform(4, 18, size=n_labels)
     fields = [smooth_field(rng, shape, (1.5, w, w)) + rng.normal(0, 0.3) for w in width]
-    return np.asarray(np.argmax(fields, axis=0), dtype=np.uint8)
+    return np.asarray(np.argmax(fields, axis=0), dtype=np.uint8), ()
 
 
-def _objects(shape: Shape, most: int, rng: np.random.Generator) -> Labels:
-    """Draw objects one over the other until there are enough of them."""
+def _objects(shape: Shape, most: int, rng: np.random.Generator) -> tuple[Labels, tuple[int, ...]]:
+    """Draw objects one over the other until there are enough of them; the last ring is a whole."""
     labels = np.zeros(shape, dtype=np.uint8)
     wanted = int(rng.integers(1, most))
     used = 0
+    whole: tuple[int, ...] = ()
     while used < wanted:
-        for mask in _KINDS[int(rng.integers(len(_KINDS)))](shape, rng):
+        kind = _KINDS[int(rng.integers(len(_KINDS)))]
+        for mask in kind(shape, rng):
             used += 1
             labels[mask] = used
-    return labels
+        whole = (used - 1, used) if kind is _ring else whole
+    return labels, whole
 
 
 def _single(shape: Shape, rng: np.random.Generator) -> list[NDArray[np.bool_]]:

@@ -1,13 +1,13 @@
 """What the judge looks at for one label: slices, boxes and network inputs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.data.preprocess import JudgeInput, JudgePreprocess, PlaneStack, whole_image
+from segassay.data.preprocess import JudgeInput, JudgePreprocess, PlaneStack, coarser, whole_image
 from segassay.data.slicing import Sampling, SliceSample, as_planes, choose_slices, spread_slices
 from segassay.engines.onnx_engine import JudgeAnswers
 from segassay.geometry.resample import Box
@@ -26,7 +26,8 @@ _LEAST_SHARE = 0.5
 class LabelPlan:
     """One label made ready for the network: `samples` and `inputs` belong together.
 
-    `pixel_mm` is the size of a pixel (row, column), (1, 1) where it is unknown.
+    `pixel_mm` is the size of a pixel (row, column), (1, 1) where it is unknown. `is_named` says
+    whether the network is told the structure's name.
     """
 
     planes: NDArray[np.bool_]
@@ -34,6 +35,7 @@ class LabelPlan:
     samples: tuple[SliceSample, ...]
     inputs: tuple[JudgeInput, ...]
     pixel_mm: tuple[float, float]
+    is_named: bool
 
     @property
     def n_voxels(self) -> int:
@@ -65,7 +67,16 @@ def plan_label(
         preprocess(stack, planes[s.index], s.index, box, name=name, modality=modality)
         for s, box in zip(samples, boxes, strict=True)
     )
-    return LabelPlan(planes, areas, tuple(samples), inputs, stack.pixel_mm)
+    return LabelPlan(planes, areas, tuple(samples), inputs, stack.pixel_mm, name is not None)
+
+
+def told_coarser(plan: LabelPlan) -> LabelPlan | None:
+    """Return a label's views told as coarser ones (`coarser`); `None` where none would change."""
+    coarse = [coarser(seen) for seen in plan.inputs]
+    if not any(coarse):
+        return None
+    inputs = tuple(c or seen for c, seen in zip(coarse, plan.inputs, strict=True))
+    return replace(plan, inputs=inputs)
 
 
 def slice_sums(plan: LabelPlan, answers: JudgeAnswers) -> list[SliceSums]:

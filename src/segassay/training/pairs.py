@@ -59,7 +59,8 @@ class Pair:
 class Candidate:
     """A mask to be judged in a slice, and the mask that places the crop (`None`: whole slice).
 
-    `name_needed` marks masks that are wrong only because of the structure's name.
+    `name_needed` marks what only the structure's name can tell. Of these `of_another` are masks
+    that fit another structure.
     """
 
     index: int
@@ -67,6 +68,7 @@ class Candidate:
     mask: BoolArray
     framed_by: BoolArray | None
     name_needed: bool
+    of_another: bool = False
 
 
 class PairDraw:
@@ -86,7 +88,19 @@ class PairDraw:
         return self._finish(place, candidate, rng)
 
     def candidate(self, rng: np.random.Generator) -> tuple[Place, Candidate]:
-        """Draw a mask to be judged, with the structure and the slice that it is for."""
+        """Draw a mask to be judged, with the structure and the slice that it is for.
+
+        Where there are no names, a mask that fits another structure is right: none is drawn.
+        """
+        while True:
+            place, candidate = self._any_candidate(rng)
+            if not candidate.of_another or self._is_named(place):
+                return place, candidate
+
+    def _is_named(self, place: Place) -> bool:
+        return self._recipe.names and place.store.recipe.named
+
+    def _any_candidate(self, rng: np.random.Generator) -> tuple[Place, Candidate]:
         place = draw_place(self._sets, self._shares, rng)
         r = self._recipe
         roll = np.searchsorted(
@@ -96,8 +110,7 @@ class PairDraw:
         return place, kinds[int(roll)](place, rng, self._fault)
 
     def _finish(self, place: Place, candidate: Candidate, rng: np.random.Generator) -> Pair:
-        named = self._recipe.names and place.store.recipe.named
-        name: str | None = place.structure if named else None
+        name: str | None = place.structure if self._is_named(place) else None
         planes, gold, mask, framed_by = self._views(place, candidate, rng)
         sagittal = place.store.recipe.plane == "sagittal"
         if not sagittal and rng.random() < _FLIPPED[place.store.recipe.mirror]:
@@ -165,8 +178,8 @@ def untouched(place: Place, rng: np.random.Generator, draw: FaultDraw) -> Candid
 def faulty(place: Place, rng: np.random.Generator, draw: FaultDraw) -> Candidate:
     """A faulty mask where the structure is."""
     fault = draw(scene_of(place, rng), rng)
-    needed = "wrong_structure" in fault.recipe
-    return Candidate(place.index, place.gold, fault.mask, fault.mask, needed)
+    another = "wrong_structure" in fault.recipe
+    return Candidate(place.index, place.gold, fault.mask, fault.mask, another, of_another=another)
 
 
 def of_network(place: Place, rng: np.random.Generator, draw: FaultDraw) -> Candidate:
@@ -194,13 +207,14 @@ def absent(place: Place, rng: np.random.Generator, draw: FaultDraw) -> Candidate
         return faulty(place, rng, draw)
     others = place.case.present(index)
     seen_by_network = network_mask(place, index, rng) if rng.random() < 0.4 else None
+    another = seen_by_network is None and bool(others) and rng.random() < 0.4
     if seen_by_network is not None:
         mask = seen_by_network
-    elif others and rng.random() < 0.4:
+    elif another:
         mask = place.case.mask(others[int(rng.integers(len(others)))], index)
     else:
         mask = faulty_or_not(place, rng, draw)
-    return Candidate(index, np.zeros_like(mask), mask, mask, name_needed=True)
+    return Candidate(index, np.zeros_like(mask), mask, mask, name_needed=True, of_another=another)
 
 
 def blank_field(place: Place, rng: np.random.Generator, draw: FaultDraw) -> Candidate:

@@ -11,7 +11,8 @@ from segassay.training.store import StoredCase, StoredSet, coded_label, to_bytes
 def shape_set(recipe: ShapeRecipe, *, seed: int) -> StoredSet:
     """Draw the images of a recipe, one in three of a single slice.
 
-    Every label but the largest is a structure to be judged.
+    Every label but the largest is a structure to be judged, and so are a ring and its core as one:
+    without a name a mask of both may be right.
     """
     entry = SetRecipe(name="random_shapes", weight=recipe.weight, mirror="free", named=False)
     return StoredSet.of(entry, tuple(_case(number, seed) for number in range(recipe.images)))
@@ -27,6 +28,8 @@ def _case(number: int, seed: int) -> StoredCase:
         for value in codes
         if value != background and (drawn.labels == value).any()
     }
+    if drawn.whole and background not in drawn.whole:
+        labels["whole"] = coded_label(0, drawn.labels, codes, drawn.whole, (1.0, 1.0))
     planes = to_bytes(drawn.planes)
     return StoredCase(
         set_name="random_shapes",
