@@ -123,7 +123,7 @@ def page(found: dict[str, Any]) -> str:
         f"{found['every']}th mask of at most {found['cases']} cases per set. Made by",
         "`python benchmarks/resolution.py`; why: ADR 0021.",
         "",
-        "| set | pixels along the longer side | masks | Pearson, before | since | MAE, before | since |",
+        "| set | pixels a side | masks | Pearson, before | since | MAE, before | since |",
         "|---|---|---|---|---|---|---|",
     ]
     lines += [
