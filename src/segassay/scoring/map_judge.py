@@ -38,13 +38,14 @@ class MapJudge(SliceJudge):
         return make_suggestion(label.image.stack, plan, answers.map[0])
 
     def _answers(self, plans: Sequence[LabelPlan]) -> list[JudgeAnswers]:
-        """Ask the network about every plan, about nameless labels twice.
+        """Ask the network about every plan, about nameless labels that are not empty twice.
 
         Fine images without a name may be none that the network learned from. Then it finds nothing
         in them, but does where it is told that they are coarse. It is believed where it finds more.
         """
         answers = self._asked(plans)
-        coarse = {n: told_coarser(plan) for n, plan in enumerate(plans) if not plan.is_named}
+        asked = (n for n, plan in enumerate(plans) if plan.n_voxels and not plan.is_named)
+        coarse = {n: told_coarser(plans[n]) for n in asked}
         again = {n: plan for n, plan in coarse.items() if plan is not None}
         for (n, plan), other in zip(again.items(), self._asked(list(again.values())), strict=True):
             if _found(plan, other) > _found(plan, answers[n]):
@@ -63,9 +64,8 @@ class MapJudge(SliceJudge):
 
 
 def _found(plan: LabelPlan, answers: JudgeAnswers) -> float:
-    """Return the expected Dice of a label; 0 for an empty one, whose first answer stays."""
-    n_voxels = plan.n_voxels
-    return estimate_volume(slice_sums(plan, answers), n_voxels).dice if n_voxels else 0.0
+    """Return the expected Dice of a label that is not empty."""
+    return estimate_volume(slice_sums(plan, answers), plan.n_voxels).dice
 
 
 def _part(answers: JudgeAnswers, start: int, end: int) -> JudgeAnswers:
