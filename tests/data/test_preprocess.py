@@ -5,11 +5,12 @@ import pytest
 
 from segassay.data.preprocess import (
     CONDITION_DIM,
+    SCALE_DIM,
     JudgePreprocess,
     PlaneStack,
-    coarser,
     plane_stack,
     settings_from_json,
+    untold,
 )
 from segassay.data.volume import Volume
 from segassay.geometry.grid import Grid
@@ -72,17 +73,24 @@ def test_an_image_of_many_pixels_is_told_like_the_same_image_of_fewer(slices: in
     np.testing.assert_allclose(told[0].crop, told[1].crop, atol=0.2)
 
 
-def test_a_view_is_told_coarser_only_where_it_is_finer_than_the_crop() -> None:
-    box = PREPROCESS.frame(mask(), (1.0, 1.0))
-    small = PREPROCESS(stack(), mask(), 2, box, name=None, modality=None)
-    assert coarser(small) is None
+def test_an_untold_view_keeps_the_picture_and_loses_the_scale() -> None:
     wide = PREPROCESS.frame(np.ones((60, 80), dtype=np.bool_), (1.0, 1.0))
-    large = PREPROCESS(stack(), mask(), 2, wide, name=None, modality=None)
-    again = coarser(large)
-    assert again is not None
-    assert np.flatnonzero(again.condition != large.condition).tolist() == [CONDITION_DIM - 2]
-    assert again.crop is large.crop
-    assert coarser(again) is None
+    seen = PREPROCESS(stack(), mask(), 2, wide, name="liver", modality=Modality.CT)
+    without = untold(seen)
+    assert without is not None
+    scale = np.flatnonzero(without.condition != seen.condition) - (CONDITION_DIM - SCALE_DIM)
+    assert scale.tolist() == [0, 2, 4]  # the stack's slices are 5 mm thick, told as 0 already
+    assert (without.condition[[-2, -4]] == 0).all()
+    assert without.crop is seen.crop
+    assert untold(without) is None
+
+
+def test_of_a_crop_finer_than_the_image_only_the_millimetres_are_untold() -> None:
+    box = PREPROCESS.frame(mask(), (1.0, 1.0))
+    seen = PREPROCESS(stack(), mask(), 2, box, name=None, modality=None)
+    without = untold(seen)
+    assert without is not None
+    assert without.condition[-2] == seen.condition[-2] < 0
 
 
 def test_empty_mask_frames_the_whole_image() -> None:

@@ -1,11 +1,11 @@
-"""Random shapes: the same for the same seed, of two kinds, with borders that can be seen."""
+"""Random shapes: the same for the same seed, of three kinds, with borders that can be seen."""
 
 import numpy as np
 import pytest
 import scipy.ndimage as ndi
 
 from segassay.data.random_looks import random_look, wide_view, with_parts
-from segassay.data.random_shapes import ShapeImage, random_shapes
+from segassay.data.random_shapes import ShapeImage, _shining_through, random_shapes
 
 
 @pytest.fixture(scope="module")
@@ -28,13 +28,32 @@ def test_images_are_finite_and_labels_are_smooth_regions(drawn: list[ShapeImage]
 
 
 def test_a_ring_and_its_core_are_named_as_one_whole(drawn: list[ShapeImage]) -> None:
-    wholes = [image for image in drawn if image.whole]
-    assert 5 < len(wholes) < len(drawn)
+    pairs = [(image, s) for image in drawn for s in image.structures if len(s) == 2]
+    assert 3 < len(pairs) < len(drawn)
     touching = 0
-    for image in wholes:
-        wall, core = (image.labels == value for value in image.whole)
+    for image, whole in pairs:
+        assert {(value,) for value in whole} < set(image.structures)
+        wall, core = (image.labels == value for value in whole)
         touching += bool((ndi.binary_dilation(core, np.ones((1, 3, 3), dtype=bool)) & wall).any())
-    assert touching > 0.7 * len(wholes)
+    assert touching > 0.7 * len(pairs)
+
+
+def test_some_objects_shine_through_one_another(drawn: list[ShapeImage]) -> None:
+    """Where two overlap, both are there, and the image is the sum of what they add."""
+    overlaps = 0
+    for image in drawn:
+        objects = [np.isin(image.labels, values) for values in image.structures if len(values) > 2]
+        overlaps += any((a & b).any() for n, a in enumerate(objects) for b in objects[:n])
+    assert 2 < overlaps < 0.4 * len(drawn)
+
+
+def test_greys_of_what_shines_through_are_sums() -> None:
+    scene = _shining_through((3, 72, 72), 8, np.random.default_rng(4))
+    assert len(scene.structures) >= 4
+    one, two = 1, 2
+    greys = scene.greys
+    assert greys[one | two] - greys[0] == pytest.approx(greys[one] + greys[two] - 2 * greys[0])
+    assert scene.structures[1] == tuple(v for v in range(greys.size) if v & two)
 
 
 def test_structures_end_within_some_stacks(drawn: list[ShapeImage]) -> None:
@@ -62,7 +81,7 @@ def test_most_structures_differ_from_what_is_around_them(drawn: list[ShapeImage]
 def test_outside_the_view_the_image_is_black() -> None:
     labels = np.ones((2, 40, 40), dtype=np.uint8)
     view = wide_view(labels.shape, np.random.default_rng(0))
-    planes = random_look(labels, 2, view, np.random.default_rng(1))
+    planes = random_look(labels, np.array([0.2, 0.7]), view, np.random.default_rng(1))
     assert 0 < view.mean() < 1
     assert np.ptp(planes[~view]) == 0
     assert planes[~view].max() <= planes[view].min()

@@ -1,11 +1,11 @@
-"""A nameless label is looked at twice: as the image is, and told as a coarser one."""
+"""A nameless label is looked at twice: as the image is, and without its scale."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
-from segassay.data.preprocess import JudgeInput, coarser
+from segassay.data.preprocess import JudgeInput, untold
 from segassay.data.volume import Volume
 from segassay.engines.onnx_engine import JudgeAnswers
 from segassay.geometry.grid import Grid
@@ -13,10 +13,10 @@ from segassay.scoring import Judge
 from segassay.scoring.map_judge import MapJudge
 
 
-def blind_to_fine_views(inputs: Sequence[JudgeInput]) -> JudgeAnswers:
-    """Stands for a network that finds the mask where it is told coarse views, else nothing."""
+def blind_to_known_scales(inputs: Sequence[JudgeInput]) -> JudgeAnswers:
+    """Stands for a network that finds the mask where it is told no scale, else nothing."""
     n = len(inputs)
-    found = [np.zeros((96, 96)) if coarser(seen) else 0.9 * seen.crop[3] for seen in inputs]
+    found = [np.zeros((96, 96)) if untold(seen) else 0.9 * seen.crop[3] for seen in inputs]
     return JudgeAnswers(
         np.array(found, np.float32).reshape(n, 96, 96),
         np.zeros(n, np.float32),
@@ -46,10 +46,10 @@ def test_a_nameless_label_is_believed_where_the_judge_finds_more(
     judge: Judge, image: Volume, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert isinstance(judge, MapJudge)
-    monkeypatch.setattr(judge, "_engine", blind_to_fine_views)
+    monkeypatch.setattr(judge, "_engine", blind_to_known_scales)
     assert raw(judge, image, None, square(150)) > 0.8
     assert raw(judge, image, "liver", square(150)) < 0.1
-    # A small mask is seen at the image's own resolution: there is nothing coarser to tell.
+    # A small mask is seen at the image's own resolution: nothing could be left untold.
     assert raw(judge, image, "liver", square(30)) > 0.8
 
 

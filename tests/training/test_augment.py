@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from segassay.training.augment import shading
+from segassay.training.augment import any_tone_curve, augment_bytes, shading
 from segassay.training.recolour import recolour
 
 
@@ -44,3 +44,19 @@ def test_shading_drifts_slowly_and_stays_positive() -> None:
         assert (field > 0).all()
         assert np.abs(np.diff(np.log(field), axis=0)).max() < 0.1
         assert np.ptp(field) > 0.01
+
+
+def test_any_tones_turn_the_order_of_dark_and_bright_and_keep_borders() -> None:
+    planes, mask = _organ()
+    turned = kept = 0
+    for seed in range(40):
+        table = any_tone_curve(np.random.default_rng(seed))
+        assert table.shape == (256,)
+        assert 0 <= table.min() < table.max() <= 1
+        turned += bool((np.diff(table) < 0).any() and (np.diff(table) > 0).any())
+        kept += bool(abs(table[120] - table[90]) > 0.02)
+    assert turned > 20
+    assert kept > 30
+    changed = augment_bytes(planes, np.random.default_rng(1), any_tones=True)
+    assert changed.shape == planes.shape
+    assert np.isfinite(changed[mask]).all()

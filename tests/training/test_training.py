@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,13 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 from conftest import write_phantoms  # noqa: E402
 from segassay.data.corruption.registry import FAULTS, draw_fault  # noqa: E402
 from segassay.data.corruption.scene import Scene  # noqa: E402
-from segassay.data.preprocess import JudgeInput, JudgePreprocess  # noqa: E402
+from segassay.data.preprocess import (  # noqa: E402
+    CONDITION_DIM,
+    SCALE_DIM,
+    JudgeInput,
+    JudgePreprocess,
+    untold,
+)
 from segassay.engines.direct_engine import DirectEngine  # noqa: E402
 from segassay.engines.onnx_engine import OnnxEngine  # noqa: E402
 from segassay.errors import UsageError  # noqa: E402
@@ -35,6 +42,7 @@ from segassay.training.settings import (  # noqa: E402
 )
 from segassay.training.shapes import shape_set  # noqa: E402
 from segassay.training.store import StoredSet  # noqa: E402
+from segassay.vocabulary.vector import NAME_DIM  # noqa: E402
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -96,14 +104,28 @@ def test_without_names_no_mask_that_fits_another_structure_is_called_wrong() -> 
 
 def test_a_ring_with_its_core_is_a_structure_of_its_own() -> None:
     shapes = shape_set(ShapeRecipe(images=12), seed=0)
-    cases = [case for case in shapes.cases if "whole" in case.labels]
-    assert 2 < len(cases) < 12
-    for case in cases:
-        every = list(range(len(case.planes)))
-        mask = case.mask("whole", every)
-        parts = [case.mask(name, every) for name in case.labels if name != "whole"]
-        assert sum((mask & part).any() for part in parts) <= 2
-        assert not (mask & ~np.any(parts, axis=0)).any()
+    wholes = [
+        (case, label.codes)
+        for case in shapes.cases
+        for label in case.labels.values()
+        if len(label.codes) == 2
+    ]
+    assert 2 < len(wholes) < 12
+    for case, codes in wholes:
+        assert {(code,) for code in codes} <= {label.codes for label in case.labels.values()}
+
+
+def test_pairs_that_are_told_nothing_hold_no_clue_to_the_kind_of_image(material: Material) -> None:
+    drawn = {}
+    for share in (0.0, 1.0):
+        draw = PairDraw(material.train, JudgePreprocess(), PairRecipe(untold=share, names=False))
+        rng = np.random.default_rng(3)
+        drawn[share] = [draw(rng).seen for _ in range(30)]
+    assert all(untold(seen) is None for seen in drawn[1.0])
+    assert sum(untold(seen) is not None for seen in drawn[0.0]) > 15
+    kinds = slice(NAME_DIM, CONDITION_DIM - SCALE_DIM)
+    assert len({tuple(seen.condition[kinds]) for seen in drawn[1.0]}) == 1
+    assert len({tuple(seen.condition[kinds]) for seen in drawn[0.0]}) == 2
 
 
 def test_gold_only_recipe_gives_perfect_pairs(material: Material) -> None:
@@ -204,7 +226,8 @@ def test_learning_rate_warms_up_and_ends_small() -> None:
 @pytest.mark.parametrize("path", sorted(RECIPES.rglob("*.yaml")), ids=lambda p: p.stem)
 def test_recipes_in_the_repository_are_valid(path: Path) -> None:
     found = read_recipe(path)
-    assert found.name.endswith(path.stem.removesuffix("-more").removesuffix("-parts"))
+    step = re.search("-(more|parts|untold)$", path.stem)
+    assert found.name.endswith(path.stem[: step.start()] if step else path.stem)
     if found.network in NETWORKS:  # the published rival is built elsewhere, and is large
         assert sum(p.numel() for p in build_net(found).parameters()) < 5_000_000
 

@@ -38,6 +38,9 @@ CONDITION_DIM = NAME_DIM + len(_MODALITIES) + 1 + SCALE_DIM
 _FINENESS = CONDITION_DIM - 2
 """Place in that vector of log2 of image pixels per crop pixel."""
 
+_MILLIMETRES = slice(CONDITION_DIM - SCALE_DIM, CONDITION_DIM - SCALE_DIM + 3)
+"""Places in that vector of what is known in millimetres, and whether."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlaneStack:
@@ -260,16 +263,17 @@ def condition_vector(
     return np.concatenate([name_vector(name), kind, np.asarray(scale, dtype=np.float32)])
 
 
-def coarser(seen: JudgeInput) -> JudgeInput | None:
-    """Return the same view told as one of no more pixels than the crop has; `None` if it is.
+def untold(seen: JudgeInput) -> JudgeInput | None:
+    """Return the same view with nothing told of its scale; `None` if nothing was.
 
-    What a crop shows is the same however many pixels it was reduced from.
+    No millimetres, and no more pixels than the crop has: what it shows is the same however many it
+    was reduced from.
     """
-    if seen.condition[_FINENESS] <= 0:
-        return None
     condition = seen.condition.copy()
-    condition[_FINENESS] = 0.0
-    return replace(seen, condition=condition)
+    condition[_MILLIMETRES] = 0.0
+    condition[_FINENESS] = min(condition[_FINENESS], 0.0)
+    same = np.array_equal(condition, seen.condition)
+    return None if same else replace(seen, condition=condition)
 
 
 def _frame_picture(

@@ -18,12 +18,16 @@ _IN_PLANE[1] = True
 
 def random_look(
     labels: NDArray[np.uint8],
-    n_labels: int,
+    greys: Floats,
     view: NDArray[np.bool_] | None,
     rng: np.random.Generator,
 ) -> NDArray[np.float32]:
-    """Draw an image `(slice, row, column)` of a label map, about 0..1; black outside `view`."""
-    planes = _tissue(labels, n_labels, rng)
+    """Draw an image `(slice, row, column)` of a label map, about 0..1; black outside `view`.
+
+    `greys` are the grey values of labels 0, 1, ...; they get texture, and not all stay.
+    """
+    n_labels = len(greys)
+    planes = _tissue(labels, greys, rng)
     if rng.random() < 0.5:
         planes = with_parts(planes, labels, n_labels, rng)
     if rng.random() < 0.5:
@@ -41,6 +45,11 @@ def smooth_field(rng: np.random.Generator, shape: Shape, width: tuple[float, ...
     """Draw a smooth random field of unit spread; `width` in voxels along every axis."""
     field = ndi.gaussian_filter(rng.standard_normal(shape), width, mode="wrap")
     return np.asarray(field / max(float(field.std()), 1e-9), dtype=np.float64)
+
+
+def random_greys(n: int, rng: np.random.Generator) -> Floats:
+    """Draw `n` grey values in 0..1 that keep a distance from one another."""
+    return np.asarray((rng.permutation(n) + rng.uniform(0, 0.7, size=n)) / n)
 
 
 def wide_view(shape: Shape, rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -73,25 +82,21 @@ def with_parts(
     return planes
 
 
-def _tissue(labels: NDArray[np.uint8], n_labels: int, rng: np.random.Generator) -> Floats:
-    """Give every label a grey value, far from the others', a slope and a texture of its own."""
-    grey = _greys(n_labels, rng)
-    rough = rng.uniform(0, 0.12, size=n_labels)
+def _tissue(labels: NDArray[np.uint8], greys: Floats, rng: np.random.Generator) -> Floats:
+    """Give every label its grey value, a slope and a texture of its own."""
+    rough = rng.uniform(0, 0.12, size=len(greys))
     slope = smooth_field(rng, labels.shape, (2, 30, 30)) * rng.uniform(0, 0.12)
     grain = (0.0, *rng.uniform(0.5, 4, size=2))
-    return np.asarray(grey[labels] + slope + rough[labels] * smooth_field(rng, labels.shape, grain))
-
-
-def _greys(n: int, rng: np.random.Generator) -> Floats:
-    """Draw grey values in 0..1 that keep a distance from one another."""
-    return np.asarray((rng.permutation(n) + rng.uniform(0, 0.7, size=n)) / n)
+    return np.asarray(
+        greys[labels] + slope + rough[labels] * smooth_field(rng, labels.shape, grain)
+    )
 
 
 def _parts(shape: Shape, rng: np.random.Generator) -> Floats:
     """Draw a scene of regions with grey values far from one another."""
     width, n_parts = rng.uniform(2, 9), int(rng.integers(2, 6))
     fields = [smooth_field(rng, shape, (1, width, width)) for _ in range(n_parts)]
-    return np.asarray(_greys(n_parts, rng)[np.argmax(fields, axis=0)])
+    return np.asarray(random_greys(n_parts, rng)[np.argmax(fields, axis=0)])
 
 
 def _eroded(mask: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:

@@ -1,9 +1,10 @@
 """Images of random shapes: what a judge can learn without any anatomy.
 
-Two kinds of label maps take turns. In one, smooth random fields compete for every voxel and the
-winner's number is the label. In the other, a few objects lie on a background: rounded outlines,
-rings round a core, twins on both sides, thin bands; they end within the stack. How both look is
-drawn in `random_looks` (the idea of SynthSeg, Billot 2023, and SynthMorph, Hoffmann 2022).
+Three kinds of label maps take turns. In one, smooth random fields compete for every voxel and the
+winner's number is the label. In another, a few objects lie on a background: rounded outlines,
+rings round a core, twins on both sides, thin bands; they end within the stack. In the third such
+objects lie behind one another and shine through, as on an X-ray. How they look is drawn in
+`random_looks` (the idea of SynthSeg, Billot 2023, and SynthMorph, Hoffmann 2022).
 """
 
 from collections.abc import Callable
@@ -13,13 +14,12 @@ import numpy as np
 import scipy.ndimage as ndi
 from numpy.typing import NDArray
 
-from segassay.data.random_looks import random_look, smooth_field, wide_view
+from segassay.data.random_looks import random_greys, random_look, smooth_field, wide_view
 
 Labels = NDArray[np.uint8]
 Shape = tuple[int, int, int]
-
-_OBJECTS = 0.6
-"""Share of images with objects on a background; the others have rivals for every voxel."""
+Structures = tuple[tuple[int, ...], ...]
+"""Structures of a label map, each the labels that are it together."""
 
 _ROUNDED = 0.35
 """Share of images that show only a disc of the scene, black round it, as scopes and probes do."""
@@ -29,13 +29,20 @@ _ROUNDED = 0.35
 class ShapeImage:
     """Slices `(slice, row, column)` of an image, any range, and its labels 0..n - 1.
 
-    `whole` are labels that are one object together, a ring and its core; empty where none are.
+    `structures` are the labels that make up each object; a label may be part of several.
     """
 
     planes: NDArray[np.float32]
     labels: Labels
     n_labels: int
-    whole: tuple[int, ...] = ()
+    structures: Structures
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scene:
+    labels: Labels
+    structures: Structures
+    greys: NDArray[np.float64]
 
 
 def random_shapes(
@@ -48,37 +55,56 @@ def random_shapes(
     one besides 0 is.
     """
     shape = (n_slices, size, size)
-    labels = np.zeros(shape, dtype=np.uint8)
-    while labels.min() == labels.max():
-        draw = _objects if rng.random() < _OBJECTS else _rivals
+    while True:
+        draw = _SCENES[int(rng.integers(len(_SCENES)))]
         view = wide_view(shape, rng) if rng.random() < _ROUNDED else None
-        labels, whole = draw(shape, most_labels, rng)
+        scene = draw(shape, most_labels, rng)
+        labels = scene.labels
         if view is not None:
             labels[~view] = 0
-    n_labels = int(labels.max()) + 1
-    return ShapeImage(random_look(labels, n_labels, view, rng), labels, n_labels, whole)
+        if labels.min() < labels.max():
+            look = random_look(labels, scene.greys, view, rng)
+            return ShapeImage(look, labels, scene.greys.size, scene.structures)
 
 
-def _rivals(shape: Shape, most: int, rng: np.random.Generator) -> tuple[Labels, tuple[int, ...]]:
+def _rivals(shape: Shape, most: int, rng: np.random.Generator) -> _Scene:
     n_labels = int(rng.integers(3, most + 1))
     width = rng.uniform(4, 18, size=n_labels)
     fields = [smooth_field(rng, shape, (1.5, w, w)) + rng.normal(0, 0.3) for w in width]
-    return np.asarray(np.argmax(fields, axis=0), dtype=np.uint8), ()
+    labels = np.asarray(np.argmax(fields, axis=0), dtype=np.uint8)
+    return _Scene(labels, tuple((n,) for n in range(n_labels)), random_greys(n_labels, rng))
 
 
-def _objects(shape: Shape, most: int, rng: np.random.Generator) -> tuple[Labels, tuple[int, ...]]:
-    """Draw objects one over the other until there are enough of them; the last ring is a whole."""
+def _objects(shape: Shape, most: int, rng: np.random.Generator) -> _Scene:
+    """Draw objects one over the other until there are enough; a ring and its core are a third."""
     labels = np.zeros(shape, dtype=np.uint8)
     wanted = int(rng.integers(1, most))
     used = 0
-    whole: tuple[int, ...] = ()
+    whole: Structures = ()
     while used < wanted:
         kind = _KINDS[int(rng.integers(len(_KINDS)))]
         for mask in kind(shape, rng):
             used += 1
             labels[mask] = used
-        whole = (used - 1, used) if kind is _ring else whole
-    return labels, whole
+        whole = ((used - 1, used),) if kind is _ring else whole
+    single = tuple((n,) for n in range(1, used + 1))
+    return _Scene(labels, single + whole, random_greys(used + 1, rng))
+
+
+def _shining_through(shape: Shape, most: int, rng: np.random.Generator) -> _Scene:
+    """Draw objects that each add to the grey value, or take from it, wherever they are.
+
+    Bit n of a label says whether object n is there.
+    """
+    objects: list[NDArray[np.bool_]] = []
+    while len(objects) < most // 2:
+        objects += _KINDS[int(rng.integers(len(_KINDS)))](shape, rng)
+    labels = np.sum([mask << n for n, mask in enumerate(objects)], axis=0).astype(np.uint8)
+    bits = np.arange(2 ** len(objects))[:, None] >> np.arange(len(objects)) & 1
+    adds = rng.uniform(0.15, 0.5, size=len(objects)) * rng.choice((-1, 1), size=len(objects))
+    greys = bits @ adds + rng.uniform(0.3, 0.7)
+    structures = tuple(tuple(map(int, np.flatnonzero(there))) for there in bits.T)
+    return _Scene(labels, structures, greys)
 
 
 def _single(shape: Shape, rng: np.random.Generator) -> list[NDArray[np.bool_]]:
@@ -111,6 +137,10 @@ _KINDS: tuple[Callable[[Shape, np.random.Generator], list[NDArray[np.bool_]]], .
     _twins,
     _band,
 )
+
+
+_SCENES = (_objects, _objects, _objects, _rivals, _rivals, _shining_through)
+"""Kinds of label maps, as often as they are here."""
 
 
 def _rounded(shape: Shape, rng: np.random.Generator) -> NDArray[np.float64]:

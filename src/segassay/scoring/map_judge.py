@@ -8,7 +8,7 @@ from segassay.engines.onnx_engine import JudgeAnswers, OnnxEngine
 from segassay.models.folder import JudgeFolder
 from segassay.scoring.aggregate import SliceSums, estimate_volume
 from segassay.scoring.asked import AskedLabel
-from segassay.scoring.plan import LabelPlan, slice_sums, told_coarser
+from segassay.scoring.plan import LabelPlan, slice_sums, without_scale
 from segassay.scoring.result import Suggestion
 from segassay.scoring.slice_judge import SliceJudge
 from segassay.scoring.suggest import make_suggestion
@@ -40,13 +40,13 @@ class MapJudge(SliceJudge):
     def _answers(self, plans: Sequence[LabelPlan]) -> list[JudgeAnswers]:
         """Ask the network about every plan, about nameless labels that are not empty twice.
 
-        Fine images without a name may be none that the network learned from. Then it finds nothing
-        in them, but does where it is told that they are coarse. It is believed where it finds more.
+        Without a name the image, too, may be of a kind that the network never learned from. Then it
+        finds nothing in it, but does where no scale is told. It is believed where it finds more.
         """
         answers = self._asked(plans)
         asked = (n for n, plan in enumerate(plans) if plan.n_voxels and not plan.is_named)
-        coarse = {n: told_coarser(plans[n]) for n in asked}
-        again = {n: plan for n, plan in coarse.items() if plan is not None}
+        without = {n: without_scale(plans[n]) for n in asked}
+        again = {n: plan for n, plan in without.items() if plan is not None}
         for (n, plan), other in zip(again.items(), self._asked(list(again.values())), strict=True):
             if _found(plan, other) > _found(plan, answers[n]):
                 answers[n] = other

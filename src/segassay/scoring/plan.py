@@ -7,7 +7,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.data.preprocess import JudgeInput, JudgePreprocess, PlaneStack, coarser, whole_image
+from segassay.data.preprocess import JudgeInput, JudgePreprocess, PlaneStack, untold, whole_image
 from segassay.data.slicing import Sampling, SliceSample, as_planes, choose_slices, spread_slices
 from segassay.engines.onnx_engine import JudgeAnswers
 from segassay.geometry.resample import Box
@@ -70,12 +70,12 @@ def plan_label(
     return LabelPlan(planes, areas, tuple(samples), inputs, stack.pixel_mm, name is not None)
 
 
-def told_coarser(plan: LabelPlan) -> LabelPlan | None:
-    """Return a label's views told as coarser ones (`coarser`); `None` where none would change."""
-    coarse = [coarser(seen) for seen in plan.inputs]
-    if not any(coarse):
+def without_scale(plan: LabelPlan) -> LabelPlan | None:
+    """Return a label's views with no scale told (`untold`); `None` where none would change."""
+    without = [untold(seen) for seen in plan.inputs]
+    if not any(without):
         return None
-    inputs = tuple(c or seen for c, seen in zip(coarse, plan.inputs, strict=True))
+    inputs = tuple(u or seen for u, seen in zip(without, plan.inputs, strict=True))
     return replace(plan, inputs=inputs)
 
 

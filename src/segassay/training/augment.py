@@ -5,12 +5,16 @@ import scipy.ndimage as ndi
 from numpy.typing import NDArray
 
 
-def augment_bytes(planes: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.float32]:
+def augment_bytes(
+    planes: NDArray[np.uint8], rng: np.random.Generator, *, any_tones: bool = False
+) -> NDArray[np.float32]:
     """Return `(n, row, column)` bytes as floats with random tones, shading, blur, noise.
 
-    Window, gamma and inversion are a table of 256 entries, so they cost one lookup.
+    Tones are a table of 256 entries, so they cost one lookup. With `any_tones` half of the draws
+    have tones that no modality has.
     """
-    image = np.asarray(tone_curve(rng)[planes], dtype=np.float32)
+    tones = any_tone_curve if any_tones and rng.random() < 0.5 else tone_curve
+    image = np.asarray(tones(rng)[planes], dtype=np.float32)
     if rng.random() < 0.2:
         image = image * shading((image.shape[1], image.shape[2]), rng)
     roll = rng.random()
@@ -31,6 +35,17 @@ def tone_curve(rng: np.random.Generator) -> NDArray[np.float32]:
     if rng.random() < 0.6:
         level = level ** np.exp(rng.uniform(-0.6, 0.6))
     return 1 - level if rng.random() < 0.05 else level
+
+
+def any_tone_curve(rng: np.random.Generator) -> NDArray[np.float32]:
+    """Draw a table `(256,)` of a few straight pieces that rise and fall.
+
+    It leaves borders where they are, and nothing of what is dark or bright (Bezier curves of Models
+    Genesis, Zhou 2019, the idea).
+    """
+    n = int(rng.integers(3, 7))
+    at = np.r_[0, np.sort(rng.uniform(0, 255, size=n - 2)), 255]
+    return np.interp(np.arange(256), at, rng.random(n)).astype(np.float32)
 
 
 def shading(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:

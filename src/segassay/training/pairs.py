@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 
 from segassay.data.corruption.registry import draw_fault
 from segassay.data.corruption.solve import overlap
-from segassay.data.preprocess import JudgeInput, JudgePreprocess, PlaneStack, whole_image
+from segassay.data.preprocess import (
+    JudgeInput,
+    JudgePreprocess,
+    PlaneStack,
+    untold,
+    whole_image,
+)
 from segassay.geometry.resample import Box
 from segassay.models.error_types import ERROR_TYPES, error_type
 from segassay.training.augment import augment_bytes
@@ -119,13 +125,16 @@ class PairDraw:
             name = None if name is None else mirrored(name)
         if not candidate.name_needed and rng.random() < self._recipe.name_dropout:
             name = None
-        stack = self._stack(place.case, planes, rng)
+        is_untold = name is None and rng.random() < self._recipe.untold
+        stack = self._stack(place.case, planes, rng, any_tones=is_untold)
         box = self._box(place, framed_by, stack, rng)
         modality = place.case.modality
-        if rng.random() < self._recipe.modality_dropout:
+        if is_untold or rng.random() < self._recipe.modality_dropout:
             modality = None
         middle = 1 if stack.is_3d else 0
         seen = self._preprocess(stack, mask, middle, box, name=name, modality=modality)
+        if is_untold:
+            seen = untold(seen) or seen
         return _answers(seen, gold, mask)
 
     def _views(
@@ -144,12 +153,17 @@ class PairDraw:
         return planes, candidate.gold, candidate.mask, candidate.framed_by
 
     def _stack(
-        self, case: StoredCase, planes: NDArray[np.uint8], rng: np.random.Generator
+        self,
+        case: StoredCase,
+        planes: NDArray[np.uint8],
+        rng: np.random.Generator,
+        *,
+        any_tones: bool,
     ) -> PlaneStack:
         augmented = rng.random() < self._recipe.augment
         known = case.spacing_known and rng.random() >= self._recipe.spacing_dropout
         return PlaneStack(
-            planes=augment_bytes(planes, rng) if augmented else planes,
+            planes=augment_bytes(planes, rng, any_tones=any_tones) if augmented else planes,
             axis=2,
             pixel_mm=case.pixel_mm,
             thickness_mm=case.thickness_mm,

@@ -11,8 +11,8 @@ from segassay.training.store import StoredCase, StoredSet, coded_label, to_bytes
 def shape_set(recipe: ShapeRecipe, *, seed: int) -> StoredSet:
     """Draw the images of a recipe, one in three of a single slice.
 
-    Every label but the largest is a structure to be judged, and so are a ring and its core as one:
-    without a name a mask of both may be right.
+    Every structure that is in the image and holds not its largest label is one to be judged.
+    Some share labels, a ring with the whole of ring and core: without a name both may be right.
     """
     entry = SetRecipe(name="random_shapes", weight=recipe.weight, mirror="free", named=False)
     return StoredSet.of(entry, tuple(_case(number, seed) for number in range(recipe.images)))
@@ -24,12 +24,10 @@ def _case(number: int, seed: int) -> StoredCase:
     codes = {value: value for value in range(drawn.n_labels)}
     background = int(np.bincount(drawn.labels.ravel()).argmax())
     labels = {
-        f"shape_{value}": coded_label(0, drawn.labels, codes, (value,), (1.0, 1.0))
-        for value in codes
-        if value != background and (drawn.labels == value).any()
+        f"shape_{number}": coded_label(0, drawn.labels, codes, values, (1.0, 1.0))
+        for number, values in enumerate(drawn.structures)
+        if background not in values and np.isin(drawn.labels, values).any()
     }
-    if drawn.whole and background not in drawn.whole:
-        labels["whole"] = coded_label(0, drawn.labels, codes, drawn.whole, (1.0, 1.0))
     planes = to_bytes(drawn.planes)
     return StoredCase(
         set_name="random_shapes",
