@@ -35,6 +35,9 @@ SCALE_DIM = 6
 CONDITION_DIM = NAME_DIM + len(_MODALITIES) + 1 + SCALE_DIM
 """Length of the vector of everything that is not an image."""
 
+_MODALITY = slice(NAME_DIM, CONDITION_DIM - SCALE_DIM)
+"""Places in that vector of the modalities, and at the end of none."""
+
 _FINENESS = CONDITION_DIM - 2
 """Place in that vector of log2 of image pixels per crop pixel."""
 
@@ -109,7 +112,8 @@ class JudgePreprocess:
     the crop of a speck from being a blur; `clip` bounds the standardised intensities. An image of
     more than `largest_px` pixels along a side, or a slice of a volume of more than
     `largest_slice_px`, counts as if it had been reduced to so many: judges learned from images of
-    no more, and take finer ones for what they never saw.
+    no more, and take finer ones for what they never saw. `tells_nameless` is false of judges that
+    learned to do without modality and scale where there is no name (`untold`).
     """
 
     crop_px: int = 96
@@ -119,6 +123,7 @@ class JudgePreprocess:
     clip: float = 4.0
     largest_px: int = 400
     largest_slice_px: int = 260
+    tells_nameless: bool = True
     version: int = 1
 
     window_hu = (-200.0, 300.0)
@@ -263,17 +268,18 @@ def condition_vector(
     return np.concatenate([name_vector(name), kind, np.asarray(scale, dtype=np.float32)])
 
 
-def untold(seen: JudgeInput) -> JudgeInput | None:
-    """Return the same view with nothing told of its scale; `None` if nothing was.
+def untold(seen: JudgeInput) -> JudgeInput:
+    """Return the same view with nothing told of modality and scale: they say what image it is.
 
     No millimetres, and no more pixels than the crop has: what it shows is the same however many it
     was reduced from.
     """
     condition = seen.condition.copy()
+    condition[_MODALITY] = 0.0
+    condition[_MODALITY.stop - 1] = 1.0
     condition[_MILLIMETRES] = 0.0
     condition[_FINENESS] = min(condition[_FINENESS], 0.0)
-    same = np.array_equal(condition, seen.condition)
-    return None if same else replace(seen, condition=condition)
+    return replace(seen, condition=condition)
 
 
 def _frame_picture(

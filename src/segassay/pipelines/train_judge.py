@@ -87,7 +87,7 @@ def _export(
     from segassay.training.start import with_earlier
 
     folder.mkdir(exist_ok=True)
-    preprocess = JudgePreprocess()
+    preprocess = JudgePreprocess(tells_nameless=recipe.pairs.untold == 0)
     onnx = folder / "judge.onnx"
     export_onnx(net, preprocess, onnx, network=recipe.network)
     write_weights(net.state_dict(), folder / WEIGHTS)

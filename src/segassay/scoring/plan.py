@@ -1,7 +1,7 @@
 """What the judge looks at for one label: slices, boxes and network inputs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
@@ -26,8 +26,7 @@ _LEAST_SHARE = 0.5
 class LabelPlan:
     """One label made ready for the network: `samples` and `inputs` belong together.
 
-    `pixel_mm` is the size of a pixel (row, column), (1, 1) where it is unknown. `is_named` says
-    whether the network is told the structure's name.
+    `pixel_mm` is the size of a pixel (row, column), (1, 1) where it is unknown.
     """
 
     planes: NDArray[np.bool_]
@@ -35,7 +34,6 @@ class LabelPlan:
     samples: tuple[SliceSample, ...]
     inputs: tuple[JudgeInput, ...]
     pixel_mm: tuple[float, float]
-    is_named: bool
 
     @property
     def n_voxels(self) -> int:
@@ -67,16 +65,9 @@ def plan_label(
         preprocess(stack, planes[s.index], s.index, box, name=name, modality=modality)
         for s, box in zip(samples, boxes, strict=True)
     )
-    return LabelPlan(planes, areas, tuple(samples), inputs, stack.pixel_mm, name is not None)
-
-
-def without_scale(plan: LabelPlan) -> LabelPlan | None:
-    """Return a label's views with no scale told (`untold`); `None` where none would change."""
-    without = [untold(seen) for seen in plan.inputs]
-    if not any(without):
-        return None
-    inputs = tuple(u or seen for u, seen in zip(without, plan.inputs, strict=True))
-    return replace(plan, inputs=inputs)
+    if name is None and not preprocess.tells_nameless:
+        inputs = tuple(untold(seen) for seen in inputs)
+    return LabelPlan(planes, areas, tuple(samples), inputs, stack.pixel_mm)
 
 
 def slice_sums(plan: LabelPlan, answers: JudgeAnswers) -> list[SliceSums]:

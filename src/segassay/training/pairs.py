@@ -129,12 +129,12 @@ class PairDraw:
         stack = self._stack(place.case, planes, rng, any_tones=is_untold)
         box = self._box(place, framed_by, stack, rng)
         modality = place.case.modality
-        if is_untold or rng.random() < self._recipe.modality_dropout:
+        if rng.random() < self._recipe.modality_dropout:
             modality = None
         middle = 1 if stack.is_3d else 0
         seen = self._preprocess(stack, mask, middle, box, name=name, modality=modality)
         if is_untold:
-            seen = untold(seen) or seen
+            seen = untold(seen)
         return _answers(seen, gold, mask)
 
     def _views(

@@ -46,7 +46,8 @@ class PairRecipe(_Frozen):
     no network saw anything. `gold`: the expert mask untouched. `blank_crop`: an empty slice of a
     mask that exists elsewhere. `absent`: a mask where the structure is not. `blank_field`: a mask
     empty everywhere. Of all pairs, `recolour` have single structures of another brightness. Of
-    those without a name, `untold` are told nothing of scale either, and shown in random tones.
+    those without a name, `untold` are told nothing of modality and scale, either, and shown in
+    random tones; a judge that met such pairs is told as little of labels without a name.
     """
 
     network: float = Field(default=0.0, ge=0)
