@@ -7,8 +7,8 @@
 set -euo pipefail
 data=$1
 case $2 in
-    image) steps=(start-2d-brain abdomen{,-more,-parts} cardiac{,-more,-parts}) ;;
-    volume) steps=(start-abdomen-cardiac 2d{,-more,-parts} brain{,-more,-parts}) ;;
+    image) steps=(start-2d-brain abdomen{,-more,-parts,-untold} cardiac{,-more,-parts,-untold}) ;;
+    volume) steps=(start-abdomen-cardiac 2d{,-more,-parts,-untold} brain{,-more,-parts,-untold}) ;;
     *) echo "lane must be image or volume, got '$2'" >&2; exit 64 ;;
 esac
 for step in "${steps[@]}"; do

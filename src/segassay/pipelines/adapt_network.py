@@ -128,11 +128,12 @@ def _recipe(base: JudgeFolder, lesson: Lesson, material: "Material") -> "JudgeRe
     from segassay.training.settings import JudgeRecipe, PairRecipe
 
     earlier = base.meta["recipe"]
+    untold = earlier.get("pairs", {}).get("untold", 0.0)
     return JudgeRecipe(
         name="adapted",
         start_from=str(base.path),
         data=tuple(stored.recipe for stored in material.train),
-        pairs=PairRecipe(recolour=_RECOLOURED),
+        pairs=PairRecipe(recolour=_RECOLOURED, untold=untold),
         network=earlier.get("network", "map"),
         widths=tuple(earlier["widths"]),
         minutes=lesson.minutes,
