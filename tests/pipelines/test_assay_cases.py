@@ -2,6 +2,8 @@
 
 import logging
 import multiprocessing
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -86,3 +88,34 @@ def test_internal_error_costs_one_case_and_is_told_in_full(
     assert all(bad["label_sha256"].str.len_chars() == 64)
     (told,) = caplog.records
     assert told.exc_info is not None
+
+
+INTERRUPTED = """
+import random, signal, time
+from segassay.pipelines import assay_cases
+
+assay_cases.read_case = lambda case: case
+assay_cases._assay_one = lambda case, read, context: read()
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+rng, interrupted, end = random.Random(0), 0, time.monotonic() + 4
+while time.monotonic() < end:
+    records = assay_cases.assay_cases(range(400), None, jobs=1, judge=None)
+    try:
+        try:
+            signal.setitimer(signal.ITIMER_REAL, rng.uniform(1e-5, 8e-3))
+            assert list(records) == list(range(400))
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    except KeyboardInterrupt:
+        interrupted += 1
+print(interrupted)
+"""
+
+
+def test_an_interruption_at_any_instant_stops_and_never_hangs() -> None:
+    """Locks of an executor, left taken, once made an interrupted audit wait for ever."""
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 50

@@ -7,13 +7,14 @@ from concurrent.futures import (
     FIRST_COMPLETED,
     Future,
     ProcessPoolExecutor,
-    ThreadPoolExecutor,
     wait,
 )
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from itertools import islice, zip_longest
 from multiprocessing import get_context
+from queue import SimpleQueue
+from threading import Thread
 
 from segassay.data.case import Case
 from segassay.engines.session import usable_cores
@@ -62,15 +63,34 @@ def assay_cases(
 
 
 def _in_this_process(cases: Sequence[Case], context: AssayContext) -> Iterator[CaseRecord]:
-    """Read the next case while one is worked on; never more than two are in memory."""
-    with ThreadPoolExecutor(max_workers=1) as reader:
-        coming = [reader.submit(read_case, case) for case in cases[:1]]
+    """Read the next case while one is worked on; never more than two are in memory.
+
+    An executor would take locks here, and an interruption in the wrong instant would leave one
+    taken: the process waited for ever. A `SimpleQueue` takes and leaves its own in one step.
+    """
+    asked: SimpleQueue[Case | None] = SimpleQueue()
+    read: SimpleQueue[Future[CaseFiles]] = SimpleQueue()
+    Thread(target=_read_ahead, args=(asked, read), daemon=True).start()
+    try:
+        for case in cases[:1]:
+            asked.put(case)
         for case, following in zip_longest(cases, cases[1:]):
-            reading = coming.pop()
-            wait([reading])
+            reading = read.get()
             if following is not None:
-                coming.append(reader.submit(read_case, following))
+                asked.put(following)
             yield _assay_one(case, reading.result, context)
+    finally:
+        asked.put(None)
+
+
+def _read_ahead(asked: "SimpleQueue[Case | None]", read: "SimpleQueue[Future[CaseFiles]]") -> None:
+    while (case := asked.get()) is not None:
+        reading: Future[CaseFiles] = Future()
+        try:
+            reading.set_result(read_case(case))
+        except Exception as error:
+            reading.set_exception(error)
+        read.put(reading)
 
 
 def _in_workers(
