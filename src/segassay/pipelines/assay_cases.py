@@ -3,12 +3,7 @@
 import logging
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    Future,
-    ProcessPoolExecutor,
-    wait,
-)
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from itertools import islice, zip_longest
@@ -83,7 +78,7 @@ def _in_this_process(cases: Sequence[Case], context: AssayContext) -> Iterator[C
         asked.put(None)
 
 
-def _read_ahead(asked: "SimpleQueue[Case | None]", read: "SimpleQueue[Future[CaseFiles]]") -> None:
+def _read_ahead(asked: SimpleQueue[Case | None], read: SimpleQueue[Future[CaseFiles]]) -> None:
     while (case := asked.get()) is not None:
         reading: Future[CaseFiles] = Future()
         try:

@@ -14,13 +14,7 @@ from numpy.typing import NDArray
 
 from segassay.data.corruption.registry import draw_fault
 from segassay.data.corruption.solve import overlap
-from segassay.data.preprocess import (
-    JudgeInput,
-    JudgePreprocess,
-    PlaneStack,
-    untold,
-    whole_image,
-)
+from segassay.data.preprocess import JudgeInput, JudgePreprocess, PlaneStack, untold, whole_image
 from segassay.geometry.resample import Box
 from segassay.models.error_types import ERROR_TYPES, error_type
 from segassay.training.augment import augment_bytes
