@@ -97,17 +97,15 @@ def sweeps(frozen: Frozen, judges: Path, rows: Sequence[Row]) -> Row:
     folder, judge = open_base(str(judges / "without-abdomen"))
     (entry,) = (e for e in frozen.test.sets if e.name == "btcv")
     asked = Asked(frozen, entry, folder.meta["model_id"], judge)
-    swept_rows = [row for case_id in entry.cases for row in asked.sweeps(case_id)]
     others = balanced([r for r in rows if r["group"] != "abdomen"])
-    found: dict[str, Row] = {}
-    for family in ("erosion", "dilation"):
-        own = [{"group": "abdomen", **r} for r in swept_rows if r["family"] == family]
-        found[family] = {
-            words: figures(
-                own, fit(labels_of(others, compared=c), adapt=c)(labels_of(own, compared=c))
-            )
-            for words, c in (("alone", False), ("among mixed peers", True))
-        }
+    alone, among = (fit(labels_of(others, compared=c), adapt=c) for c in (False, True))
+    found: dict[str, Row] = {"erosion": {}, "dilation": {}}
+    for mix in MIXES:
+        swept_rows = [row for case_id in entry.cases for row in asked.sweeps(case_id, mix)]
+        for family, by in found.items():
+            own = [{"group": "abdomen", **r} for r in swept_rows if r["family"] == family]
+            by["alone"] = figures(own, alone(labels_of(own, compared=False)))
+            by[f"among {mix} peers"] = figures(own, among(labels_of(own)))
     return found
 
 
@@ -149,10 +147,16 @@ class Asked:
         )
         return [{**a, **b, **c} for a, b, c in zip(said, compared, unusual, strict=True)]
 
-    def sweeps(self, case_id: str) -> list[Row]:
-        """Return what is known of a case's labels, eroded and dilated, among mixed peers."""
+    def sweeps(self, case_id: str, mix: str) -> list[Row]:
+        """Return what is known of a case's labels, eroded and dilated."""
         name = f"{self.entry.name}-{case_id}-sweeps.json"
-        return kept_rows(RUNS / "peers" / self._version / name, partial(self._swept, case_id))
+        version, folder = self.frozen.test.version, RUNS / "peers"
+        said = kept_rows(folder / self._version / name, partial(self._swept, case_id))
+        compared = kept_rows(
+            folder / f"v{version}-{_N_PEERS}-{mix}" / name,
+            partial(self._swept_compared, case_id, mix),
+        )
+        return [{**a, **b} for a, b in zip(said, compared, strict=True)]
 
     @property
     def _version(self) -> str:
@@ -174,20 +178,22 @@ class Asked:
 
     def _swept(self, case_id: str) -> list[Row]:
         expert = self.frozen.expert(self.entry, case_id)
-        families, known = [], []
-        for family, structure, masks in swept(expert):
-            gold = expert.masks[structure]
-            families += [family] * len(masks)
-            known += [(structure, dice(mask, gold), mask) for mask in masks]
+        families, known = _swept_masks(expert)
+        said = self._said(expert, known)
+        return [
+            {**row, "family": family, "origin": "planted"}
+            for row, family in zip(said, families, strict=True)
+        ]
+
+    def _swept_compared(self, case_id: str, mix: str) -> list[Row]:
+        expert = self.frozen.expert(self.entry, case_id)
+        _, known = _swept_masks(expert)
         labels = [(canonical_name(structure), mask) for structure, _, mask in known]
-        peers = self._peers["mixed"]
+        peers = self._peers[mix]
         compared = peers.compare(expert.image, labels, subject=expert.case.subject_id)
         unusual = peers.typical.unusual(expert.image, labels)
         return [
-            {**row, "family": family, "origin": "planted", "compared": list(c), "unusual": u[0]}
-            for row, family, c, u in zip(
-                self._said(expert, known), families, compared, unusual, strict=True
-            )
+            {"compared": list(c), "unusual": u[0]} for c, u in zip(compared, unusual, strict=True)
         ]
 
     def _compared(self, case_id: str, mix: str) -> list[Row]:
@@ -214,6 +220,16 @@ class Asked:
     @cached_property
     def _peers(self) -> "LazyPeers":
         return LazyPeers(self.frozen.data, self.entry)
+
+
+def _swept_masks(expert: ExpertCase) -> tuple[list[str], list[Known]]:
+    """Return eroded and dilated masks of every structure, their families beside them."""
+    families, known = [], []
+    for family, structure, masks in swept(expert):
+        gold = expert.masks[structure]
+        families += [family] * len(masks)
+        known += [(structure, dice(mask, gold), mask) for mask in masks]
+    return families, known
 
 
 class LazyPeers(dict[str, Peers]):
@@ -358,8 +374,9 @@ def page(result: Row) -> str:
         for name, f in result["mixed"].items()
     )
     swept_lines = "\n".join(
-        f"- {family}: {by['alone']['pearson']:.3f}, {by['among mixed peers']['pearson']:.3f} "
-        f"({by['alone']['n']} masks)"
+        f"| {family} | {by['alone']['n']} | "
+        + " | ".join(f"{f['pearson']:.3f}" for f in by.values())
+        + " |"
         for family, by in result["sweeps"].items()
     )
     return f"""# Labels that weigh one another
@@ -380,7 +397,10 @@ weighed, and the intervals, are learned among mixed peers from the sets of the o
 {rows}
 
 Eroded and dilated labels on abdominal CT (BTCV, Dice .10 to .95), by the judge that saw neither an
-abdomen nor such faults; Pearson alone and among mixed peers:
+abdomen nor such faults; Pearson:
+
+| fault | masks | alone | among mixed peers | among usual peers |
+|---|---|---|---|---|
 {swept_lines}
 
 Columns *alone*, *among mixed* and *usual* are Pearson; *held* and *width* are of 90 %

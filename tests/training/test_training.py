@@ -216,7 +216,7 @@ def test_learning_rate_warms_up_and_ends_small() -> None:
 @pytest.mark.parametrize("path", sorted(RECIPES.rglob("*.yaml")), ids=lambda p: p.stem)
 def test_recipes_in_the_repository_are_valid(path: Path) -> None:
     found = read_recipe(path)
-    step = re.search("-(more|parts|untold)$", path.stem)
+    step = re.search("-(more|parts|untold|organs)$", path.stem)
     assert found.name.endswith(path.stem[: step.start()] if step else path.stem)
     if found.network in NETWORKS:  # the published rival is built elsewhere, and is large
         assert sum(p.numel() for p in build_net(found).parameters()) < 5_000_000
@@ -233,6 +233,11 @@ def test_a_recipe_like_another_says_only_what_differs(tmp_path: Path) -> None:
     assert (found.name, found.minutes) == ("mine", 5)
     assert (found.pairs.gold, found.pairs.absent) == (0.1, 0.2)
     assert [entry.name for entry in found.data] == ["b"]
+    mine.write_text("{like: model.yaml, name: mine, weights: {b: 4}}")
+    assert [entry.weight for entry in read_recipe(mine).data] == [1, 1, 4]
+    mine.write_text("{like: model.yaml, name: mine, weights: {d: 2}}")
+    with pytest.raises(UsageError, match=r"weights: d is not among a, a_coronal, b"):
+        read_recipe(mine)
     mine.write_text("{like: model.yaml, name: mine, without: [c]}")
     with pytest.raises(UsageError, match=r"without: c is not among a, a_coronal, b"):
         read_recipe(mine)

@@ -1,5 +1,6 @@
 """The recipe of a judge: which data, which network, how long. Written as YAML in `recipes/`."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -162,7 +163,8 @@ def read_recipe(path: Path) -> JudgeRecipe:
     """Read a recipe from YAML.
 
     A recipe may be `like` another file beside it: what it does not say is said there. `without`
-    names sets of that recipe to leave out, in every plane they come in.
+    names sets of that recipe to leave out, in every plane they come in, `weights` new shares of
+    draws by set.
 
     Raises:
         UsageError: The file is missing, is not YAML, or holds an unknown or impossible value.
@@ -185,9 +187,12 @@ def _read_values(path: Path) -> Any:
     if not isinstance(values, dict) or "like" not in values:
         return values
     model = _read_values(path.parent / values.pop("like"))
-    without = values.pop("without", [])
+    without, weights = values.pop("without", []), values.pop("weights", {})
     merged = _laid_over(model, values)
-    return {**merged, "data": _left(path, merged["data"], without)}
+    _require_known(path, "without", without, merged["data"])
+    _require_known(path, "weights", weights, merged["data"])
+    left = _left(merged["data"], without)
+    return {**merged, "data": [_weighed(entry, weights) for entry in left]}
 
 
 def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -199,14 +204,24 @@ def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     return {**below, **joined}
 
 
-def _left(path: Path, entries: list[dict[str, Any]], without: list[str]) -> list[dict[str, Any]]:
-    """Return the entries of the sets that stay; a set in several planes goes with all of them."""
+def _require_known(
+    path: Path, key: str, wanted: Iterable[str], entries: list[dict[str, Any]]
+) -> None:
     names = {entry["name"] for entry in entries}
-    unknown = sorted(set(without) - names)
+    unknown = sorted(set(wanted) - names)
     if unknown:
-        raise UsageError(f"{path}: without: {unknown[0]} is not among {', '.join(sorted(names))}")
+        raise UsageError(f"{path}: {key}: {unknown[0]} is not among {', '.join(sorted(names))}")
+
+
+def _left(entries: list[dict[str, Any]], without: list[str]) -> list[dict[str, Any]]:
+    """Return the entries of the sets that stay; a set in several planes goes with all of them."""
     gone = {_place(entry) for entry in entries if entry["name"] in without}
     return [entry for entry in entries if _place(entry) not in gone]
+
+
+def _weighed(entry: dict[str, Any], weights: dict[str, float]) -> dict[str, Any]:
+    name = entry["name"]
+    return {**entry, "weight": weights[name]} if name in weights else entry
 
 
 def _place(entry: dict[str, Any]) -> Any:
