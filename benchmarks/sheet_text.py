@@ -144,7 +144,8 @@ def _rest(sheet: Row) -> list[str]:
         "What it does not show": [
             "The test's subjects come from the data sets that the judge learned from; erosion and "
             "dilation are families it was trained on. Sets with few held-out subjects (CHAOS 2, "
-            "left atrium and BTCV 3) say little. Unseen data sets are to come."
+            "left atrium and BTCV 3) say little. On sets that judges never saw: "
+            "[leave_group_out.md](leave_group_out.md)."
         ],
     }
     return [line for name, lines in sections.items() for line in ("", f"## {name}", "", *lines)]

@@ -2,7 +2,7 @@
 # Train judges that differ in one thing, for the same number of updates each:
 #   bash benchmarks/train_ablations.sh DATA [NAME ...]   # names as in recipes/ablations; default all
 # One that was stopped continues. The networks whose errors the judges meet are those of
-# judge-small (`segassay train segmenters --config recipes/judge-small.yaml -o runs/judge-small/segmenters`).
+# judge-small (`segassay train segmenters --config recipes/judge-small.yaml --data DATA -o runs/judge-small/segmenters`).
 set -euo pipefail
 data=$1
 shift

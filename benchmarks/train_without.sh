@@ -3,7 +3,7 @@
 #   bash benchmarks/train_without.sh DATA image   # start without abdomen and heart, then the two
 #   bash benchmarks/train_without.sh DATA volume  # start without 2D and brain, then the two
 # A lane that was stopped continues. The networks whose errors the judges meet are those of
-# judge-small (`segassay train segmenters --config recipes/judge-small.yaml -o runs/judge-small/segmenters`).
+# judge-small (`segassay train segmenters --config recipes/judge-small.yaml --data DATA -o runs/judge-small/segmenters`).
 set -euo pipefail
 data=$1
 case $2 in

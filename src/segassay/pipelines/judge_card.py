@@ -83,8 +83,9 @@ def _what_it_is(meta: dict[str, Any]) -> str:
 One network for 2D and 3D, CT, MRI, X-ray, ultrasound and dermoscopy. It sees a crop around the
 mask with its neighbour slices, the whole slice at low resolution, name, modality and scale, and
 answers with {_ANSWERS[meta["kind"]]}. {meta["parameters"] / 1e6:.2f} M parameters, trained
-for {meta["minutes_trained"]:.0f} minutes on CPU with {meta["pairs_seen"]} shown pairs of image and
-faulty mask (every drawn pair is shown {meta["recipe"]["echo"]} times).{start}"""
+with {meta["pairs_seen"]} shown pairs of image and faulty mask (every drawn pair is shown
+{meta["recipe"]["echo"]} times), what it began with included; the last training took
+{meta["minutes_trained"]:.0f} minutes on CPU.{start}"""
 
 
 def _how_well(meta: dict[str, Any], result: CalibrationResult) -> str:
