@@ -14,6 +14,7 @@ from conftest import write_nifti, write_picture
 from segassay.data.case import LabelRef
 from segassay.data.io import label_mask, read_image, read_labels, stem_of
 from segassay.errors import CaseError, ContentError, ReadError
+from segassay.scoring.inputs import image_volume
 
 ARRAY = np.arange(4 * 5 * 6, dtype=np.int16).reshape(4, 5, 6)
 
@@ -246,6 +247,17 @@ def test_values_beyond_float32_are_counted_as_infinite(tmp_path: Path) -> None:
     far[0, 0, :2] = 1e300
     with pytest.raises(ContentError, match="2 voxels are NaN or infinite"):
         read_image(write_nifti(tmp_path / "far.nii", far))
+
+
+def test_what_stands_for_no_value_is_refused_and_no_nan_is_scored(tmp_path: Path) -> None:
+    """A border of the largest float is finite, but the mean of its square is not."""
+    blank = np.random.default_rng(0).normal(100, 20, size=(8, 8, 3)).astype(np.float32)
+    blank[0] = np.finfo(np.float32).max
+    with pytest.raises(ContentError, match=r"24 voxels .* or beyond 1e[+]18"):
+        read_image(write_nifti(tmp_path / "blank.nii", blank))
+    with pytest.raises(ContentError, match=r"beyond 1e[+]18"):
+        image_volume(blank)
+    assert read_image(write_nifti(tmp_path / "far.nii", blank.clip(max=1e17))).array.max() > 9e16
 
 
 def test_palette_with_transparency_is_an_image_and_a_label_picture(tmp_path: Path) -> None:

@@ -126,6 +126,20 @@ def test_hounsfield_units_are_windowed_and_other_images_are_not() -> None:
     assert plain.max() == 2500
 
 
+def test_a_few_negative_voxels_or_another_modality_make_no_hounsfield_units() -> None:
+    """Interpolation rings, phase images and padding go below 0; an MR image is not cut at 300."""
+    grid = Grid((32, 32, 4), np.eye(4))
+    bright = np.full((32, 32, 4), 900, dtype=np.float32)
+    bright[0, 0, 0] = -300
+    ringing = Volume(bright, grid, anatomical=True, spacing_known=True)
+    padded = Volume(np.where(bright < 0, bright, -1024), grid, anatomical=True, spacing_known=True)
+    assert plane_stack(ringing).planes.max() == 900
+    assert plane_stack(ringing, modality=Modality.MR).planes.max() == 900
+    assert plane_stack(ringing, modality=Modality.CT).planes.max() == 300
+    assert plane_stack(padded).planes.min() == -200
+    assert plane_stack(padded, modality=Modality.MR).planes.min() == -1024
+
+
 def test_fingerprint_follows_the_settings_and_survives_saving() -> None:
     assert settings_from_json(PREPROCESS.as_json()).fingerprint() == PREPROCESS.fingerprint()
     assert JudgePreprocess(crop_px=64).fingerprint() != PREPROCESS.fingerprint()

@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 from segassay.checks.changes import PlaneChanges, plane_changes
 from segassay.data.case import Case
 from segassay.data.header import HeaderFacts
+from segassay.data.intensity import holds_hu
 from segassay.geometry.components import bounding_box
 from segassay.geometry.grid import Grid
 from segassay.records.findings import Finding
 from segassay.types import Modality, Severity
-
-_HU_SURE = -250.0
-"""An image that goes below this holds Hounsfield units: no other modality stores such values."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +48,7 @@ class ImageView:
 
     `grid` is RAS+. `anatomical` is `False` where left and right are not known, see
     `data.volume.Volume`. `lowest` marks voxels of the image's smallest value, `None` where that is
-    the only value; `hounsfield` tells that values go as low as in CT alone.
+    the only value; `hounsfield` tells that values are a CT's.
     """
 
     case_id: str
@@ -64,20 +62,17 @@ class ImageView:
     least: float = field(init=False)
     most: float = field(init=False)
     lowest: NDArray[np.bool_] | None = field(init=False)
+    hounsfield: bool = field(init=False)
 
     def __post_init__(self) -> None:
         least, most = float(self.planes.min()), float(self.planes.max())
         object.__setattr__(self, "least", least)
         object.__setattr__(self, "most", most)
         object.__setattr__(self, "lowest", self.planes <= least if least < most else None)
+        object.__setattr__(self, "hounsfield", holds_hu(self.planes, self.modality))
 
     structure: ClassVar[None] = None
     source: ClassVar[None] = None
-
-    @property
-    def hounsfield(self) -> bool:
-        """Whether values go lower than in any modality but CT."""
-        return self.least < _HU_SURE
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.data.preprocess import JudgePreprocess, holds_hu
+from segassay.data.intensity import holds_hu
+from segassay.data.preprocess import JudgePreprocess
 from segassay.data.slicing import as_planes, pixel_mm, slicing_axis
 from segassay.data.volume import Volume
 
@@ -87,7 +88,7 @@ def _cut(
     n = image.array.shape[axis]
     position = int(counts.argmax()) if counts.any() else n // 2
     plane = as_planes(image.array, axis)[position].astype(np.float32)
-    if holds_hu(image):
+    if holds_hu(image.array):
         plane = np.clip(plane, *JudgePreprocess.window_hu)
     return SideCut(
         plane=plane_name(image, axis),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from segassay.data import dicom, dicom_header, files, itk, nifti, npz, raster
 from segassay.data.case import LabelRef
+from segassay.data.intensity import MOST_USABLE, n_unusable
 from segassay.data.placing import placed_on
 from segassay.data.volume import Volume, to_canonical
 from segassay.errors import CaseError, ContentError, ReadError
@@ -58,7 +59,7 @@ def read_image(path: Path) -> Volume:
 
     Raises:
         ReadError: Missing, damaged, or not what its name says.
-        ContentError: 4D, too large, or NaN or infinite voxels.
+        ContentError: 4D, too large, or with voxels that are NaN, infinite or huge.
     """
     voxels = _read(path, as_labels=False)
     with np.errstate(over="ignore"):  # what overflows is infinite, and counted as such below
@@ -177,9 +178,12 @@ def _whole(path: Path, array: NDArray[Any]) -> tuple[NDArray[Any], float]:
 
 
 def _refuse_not_finite(path: Path, array: NDArray[Any]) -> None:
-    n_bad = array.size - int(np.count_nonzero(np.isfinite(array)))
+    n_bad = n_unusable(array)
     if n_bad:
-        raise ContentError(f"{_called(path)}: {n_bad} voxels are NaN or infinite; replace them")
+        raise ContentError(
+            f"{_called(path)}: {n_bad} voxels are NaN or infinite, or beyond {MOST_USABLE:g}; "
+            "replace them"
+        )
 
 
 def _called(path: Path) -> str:

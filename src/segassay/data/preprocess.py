@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segassay.data.intensity import holds_hu
 from segassay.data.slicing import as_planes, pixel_mm, slicing_axis
 from segassay.data.volume import Volume
 from segassay.geometry.resample import Box, BoxResampler
@@ -26,9 +27,6 @@ CROP_CHANNELS = 5
 
 FIELD_CHANNELS = 3
 """Slice, mask, frame of the crop."""
-
-_HU_SURE = -250.0
-"""An image that goes below this holds Hounsfield units: no other modality stores such values."""
 
 _MODALITIES = tuple(Modality)
 SCALE_DIM = 6
@@ -65,19 +63,16 @@ class PlaneStack:
         return len(self.planes) > 1
 
 
-def holds_hu(volume: Volume) -> bool:
-    """Tell whether a volume surely holds Hounsfield units."""
-    return float(volume.array.min()) < _HU_SURE
-
-
-def plane_stack(volume: Volume, axis: int | None = None) -> PlaneStack:
+def plane_stack(
+    volume: Volume, axis: int | None = None, *, modality: Modality | None = None
+) -> PlaneStack:
     """Turn an image volume into slices; HU are cut to a soft-tissue window first.
 
     `axis` is the one that slices count along, by default the one that they were drawn along.
     """
     axis = slicing_axis(volume.grid) if axis is None else axis
     planes = as_planes(volume.array, axis)
-    if holds_hu(volume):
+    if holds_hu(volume.array, modality):
         planes = np.clip(planes, *JudgePreprocess.window_hu)
     return PlaneStack(
         # One copy in slice order: thirteen labels will each cut a dozen slices out of it.

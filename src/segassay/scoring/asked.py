@@ -42,7 +42,7 @@ class AskedImage:
     @cached_property
     def stack(self) -> PlaneStack:
         """Its slices, made once for all its labels."""
-        return plane_stack(self.volume)
+        return plane_stack(self.volume, modality=self.modality)
 
     @cached_property
     def content(self) -> str:

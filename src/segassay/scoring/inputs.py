@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from segassay.data.intensity import MOST_USABLE, n_unusable
 from segassay.data.io import read_image, read_labels
 from segassay.data.volume import Volume
 from segassay.errors import ContentError, GeometryError
@@ -30,7 +31,7 @@ def image_volume(image: ArrayOrPath, spacing_mm: Sequence[float] | None = None) 
 
     Raises:
         ReadError: The file is missing or damaged.
-        ContentError: NaN or infinite voxels, or not an image.
+        ContentError: NaN, infinite or huge voxels, or not an image.
     """
     if isinstance(image, str | Path):
         volume = read_image(Path(image))
@@ -41,8 +42,10 @@ def image_volume(image: ArrayOrPath, spacing_mm: Sequence[float] | None = None) 
     if array.ndim not in (2, 3) or array.size == 0:
         raise ContentError(f"image: array of shape {array.shape}; expected 2D, RGB or 3D")
     array = np.asarray(array, dtype=np.float32)
-    if not np.isfinite(array).all():
-        raise ContentError("image: NaN or infinite pixels; replace them before scoring")
+    if n_unusable(array):
+        raise ContentError(
+            f"image: NaN or infinite pixels, or beyond {MOST_USABLE:g}; replace them before scoring"
+        )
     return _as_volume(array, spacing_mm)
 
 

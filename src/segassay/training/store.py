@@ -128,7 +128,7 @@ def load_case(recipe: SetRecipe, case: Case) -> StoredCase:
         CaseError: A file cannot be used.
     """
     volume = read_image(case.images[0])
-    stack = plane_stack(volume, _AXES.get(recipe.plane))
+    stack = plane_stack(volume, _AXES.get(recipe.plane), modality=recipe.modality)
     layers: dict[Path, int] = {}
     maps: list[Bytes] = []
     codes: list[dict[int, int]] = []
