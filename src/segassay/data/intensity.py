@@ -36,7 +36,8 @@ def holds_hu(values: NDArray[Any], modality: Modality | None = None) -> bool:
     """
     if modality is not None:
         return modality is Modality.CT and float(values.min()) < _AIR_HU
-    return np.count_nonzero(values < _AIR_HU) >= max(1.0, _SHARE_OF_AIR * values.size)
+    n_dark = int(np.count_nonzero(values < _AIR_HU))
+    return n_dark >= max(1.0, _SHARE_OF_AIR * values.size)
 
 
 def n_unusable(values: NDArray[Any]) -> int:
