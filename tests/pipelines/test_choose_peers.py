@@ -2,7 +2,10 @@
 
 import json
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -10,17 +13,26 @@ import pytest
 
 from blobs import blob
 from conftest import write_picture
+from segassay.data.case import Case, LabelRef
+from segassay.data.io import LabelMap
 from segassay.data.readers import open_dataset
+from segassay.data.volume import Volume
+from segassay.geometry.grid import Grid
 from segassay.models.folder import UNFAMILIAR, find_judge, write_checksums
+from segassay.pipelines import peers as choosing
 from segassay.pipelines.audit import audit
 from segassay.pipelines.configs import AuditConfig, EvaluateConfig, SourceConfig
 from segassay.pipelines.evaluate import evaluate
 from segassay.pipelines.peers import choose_peers
+from segassay.pipelines.read_case import CaseFiles
 from segassay.records.table import read_table
 from segassay.scoring import load_judge
 from segassay.scoring.adapter import Adapter
+from segassay.scoring.asked import Named
 from segassay.scoring.calibration import Calibration
 from segassay.scoring.unfamiliar import Unfamiliar
+
+Chosen = Callable[..., tuple[Any, list[Case]]]
 
 WRONG = "p3"
 
@@ -123,3 +135,105 @@ def test_an_evaluation_asks_masks_of_other_images_and_no_gold(
         assert all("weighed by labels of other cases" in row.reason for row in result.rows)
     assert found["gold"] == found["labels"]
     assert min(found["gold"], key=lambda case_id: found["gold"][case_id]) == WRONG
+
+
+class Stranger:
+    """A judge that knows no structure at all."""
+
+    weighs_peers = True
+
+    def named(self, structure: str, modality: object = None) -> Named:
+        return Named(structure, None)
+
+    def knows(self, name: Named) -> bool:
+        return False
+
+
+@pytest.fixture
+def chosen(monkeypatch: pytest.MonkeyPatch) -> Chosen:
+    """Choose peers, and tell which cases they are and which were read to find them.
+
+    `holds(number, structure)` says whether a mask holds a voxel, `shape(number)` its image's shape.
+    """
+
+    def choose(
+        cases: list[Case], holds: Callable[[int, str], bool], shape: Any = None, **options: Any
+    ) -> tuple[Any, list[Case]]:
+        read: list[Case] = []
+
+        def made(case: Case) -> CaseFiles:
+            read.append(case)
+            number = int(case.subject_id)
+            grid = Grid(shape(number) if shape else (8, 8, 8), np.eye(4))
+            image = Volume(np.ones(grid.shape, np.float32), grid, True, True)
+            labels = {}
+            for ref in case.labels:
+                mask = np.full(grid.shape, holds(number, ref.structure))
+                labels[ref.path] = LabelMap(replace(image, array=mask), {}, 0.0, "bool")
+            return CaseFiles(case, image, "", {**labels}, {})
+
+        monkeypatch.setattr(choosing, "read_case", made)
+        monkeypatch.setattr(choosing, "Peers", list)
+        judge: Any = Stranger()
+        return choose_peers(cases, judge, 10, **options), read
+
+    return choose
+
+
+def declared(n: int, *structures: str) -> list[Case]:
+    labels = tuple(LabelRef(name, Path(name)) for name in structures)
+    return [Case(str(number), str(number), (Path("i"),), labels) for number in range(n)]
+
+
+def test_peers_are_cases_that_have_labels(chosen: Chosen) -> None:
+    """The first image of every subject has none, as raw images in BIDS."""
+    cases = declared(12, "flugelhorn")
+    raw = [replace(case, case_id=f"raw{case.case_id}", labels=()) for case in cases]
+    alone, _ = chosen(cases, lambda *_: True)
+    found, read = chosen([*raw, *cases], lambda *_: True)
+    assert [peer.subject for peer in found] == [peer.subject for peer in alone]
+    assert len(found) == len(read) == 10
+
+
+def test_a_structure_that_hardly_any_case_holds_is_given_up(chosen: Chosen) -> None:
+    told: list[str] = []
+    cases = declared(2000, "flugelhorn", "speck")
+    found, read = chosen(
+        cases, lambda n, name: name == "flugelhorn" or n % 200 == 0, say=told.append
+    )
+    assert len(read) < 115
+    assert sum("flugelhorn" in peer.reference.masks for peer in found) == 10
+    assert len(told) == 1
+    assert told[0].startswith("100 cases were read and hold nothing")
+
+
+def test_a_structure_of_one_in_ten_is_found(chosen: Chosen) -> None:
+    told: list[str] = []
+    found, read = chosen(declared(2000, "speck"), lambda n, _: n % 10 == 0, say=told.append)
+    assert len(found) == 10
+    assert not told
+    assert len(read) <= 110
+
+
+def test_no_more_is_taken_of_a_case_than_is_missing(chosen: Chosen) -> None:
+    """Every further mask is laid over all others of its name."""
+    found, read = chosen(
+        declared(200, "flugelhorn", "speck"), lambda n, name: name == "flugelhorn" or n % 5 == 0
+    )
+    held = [name for peer in found for name in peer.reference.masks]
+    assert held.count("flugelhorn") == held.count("speck") == 10
+    assert [ref.structure for ref in read[0].labels] == ["flugelhorn", "speck"]
+    assert [ref.structure for ref in read[-1].labels] == ["speck"]
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (8, 1, 8), (8, 8, 1)])
+def test_single_slices_do_not_stand_among_volumes(
+    chosen: Chosen, shape: tuple[int, int, int]
+) -> None:
+    """In whichever plane they lie, and were they drawn first."""
+    cases = declared(20, "flugelhorn")
+    _, read = chosen(cases, lambda *_: True)
+    odd = {int(read[n].subject_id) for n in (0, 3)}
+    found, _ = chosen(cases, lambda *_: True, shape=lambda n: shape if n in odd else (8, 8, 8))
+    assert len(found) == 10
+    assert {peer.reference.image.grid.shape for peer in found} == {(8, 8, 8)}

@@ -2,17 +2,21 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from conftest import write_phantoms
+from segassay.data.case import Case, LabelRef
 from segassay.data.phantom import LABELS
 from segassay.data.readers import open_dataset
 from segassay.pipelines import acquaintance
+from segassay.pipelines import familiarity as trial
 from segassay.pipelines.audit import audit
 from segassay.pipelines.configs import AuditConfig, SourceConfig
-from segassay.pipelines.familiarity import FAMILIAR, TriedLabel, agreement, familiarity
+from segassay.pipelines.familiarity import FAMILIAR, TriedLabel, agreement, by_lot, familiarity
+from segassay.pipelines.faulty_cases import ExpertCase
 from segassay.records.run import read_run
 from segassay.records.table import read_table
 from segassay.scoring import Judge
@@ -34,6 +38,38 @@ def test_the_judge_follows_faults_in_images_like_its_own(phantoms: Path, judge: 
     assert familiarity(cases, judge, organs) == known
     assert familiarity(cases[:4], judge, organs) is None
     assert familiarity(cases, judge, ["flugelhorn"]) is None
+
+
+def test_of_every_subject_the_first_labelled_case_is_drawn() -> None:
+    """Raw images beside the labelled ones, as in BIDS, take no part and change no order."""
+    label = (LabelRef("liver", Path("l")),)
+    cases = [Case(f"c{n}", f"s{n}", (Path("i"),), label) for n in range(9)]
+    raw = [replace(case, case_id=f"raw{case.case_id}", labels=()) for case in cases]
+    order = by_lot(cases)
+    assert sorted(case.case_id for case in order) == [case.case_id for case in cases]
+    assert by_lot([*raw, *cases]) == order
+    later = [replace(case, case_id=f"later{case.case_id}") for case in cases]
+    assert by_lot([*raw, *cases, *later]) == order
+    assert by_lot([*raw, *cases[:7]]) == [case for case in order if case in cases[:7]]
+
+
+def test_the_trial_takes_cases_that_have_the_labels_it_is_about(
+    phantoms: Path, judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+
+    def noted(expert: ExpertCase, judge: Judge) -> list[TriedLabel]:
+        tried.append(expert.case.case_id)
+        assert list(expert.masks) == ["liver"]
+        return [TriedLabel("liver", 0.9, ((0.1, 0.1), (0.2, 0.2)))]
+
+    monkeypatch.setattr(trial, "try_labels", noted)
+    cases = open_dataset(phantoms).cases
+    raw = [replace(case, case_id=f"raw{case.case_id}", labels=()) for case in cases]
+    strange = (LabelRef("flugelhorn", Path("no")),)
+    odd = [replace(case, case_id=f"odd{case.case_id}", labels=strange) for case in cases]
+    assert familiarity([*raw, *odd, *cases], judge, ["liver"]) == pytest.approx(1)
+    assert tried == [case.case_id for case in by_lot(cases)]
 
 
 def test_it_does_not_where_the_names_mean_something_else(

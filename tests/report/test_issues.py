@@ -1,8 +1,13 @@
 """The issue list: worst first, one line per label or file, harmless in a tracker."""
 
+from collections.abc import Iterator
 from math import nan
 
+import pytest
+
 from report_samples import finding, report, row
+from segassay.records.findings import Finding
+from segassay.report import issues
 from segassay.report.issues import issue_list
 from segassay.types import Severity, Status
 
@@ -82,3 +87,55 @@ def test_long_lists_end_and_empty_ones_say_so() -> None:
     assert len(rules) == 201
     assert rules[-1] == "- … and 50 more: see scores.csv, findings.jsonl"
     assert "Nothing" in issue_list(report(rows=(), findings=()))
+
+
+class Walked(tuple[Finding, ...]):
+    """Findings that count how often somebody goes through all of them."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[Finding]:
+        Walked.times += 1
+        return super().__iter__()
+
+
+def test_a_list_takes_no_longer_than_there_are_labels_and_findings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With 100,000 of both it once took minutes: every label's line asked every finding."""
+    in_words: list[str] = []
+    plain = issues.plain_text
+
+    def told(text: str) -> str:
+        in_words.append(text)
+        return plain(text)
+
+    monkeypatch.setattr(issues, "plain_text", told)
+    rows = tuple(row(f"c{n}", n / 800, error_type=f"e{n % 9}") for n in range(400))
+    found = Walked(finding(f"c{n}", "liver", Severity.WARNING, f"hole {n}") for n in range(400))
+    text = issue_list(report(rows=rows, findings=found))
+    assert Walked.times <= 2
+    assert len(lines(text, "Low scores, worst first")) == 201
+    assert lines(text, "Low scores, worst first")[7].endswith("hole 7")
+    assert "hole 199" in in_words
+    assert "hole 200" not in in_words
+
+
+def test_findings_of_a_label_come_worst_first_and_else_as_they_were_found() -> None:
+    found = tuple(
+        finding(case, name, severity, str(number))
+        for number, (case, name, severity) in enumerate(
+            [
+                ("a", "liver", Severity.INFO),
+                ("a", "liver", Severity.WARNING),
+                ("a", None, Severity.WARNING),
+                ("a", "spleen", Severity.ERROR),
+                ("b", "liver", Severity.ERROR),
+                ("a", "liver", Severity.WARNING),
+                ("a", None, Severity.ERROR),
+            ]
+        )
+    )
+    own = report(findings=found).findings_of(row("a", 0.5))
+    assert "".join(f.message for f in own) == "61250"
+    assert report(findings=found).findings_of(row("c", 0.5)) == ()

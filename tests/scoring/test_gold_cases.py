@@ -52,6 +52,28 @@ def test_what_cannot_be_compared_has_no_number(cases: GoldCases) -> None:
     assert all(map(isnan, pair))
 
 
+def ball(shape: tuple[int, int, int]) -> tuple[Volume, np.ndarray]:
+    """A bright ball on noise, cut through its middle where an axis has one voxel."""
+    away = [(np.arange(n) - (n - 1) / 2) / (0.3 * max(n, 2)) for n in shape]
+    mask = sum(at**2 for at in np.meshgrid(*away, indexing="ij")) < 1
+    grey = np.random.default_rng(0).normal(0, 5, shape) + 100 * mask
+    return Volume(grey.astype(np.float32), Grid(shape, np.eye(4)), True, True), mask
+
+
+@pytest.mark.parametrize("flat", [(1, 16, 16), (16, 1, 16), (16, 16, 1)])
+def test_a_slice_among_volumes_costs_them_nothing(flat: tuple[int, int, int]) -> None:
+    volume, mask = ball((16, 16, 16))
+    plane, cut = ball(flat)
+    cases = GoldCases(
+        [GoldCase.of(plane, [("ball", cut)], "a"), GoldCase.of(volume, [("ball", mask)], "b")]
+    )
+    (of_volume,) = cases.agreements(volume, [("ball", mask)])
+    (of_plane,) = cases.agreements(plane, [("ball", cut)])
+    assert (*of_volume, *of_plane) == (1, 0)
+    assert of_volume[1] > 0.9
+    assert of_plane[0] > 0.9
+
+
 def test_kept_cases_say_the_same_and_name_nobody(cases: GoldCases, tmp_path: Path) -> None:
     path = tmp_path / "gold.npz"
     cases.save(path)

@@ -35,6 +35,11 @@ class Volume:
         """Whether this is a single image rather than a stack of slices."""
         return self.grid.shape[2] == 1
 
+    @property
+    def n_axes(self) -> int:
+        """Axes of more than one voxel: 2 for a single slice, in whichever plane it lies."""
+        return sum(n > 1 for n in self.grid.shape)
+
 
 def to_canonical(array: NDArray[Any], affine: NDArray[np.float64]) -> tuple[NDArray[Any], Grid]:
     """Reorder and flip the axes of a 3D array so that they run right, anterior, superior.

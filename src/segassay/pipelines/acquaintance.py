@@ -73,7 +73,7 @@ def get_acquainted(
             run.familiarity = _survived(familiarity, cases, judge, structures)
             _keep(run, out)
         tried = Acquaintance(run.familiarity)
-        peers = _survived(choose_peers, cases, tried.asked(judge), n_peers, structures)
+        peers = _survived(choose_peers, cases, tried.asked(judge), n_peers, structures, tell)
     except KeyboardInterrupt:
         note_interruption(run, out)
         raise

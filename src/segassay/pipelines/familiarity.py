@@ -6,7 +6,7 @@ counts which it thinks best. One that knows nothing picks any half, and its scor
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,10 +57,10 @@ def familiarity(
     """
     found: list[TriedLabel] = []
     tried = 0
-    for case in by_lot(cases):
+    for case in by_lot([_known(case, judge, structures) for case in cases]):
         if tried == _CASES:
             break
-        expert = _trial_case(case, judge, structures)
+        expert = _trial_case(case)
         if expert is not None:
             tried += 1
             found += try_labels(expert, judge)
@@ -103,26 +103,36 @@ def agreement(labels: Sequence[TriedLabel]) -> float:
 
 
 def by_lot(cases: Sequence[Case]) -> list[Case]:
-    """Return one case of every subject, in an order that only the subjects' names decide."""
-    first = {case.subject_id: case for case in reversed(cases)}
-    subjects = sorted(first)
+    """Return the first case with labels of every subject that has one.
+
+    The names of all subjects, and nothing else, decide the order: it stays as it is when some lose
+    their labels.
+    """
+    first = {case.subject_id: case for case in reversed(cases) if case.labels}
+    subjects = sorted({case.subject_id for case in cases})
     order = np.random.default_rng(_SEED).permutation(len(subjects))
-    return [first[subjects[number]] for number in order]
+    drawn = (subjects[number] for number in order)
+    return [first[subject] for subject in drawn if subject in first]
 
 
-def _trial_case(case: Case, judge: Judge, structures: Sequence[str]) -> ExpertCase | None:
-    """Read a case with some labels that the judge knows by name; `None` where there are none."""
-    wanted = [
+def _known(case: Case, judge: Judge, structures: Sequence[str]) -> Case:
+    """Return a case with those of its labels that the judge knows by name."""
+    known = [
         ref
         for ref in case.labels
         if judge.named(ref.structure, case.modality).known is not None
         and (not structures or ref.structure in structures)
     ]
-    files = read_case(case) if wanted else None
-    if files is None or not isinstance(files.image, Volume):
+    return replace(case, labels=tuple(known))
+
+
+def _trial_case(case: Case) -> ExpertCase | None:
+    """Read a case with some of its labels; `None` where there is nothing to use."""
+    files = read_case(case)
+    if not isinstance(files.image, Volume):
         return None
     masks: dict[str, NDArray[np.bool_]] = {}
-    for ref in wanted:
+    for ref in case.labels:
         coded = files.labels[ref.path]
         if isinstance(coded, LabelMap) and coded.volume.grid.shape == files.image.grid.shape:
             mask = label_mask(coded, ref)

@@ -10,11 +10,12 @@ from segassay.vocabulary.names import canonical_name
 
 
 def gold_cases(cases: Sequence[Case], set_name: str, n_each: int) -> GoldCases:
-    """Return the first cases, one of a subject, until `n_each` hold every structure."""
+    """Return the first cases with labels, one of a subject, until `n_each` hold every structure."""
     found: list[GoldCase] = []
     missing = {label.structure: n_each for case in cases for label in case.labels}
-    first = {case.subject_id: case for case in reversed(cases)}
-    for subject in dict.fromkeys(case.subject_id for case in cases):
+    labelled = [case for case in cases if case.labels]
+    first = {case.subject_id: case for case in reversed(labelled)}
+    for subject in dict.fromkeys(case.subject_id for case in labelled):
         case = first[subject]
         if not any(missing.get(label.structure) for label in case.labels):
             continue

@@ -1,11 +1,13 @@
 """Which cases of a data set weigh the labels of all others, where the judge knows nothing."""
 
+from collections import Counter
 from collections.abc import Container, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.data.case import Case
+from segassay.data.case import Case, LabelRef
 from segassay.data.io import label_mask
 from segassay.data.volume import Volume
 from segassay.errors import CaseError
@@ -14,17 +16,30 @@ from segassay.pipelines.read_case import CaseFiles, read_case
 from segassay.scoring import Judge
 from segassay.scoring.gold_cases import GoldCase
 from segassay.scoring.peers import FEWEST, Peers
+from segassay.types import Say
 from segassay.vocabulary.names import canonical_name
+
+_IN_VAIN, _IN_VAIN_EACH = 50, 5
+"""Cases that may be read in vain, and more of them for every peer asked for.
+
+Nothing is judged before the peers are chosen, and a data set may declare a lesion of which
+thousands of its label files are empty. With ten peers of each, a structure in one of ten cases
+still finds all of them, and one in twenty, on average, as many as are needed at all.
+"""
 
 
 def choose_peers(
-    cases: Sequence[Case], judge: Judge, n_each: int, structures: Sequence[str] = ()
+    cases: Sequence[Case],
+    judge: Judge,
+    n_each: int,
+    structures: Sequence[str] = (),
+    say: Say | None = None,
 ) -> Peers | None:
     """Return cases to compare with, until `n_each` hold every structure the judge does not know.
 
     One case of a subject, drawn by lot: the same cases in every part of a run and whenever it is
-    continued. 2D images are not mixed with volumes. With `structures` (canonical names) only
-    these.
+    continued. 2D images are not mixed with volumes: the kind that more of the cases are of counts.
+    With `structures` (canonical names) only these. `say` is told if the search ends early.
 
     Returns:
         `None` where nothing is to be compared: the judge knows all structures, cannot weigh its
@@ -32,56 +47,97 @@ def choose_peers(
     """
     if not judge.weighs_peers:
         return None
-    holders = _holders(cases, judge)
-    missing = {
-        name: n_each
-        for name, subjects in holders.items()
-        if len(subjects) >= FEWEST and (not structures or name in structures)
-    }
-    found: list[GoldCase] = []
-    for case in by_lot(cases):
-        wanted = [ref for ref in case.labels if missing.get(canonical_name(ref.structure))]
-        peer = _peer(case, missing, judge) if wanted else None
-        if peer is not None and (not found or _is_2d(peer) == _is_2d(found[0])):
-            found.append(peer)
-            missing |= {n: missing[n] - 1 for n in peer.reference.masks if missing.get(n)}
+    unknown = [_unknown(case, judge, structures) for case in cases]
+    names = {n for n, subjects in _holders(unknown).items() if len(subjects) >= FEWEST}
+    found = _read(by_lot([_holding(case, names) for case in unknown]), names, n_each, say)
     return Peers(found) if len(found) >= FEWEST else None
 
 
-def _holders(cases: Sequence[Case], judge: Judge) -> dict[str, set[str]]:
-    """Return the subjects that hold each structure the judge does not know in their images."""
+def _unknown(case: Case, judge: Judge, structures: Sequence[str]) -> Case:
+    """Return a case with labels the judge does not know in such images, spelled canonically."""
+    labels = [
+        replace(ref, structure=canonical_name(ref.structure))
+        for ref in case.labels
+        if not judge.knows(judge.named(ref.structure, case.modality))
+    ]
+    return replace(case, labels=tuple(labels if not structures else _of(labels, structures)))
+
+
+def _holding(case: Case, names: Container[str]) -> Case:
+    """Return a case with its labels of some structures alone."""
+    return replace(case, labels=tuple(_of(case.labels, names)))
+
+
+def _of(labels: Sequence[LabelRef], names: Container[str]) -> list[LabelRef]:
+    return [ref for ref in labels if ref.structure in names]
+
+
+def _holders(cases: Sequence[Case]) -> dict[str, set[str]]:
+    """Return the subjects that hold each structure."""
     found: dict[str, set[str]] = {}
     for case in cases:
         for ref in case.labels:
-            if not judge.knows(judge.named(ref.structure, case.modality)):
-                found.setdefault(canonical_name(ref.structure), set()).add(case.subject_id)
+            found.setdefault(ref.structure, set()).add(case.subject_id)
     return found
 
 
-def _peer(case: Case, wanted: dict[str, int], judge: Judge) -> GoldCase | None:
-    """Read the labels of a case that are wanted; `None` where there is nothing to use."""
+def _read(cases: Sequence[Case], names: set[str], n_each: int, say: Say | None) -> list[GoldCase]:
+    """Read cases until `n_each` of one kind hold every structure, or too many were of no use.
+
+    Of a case only the structures are taken that are still missing: every mask is laid over all
+    others of its name.
+    """
+    kinds: dict[int, list[GoldCase]] = {}
+    found: list[GoldCase] = []
+    missing, in_vain = names, 0
+    for case in cases:
+        wanted = _holding(case, missing)
+        peer = _peer(wanted) if wanted.labels else None
+        if peer is not None:
+            kinds.setdefault(peer.reference.image.n_axes, []).append(peer)
+            found = max(kinds.values(), key=len)
+        if peer in found:
+            missing = names - _held(found, n_each)
+        elif wanted.labels:
+            in_vain += 1
+        if in_vain == _IN_VAIN + _IN_VAIN_EACH * n_each:
+            if say is not None:
+                say(_ended(in_vain, n_each, len(missing)))
+            break
+    return found
+
+
+def _ended(in_vain: int, n_each: int, n_missing: int) -> str:
+    """Say why no more cases are read; names are left out, there may be hundreds."""
+    return (
+        f"{in_vain} cases were read and hold nothing to compare with; the search ends, "
+        f"structures with fewer than {n_each} such cases: {n_missing}"
+    )
+
+
+def _held(peers: Sequence[GoldCase], n_each: int) -> set[str]:
+    """Return the structures that so many peers hold."""
+    counts = Counter(name for peer in peers for name in peer.reference.masks)
+    return {name for name, n in counts.items() if n >= n_each}
+
+
+def _peer(case: Case) -> GoldCase | None:
+    """Read the labels of a case; `None` where there is nothing to use."""
     files = read_case(case)
     image = files.image
     if not isinstance(image, Volume):
         return None
-    peer = GoldCase.of(image, _masks(files, image, wanted, judge), case.subject_id)
+    peer = GoldCase.of(image, _masks(files, image), case.subject_id)
     return peer if peer.reference.masks else None
 
 
-def _masks(
-    files: CaseFiles, image: Volume, wanted: Container[str], judge: Judge
-) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """Yield the usable masks that are wanted, one of each structure."""
+def _masks(files: CaseFiles, image: Volume) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Yield the usable masks, one of each structure."""
     found = set()
     for ref in files.case.labels:
-        name, coded = canonical_name(ref.structure), files.labels[ref.path]
-        if isinstance(coded, CaseError) or name in found or name not in wanted:
+        coded = files.labels[ref.path]
+        if isinstance(coded, CaseError) or ref.structure in found:
             continue
-        known = judge.knows(judge.named(ref.structure, files.case.modality))
-        if not known and coded.volume.grid.shape == image.grid.shape:
-            found.add(name)
-            yield name, label_mask(coded, ref)
-
-
-def _is_2d(peer: GoldCase) -> bool:
-    return peer.reference.image.is_2d
+        if coded.volume.grid.shape == image.grid.shape:
+            found.add(ref.structure)
+            yield ref.structure, label_mask(coded, ref)

@@ -1,6 +1,6 @@
 """What a report is made of."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import isnan, nan
@@ -83,6 +83,16 @@ class ReportData:
     unmatched: tuple[str, ...] = ()
     unlabelled: tuple[str, ...] = ()
     pseudonymised: bool = False
+    _by_label: dict[tuple[str, str | None], list[tuple[int, Finding]]] = field(
+        init=False, repr=False
+    )
+
+    def __post_init__(self) -> None:
+        """Find the findings of each label once: there may be a hundred thousand of both."""
+        by_label = defaultdict(list)
+        for number, finding in enumerate(self.findings):
+            by_label[finding.case_id, finding.structure].append((number, finding))
+        object.__setattr__(self, "_by_label", dict(by_label))
 
     @property
     def scored(self) -> tuple[ScoreRow, ...]:
@@ -103,13 +113,14 @@ class ReportData:
         return {severity.value: counts[severity] for severity in SEVERITIES}
 
     def findings_of(self, row: ScoreRow) -> tuple[Finding, ...]:
-        """Return the findings about one label, worst first."""
+        """Return the findings about one label and about its whole case, worst first."""
         own = [
-            f
-            for f in self.findings
-            if f.case_id == row.case_id and f.structure in (None, row.structure)
+            numbered
+            for structure in (None, row.structure)
+            for numbered in self._by_label.get((row.case_id, structure), ())
         ]
-        return tuple(sorted(own, key=lambda f: SEVERITIES.index(f.severity)))
+        own.sort(key=lambda numbered: (SEVERITIES.index(numbered[1].severity), numbered[0]))
+        return tuple(finding for _, finding in own)
 
 
 def worst_labels(rows: Sequence[ScoreRow], n: int) -> tuple[ScoreRow, ...]:
@@ -169,9 +180,12 @@ def protocol_differences(rows: tuple[ScoreRow, ...]) -> dict[str, str]:
     That many equal errors are not mistakes: the labels follow another protocol, or the judge does
     not know such images.
     """
+    scored: dict[str, list[ScoreRow]] = {row.structure: [] for row in rows}
+    for row in rows:
+        if not isnan(row.score):
+            scored[row.structure].append(row)
     found = {}
-    for structure in dict.fromkeys(row.structure for row in rows):
-        own = [row for row in rows if row.structure == structure and not isnan(row.score)]
+    for structure, own in scored.items():
         low = Counter(row.error_type for row in own if row.score < FAIL_BELOW)
         if len(own) >= _FEWEST_ALIKE and low and low.most_common(1)[0][1] > len(own) / 2:
             found[structure] = low.most_common(1)[0][0]

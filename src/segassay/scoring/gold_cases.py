@@ -7,6 +7,7 @@ passes the folder on passes images on.
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.data.volume import Volume
-from segassay.errors import GeometryError, ModelError
+from segassay.errors import ModelError
 from segassay.geometry.grid import Grid
 from segassay.geometry.resample import resized
 from segassay.scoring.reverse import Reference, ReverseAccuracy
@@ -68,11 +69,12 @@ class GoldCases:
 
     def __init__(self, cases: Sequence[GoldCase]) -> None:
         self.cases = tuple(case for case in cases if case.reference.masks)
-        named = [
-            Reference(str(number), case.reference.image, case.reference.masks)
-            for number, case in enumerate(self.cases)
-        ]
-        self._reverse = ReverseAccuracy(named)
+        by_axes: dict[int, list[Reference]] = defaultdict(list)
+        for number, case in enumerate(self.cases):
+            image, masks = case.reference.image, case.reference.masks
+            by_axes[image.n_axes].append(Reference(str(number), image, masks))
+        # A slice among volumes is compared with slices alone, and costs the others nothing.
+        self._reverse = {n: ReverseAccuracy(references) for n, references in by_axes.items()}
 
     def agreements(
         self,
@@ -89,15 +91,15 @@ class GoldCases:
             subject: Whose they are: a case of the same subject vouches for nothing.
 
         Returns:
-            Nothing for an empty mask, for one without a name, of a structure that no other case
-            holds, or in an image that is 2D where the cases are 3D.
+            Nothing for an empty mask, for one without a name, or of a structure that no other case
+            holds. Cases that are 3D say nothing about an image that is 2D, nor the other way round.
         """
         own = {str(n) for n, case in enumerate(self.cases) if subject and case.subject == subject}
         asked = [(name, mask) for name, mask in labels if name is not None and mask.any()]
-        try:
-            scores = iter(self._reverse.score_labels(image, asked))
-        except GeometryError:
+        alike = self._reverse.get(image.n_axes)
+        if alike is None:
             return [{} for _ in labels]
+        scores = iter(alike.score_labels(image, asked))
         found = []
         for name, mask in labels:
             by_case = next(scores).by_reference if name is not None and mask.any() else {}
