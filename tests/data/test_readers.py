@@ -1,6 +1,7 @@
 """Layouts: every reader finds what is there, and says what belongs to nothing."""
 
 import json
+import shutil
 from pathlib import Path
 
 import nibabel as nib
@@ -24,7 +25,7 @@ from layout_samples import (
 )
 from segassay.data.case import Dataset
 from segassay.data.files import exists
-from segassay.data.io import label_mask, read_label
+from segassay.data.io import label_mask, read_image, read_label
 from segassay.data.readers import open_dataset
 from segassay.data.readers.registry import READERS
 from segassay.errors import DatasetError, GeometryError, UsageError
@@ -93,6 +94,36 @@ def test_case_without_all_its_channels_is_left_out_and_told(tmp_path: Path) -> N
         "patient002_frame01_0000.nii.gz",
         "patient002_frame01.nii.gz",
     ]
+
+
+def colour_pictures(root: Path, files: tuple[str, ...]) -> Path:
+    for name in files:
+        write_picture(root / "imagesTr" / f"{name}.png", np.zeros((4, 4, 3), dtype=np.uint8))
+        write_picture(root / "labelsTr" / f"{name[:-5]}.png", LABELS[..., 1])
+    about = {
+        "channel_names": {"0": "R", "1": "G", "2": "B"},
+        "labels": {"background": 0, "lesion": 1},
+        "file_ending": ".png",
+    }
+    (root / "dataset.json").write_text(json.dumps(about))
+    return root
+
+
+def test_colours_of_a_picture_are_channels_in_one_file(tmp_path: Path) -> None:
+    dataset = open_dataset(colour_pictures(tmp_path, ("a_0000", "b_0000")))
+    assert [(c.case_id, len(c.images), len(c.labels)) for c in dataset.cases] == [
+        ("a", 1, 1),
+        ("b", 1, 1),
+    ]
+    assert not dataset.unmatched
+    assert read_image(dataset.cases[0].images[0]).array.shape == (4, 4, 1)
+
+
+def test_one_picture_of_three_is_no_case_where_others_have_three(tmp_path: Path) -> None:
+    names = ("a_0000", "a_0001", "a_0002", "b_0000")
+    dataset = open_dataset(colour_pictures(tmp_path, names))
+    assert [(c.case_id, len(c.images)) for c in dataset.cases] == [("a", 3)]
+    assert [u.path.name for u in dataset.unmatched] == ["b_0000.png", "b.png"]
 
 
 def test_second_case_of_one_id_is_told(tmp_path: Path) -> None:
@@ -357,6 +388,67 @@ def test_bids_derivatives_alone_and_a_label_without_its_image(tmp_path: Path) ->
     dataset = open_dataset(tmp_path)
     assert [[r.structure for r in c.labels] for c in dataset.cases] == [["brain"]]
     assert [u.path.name for u in dataset.unmatched] == ["sub-1_desc-brain_mask.nii.gz"]
+
+
+def test_bids_images_that_pipelines_call_alike_are_cases_of_their_own(tmp_path: Path) -> None:
+    root = bids(tmp_path)
+    for pipeline in ("prep-20", "prep-23"):
+        anat = root / "derivatives" / pipeline / "sub-1" / "anat"
+        write_nifti(anat / "sub-1_desc-preproc_T1w.nii.gz", VOXELS)
+        write_nifti(anat / "sub-1_desc-brain_mask.nii.gz", LABELS)
+    for visit in ("ses-1", "ses-2"):
+        write_nifti(root / "sub-2" / visit / "anat" / "sub-2_T2w.nii.gz", VOXELS)
+    dataset = open_dataset(root, subject_regex="^(sub-.)")
+    found = {c.case_id: [(r.structure, r.source) for r in c.labels] for c in dataset.cases}
+    assert [case_id for case_id in found if "T2w" in case_id or "preproc" in case_id] == [
+        "ses-1_sub-2_T2w",
+        "ses-2_sub-2_T2w",
+        "prep-20_sub-1_desc-preproc_T1w",
+        "prep-23_sub-1_desc-preproc_T1w",
+    ]
+    assert found["prep-20_sub-1_desc-preproc_T1w"] == [("brain", "prep-20")]
+    assert found["prep-23_sub-1_desc-preproc_T1w"] == [("brain", "prep-23")]
+    assert dataset.subjects == ("sub-1", "sub-2")
+    assert len(found) == len(dataset.cases) == 7
+
+
+def test_bids_file_in_two_packings_is_read_once(tmp_path: Path) -> None:
+    root = bids(tmp_path)
+    anat, derived = (home / "sub-1" / "anat" for home in (root, root / "derivatives" / "manual"))
+    doubles = [anat / "sub-1_T1w.nii.gz", derived / "sub-1_dseg.nii.gz"]
+    for path in doubles:
+        write_nifti(path.with_suffix(""), VOXELS)
+    dataset = open_dataset(root)
+    assert [c.case_id for c in dataset.cases] == ["sub-1_T1w", "sub-2_T1w", "sub-10_T1w"]
+    assert dataset.n_labels == 6
+    assert [u.path for u in dataset.unmatched] == doubles
+    assert all("second file" in u.reason for u in dataset.unmatched)
+
+
+def test_bids_names_that_leave_the_subject_to_the_folder(tmp_path: Path) -> None:
+    for subject in ("sub-1", "sub-2"):
+        for visit in ("ses-a", "ses-b"):
+            home = Path(subject) / visit / "anat"
+            write_nifti(tmp_path / home / "T1w.nii.gz", VOXELS)
+            write_nifti(tmp_path / "derivatives" / "auto" / home / "mask.nii.gz", LABELS)
+    (tmp_path / "participants.tsv").write_text("participant_id\tage\nsub-1\t31\nsub-2\t42\n")
+    cases = open_dataset(tmp_path).cases
+    assert [(c.case_id, c.subject_id, c.metadata["age"]) for c in cases] == [
+        ("sub-1_ses-a_T1w", "sub-1", "31"),
+        ("sub-1_ses-b_T1w", "sub-1", "31"),
+        ("sub-2_ses-a_T1w", "sub-2", "42"),
+        ("sub-2_ses-b_T1w", "sub-2", "42"),
+    ]
+    for case in cases:
+        (ref,) = case.labels
+        assert ref.path.parent.parts[-3:] == case.images[0].parent.parts[-3:]
+
+
+def test_two_cases_of_one_id_are_refused(tmp_path: Path) -> None:
+    root = MAKERS["npz"](tmp_path / "set")
+    shutil.copy(root / "CT_1.npz", root / "CT_1.NPZ")
+    with pytest.raises(DatasetError, match="set: 2 cases named 'CT_1'; rename them"):
+        open_dataset(root)
 
 
 def test_names_in_the_header_of_a_label_file_are_used(tmp_path: Path) -> None:

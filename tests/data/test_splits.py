@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segassay.data.splits import split_subjects
+from segassay.data.splits import natural_key, split_subjects
 
 
 @given(st.sets(st.text("abc0123456789_", min_size=1, max_size=6), min_size=1, max_size=60))
@@ -19,3 +19,8 @@ def test_the_test_subjects_are_the_last_in_natural_order() -> None:
     split = split_subjects([f"btcv_{n}" for n in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14)])
     assert split.test == ("btcv_12", "btcv_13", "btcv_14")
     assert split.tuning == ("btcv_11",)
+
+
+def test_digits_that_are_no_decimal_number_are_text() -> None:
+    names = ["T2²", "scan10²", "scan9²", "²"]
+    assert sorted(names, key=natural_key) == ["T2²", "scan9²", "scan10²", "²"]

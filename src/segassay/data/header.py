@@ -18,7 +18,7 @@ from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from segassay.data.files import read_bytes
-from segassay.data.nifti import SUFFIXES
+from segassay.data.nifti import SUFFIXES, to_millimetres
 from segassay.errors import ReadError
 
 _GZIP = b"\x1f\x8b"
@@ -76,7 +76,9 @@ def _header(head: bytes) -> Any:
 
 
 def facts_of(header: Any) -> HeaderFacts:
-    """Return the facts of nibabel's header object."""
+    """Return the facts of nibabel's header object, which stays as it is."""
+    header = header.copy()
+    to_millimetres(header)
     affine = np.asarray(header.get_best_affine(), dtype=np.float64)
     slope, intercept = (float(header[name]) for name in ("scl_slope", "scl_inter"))
     scaled = np.isfinite(slope) and slope != 0

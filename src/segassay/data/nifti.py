@@ -41,6 +41,9 @@ _quiet = Quiet(nibabel_logger)
 """While we read, nibabel does not tell stderr what it mends in headers."""
 
 _GZIP = b"\x1f\x8b"
+_FIRST_STEP = 1 << 14
+"""Bytes of a gzip member after the first that are given to the unpacker at once, to begin with."""
+
 _NIFTI_2 = (b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c")
 """First bytes of NIfTI-2, the size of its header, in either byte order."""
 
@@ -54,6 +57,15 @@ _MOST_EXTENSION = 1 << 20
 
 _LABEL = re.compile(r'<Label Key="(\d{1,9})"[^<>]*>\s*<!\[CDATA\[([^\]<>]{1,200})\]\]>')
 """One entry of a label table. A pattern, not an XML parser: the text comes from anywhere."""
+
+_LENGTH_UNIT, _MILLIMETRES = 0b111, 2
+"""Bits of NIfTI's code of units that tell of lengths, and the code of millimetres."""
+
+_MM_IN_UNIT = {1: 1000.0, 3: 0.001}
+"""Metres and microns; a file that names no unit is taken to mean millimetres."""
+
+_LENGTHS = ("srow_x", "srow_y", "srow_z", "qoffset_x", "qoffset_y", "qoffset_z")
+"""Fields of a header that are lengths, other than those of `pixdim`."""
 
 _FARTHEST_MM = 1e6
 _FLAT = 1e-3
@@ -97,7 +109,7 @@ def read_nifti(path: Path) -> NiftiVoxels:
         raise ReadError(f"{path.name}: ends before its last voxel; copy it again") from error
     if array.dtype.kind == "c":
         raise ContentError(f"{path.name}: holds complex numbers; expected real ones")
-    affine = np.asarray(image.affine, dtype=np.float64)
+    affine = np.asarray(image.header.get_best_affine(), dtype=np.float64)
     if not _usable(affine):
         raise ContentError(f"{path.name}: its header gives no usable geometry; mend the affine")
     dtype = str(image.get_data_dtype())
@@ -105,9 +117,10 @@ def read_nifti(path: Path) -> NiftiVoxels:
 
 
 def stored_nifti(path: Path) -> Any:
-    """Return nibabel's image of a file, in memory, its header as stored; errors as `read_nifti`.
+    """Return nibabel's image of a file, in memory; errors as `read_nifti`.
 
-    For those who write the file again: everything else takes what `read_nifti` gives.
+    Its header is as stored, but that its lengths are millimetres. For those who write the file
+    again: everything else takes what `read_nifti` gives.
     """
     return _parse(path, _unpack(path)[0])
 
@@ -140,13 +153,31 @@ def label_table(path: Path) -> dict[int, str]:
     return {int(key): name.strip() for key, name in pairs if int(key) != 0}
 
 
+def to_millimetres(header: Any) -> None:
+    """Turn the lengths of a header that counts metres or microns into millimetres.
+
+    The affine that nibabel keeps beside an image's header stays what it was.
+    """
+    units = int(header["xyzt_units"])
+    factor = _MM_IN_UNIT.get(units & _LENGTH_UNIT)
+    if factor is None:
+        return
+    with np.errstate(over="ignore"):  # what overflows is infinite: no usable geometry
+        for name in _LENGTHS:
+            header[name] = np.asarray(header[name]) * factor
+        header["pixdim"][1:4] *= factor
+    header["xyzt_units"] = units - (units & _LENGTH_UNIT) + _MILLIMETRES
+
+
 def _parse(path: Path, data: bytes) -> Any:
     kind = nib.Nifti2Image if data[:4] in _NIFTI_2 else nib.Nifti1Image
     try:
         with _quiet():
-            return kind.from_bytes(data)
+            image = kind.from_bytes(data)
     except _NOT_NIFTI as error:
         raise ReadError(f"{path.name}: is not a NIfTI file, whatever its name says") from error
+    to_millimetres(image.header)
+    return image
 
 
 def _unpack(path: Path) -> tuple[bytes, bool]:
@@ -180,16 +211,37 @@ def _gunzip(raw: bytes, most: int) -> tuple[bytes, bool]:
 
     A gzip file may have several members one after the other, as bgzip and pgzip write them.
     """
+    view = memoryview(raw)
     parts: list[bytes] = []
-    left = most
-    while left > 0 and raw[:2] == _GZIP:
-        unpacker = isal_zlib.decompressobj(wbits=31)
-        parts.append(unpacker.decompress(raw, left))
-        left -= len(parts[-1])
-        if not unpacker.eof:
-            return b"".join(parts), False
-        raw = unpacker.unused_data
-    return parts[0] if len(parts) == 1 else b"".join(parts), True
+    place, left, step = 0, most, len(raw)  # most files have one member: whole, without a copy
+    while left > 0 and raw[place : place + 2] == _GZIP:
+        member, end = _gunzip_member(view[place:], left, step)
+        parts += member
+        if end is None:
+            return _joined(parts), False
+        place, left, step = place + end, left - sum(map(len, member)), _FIRST_STEP
+    return _joined(parts), True
+
+
+def _gunzip_member(view: memoryview, most: int, step: int) -> tuple[list[bytes], int | None]:
+    """Unpack at most `most` bytes of a member, and return where it ends; `None` if it goes on.
+
+    It is given piece by piece, each twice as long as the one before: isal copies what it is given
+    beyond the end of a member, and there may be thousands of them.
+    """
+    unpacker = isal_zlib.decompressobj(wbits=31)
+    parts: list[bytes] = []
+    given = 0
+    while most > 0 and given < len(view) and not unpacker.eof:
+        piece = view[given : given + step]
+        parts.append(unpacker.decompress(piece, most))
+        most -= len(parts[-1])
+        given, step = given + len(piece), 2 * step
+    return parts, given - len(unpacker.unused_data) if unpacker.eof else None
+
+
+def _joined(parts: list[bytes]) -> bytes:
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _header(path: Path, head: bytes) -> Any:

@@ -44,4 +44,4 @@ def split_subjects(subjects: Sequence[str]) -> SubjectSplit:
 def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
     """Sort key that puts `case_9` before `case_10`."""
     parts = re.findall(r"\d+|\D+", text)
-    return tuple((0, int(p), p) if p.isdigit() else (1, 0, p) for p in parts)
+    return tuple((0, int(p), p) if p.isdecimal() else (1, 0, p) for p in parts)

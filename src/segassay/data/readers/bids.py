@@ -1,6 +1,7 @@
 """BIDS: `sub-*/[ses-*/]anat/*` images with `*_dseg` or `*_mask` files, often in `derivatives/`."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,8 @@ from segassay.data.case import Case, Dataset, LabelRef, Unmatched
 from segassay.data.files import is_dir, is_file
 from segassay.data.io import stem_of
 from segassay.data.readers.listing import (
+    by_stem,
+    distinct_cases,
     files_of,
     folders_of,
     modality_of,
@@ -35,22 +38,31 @@ _OF_LABELS = ("seg", "desc", "label", "space", "atlas", "res")
 """Parts of a label's name that say nothing about which image it belongs to."""
 
 _SUBJECT = re.compile(r"sub-[A-Za-z0-9]+$")
+_HOME = re.compile(r"(sub|ses)-[A-Za-z0-9]+$")
+_SAYS_NOTHING = ("derivatives", "anat")
+"""Folders that tell no two images apart."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Name:
-    """A file with what its name says: `sub-1_space-MNI_dseg` has two entities and a suffix."""
+    """A file with what its name says: `sub-1_space-MNI_dseg` has two entities and a suffix.
+
+    `text` is the name, without its ending; `T1w` alone has its subject and session put before it.
+    """
 
     path: Path
+    text: str
     entities: dict[str, str]
     suffix: str
 
     @classmethod
     def of(cls, path: Path) -> "_Name":
         """Take a file's name apart."""
-        *parts, suffix = stem_of(path).split("_")
+        stem = stem_of(path)
+        text = stem if stem.startswith("sub-") else "_".join((*_homes(path), stem))
+        *parts, suffix = text.split("_")
         pairs = (part.partition("-") for part in parts)
-        return cls(path, {key: value for key, _, value in pairs if value}, suffix)
+        return cls(path, text, {key: value for key, _, value in pairs if value}, suffix)
 
     @property
     def space(self) -> str:
@@ -62,7 +74,7 @@ class _Name:
 def sniff(root: Path) -> bool:
     """Whether there are folders of subjects, and labels for one of them."""
     folders = _subject_folders(root)
-    files = (path for folder in folders for path in _files(folder, root))
+    files = (path for folder in folders for path in _files(folder, root, []))
     return any(_Name.of(path).suffix in _LABELS for path in files)
 
 
@@ -71,35 +83,53 @@ def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
 
     The source of a label is its pipeline's folder. Probability maps are reported, not read.
     """
-    named = [_Name.of(p) for folder in _subject_folders(root) for p in _files(folder, root)]
+    unmatched: list[Unmatched] = []
+    folders = _subject_folders(root)
+    named = [_Name.of(p) for folder in folders for p in _files(folder, root, unmatched)]
     images = [name for name in named if name.suffix in _IMAGES]
     labels = [name for name in named if name.suffix in _LABELS]
     refs: dict[Path, list[LabelRef]] = {}
-    unmatched = []
+    visits = _by_visit(images)
     for label in labels:
-        image = _image_of(label, images)
+        image = _image_of(label, visits.get(_visit(label), []))
         if image is None:
             unmatched.append(Unmatched(label.path, "label without image in the same space"))
         else:
             _add(refs.setdefault(image.path, []), _refs(label, root), label)
+    used = [image for image in images if image.path in refs or _is_raw(image, root)]
+    cases, doubles = distinct_cases(_cases(root, used, refs, subject))
+    maps = [name.path for name in named if name.suffix == "probseg"]
+    unmatched += [Unmatched(path, "map of probabilities, no label") for path in maps]
+    found = require_cases(cases, root, LOOKS_FOR)
+    return Dataset(root, NAME, root.name, found, (*unmatched, *doubles))
+
+
+def _cases(
+    root: Path,
+    images: list[_Name],
+    refs: dict[Path, list[LabelRef]],
+    subject: re.Pattern[str] | None,
+) -> Iterator[Case]:
     about = _participants(root)
-    cases = [
-        Case(
-            stem_of(image.path),
-            subject_of(stem_of(image.path), subject),
+    times = Counter(image.text for image in images)
+    for image in images:
+        yield Case(
+            image.text if times[image.text] == 1 else _with_folders(image, root),
+            # by the name alone: every pipeline's image is of one subject
+            subject_of(image.text, subject),
             (image.path,),
             tuple(refs.get(image.path, ())),
             modality_of(image.suffix) or Modality.MR,
             None,
             about.get(f"sub-{image.entities.get('sub', '')}", {}),
         )
-        for image in images
-        if image.path in refs or _is_raw(image, root)
-    ]
-    maps = [name.path for name in named if name.suffix == "probseg"]
-    unmatched += [Unmatched(path, "map of probabilities, no label") for path in maps]
-    found = require_cases(cases, root, LOOKS_FOR)
-    return Dataset(root, NAME, root.name, found, tuple(unmatched))
+
+
+def _with_folders(image: _Name, root: Path) -> str:
+    """Return a name with the folders before it that it leaves out, such as a pipeline's."""
+    known = (*_SAYS_NOTHING, *image.text.split("_"))
+    folders = image.path.parent.relative_to(root).parts
+    return "_".join((*(part for part in folders if part not in known), image.text))
 
 
 def _subject_folders(root: Path) -> list[Path]:
@@ -109,17 +139,48 @@ def _subject_folders(root: Path) -> list[Path]:
     return [f for home in homes for f in folders_of(home) if _SUBJECT.match(f.name)]
 
 
-def _files(folder: Path, root: Path, depth: int = 0) -> Iterator[Path]:
-    """Yield the files of a subject: sessions, and in them folders by kind of image."""
-    yield from files_of(folder, root)
+def _homes(path: Path) -> list[str]:
+    """Return the folders of subject and session that a file lies in, the subject first."""
+    homes: list[str] = []
+    for folder in path.parents:
+        if _HOME.match(folder.name):
+            homes.insert(0, folder.name)
+        if _SUBJECT.match(folder.name):
+            break
+    return homes
+
+
+def _files(folder: Path, root: Path, unmatched: list[Unmatched], depth: int = 0) -> Iterator[Path]:
+    """Yield the files of a subject: sessions, and in them folders by kind of image.
+
+    Of `.nii` beside `.nii.gz` only the first is used, the other is reported.
+    """
+    files, doubles = by_stem(files_of(folder, root))
+    unmatched.extend(doubles)
+    yield from files.values()
     if depth < 2:
         for inner in folders_of(folder):
-            yield from _files(inner, root, depth + 1)
+            yield from _files(inner, root, unmatched, depth + 1)
 
 
 def _is_raw(image: _Name, root: Path) -> bool:
     """Whether an image is an original: those that pipelines write are cases only with labels."""
     return "derivatives" not in image.path.relative_to(root).parts and not image.space
+
+
+def _visit(name: _Name) -> tuple[str, str]:
+    """Return what a name says of subject and session; empty where it says nothing."""
+    return name.entities.get("sub", ""), name.entities.get("ses", "")
+
+
+def _by_visit(images: Iterable[_Name]) -> dict[tuple[str, str], list[_Name]]:
+    """Index images by subject and session, and by subject alone for labels without a session."""
+    visits: dict[tuple[str, str], list[_Name]] = {}
+    for image in images:
+        subject, session = _visit(image)
+        for key in dict.fromkeys(((subject, session), (subject, ""))):
+            visits.setdefault(key, []).append(image)
+    return visits
 
 
 def _image_of(label: _Name, images: Iterable[_Name]) -> _Name | None:

@@ -1,7 +1,7 @@
 """DICOM: a folder per series, with labels as SEG objects or as files beside the series."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -41,6 +41,36 @@ class _Found:
     segmentations: dict[Path, DicomFacts] = field(default_factory=dict)
     labels: list[Path] = field(default_factory=list)
     unmatched: list[Unmatched] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Index:
+    """The images of a set by series and by folder, so that a label need not look at each.
+
+    `below` holds, for some series (none: for all images), the one image in or below a folder, and
+    `None` for a folder with several.
+    """
+
+    by_series: dict[str, list[Path]]
+    below: dict[frozenset[str], dict[Path, Path | None]]
+
+    @classmethod
+    def of(cls, images: dict[Path, DicomFacts]) -> "_Index":
+        """Index images with their headers."""
+        by_series: dict[str, list[Path]] = {}
+        for image, facts in images.items():
+            by_series.setdefault(facts.series, []).append(image)
+        return cls(by_series, {frozenset(): _one_below(images)})
+
+    def owner_of(self, path: Path, of_series: tuple[str, ...]) -> Path | None:
+        """Return the nearest image to a label: of the series that it names, else of all."""
+        known = frozenset(series for series in of_series if series in self.by_series)
+        if known not in self.below:
+            named = [image for series in known for image in self.by_series[series]]
+            if len(named) == 1:
+                return named[0]
+            self.below[known] = _one_below(named)
+        return _nearest(path, self.below[known])
 
 
 def sniff(root: Path) -> bool:
@@ -131,9 +161,10 @@ def _refs(
     found: _Found, images: dict[Path, DicomFacts], labels: dict[str, tuple[int, ...]]
 ) -> dict[Path, list[LabelRef]]:
     of_image: dict[Path, list[tuple[Path, tuple[LabelRef, ...]]]] = {image: [] for image in images}
+    index = _Index.of(images)
     for path in (*found.segmentations, *found.labels):
         facts = found.segmentations.get(path)
-        owner = _nearest(path, list(images)) if facts is None else _owner_of(path, facts, images)
+        owner = index.owner_of(path, () if facts is None else facts.of_series)
         if owner is None:
             why = "label of no one image; lay it beside its series"
             found.unmatched.append(Unmatched(path, why))
@@ -164,18 +195,17 @@ def _segments(path: Path, facts: DicomFacts) -> tuple[LabelRef, ...]:
     )
 
 
-def _owner_of(path: Path, facts: DicomFacts, images: dict[Path, DicomFacts]) -> Path | None:
-    named = [image for image, about in images.items() if about.series in facts.of_series]
-    return named[0] if len(named) == 1 else _nearest(path, named or list(images))
+def _one_below(images: Iterable[Path]) -> dict[Path, Path | None]:
+    below: dict[Path, Path | None] = {}
+    for image in images:
+        for folder in (image, *image.parents):
+            below[folder] = None if folder in below else image
+    return below
 
 
-def _nearest(path: Path, images: list[Path]) -> Path | None:
+def _nearest(path: Path, below: dict[Path, Path | None]) -> Path | None:
     """Return the one image in the label's folder or below; higher folders only if it is alone."""
-    for folder in path.parents:
-        below = [image for image in images if image.is_relative_to(folder)]
-        if below:
-            return below[0] if len(below) == 1 else None
-    return None
+    return next((below[folder] for folder in path.parents if folder in below), None)
 
 
 def _case_ids(root: Path, images: list[Path]) -> dict[Path, str]:

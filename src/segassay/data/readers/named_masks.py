@@ -1,7 +1,7 @@
 """`images/` + `masks/` in one folder, each mask named `<image>_<structure>_000`."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container
 from pathlib import Path
 
 from segassay.data.case import Case, Dataset, LabelRef, Unmatched
@@ -60,10 +60,14 @@ def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
     )
 
 
-def _owner(stem: str, images: Iterable[str]) -> str | None:
+def _owner(stem: str, images: Container[str]) -> str | None:
     """Return the image that a mask is named after, the longest name if several fit."""
-    fitting = [name for name in images if _PIECE.sub("", stem).startswith(f"{name}_")]
-    return max(fitting, key=len, default=None)
+    name = _PIECE.sub("", stem)
+    while "_" in name:
+        name = name.rpartition("_")[0]
+        if name in images:
+            return name
+    return None
 
 
 def _refs(pieces: dict[str, list[Path]], names: dict[str, str]) -> tuple[LabelRef, ...]:

@@ -2,10 +2,11 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from segassay.data import raster
 from segassay.data.case import Dataset, Unmatched
 from segassay.data.readers.described import DESCRIPTION, Layout, Listed, described_set
 from segassay.data.readers.listing import (
@@ -55,9 +56,11 @@ def _found(root: Path, about: dict[str, Any], unmatched: list[Unmatched]) -> Ite
         unmatched.extend(doubles)
         for folder in (root / image_folder, root / label_folder):
             unmatched.extend(leftover_files(folder, root))
-        for case_id, channels in _channels(root, image_folder, unmatched).items():
-            if sorted(channels) == list(range(n_channels)):
-                images = tuple(channels[number] for number in range(n_channels))
+        found = _channels(root, image_folder, unmatched)
+        n_files = 1 if _are_whole_pictures(found.values()) else n_channels
+        for case_id, channels in found.items():
+            if sorted(channels) == list(range(n_files)):
+                images = tuple(channels[number] for number in range(n_files))
                 yield Listed(case_id, images, labels.pop(case_id, None), split)
             else:
                 why = f"its case has channels {sorted(channels)}; expected {n_channels} from 0"
@@ -76,6 +79,17 @@ def _channels(root: Path, folder: str, unmatched: list[Unmatched]) -> dict[str, 
         else:
             found.setdefault(match["case"], {})[int(match["channel"])] = path
     return found
+
+
+def _are_whole_pictures(cases: Iterable[dict[int, Path]]) -> bool:
+    """Whether every case is one picture: colours are channels that share the file `_0000`.
+
+    Where any case has a second file, those with one alone lack theirs.
+    """
+    return all(
+        channels.keys() == {0} and channels[0].name.lower().endswith(raster.SUFFIXES)
+        for channels in cases
+    )
 
 
 def _listed(root: Path, listing: Any) -> Iterator[Listed]:

@@ -1,6 +1,7 @@
 """Opening a data set of any known layout."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 from segassay.data.case import Dataset
@@ -37,12 +38,12 @@ def open_dataset(
     Raises:
         UsageError: Both or neither of `path` and `images` with `labels` are given, or a file
             goes with a folder.
-        DatasetError: The layout is unknown, or a description file is broken.
+        DatasetError: The layout is unknown, a description file is broken, or two cases share an id.
     """
     subject = _pattern(subject_regex)
     if path is None and images is not None and labels is not None:
         name_file = None if names is None else Path(names)
-        return without_illegible_names(
+        return _checked(
             read_pairs(
                 Path(images), Path(labels), structure=structure, names=name_file, subject=subject
             )
@@ -58,7 +59,17 @@ def open_dataset(
         reader = _reader_of(root)
     if reader is None:
         raise DatasetError(f"{root.name}: {_what_else(root)}")
-    return without_illegible_names(reader.read(root, subject))
+    return _checked(reader.read(root, subject))
+
+
+def _checked(dataset: Dataset) -> Dataset:
+    """Return what can be told apart and written down: a run counts its cases by their ids."""
+    dataset = without_illegible_names(dataset)
+    times = Counter(case.case_id for case in dataset.cases)
+    double = next((case_id for case_id, n in times.items() if n > 1), None)
+    if double is not None:
+        raise DatasetError(f"{dataset.name}: {times[double]} cases named {double!r}; rename them")
+    return dataset
 
 
 def _reader_of(root: Path) -> Reader | None:
