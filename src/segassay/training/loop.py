@@ -11,6 +11,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from segassay.data.preprocess import JudgePreprocess
 from segassay.training.batches import EchoPool, PairBatch, fresh_batches
+from segassay.training.blend import blend
 from segassay.training.course import Course
 from segassay.training.loss import LossParts
 from segassay.training.material import Material
@@ -25,6 +26,7 @@ from segassay.types import Say
 
 _WARM_UP = 0.02
 _TUNING_PAIRS = 1024
+_BLENDING_PAIRS = 2048
 
 
 def learning_rate(recipe: JudgeRecipe, share: float) -> float:
@@ -73,18 +75,26 @@ class JudgeTraining:
 
     @property
     def averaged_net(self) -> torch.nn.Module:
-        """The moving average of the weights: what is evaluated and exported."""
+        """The moving average of the weights: what is evaluated."""
         return self.average.module
 
     def run(self) -> torch.nn.Module:
-        """Learn until the recipe's minutes or updates are spent; return the averaged network."""
+        """Learn until the recipe's minutes or updates are spent; return the finished network."""
         pool, rng = self._pool()
         self.course.follow(
             update=lambda share: self._update(pool(rng), share),
             look=self._look,
             state=self._state,
         )
-        return self.averaged_net
+        return self._finished()
+
+    def _finished(self) -> torch.nn.Module:
+        """Return the moving average, with the recipe's share of what it began as."""
+        start, share = self.recipe.start_from, self.recipe.keep_of_start
+        if start is None or not share:
+            return self.averaged_net
+        pairs = fixed_batches(self.draw, _BLENDING_PAIRS, batch=self.recipe.batch, seed=2)
+        return blend(self.averaged_net, start, share, pairs)
 
     def _pool(self) -> tuple[EchoPool, np.random.Generator]:
         r, seed = self.recipe, self.course.seed

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from segassay.data.corruption.registry import FAULTS
 from segassay.errors import UsageError
@@ -125,7 +125,8 @@ class JudgeRecipe(_Frozen):
     """Everything that a judge's training depends on.
 
     `start_from` names a judge (or its folder) of the same network whose weights are the start; its
-    stages may be narrower by a whole factor. Every one of `devices` learns from `batch` pairs at a
+    stages may be narrower by a whole factor. For the share `keep_of_start` the finished weights are
+    those of the start (`training.blend`). Every one of `devices` learns from `batch` pairs at a
     time. The training ends after `minutes` of learning, or, where `updates` is given, after so many
     of them on any machine. `calibration_labels` is about how many labels of each set, most of them
     with faults, the finished judge is calibrated on.
@@ -133,6 +134,7 @@ class JudgeRecipe(_Frozen):
 
     name: str
     start_from: str | None = None
+    keep_of_start: float = Field(default=0.0, ge=0, lt=1)
     data: tuple[SetRecipe, ...] = Field(min_length=1)
     pairs: PairRecipe = PairRecipe()
     loss: LossRecipe = LossRecipe()
@@ -157,6 +159,12 @@ class JudgeRecipe(_Frozen):
     workers: int = Field(default=0, ge=0)
     seed: int = 0
     precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
+
+    @model_validator(mode="after")
+    def _has_a_start(self) -> "JudgeRecipe":
+        if self.keep_of_start and self.start_from is None:
+            raise ValueError("keep_of_start needs start_from")
+        return self
 
 
 def read_recipe(path: Path) -> JudgeRecipe:
