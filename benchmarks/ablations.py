@@ -97,7 +97,10 @@ def page(result: Row) -> str:
         for name, j in result["judges"].items()
     )
     pooled = result["judges"]["map"]["pooled"]
-    missing = result["not_trained"]
+    missing = ", ".join(result["not_trained"])
+    untrained = (
+        f"Not trained with these pairs: {missing} ([with the first ones](ablations_first.md))."
+    )
     return f"""# One thing exchanged at a time
 
 Judges from the same recipe but for one thing, each after {result["updates"]} updates of
@@ -110,7 +113,10 @@ training. Made by `benchmarks/train_ablations.sh` and `python benchmarks/ablatio
 | judge | what is other | mean set Pearson | against map | mean set MAE | pooled | network errors |
 |---|---|---|---|---|---|---|
 {rows}
-{f"{chr(10)}Not trained yet: {', '.join(missing)}.{chr(10)}" if missing else ""}"""
+
+What random shapes are worth is seen on sets that a judge never saw, not here: they take a quarter
+of the draws from the sets that this test is of.
+{f"{chr(10)}{untrained}{chr(10)}" if missing else ""}"""
 
 
 if __name__ == "__main__":
