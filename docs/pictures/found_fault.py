@@ -12,7 +12,7 @@ from PIL import Image
 
 from segassay.data.readers import open_dataset
 from segassay.data.splits import split_subjects
-from segassay.pipelines.faulty_cases import draw_volume_fault, read_expert_case
+from segassay.pipelines.faulty_cases import plant_fault, read_expert_case
 from segassay.scoring import Suggestion, load_judge
 from segassay.types import Modality
 
@@ -28,9 +28,9 @@ def main(root: Path) -> None:
     subject = split_subjects(dataset.subjects).test[SUBJECT]
     case = next(c for c in dataset.cases if c.subject_id == subject)
     expert = read_expert_case("hc18", case, Modality.ULTRASOUND)
-    recipe, dice, mask = draw_volume_fault(
-        expert, "fetal_head", np.random.default_rng(SEED), dice=DICE
-    )
+    rng = np.random.default_rng(SEED)
+    faults = (plant_fault(expert, "fetal_head", rng) for _ in range(100))
+    recipe, dice, mask = next(fault for fault in faults if abs(fault[1] - DICE) < 0.05)
     judge = load_judge()
     score = judge.score_volume(
         expert.image, mask, structure="fetal_head", modality=Modality.ULTRASOUND
