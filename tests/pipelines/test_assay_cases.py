@@ -5,12 +5,14 @@ import multiprocessing
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import polars as pl
 import pytest
 
 from segassay.data.case import Case
 from segassay.errors import SegassayError
+from segassay.pipelines import assay_cases, worker
 from segassay.pipelines.assay_case import AssayContext
 from segassay.pipelines.audit import audit
 from segassay.pipelines.configs import AuditConfig, SourceConfig
@@ -48,9 +50,9 @@ def test_killed_worker_ends_the_run_and_the_next_one_continues(
     phantom_set: Path, tmp_path: Path
 ) -> None:
     def kill(n: int, total: int, case_id: str) -> None:
-        for worker in multiprocessing.active_children():
-            worker.kill()
-            worker.join()
+        for child in multiprocessing.active_children():
+            child.kill()
+            child.join()
 
     with pytest.raises(SegassayError, match="fewer --jobs"):
         audit(config(phantom_set, tmp_path / "out", jobs=2), progress=kill)
@@ -58,16 +60,15 @@ def test_killed_worker_ends_the_run_and_the_next_one_continues(
     assert (result.n_cases, result.n_labels, result.n_missing) == (4, 8, 0)
 
 
-@pytest.mark.parametrize("where", ["read_case", "assay_case"])
+@pytest.mark.parametrize(("module", "where"), [(assay_cases, "read_case"), (worker, "assay_case")])
 def test_internal_error_costs_one_case_and_is_told_in_full(
     phantom_set: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
+    module: ModuleType,
     where: str,
 ) -> None:
-    import segassay.pipelines.assay_cases as module
-
     real = getattr(module, where)
     struck: list[Case] = []
 
@@ -91,8 +92,9 @@ def test_internal_error_costs_one_case_and_is_told_in_full(
 
 
 INTERRUPTED = """
-import random, signal, time
+import pathlib, random, signal, sys, time, types
 from segassay.pipelines import assay_cases
+from segassay.records.begun import Begun
 
 armed = False
 
@@ -102,11 +104,15 @@ def interrupt(*_):
         raise KeyboardInterrupt
 
 assay_cases.read_case = lambda case: case
-assay_cases._assay_one = lambda case, read, context: read()
+assay_cases.assay_one = lambda case, read, context: read().case_id
+cases = [types.SimpleNamespace(case_id=n) for n in range(400)]
+folder = pathlib.Path(sys.argv[1])
 signal.signal(signal.SIGALRM, interrupt)
 rng, interrupted, end = random.Random(0), 0, time.monotonic() + 4
 while time.monotonic() < end:
-    records = assay_cases.assay_cases(range(400), None, jobs=1, judge=None)
+    begun = Begun(folder / f"{interrupted}.jsonl")
+    begun.path.unlink(missing_ok=True)
+    records = assay_cases.assay_cases(cases, None, jobs=1, judge=None, begun=begun)
     assert next(records) == 0
     try:
         try:
@@ -122,10 +128,9 @@ print(interrupted)
 """
 
 
-def test_an_interruption_at_any_instant_stops_and_never_hangs() -> None:
+def test_an_interruption_at_any_instant_stops_and_never_hangs(tmp_path: Path) -> None:
     """Locks of an executor, left taken, once made an interrupted audit wait for ever."""
-    done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60, check=False
-    )
+    command = [sys.executable, "-c", INTERRUPTED, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 50

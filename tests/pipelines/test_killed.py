@@ -110,6 +110,7 @@ def test_ten_kills_at_random_moments_change_nothing(phantoms: Path, tmp_path: Pa
     assert found.write_csv().encode() == expected.write_csv().encode()
     assert (killed / "findings.jsonl").read_bytes() == (whole / "findings.jsonl").read_bytes()
     assert finished(killed) == CASES
-    assert [r.case_id for r in read_records(killed)] == [r.case_id for r in read_records(whole)]
+    ids = [sorted(r.case_id for r in read_records(out)) for out in (killed, whole)]
+    assert ids[0] == ids[1]  # in any order: cases that were begun before a kill are done last
     names = sorted(p.name for p in killed.iterdir() if not p.name.startswith("."))
     assert names == sorted(p.name for p in whole.iterdir())

@@ -8,6 +8,7 @@ from segassay.pipelines.conclude import AuditResult, conclude
 from segassay.pipelines.configs import AuditConfig
 from segassay.pipelines.keep_records import Progress, keep_records
 from segassay.pipelines.result_folder import begin_run
+from segassay.records.begun import Begun
 from segassay.records.shards import read_records
 from segassay.scoring import load_judge
 from segassay.types import Say
@@ -59,8 +60,9 @@ def audit(
         bounds,
         acquaintance,
     )
+    begun = Begun.of(config.out, config.part, config.parts)
     keep_records(
-        assay_cases(todo, context, jobs=config.jobs, judge=config.judge),
+        assay_cases(todo, context, jobs=config.jobs, judge=config.judge, begun=begun),
         record,
         config.out,
         part=(config.part, config.parts),

@@ -1,0 +1,62 @@
+"""One case, and the processes that do nothing else."""
+
+import logging
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from multiprocessing import parent_process
+from threading import Thread
+
+from segassay.data.case import Case
+from segassay.errors import CaseError, SegassayError
+from segassay.pipelines.assay_case import AssayContext, assay_case
+from segassay.pipelines.read_case import CaseFiles, read_case, unusable_case
+from segassay.records.shards import CaseRecord
+from segassay.scoring import load_judge
+from segassay.types import Engine
+
+_LOG = logging.getLogger(__name__)
+
+Start = tuple[AssayContext, str | None, int, Engine]
+"""What a process begins with: the arguments of `start_worker`."""
+
+_of_worker: AssayContext | None = None
+
+
+def start_worker(context: AssayContext, judge: str | None, threads: int, engine: Engine) -> None:
+    """Make this process ready to do cases on its own, until the main process ends."""
+    global _of_worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process decides when to stop
+    Thread(target=_end_with_main, daemon=True).start()
+    loaded = None if judge is None else load_judge(judge, threads=threads, engine=engine)
+    _of_worker = replace(context, judge=loaded and context.acquaintance.asked(loaded))
+
+
+def _end_with_main() -> None:
+    """End a worker whose main process was killed: it would wait for work for ever, with a judge."""
+    main = parent_process()
+    if main is not None:
+        main.join()
+        os._exit(1)
+
+
+def work(case: Case) -> CaseRecord:
+    """Read and assay a case in a process that `start_worker` made ready."""
+    if _of_worker is None:
+        raise RuntimeError("worker process without a context")
+    return assay_one(case, lambda: read_case(case), _of_worker)
+
+
+def assay_one(case: Case, read: Callable[[], CaseFiles], context: AssayContext) -> CaseRecord:
+    """Assay one case; what should never happen is logged in full, and costs this case alone."""
+    try:
+        return assay_case(read(), context)
+    except CaseError as error:
+        reason = error
+    except SegassayError:
+        raise
+    except Exception as error:
+        _LOG.exception("case %s: internal error, please report it", case.case_id)
+        reason = CaseError(f"internal error ({type(error).__name__}: {error}); please report it")
+    return assay_case(unusable_case(case, reason), context)
