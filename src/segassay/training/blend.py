@@ -7,9 +7,11 @@ al. 2022, arXiv 2109.01903).
 
 from collections.abc import Sequence
 from copy import deepcopy
+from typing import Any
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import update_bn
 
 from segassay.training.batches import PairBatch
 from segassay.training.start import load_start
@@ -34,18 +36,18 @@ def blend(net: nn.Module, start_from: str, share: float, batches: Sequence[PairB
     with torch.no_grad():
         for mixed, begun in zip(blended.parameters(), start.parameters(), strict=True):
             mixed.lerp_(begun, share)
-    _count_anew(blended, batches)
+    update_bn([[batch] for batch in batches], _OfBatches(blended))
     return blended
 
 
-@torch.no_grad()
-def _count_anew(net: nn.Module, batches: Sequence[PairBatch]) -> None:
-    for part in net.modules():
-        if isinstance(part, nn.BatchNorm2d):
-            part.reset_running_stats()
-            part.momentum = None  # the plain mean over all batches
-    net.train()
-    device = next(net.parameters()).device
-    for batch in batches:
-        net(batch.crop.to(device), batch.field.to(device), batch.condition.to(device))
-    net.eval()
+class _OfBatches(nn.Module):
+    """A network as `update_bn` asks it: for one thing, a batch."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, batch: PairBatch) -> Any:
+        """Answer a batch, on the device of the network."""
+        device = next(self.net.parameters()).device
+        return self.net(*(part.to(device) for part in (batch.crop, batch.field, batch.condition)))
