@@ -78,6 +78,8 @@ def terms(sets: Iterable[str]) -> str:
 
 def _what_it_is(meta: dict[str, Any]) -> str:
     start = f" Began with the weights of {meta['started_from']}." if "started_from" in meta else ""
+    if kept := meta["recipe"].get("keep_of_start"):
+        start += f" {kept:.0%} of these were kept, in the average with what it learned."
     return f"""## What it is
 
 One network for 2D and 3D, CT, MRI, X-ray, ultrasound and dermoscopy. It sees a crop around the
