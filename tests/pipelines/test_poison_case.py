@@ -101,6 +101,13 @@ def test_a_case_that_ends_the_process_fails_and_all_others_are_scored(
     assert json.loads((out / "manifest.json").read_text())["exit_status"] == 3
 
 
+def all_begun(phantoms: Path, out: Path) -> Path:
+    """Return a result folder whose cases were all begun, and of which no record is left."""
+    audit(config(phantoms, out))
+    (out / "shards" / "part-0001-of-0001.jsonl").unlink()
+    return out
+
+
 def test_whatever_ends_everything_ends_the_attempts_too(phantoms: Path, tmp_path: Path) -> None:
     """Where the system kills main process and all, only the notes on the disk can count."""
     out = tmp_path / "out"
@@ -121,9 +128,7 @@ def test_whatever_ends_everything_ends_the_attempts_too(phantoms: Path, tmp_path
 def test_a_case_that_is_only_stopped_never_fails(
     phantoms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out = tmp_path / "out"
-    audit(config(phantoms, out))
-    (out / "shards" / "part-0001-of-0001.jsonl").unlink()
+    out = all_begun(phantoms, tmp_path / "out")
 
     def stopped(case: Case, *more: object) -> None:
         raise KeyboardInterrupt
@@ -140,9 +145,7 @@ def test_a_case_that_is_only_stopped_never_fails(
 def test_a_process_that_does_not_start_is_no_fault_of_the_case(
     phantoms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out = tmp_path / "out"
-    audit(config(phantoms, out))
-    (out / "shards" / "part-0001-of-0001.jsonl").unlink()
+    out = all_begun(phantoms, tmp_path / "out")
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(SegassayError, match="case p1: a process for it alone did not start"):
         audit(config(phantoms, out))
