@@ -29,7 +29,11 @@ CHANGES = {
     "no-names": "never told a name",
     "no-networks": "planted faults only, no errors of networks",
     "no-shapes": "no random shapes",
+    "map-long": "the map, trained longer, another seed",
+    "direct-long": "one number, trained as long, with that seed",
 }
+LONGER = ("map-long", "direct-long")
+"""Compared with the first of them: the others with the map that was trained as they were."""
 
 
 def main() -> None:
@@ -49,19 +53,25 @@ def main() -> None:
         found = scores.rows(entry.name)
         for name, path in trained.items():
             rows[name] += found[path]
-    base = columns(rows["map"])
-    table = {name: compared(columns(rows[name]), base, rows[name]) for name in trained}
-    recipe = open_judge(find_judge(trained["map"])).meta["recipe"]
+    base = {name: columns(rows[LONGER[0] if name in LONGER else "map"]) for name in trained}
     result = {
-        "updates": recipe["updates"],
-        "batch": recipe["batch"],
-        "seed": recipe["seed"],
         "test_version": scores.frozen.test.version,
-        "judges": table,
+        "judges": {
+            name: {
+                **_trained_as(path),
+                **compared(columns(rows[name]), base[name], rows[name]),
+            }
+            for name, path in trained.items()
+        },
         "not_trained": sorted(set(CHANGES) - set(trained)),
     }
     (options.out / "ablations.json").write_text(json.dumps(result, indent=1) + "\n")
     (options.out / "ablations.md").write_text(page(result))
+
+
+def _trained_as(path: str) -> Row:
+    recipe = open_judge(find_judge(path)).meta["recipe"]
+    return {key: recipe[key] for key in ("updates", "batch", "seed")}
 
 
 def compared(labels: JudgedLabels, base: JudgedLabels, rows: list[Row]) -> Row:
@@ -90,30 +100,33 @@ def _mean_set(labels: JudgedLabels, index: NDArray[np.intp]) -> float:
 def page(result: Row) -> str:
     """Return the results as markdown."""
     rows = "\n".join(
-        f"| {name} | {CHANGES[name]} | {j['mean_set_pearson']:.3f} | "
+        f"| {name} | {CHANGES[name]} | {j['updates']} | {j['seed']} | "
+        f"{j['mean_set_pearson']:.3f} | "
         f"{j['ahead']:+.3f} [{j['ahead_ci'][0]:+.3f}, {j['ahead_ci'][1]:+.3f}] | "
         f"{j['mean_set_mae']:.3f} | {j['pooled']['pearson']:.3f} | "
         f"{j['network_errors']['pearson']:.3f} |"
         for name, j in result["judges"].items()
     )
-    pooled = result["judges"]["map"]["pooled"]
+    base = result["judges"]["map"]
+    pooled = base["pooled"]
     missing = ", ".join(result["not_trained"])
     untrained = (
         f"Not trained with these pairs: {missing} ([with the first ones](ablations_first.md))."
     )
     return f"""# One thing exchanged at a time
 
-Judges from the same recipe but for one thing, each after {result["updates"]} updates of
-{result["batch"]} pairs from no weights (seed {result["seed"]}), on {pooled["n"]} masks of
-{pooled["subjects"]} subjects of the frozen test. So short a training is not what the published
-judges had: the differences count, not the heights. Differences of mean set Pearson are paired,
-95 % intervals by bootstrap over subjects; one training each, so they do not hold the chance of a
-training. Made by `benchmarks/train_ablations.sh` and `python benchmarks/ablations.py`.
+Judges from the same recipe but for one thing, from no weights, with equal updates of
+{base["batch"]} pairs, on {pooled["n"]} masks of {pooled["subjects"]} subjects of the frozen test.
+So short a training is not what the published judges had: the differences count, not the heights.
+*Against map*: the difference of mean set Pearson from map, of the longer trainings from map-long,
+paired, with a 95 % interval by bootstrap over subjects; one training each, so it does not hold the
+chance of a training. Made by `benchmarks/train_ablations.sh` and `python benchmarks/ablations.py`.
 
-| judge | what is other | mean set Pearson | against map | mean set MAE | pooled | network errors |
-|---|---|---|---|---|---|---|
+| judge | what is other | updates | seed | mean set Pearson | against map | MAE | pooled | network |
+|---|---|---|---|---|---|---|---|---|
 {rows}
 
+*Pooled* and *network*: Pearson of all masks together, and of a network's errors among them.
 What random shapes are worth is seen on sets that a judge never saw, not here: they take a quarter
 of the draws from the sets that this test is of.
 {f"{chr(10)}{untrained}{chr(10)}" if missing else ""}"""

@@ -6,7 +6,7 @@
 set -euo pipefail
 data=$1
 shift
-[[ $# -gt 0 ]] || set -- map direct sentinel-head hypotheses no-names no-networks no-shapes
+[[ $# -gt 0 ]] || set -- map direct sentinel-head hypotheses no-names no-networks no-shapes map-long direct-long
 for name in "$@"; do
     run=runs/ablation-$name
     mkdir -p "$run"
