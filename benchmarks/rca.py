@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 from frozen import HERE, RUNS, Frozen, Row, kept_rows
 
+from segassay.data.pair_table import UNTOUCHED
 from segassay.data.readers import open_dataset
 from segassay.metrics.summary import JudgedLabels, agreement, mean_over_groups
 from segassay.pipelines.faulty_cases import ExpertCase
-from segassay.pipelines.frozen_test import UNTOUCHED, FrozenPair, FrozenSet
+from segassay.pipelines.frozen_test import FrozenPair, FrozenSet
 from segassay.pipelines.training_references import training_references
 from segassay.scoring.reverse import ReverseAccuracy
 

@@ -9,12 +9,13 @@ from frozen import Row
 from numpy.typing import NDArray
 
 from segassay.data.corruption.volume import LabelledPlanes, slicewise
+from segassay.data.pair_table import UNTOUCHED
 from segassay.data.slicing import as_planes, from_planes, slicing_axis
 from segassay.data.volume import Volume
 from segassay.metrics.overlap import dice
 from segassay.models.folder import find_judge, open_judge
 from segassay.pipelines.faulty_cases import ExpertCase
-from segassay.pipelines.frozen_test import UNTOUCHED, FrozenPair
+from segassay.pipelines.frozen_test import FrozenPair
 from segassay.scoring import Judge
 from segassay.scoring.loading import judge_of
 from segassay.vocabulary.names import mirrored

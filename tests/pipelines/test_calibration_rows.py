@@ -1,6 +1,7 @@
 """Labels kept at a training calibrate its judge anew, and what is no such table is refused."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,18 @@ def judged(n_subjects: int) -> list[JudgedFault]:
         for s, row in enumerate(true)
         for t in row
     ]
+
+
+def test_expert_labels_that_score_low_are_noted(tmp_path: Path) -> None:
+    folder = tmp_path / "judge"
+    shutil.copytree(find_judge(DEFAULT_JUDGE), folder)
+    rows = judged(12)
+    hard = [replace(r, recipe="untouched", true=1.0, value=0.6) for r in rows[::10]]
+    write_calibration_rows([*rows, *hard], tmp_path / "rows.csv")
+    recalibrate_folder(folder, tmp_path / "rows.csv")
+    about = open_judge(folder).meta["evidence"]["liver"]
+    assert about["labels"] == 132
+    assert 0.4 < about["untouched"] < 0.8
 
 
 def test_rows_come_back_as_they_were(tmp_path: Path) -> None:

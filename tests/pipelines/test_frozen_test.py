@@ -8,6 +8,7 @@ import pytest
 from conftest import write_phantoms
 from segassay.data.corruption.registry import NEVER_TRAINED
 from segassay.data.letterbox import letterbox
+from segassay.data.pair_table import UNTOUCHED
 from segassay.data.phantom import LABELS
 from segassay.data.readers import open_dataset
 from segassay.data.slicing import as_planes, pixel_mm, slicing_axis
@@ -15,7 +16,6 @@ from segassay.data.splits import split_subjects
 from segassay.errors import DatasetError, ModelError, UsageError
 from segassay.pipelines.faulty_cases import ExpertCase
 from segassay.pipelines.frozen_test import (
-    UNTOUCHED,
     FrozenNetwork,
     FrozenPair,
     FrozenTest,

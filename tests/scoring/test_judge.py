@@ -1,6 +1,7 @@
 """The shipped judge as callers use it."""
 
 import shutil
+from dataclasses import replace
 from math import isnan
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from conftest import write_nifti
 from segassay.data.phantom import LABELS, SPACING_MM, Phantom, make_phantom
 from segassay.errors import ContentError, GeometryError, ModelError, ReadError
 from segassay.models.folder import find_judge, open_judge
-from segassay.scoring import Judge, load_judge
-from segassay.types import Status
+from segassay.scoring import Judge, judge_of, load_judge
+from segassay.types import DEFAULT_JUDGE, Status
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +95,24 @@ def test_unknown_name_is_judged_without_it_and_says_so(judge: Judge, phantom: Ph
     assert strange.value == nameless.value
     assert "never learned 'left flugelhorn'" in strange.reason
     assert "never tested" in strange.evidence
+
+
+def test_a_low_score_says_that_expert_labels_scored_low_too(phantom: Phantom) -> None:
+    folder = open_judge(find_judge(DEFAULT_JUDGE))
+    tested = folder.meta["evidence"]
+    reasons = {}
+    for untouched in (0.55, 0.9, None):
+        of_liver = {**tested["liver"], "untouched": untouched}
+        meta = {**folder.meta, "evidence": {**tested, "liver": of_liver}}
+        judge = judge_of(replace(folder, meta=meta))
+        masks = [np.roll(liver(phantom), shift, axis=0) for shift in (0, 20)]
+        good, bad = (judge.score(phantom.image, m, "liver", modality="ct") for m in masks)
+        assert good.value > 0.8 > bad.value
+        assert "expert" not in good.reason
+        reasons[untouched] = bad.reason
+    assert "expert labels of it scored 0.55 in the judge's tests" in reasons[0.55]
+    assert "expert" not in reasons[0.9]
+    assert "expert" not in reasons[None]
 
 
 def test_many_and_labels_equal_one_by_one(judge: Judge, phantom: Phantom) -> None:

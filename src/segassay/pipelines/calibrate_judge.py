@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segassay.data.pair_table import UNTOUCHED
 from segassay.data.splits import SubjectSplit
 from segassay.models.folder import open_judge, write_checksums, write_description
 from segassay.pipelines.calibration_rows import ROWS, read_calibration_rows, write_calibration_rows
@@ -85,7 +86,8 @@ def _calibrated(folder: Path, meta: dict[str, Any], rows: list[JudgedFault]) -> 
     labels = _Columns.of(rows)
     result = _cross_validated(rows, labels)
     kinds = {entry["name"]: entry["modality"] for entry in meta["recipe"]["data"]}
-    meta["evidence"] = _evidence(rows, kinds)
+    calibration = labels.fit(np.ones(len(rows), dtype=np.bool_))
+    meta["evidence"] = _evidence(rows, kinds, calibration)
     meta["tuning"] = {
         "labels": result.n_labels,
         "subjects": result.n_subjects,
@@ -96,7 +98,7 @@ def _calibrated(folder: Path, meta: dict[str, Any], rows: list[JudgedFault]) -> 
         "coverage_of_subjects": round(result.of_subjects[0], 4),
         "width_of_subjects": round(result.of_subjects[1], 4),
     }
-    _write(folder, meta, labels.fit(np.ones(len(rows), dtype=np.bool_)))
+    _write(folder, meta, calibration)
     return result
 
 
@@ -209,8 +211,13 @@ def _mean_of(numbers: NDArray[np.intp], values: NDArray[Any]) -> float:
     return float((np.bincount(numbers, values) / np.bincount(numbers)).mean())
 
 
-def _evidence(rows: list[JudgedFault], kinds: Mapping[str, str | None]) -> dict[str, Any]:
-    """Count labels and subjects of each structure, and say in what kinds of images they were."""
+def _evidence(
+    rows: list[JudgedFault], kinds: Mapping[str, str | None], calibration: Calibration
+) -> dict[str, Any]:
+    """Count labels and subjects of each structure, and say in what kinds of images they were.
+
+    And the median score of those that were left `untouched`.
+    """
     found = {}
     for structure in sorted({r.structure for r in rows}):
         own = [r for r in rows if r.structure == structure]
@@ -221,4 +228,7 @@ def _evidence(rows: list[JudgedFault], kinds: Mapping[str, str | None]) -> dict[
             "subjects": len(subjects),
             "modalities": sorted(kind for kind in of_sets if kind is not None),
         }
+        untouched = [calibration.value(r.value) for r in own if r.recipe == UNTOUCHED]
+        if untouched:
+            found[structure]["untouched"] = round(float(np.median(untouched)), 2)
     return found

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from segassay.data.case import Case
 from segassay.data.corruption.volume import LabelledPlanes, draw_volume_fault
 from segassay.data.io import label_mask, read_image, read_label
+from segassay.data.pair_table import UNTOUCHED
 from segassay.data.slicing import as_planes, from_planes, pixel_mm, slicing_axis
 from segassay.data.volume import Volume
 from segassay.geometry.grid import require_same_grid
@@ -115,7 +116,7 @@ def draw_faults(
 ) -> list[Variant]:
     """Return a label untouched and with `n_faults` faults, as `judge_faults` judges them."""
     rng = np.random.default_rng([seed, _number(expert, structure)])
-    variants: list[Variant] = [("untouched", 1.0, expert.masks[structure])]
+    variants: list[Variant] = [(UNTOUCHED, 1.0, expert.masks[structure])]
     if networks is not None:
         targets = rng.uniform(0, 1, size=n_faults // 2).tolist()
         variants += network_faults(expert, structure, networks, targets)

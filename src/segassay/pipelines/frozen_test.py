@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from segassay.data.case import Case
 from segassay.data.corruption.registry import NEVER_TRAINED
 from segassay.data.corruption.volume import LabelledPlanes, draw_volume_fault, slicewise
+from segassay.data.pair_table import UNTOUCHED
 from segassay.data.readers import open_dataset
 from segassay.data.slicing import as_planes, from_planes, slicing_axis
 from segassay.data.splits import split_subjects
@@ -32,7 +33,6 @@ from segassay.pipelines.read_case import file_sha256
 from segassay.training.segmenters.masks import NetworkMasks
 from segassay.types import Modality
 
-UNTOUCHED = "untouched"
 Origin = Literal["expert", "trained", "unseen", "network"]
 
 
