@@ -30,7 +30,6 @@ from segassay.training.places import (
 from segassay.training.recolour import recolour
 from segassay.training.settings import PairRecipe
 from segassay.training.store import StoredCase, StoredSet
-from segassay.training.warp import warped
 from segassay.vocabulary.names import mirrored
 
 BoolArray = NDArray[np.bool_]
@@ -113,8 +112,6 @@ class PairDraw:
     def _finish(self, place: Place, candidate: Candidate, rng: np.random.Generator) -> Pair:
         name: str | None = place.structure if self._is_named(place) else None
         planes, gold, mask, framed_by = self._views(place, candidate, rng)
-        if rng.random() < self._recipe.warp:
-            planes, gold, mask, framed_by = warped(planes, gold, mask, framed_by, rng)
         sagittal = place.store.recipe.plane == "sagittal"
         if not sagittal and rng.random() < _FLIPPED[place.store.recipe.mirror]:
             planes, gold, mask = planes[..., ::-1], gold[:, ::-1], mask[:, ::-1]

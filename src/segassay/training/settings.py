@@ -43,13 +43,12 @@ class SetRecipe(_Frozen):
 class PairRecipe(_Frozen):
     """How pairs are drawn; shares of all pairs, the rest is a fault on a slice with the structure.
 
-    `network`: the mask of a segmenter that did not learn from the subject; a planted fault where no
-    network saw anything. `gold`: the expert mask untouched. `blank_crop`: an empty slice of a mask
-    that exists elsewhere. `absent`: a mask where the structure is not. `blank_field`: a mask empty
-    everywhere. Of all pairs, `recolour` have single structures of another brightness, and `warp`
-    are turned, stretched and bent. Of those without a name, `untold` are told nothing of modality
-    and scale, either, and shown in random tones; a judge that met such pairs is told as little of
-    labels without a name.
+    `network`: the mask of a segmenter that did not learn from the subject; a planted fault where
+    no network saw anything. `gold`: the expert mask untouched. `blank_crop`: an empty slice of a
+    mask that exists elsewhere. `absent`: a mask where the structure is not. `blank_field`: a mask
+    empty everywhere. Of all pairs, `recolour` have single structures of another brightness. Of
+    those without a name, `untold` are told nothing of modality and scale, either, and shown in
+    random tones; a judge that met such pairs is told as little of labels without a name.
     """
 
     network: float = Field(default=0.0, ge=0)
@@ -64,7 +63,6 @@ class PairRecipe(_Frozen):
     spacing_dropout: float = Field(default=0.2, ge=0, le=1)
     augment: float = Field(default=0.6, ge=0, le=1)
     recolour: float = Field(default=0.0, ge=0, le=1)
-    warp: float = Field(default=0.0, ge=0, le=1)
     untold: float = Field(default=0.0, ge=0, le=1)
 
     @field_validator("avoid")
