@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-_OF_A_SHEET = {"judge", "over_sets", "wrong_name"}
+_OF_A_SHEET = {"judge", "over_sets", "untouched"}
 Row = dict[str, Any]
 
 COLUMNS: dict[str, Callable[[Row], float | None]] = {

@@ -21,6 +21,7 @@ from segassay.metrics.summary import agreement, mean_over_groups
 from segassay.models.folder import find_judge, open_judge
 from segassay.types import DEFAULT_JUDGE
 
+_RECIPE = "recipes/quality-sentinel.yaml"
 TRAINED = RUNS / "quality-sentinel" / "quality-sentinel"
 
 
@@ -89,12 +90,13 @@ def page(result: Row) -> str:
 
 The network of Quality Sentinel (ResNet-50, 256 pixels; arXiv 2406.00327) with its crop, its choice
 of slices, its loss, Adam and its cosine, on the training subjects, planted faults and network
-errors of judge-small (`recipes/quality-sentinel.yaml`): **{training["pairs_seen"]} crops**. It had
-**no pretraining** (the authors began with ImageNet's weights), name vectors of this package instead
-of CLIP's, batches of 16 instead of 128, a learning rate of 1e-4 instead of 1e-3, and far less time.
-So this is no verdict on the published weights; it says what the published method reaches here, in
-that time. Where it differs from our judges in kind: it sees no slice without mask, and no mask that
-misses its structure was among what it learned from.
+errors of judge-small (`{_RECIPE}`): **{training["pairs_seen"]} crops** in
+{training["minutes_trained"]:.0f} minutes of a core shared with other trainings, about what
+judge-small's first step had of four. It had **no pretraining** (the authors began with ImageNet's
+weights), name vectors of this package instead of CLIP's, batches of 16 instead of 128, a learning
+rate of 1e-4 instead of 1e-3. So this is no verdict on the published weights; it says what the
+published method reaches here, in that time. Where it differs from our judges in kind: it sees no
+slice without mask, and no mask that misses its structure was among what it learned from.
 
 {result["pooled"]["n"]} masks of {result["pooled"]["subjects"]} held-out subjects of the frozen test
 (version {result["test_version"]}; {result["remark"]}), the same for both judges.
@@ -114,8 +116,7 @@ other's (paired, 95 % bootstrap by subject; one training each).
 The weights (116 MB as ONNX) are not in the repository. To make them, and this page:
 
 ```
-segassay train judge --config recipes/quality-sentinel.yaml --data DATA_ROOT \\
-  -o runs/quality-sentinel
+segassay train judge --config {_RECIPE} --data DATA_ROOT -o runs/quality-sentinel
 python benchmarks/quality_sentinel.py DATA_ROOT
 ```
 
