@@ -91,8 +91,8 @@ def page(result: Row) -> str:
 The network of Quality Sentinel (ResNet-50, 256 pixels; arXiv 2406.00327) with its crop, its choice
 of slices, its loss, Adam and its cosine, on the training subjects, planted faults and network
 errors of judge-small (`{_RECIPE}`): **{training["pairs_seen"]} crops** in
-{training["minutes_trained"]:.0f} minutes of a core shared with other trainings, about what
-judge-small's first step had of four. It had **no pretraining** (the authors began with ImageNet's
+{training["minutes_trained"]:.0f} minutes of a core shared with other trainings; the first of
+judge-small's four steps had 42. It had **no pretraining** (the authors began with ImageNet's
 weights), name vectors of this package instead of CLIP's, batches of 16 instead of 128, a learning
 rate of 1e-4 instead of 1e-3. So this is no verdict on the published weights; it says what the
 published method reaches here, in that time. Where it differs from our judges in kind: it sees no
