@@ -66,5 +66,8 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+REVIEW_BELOW = 0.8
+"""Labels scored below this are worth a look; only a way to show numbers, never stored."""
+
 DEFAULT_JUDGE = "judge-small"
 """The judge that is asked where no other is named."""

@@ -15,8 +15,9 @@ from segassay.data.volume import Volume
 from segassay.errors import CaseError
 from segassay.pipelines.read_case import CaseFiles, read_case
 from segassay.records.scores import ScoreRow
-from segassay.report.model import REVIEW_BELOW, Exhibit, SliceView, key_of, worst_labels
+from segassay.report.model import Exhibit, SliceView, key_of, worst_labels
 from segassay.scoring import Judge, Suggestion
+from segassay.types import REVIEW_BELOW
 
 _SLICES = 3
 """Slices of a label that are shown, worst first."""

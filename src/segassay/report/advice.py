@@ -5,12 +5,11 @@ from math import isnan
 
 from segassay.report.model import (
     FAIL_BELOW,
-    REVIEW_BELOW,
     ReportData,
     follows_difference,
     protocol_differences,
 )
-from segassay.types import Severity, Status
+from segassay.types import REVIEW_BELOW, Severity, Status
 
 STATUS_WORDS = {
     Status.SCORED: "scored",

@@ -8,7 +8,8 @@ from math import isnan
 import numpy as np
 
 from segassay.report.listing import Listed
-from segassay.report.model import FAIL_BELOW, REVIEW_BELOW
+from segassay.report.model import FAIL_BELOW
+from segassay.types import REVIEW_BELOW
 
 BINS = 25
 WIDTH = 300

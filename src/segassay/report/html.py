@@ -18,7 +18,6 @@ from segassay.report.issues import error_words, issue_list
 from segassay.report.listing import Listed, list_labels
 from segassay.report.model import (
     FAIL_BELOW,
-    REVIEW_BELOW,
     SEVERITIES,
     Exhibit,
     ReportData,
@@ -32,6 +31,7 @@ from segassay.report.model import (
 )
 from segassay.report.subgroups import LEAST_SUBJECTS, subgroups
 from segassay.report.visible import visible
+from segassay.types import REVIEW_BELOW
 
 _MOST_ROWS = 5000
 """Rows of a table on the page, worst first: browsers get slow beyond, the files hold the rest."""

@@ -9,7 +9,6 @@ from typing import NamedTuple, TypeVar
 from segassay.records.findings import Finding
 from segassay.records.scores import ScoreRow
 from segassay.report.model import (
-    REVIEW_BELOW,
     SEVERITIES,
     ReportData,
     follows_difference,
@@ -18,7 +17,7 @@ from segassay.report.model import (
     verdict,
 )
 from segassay.report.visible import visible
-from segassay.types import Severity, Status
+from segassay.types import REVIEW_BELOW, Severity, Status
 
 T = TypeVar("T")
 

@@ -10,10 +10,7 @@ from numpy.typing import NDArray
 
 from segassay.records.findings import Finding
 from segassay.records.scores import ScoreRow
-from segassay.types import Severity, Status
-
-REVIEW_BELOW = 0.8
-"""Labels scored below this are worth a look; only a way to show numbers, never stored."""
+from segassay.types import REVIEW_BELOW, Severity, Status
 
 FAIL_BELOW = 0.6
 

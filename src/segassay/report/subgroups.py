@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from segassay.data.splits import natural_key
 from segassay.metrics.agreement import Estimate, bootstrap_by_subject
 from segassay.records.scores import ScoreRow
-from segassay.report.model import REVIEW_BELOW, ReportData
+from segassay.report.model import ReportData
+from segassay.types import REVIEW_BELOW
 
 LEAST_SUBJECTS = 5
 """Smaller groups get no figures: they would tell of single patients, not of a group."""

@@ -15,14 +15,11 @@ from segassay.scoring.label_alone import label_alone
 from segassay.scoring.peers import Peers
 from segassay.scoring.result import Score, Suggestion
 from segassay.scoring.trust import Trust, counted
-from segassay.types import DEFAULT_JUDGE, Engine, Modality
+from segassay.types import DEFAULT_JUDGE, REVIEW_BELOW, Engine, Modality
 from segassay.vocabulary.names import canonical_name
 
 FEWEST_VOXELS = 5
 """No judge trusts itself on a mask of fewer."""
-
-_LOW = 0.8
-"""A score below it sends a person to look."""
 
 
 class Judge(ABC):
@@ -231,11 +228,12 @@ class Judge(ABC):
     def hard_on_experts(self, name: Named, value: float) -> str:
         """Say of a low score that expert labels of the structure scored low in the tests, too.
 
-        Of thin structures a judge cannot tell the right mask from one that is a pixel off, which
-        has a Dice of .6. Empty where expert labels passed, or none was tested.
+        Empty where they passed, none was tested, or the judge was fitted since.
         """
         usual = self._tested.get(name.known or "", {}).get("untouched")
-        if usual is None or max(usual, value) >= _LOW or not self.knows(name):
+        if usual is None or self._trust is not None or not self.knows(name):
+            return ""
+        if max(usual, value) >= REVIEW_BELOW:
             return ""
         return f"expert labels of it scored {usual:.2f} in the judge's tests"
 

@@ -192,7 +192,7 @@ class SliceJudge(Judge):
         distrust = _DISTRUSTED if self._distrusted else ""
         limits = "" if self._trust is None else self._trust.remark
         compared = WEIGHED if strange is not None and is_compared(measured) else ""
-        hard = "" if self._trust is not None else self.hard_on_experts(name, value)
+        hard = self.hard_on_experts(name, value)
         remarks = (doubts, name.remark, distrust, compared, limits, hard)
         return Score(
             value=value,
