@@ -1,6 +1,5 @@
 """The application: its verbs, and how every error ends it."""
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -9,7 +8,7 @@ import typer
 
 from segassay import __version__
 from segassay.cli import audit, check, demo, evaluate, fit, fix, info, models, pairs, score, train
-from segassay.cli.console import tell
+from segassay.cli.console import give, lead_nowhere, prepare_streams, tell
 from segassay.errors import OutputError, SegassayError, UsageError
 from segassay.records.command_line import typed_command
 from segassay.types import ExitCode
@@ -45,7 +44,7 @@ _BEGIN_ANEW = frozenset({"fit", "learn", "calibrate"})
 
 def _version(asked: bool) -> None:
     if asked:
-        typer.echo(f"segassay {__version__}")
+        give(f"segassay {__version__}")
         raise typer.Exit
 
 
@@ -61,6 +60,7 @@ def _root(
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit with a documented code; tracebacks are for our own bugs."""
     words = sys.argv[1:] if argv is None else list(argv)
+    prepare_streams()
     try:
         with typed_command(words):
             code = app(args=words, standalone_mode=False)
@@ -72,10 +72,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     except (KeyboardInterrupt, typer.Abort):
         status = _interrupted(words)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        lead_nowhere(sys.stdout)
         status = int(ExitCode.DONE)
     except OSError as error:
-        status = _fail(str(OutputError(f"{error.filename}: {error.strerror}")), 2)
+        if error.filename is None:  # help that could not be printed
+            lead_nowhere(sys.stdout)
+        where = "output" if error.filename is None else error.filename
+        status = _fail(f"{where}: {error.strerror}", OutputError.exit_code)
     except Exception as error:
         status = _other(error)
     sys.exit(status)

@@ -1,17 +1,38 @@
-"""Talking to the person on stderr; stdout is for data."""
+"""The one place where anything reaches a terminal: words go to stderr, data to stdout.
 
+Names come from anywhere, so every line is made `printable` here. What stderr refuses is dropped,
+since no result depends on it; what stdout refuses is an `OutputError`.
+"""
+
+import io
 import json
+import os
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TextIO
 
 import typer
+
+from segassay.errors import OutputError
+from segassay.report.visible import visible
+
+
+def printable(text: str) -> str:
+    r"""Return text as one line that no terminal obeys: what steers it is written out as `\u…`.
+
+    Line ends, tabs, escape and other control signs, marks that turn the direction of writing,
+    signs without a width, and stray surrogates.
+
+    >>> printable("a\x1b[2Jb\nc")
+    'a\\u001b[2Jb\\u000ac'
+    """
+    return visible(text).replace("\n", "\\u000a").replace("\t", "\\u0009")
 
 
 def tell(line: str) -> None:
     """Write one line to stderr."""
-    typer.echo(line, err=True)
+    _write_stderr(f"{printable(line)}\n")
 
 
 def tell_some(lines: Sequence[str], *, most: int | None = 10, rest: str = "") -> None:
@@ -22,9 +43,40 @@ def tell_some(lines: Sequence[str], *, most: int | None = 10, rest: str = "") ->
         tell(f"… and {len(lines) - most} more{rest}")
 
 
+def give(*lines: str) -> None:
+    """Write lines to stdout; raises `OutputError` where it takes none."""
+    _write_stdout("\n".join(map(printable, lines)))
+
+
 def give_json(data: Any) -> None:
-    """Write data to stdout as one JSON document."""
-    typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
+    """Write data to stdout as one JSON document; raises `OutputError` where it takes none."""
+    takes_all = sys.stdout.encoding.lower().startswith("utf")
+    text = json.dumps(data, indent=2, ensure_ascii=not takes_all)
+    _write_stdout(visible(text))  # in JSON, too, `\u…` stands for the sign that was there
+
+
+def prepare_streams() -> None:
+    """Make stdout take any text, and lead closed standard streams nowhere.
+
+    The next opened file would else get a closed stream's number, and what is told with it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(nowhere, "w" if number else "r", encoding="utf-8"))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def lead_nowhere(stream: TextIO) -> None:
+    """Let a stream swallow what it still holds: Python would fail on it at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 class CaseProgress:
@@ -47,10 +99,26 @@ class CaseProgress:
         left = passed / (done - self._first) * (total - done)
         text = f"{done}/{total} {self._what}, {_minutes(left)} left, {case_id}"
         if self._moving:
-            sys.stderr.write(f"\r\x1b[2K{text}" + ("\n" if done == total else ""))
-            sys.stderr.flush()
+            _write_stderr(f"\r\x1b[2K{printable(text)}" + ("\n" if done == total else ""))
         elif done == total or done % max(1, total // 10) == 0:
             tell(text)
+
+
+def _write_stderr(text: str) -> None:
+    try:
+        typer.echo(text, err=True, nl=False)
+    except OSError:
+        lead_nowhere(sys.stderr)
+
+
+def _write_stdout(text: str) -> None:
+    try:
+        typer.echo(text)
+    except BrokenPipeError:  # whoever read it has seen enough
+        lead_nowhere(sys.stdout)
+    except OSError as error:
+        lead_nowhere(sys.stdout)
+        raise OutputError(f"standard output cannot be written ({error.strerror})") from error
 
 
 def _minutes(seconds: float) -> str:

@@ -12,13 +12,11 @@ def demo(
     *, out: Out = Path("segassay-demo"), judge: JudgeName = DEFAULT_JUDGE, telling: TellOptions
 ) -> None:
     """Make phantoms, plant faults, audit them, and tell what was found and what was not."""
-    import typer
-
-    from segassay.cli.console import give_json
+    from segassay.cli.console import give, give_json
     from segassay.pipelines.demo import demo_text, run_demo
 
     result = run_demo(out, judge=judge, progress=telling.progress())
     if telling.as_json:
         give_json(result.to_json())
     else:
-        typer.echo(demo_text(result))
+        give(*demo_text(result).splitlines())

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from segassay.cli.console import give_json
+from segassay.cli.console import give, give_json
 from segassay.cli.options import Empty, Json, SourceOptions
 from segassay.cli.spread import spread
 
@@ -14,16 +14,13 @@ if TYPE_CHECKING:
 @spread
 def info(source: SourceOptions, empty: Empty = False, as_json: Json = False) -> None:
     """Count cases, subjects, labels and structures, from folders and headers."""
-    import typer
-
     from segassay.pipelines.info import dataset_info
 
     found = dataset_info(source.config().open(), count_empty=empty)
     if as_json:
         give_json(found.to_json())
         return
-    for line in _lines(found):
-        typer.echo(line)
+    give(*_lines(found))
 
 
 def _lines(found: "DatasetInfo") -> Iterator[str]:

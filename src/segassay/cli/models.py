@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from segassay.cli.console import give_json, tell
+from segassay.cli.console import give, give_json, tell
 from segassay.cli.options import Json
 from segassay.types import ExitCode
 
@@ -24,7 +24,7 @@ def list_(as_json: Json = False) -> None:
         give_json([line.to_json() for line in lines])
         return
     for line in lines:
-        typer.echo(
+        give(
             f"{line.name}  {line.problem}"
             if line.problem
             else f"{line.name}  {line.model_id}  {line.kind}, {line.megabytes} MB, "
@@ -47,7 +47,7 @@ def verify(
         give_json([line.to_json() for line in lines])
     else:
         for line in lines:
-            typer.echo(f"{line.name}  {line.problem or 'whole'}")
+            give(f"{line.name}  {line.problem or 'whole'}")
     return int(ExitCode.MODEL if any(line.problem for line in lines) else ExitCode.DONE)
 
 
@@ -56,7 +56,7 @@ def card(name: _Name) -> None:
     """Print a judge's card: purpose, sources and terms, and how well it does."""
     from segassay.pipelines.manage_models import model_card
 
-    typer.echo(model_card(name), nl=False)
+    give(*model_card(name).removesuffix("\n").split("\n"))
 
 
 @app.command("import")

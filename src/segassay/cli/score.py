@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from segassay.cli.console import give_json
+from segassay.cli.console import give, give_json
 from segassay.cli.options import EngineName, Json, JudgeName, Structure
 from segassay.types import DEFAULT_JUDGE, Engine, Modality
 
@@ -31,12 +31,12 @@ def score(
     if found.slices:
         known = found.low == found.low  # NaN where the judge knows no interval
         interval = f" ({found.low:.2f} to {found.high:.2f})" if known else ""
-        typer.echo(f"{found.value:.2f}{interval}  {found.status}")
+        give(f"{found.value:.2f}{interval}  {found.status}")
     else:
-        typer.echo(f"n/a  {found.status}")
+        give(f"n/a  {found.status}")
     for line in (found.error_type.replace("_", " "), found.reason, found.evidence):
         if line:
-            typer.echo(line)
+            give(line)
     worst = found.worst_slice
     if worst is not None and len(found.slices) > 1:
-        typer.echo(f"worst slice {worst.index}, expected Dice {worst.score:.2f}")
+        give(f"worst slice {worst.index}, expected Dice {worst.score:.2f}")

@@ -48,7 +48,7 @@ def evaluate_image(pairs: Sequence[Pair], judge: Judge, *, blind: Judge) -> Case
     except SegassayError:
         raise
     except Exception as problem:
-        _LOG.exception("%s: internal error, please report it", record_id(pairs))
+        _LOG.exception("%r: internal error, please report it", record_id(pairs))
         error = f"internal error ({type(problem).__name__}: {problem}); please report it"
         rows = _unusable(pairs, Status.FAILED, error)
     rows.sort(key=lambda row: row.row)

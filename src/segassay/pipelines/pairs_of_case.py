@@ -101,7 +101,7 @@ def pairs_of_case(case: Case, context: PairsContext) -> CaseRecord:
     except SegassayError:
         raise
     except Exception as error:
-        _LOG.exception("case %s: internal error, please report it", case.case_id)
+        _LOG.exception("case %r: internal error, please report it", case.case_id)
         errors.append(f"internal error ({type(error).__name__}: {error}); please report it")
     return CaseRecord(case.case_id, (), (), tuple(rows), "; ".join(dict.fromkeys(errors)))
 

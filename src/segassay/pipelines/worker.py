@@ -57,6 +57,6 @@ def assay_one(case: Case, read: Callable[[], CaseFiles], context: AssayContext) 
     except SegassayError:
         raise
     except Exception as error:
-        _LOG.exception("case %s: internal error, please report it", case.case_id)
+        _LOG.exception("case %r: internal error, please report it", case.case_id)
         reason = CaseError(f"internal error ({type(error).__name__}: {error}); please report it")
     return assay_case(unusable_case(case, reason), context)
