@@ -5,7 +5,6 @@ module, but for `patient`, which readers compare and never write down.
 """
 
 import logging
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -101,8 +100,7 @@ def pydicom() -> Any:
 @contextmanager
 def as_read_error(path: Path) -> Iterator[None]:
     """Turn whatever the libraries raise on a bad file into `ReadError`, and keep them silent."""
-    with _quiet(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _quiet():
         try:
             yield
         except (SegassayError, MemoryError):

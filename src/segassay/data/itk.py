@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -132,7 +133,7 @@ def _reader(path: Path) -> Iterator[Any]:
     """Open a file whose header has been read; errors of the library become ours."""
     sitk = _sitk()
     _require_own_voxels(path)
-    with _on_disk(path) as place:
+    with _on_disk(path) as place, _warnings_off(sitk.ProcessObject):
         reader = sitk.ImageFileReader()
         reader.SetFileName(str(place))
         try:
@@ -145,9 +146,35 @@ def _reader(path: Path) -> Iterator[Any]:
 
 
 def _sitk() -> Any:
-    sitk = require("SimpleITK", extra="itk")
-    sitk.ProcessObject.GlobalWarningDisplayOff()
-    return sitk
+    return require("SimpleITK", extra="itk")
+
+
+class _WarningsOff:
+    """Keeps ITK from writing to stderr while any thread reads; it knows one switch for all.
+
+    The first reader turns it off, and the last one puts it back to where it was.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._readers, self._was_on = Lock(), 0, False
+
+    @contextmanager
+    def __call__(self, switch: Any) -> Iterator[None]:
+        with self._lock:
+            if self._readers == 0:
+                self._was_on = switch.GetGlobalWarningDisplay()
+                switch.GlobalWarningDisplayOff()
+            self._readers += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._readers -= 1
+                if self._readers == 0:
+                    switch.SetGlobalWarningDisplay(self._was_on)
+
+
+_warnings_off = _WarningsOff()
 
 
 def _require_own_voxels(path: Path) -> None:

@@ -1,22 +1,23 @@
 """PNG, JPEG, TIFF and BMP pictures through Pillow."""
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from segassay.data.files import open_file
+from segassay.data.quiet import Quiet
 from segassay.errors import ContentError, ReadError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 
 PICTURE_AFFINE = np.diag([-1.0, -1.0, 1.0, 1.0])
 """Columns run to the patient's left, rows to the back, as pictures are looked at."""
+
+_quiet = Quiet()
+"""Pillow warns of odd tags and large pictures; what matters is said by our own errors."""
 
 _MOST_PIXELS = 2**27
 _NUMBERS = ("1", "L", "P", "I", "F", "I;16", "I;16L", "I;16B")
@@ -31,7 +32,7 @@ def read_picture(path: Path, *, as_labels: bool) -> NDArray[Any]:
         ContentError: Larger than 2**27 pixels, several pages, or a coloured label picture.
     """
     try:
-        with open_file(path) as file, _opened(file) as picture:
+        with _quiet(), open_file(path) as file, Image.open(file) as picture:
             _check(path, picture)
             picture.load()
             return _numbers(path, picture, as_labels=as_labels)
@@ -48,16 +49,6 @@ def read_picture(path: Path, *, as_labels: bool) -> NDArray[Any]:
 def luma(colours: NDArray[Any]) -> NDArray[Any]:
     """Turn `(row, column, 3)` red, green and blue of 8 bits into grey, as for coloured pictures."""
     return np.asarray(Image.fromarray(np.asarray(colours, dtype=np.uint8)).convert("L"))
-
-
-@contextmanager
-def _opened(file: BinaryIO) -> Iterator[Image.Image]:
-    """Open a picture; Pillow warns of large ones on stderr, where our own limit says it better."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        picture = Image.open(file)
-    with picture:
-        yield picture
 
 
 def _check(path: Path, picture: Image.Image) -> None:
