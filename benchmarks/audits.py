@@ -38,6 +38,7 @@ from segassay.records.scores import ScoreRow
 from segassay.records.table import csv_bytes
 from segassay.report.model import Exhibit, key_of
 from segassay.scoring import load_judge
+from segassay.types import Remark
 
 WORST = 20
 PER_CASE = 3
@@ -143,7 +144,7 @@ def audit_set(entry: AuditedSet, data: Path, judge: Path, work: Path) -> tuple[S
         source=source, out=work / entry.name, judge=str(judge), n_worst=0, parts=entry.every
     )
     rows = audit(config).rows
-    known = sum("trained on this image" in row.evidence for row in rows)
+    known = sum(Remark.TRAINED_ON_IMAGE in row.remarks for row in rows)
     if known:
         raise SystemExit(f"{entry.name}: {judge.name} learned from the images of {known} labels")
     return rows

@@ -9,6 +9,8 @@ PACKAGE = Path(__file__).parents[1] / "src" / "segassay"
 TREES = {p: ast.parse(p.read_text()) for p in sorted(PACKAGE.rglob("*.py"))}
 DRAWERS = {"utils", "util", "helpers", "common", "misc", "internal"}
 
+_MATCHING = {"startswith", "endswith", "find", "count", "removeprefix", "removesuffix"}
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -87,6 +89,26 @@ def test_no_error_is_swallowed() -> None:
         if broad and all(isinstance(line, ast.Pass | ast.Continue) for line in node.body):
             silent.append(where)
     assert silent == []
+
+
+def test_no_words_of_a_row_are_matched() -> None:
+    """`reason` and `evidence` are for people; programs ask `remarks` (`types.Remark`)."""
+    benchmarks = PACKAGE.parents[1] / "benchmarks"
+    trees = {**TREES, **{p: ast.parse(p.read_text()) for p in sorted(benchmarks.glob("*.py"))}}
+    matched = []
+    for path, tree in trees.items():
+        for node in ast.walk(tree):
+            asked: list[ast.expr] = []
+            if isinstance(node, ast.Compare):
+                isin = (ast.In, ast.NotIn)
+                pairs = zip(node.ops, node.comparators, strict=True)
+                asked = [other for op, other in pairs if isinstance(op, isin)]
+            elif isinstance(node, ast.Attribute) and node.attr in _MATCHING:
+                asked = [node.value]
+            words = [x for x in asked if isinstance(x, ast.Attribute)]
+            if any(x.attr in {"reason", "evidence"} for x in words):
+                matched.append(f"{path.name}:{words[0].lineno}")
+    assert matched == []
 
 
 def test_errors_show_what_came() -> None:

@@ -10,6 +10,7 @@ import typer.main
 
 import segassay
 from segassay.cli.app import app
+from segassay.records.remarks import SENTENCES
 from segassay.records.scores import TABLE_VERSION, ScoreRow
 from segassay.records.table import SCHEMA
 
@@ -89,6 +90,16 @@ def score_table() -> str:
     ]
     for name, field in ScoreRow.model_fields.items():
         lines.append(f"| `{name}` | {SCHEMA[name]} | {_cell(field.description or '')} |")
+    lines += [
+        "",
+        "## Remarks",
+        "",
+        "What `remarks` may hold, and the sentence that `reason` or `evidence` then has.",
+        "",
+        "| remark | sentence |",
+        "|---|---|",
+        *(f"| `{remark}` | {_cell(text)} |" for remark, text in SENTENCES.items()),
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -32,6 +32,60 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
+class Remark(StrEnum):
+    """What limits a score, or what it rests on; a score has any number of them.
+
+    Programs ask for these; the sentences for people, with their numbers, are `records.remarks`.
+    """
+
+    MASK_EMPTY = "mask_empty"
+    """The label holds no voxel, so it has no Dice."""
+    SEEN_BUT_EMPTY = "seen_but_empty"
+    """The label is empty, and the structure seems to be in the image."""
+    NOT_SEEN = "not_seen"
+    """The label is empty, and the structure does not seem to be in the image."""
+    BOTH_EMPTY = "both_empty"
+    """Mask and reference are both empty (evaluation only)."""
+    FEW_VOXELS = "few_voxels"
+    """The label is too small to be judged."""
+    WIDE_INTERVAL = "wide_interval"
+    """The 90 % interval is so wide that the score says little."""
+    NO_INTERVAL = "no_interval"
+    """This kind of judge gives no interval."""
+    NO_NAME = "no_name"
+    """No structure name was given."""
+    NAME_REQUIRED = "name_required"
+    """This kind of judge gives no score without a name that it knows."""
+    NEVER_LEARNED = "never_learned"
+    """The judge did not learn this structure in such images; the name was not used."""
+    NEVER_TESTED = "never_tested"
+    """The judge was not tested on this structure."""
+    OUT_OF_DOMAIN = "out_of_domain"
+    """The judge's scores do not follow simulated errors in this data set."""
+    COMPARED = "compared"
+    """Labels of other cases of the data set had a part in the score."""
+    FEW_SUBJECTS = "few_subjects"
+    """The judge was tested on too few subjects to guarantee its intervals."""
+    SIMULATED_ERRORS_ONLY = "simulated_errors_only"
+    """The judge was tested on simulated errors, not on the predictions of a network."""
+    HARD_STRUCTURE = "hard_structure"
+    """Correct labels of this structure scored low in the judge's tests, too."""
+    TRAINED_ON_IMAGE = "trained_on_image"
+    """The judge was trained on this very image."""
+    IMPORTED = "imported"
+    """The judge is a published model that was imported."""
+    OTHER_MODALITY = "other_modality"
+    """The judge was made for another kind of image."""
+    NOT_HOUNSFIELD = "not_hounsfield"
+    """The judge expects Hounsfield units, and the image does not hold any."""
+    NOT_AXIAL = "not_axial"
+    """The judge was made for axial slices."""
+    FIRST_CHANNEL = "first_channel"
+    """The image has several channels; the first was used."""
+    ALL_VALUES = "all_values"
+    """The mask file holds several values and none was named: all counted as mask."""
+
+
 class Modality(StrEnum):
     """Kind of image. `OTHER` is known to be none of the rest; unknown is `None`, not `OTHER`."""
 

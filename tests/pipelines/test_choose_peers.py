@@ -31,6 +31,7 @@ from segassay.scoring.adapter import Adapter
 from segassay.scoring.asked import Named
 from segassay.scoring.calibration import Calibration
 from segassay.scoring.unfamiliar import Unfamiliar
+from segassay.types import Remark
 
 Chosen = Callable[..., tuple[Any, list[Case]]]
 
@@ -75,7 +76,7 @@ def test_the_label_that_agrees_with_no_other_comes_last(
     config = AuditConfig(source=blobs, out=tmp_path / "out", judge=str(judge_folder))
     table = scores(config)
     assert table.sort("score")["case_id"][0] == WRONG
-    assert table["reason"].str.contains("weighed by labels of other cases").all()
+    assert all(Remark.COMPARED in names for names in table["remarks"].str.split(" "))
     assert table["evidence"].str.contains("50 masks of 2 data sets").all()
     least = table.filter(pl.col("case_id") != WRONG).sort("score")["score"][0]
     assert table.filter(pl.col("case_id") == WRONG)["score"][0] < 0.6 * least
@@ -88,8 +89,9 @@ def test_without_peers_the_network_stands_alone(
 ) -> None:
     config = AuditConfig(source=blobs, out=tmp_path / "out", judge=str(judge_folder), peers=0)
     table = scores(config)
-    assert not table["reason"].str.contains("weighed").any()
-    assert table["evidence"].str.contains("never tested").all()
+    for names in table["remarks"].str.split(" "):
+        assert Remark.NEVER_TESTED in names
+        assert Remark.COMPARED not in names
 
 
 def test_no_peers_where_none_are_needed_or_too_few(
@@ -132,7 +134,7 @@ def test_an_evaluation_asks_masks_of_other_images_and_no_gold(
         )
         result = evaluate(config)
         found[gold] = {row.case_id: row.score for row in result.rows}
-        assert all("weighed by labels of other cases" in row.reason for row in result.rows)
+        assert all(Remark.COMPARED in row.remarks for row in result.rows)
     assert found["gold"] == found["labels"]
     assert min(found["gold"], key=lambda case_id: found["gold"][case_id]) == WRONG
 

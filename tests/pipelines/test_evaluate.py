@@ -19,7 +19,7 @@ from segassay.metrics.overlap import dice
 from segassay.pipelines.configs import EvaluateConfig
 from segassay.pipelines.evaluate import evaluate
 from segassay.scoring import Judge
-from segassay.types import Modality
+from segassay.types import Modality, Remark
 
 FILES = {
     "evaluation.json",
@@ -227,7 +227,9 @@ def test_empty_masks_are_counted_and_never_given_a_number(spoilt: dict[str, Any]
 
 def test_all_values_count_only_with_a_remark(spoilt: dict[str, Any]) -> None:
     row = spoilt["rows"]["all values"]
-    assert "holds 8 values and no value is given: all count" in row.reason
+    assert Remark.ALL_VALUES in row.remarks
+    assert Remark.ALL_VALUES not in spoilt["rows"]["good"].remarks
+    assert Remark.BOTH_EMPTY in spoilt["rows"]["both empty"].remarks
     assert row.n_voxels > row.n_gold_voxels
 
 

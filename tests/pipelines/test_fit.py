@@ -19,7 +19,7 @@ from segassay.errors import ModelError
 from segassay.models.folder import TYPICAL, open_judge, write_checksums, write_description
 from segassay.scoring import load_judge
 from segassay.scoring.traits import TRAITS
-from segassay.types import DEFAULT_JUDGE
+from segassay.types import DEFAULT_JUDGE, Remark
 
 SIDE = 64
 
@@ -156,10 +156,10 @@ def test_scores_say_on_what_they_rest(fitted: Path, gold: Path) -> None:
     score = judge.score(image, label, structure="blob")
     assert score.low <= score.value <= score.high
     assert "10 subjects" in score.evidence
-    assert "synthetic faults only" in score.evidence
-    assert "no guarantee" not in score.reason + score.evidence
+    assert Remark.SIMULATED_ERRORS_ONLY in score.remarks
+    assert not {Remark.FEW_SUBJECTS, Remark.NEVER_TESTED} & score.remarks
     other = judge.score(image, label, structure="liver")
-    assert other.evidence.startswith("never tested on this structure")
+    assert Remark.NEVER_TESTED in other.remarks
 
 
 def test_its_gold_is_no_test_of_it(fitted: Path, gold: Path, tmp_path: Path) -> None:
@@ -195,8 +195,7 @@ def test_few_cases_give_no_guarantee(gold: Path, tmp_path: Path) -> None:
     score = load_judge(str(out)).score(
         gold / "images" / "p9.png", gold / "labels" / "p9.png", structure="blob"
     )
-    assert "no guarantee" in score.evidence
-    assert "no guarantee" in score.reason
+    assert Remark.FEW_SUBJECTS in score.remarks
     assert "**No guarantee**" in (out / "card.md").read_text()
 
 

@@ -27,7 +27,7 @@ from segassay.models.folder import find_judge, open_judge  # noqa: E402
 from segassay.models.quality_sentinel import QualitySentinelNet  # noqa: E402
 from segassay.pipelines.bundle import export_bundle, import_bundle  # noqa: E402
 from segassay.scoring import load_judge  # noqa: E402
-from segassay.types import Modality, Status  # noqa: E402
+from segassay.types import Modality, Remark, Status  # noqa: E402
 
 
 def run(*arguments: str | Path) -> int:
@@ -92,8 +92,7 @@ def test_imported_judge_scores_as_the_released_inference(released: Released, hom
     assert score.status is Status.SCORED
     assert isnan(score.low)
     assert isnan(score.high)
-    assert score.reason == "no interval: imported model"
-    assert score.evidence == "imported model, never tested on this structure"
+    assert score.remarks == {Remark.NO_INTERVAL, Remark.IMPORTED, Remark.NEVER_TESTED}
     assert score.model_id.startswith("quality-sentinel-")
 
 
@@ -104,16 +103,21 @@ def test_what_it_was_not_made_for_it_says(home: Path) -> None:
     of_mr = judge.score(phantom.image, mask, "liver", modality=Modality.MR)
     assert of_mr.status is Status.ABSTAINED
     assert not isnan(of_mr.value)
-    assert "made for CT, the image is mr" in of_mr.reason
+    assert Remark.OTHER_MODALITY in of_mr.remarks
     grey = np.clip(phantom.image + 200, 0, 255)
-    assert "none below 0" in judge.score(grey, mask, "liver").reason
+    assert Remark.NOT_HOUNSFIELD in judge.score(grey, mask, "liver").remarks
     empty = judge.score(phantom.image, np.zeros_like(mask), "liver")
     unknown = judge.score(phantom.image, mask, "flugelhorn")
     nameless = judge.score(phantom.image, mask)
-    for score, words in ((empty, "mask is empty"), (unknown, "'flugelhorn'"), (nameless, "no str")):
+    for score, remark in (
+        (empty, Remark.MASK_EMPTY),
+        (unknown, Remark.NEVER_LEARNED),
+        (nameless, Remark.NO_NAME),
+    ):
         assert score.status is Status.ABSTAINED
         assert isnan(score.value)
-        assert words in score.reason
+        assert remark in score.remarks
+        assert (Remark.NAME_REQUIRED in score.remarks) is (score is not empty)
     with pytest.raises(UsageError, match="draws no mask"):
         judge.suggest(phantom.image, mask, "liver")
     shown = judge.suggest_volume(

@@ -56,6 +56,21 @@ def test_overwrite_takes_away_all_that_the_old_run_wrote(phantom_set: Path, tmp_
     assert {p.name for p in out.iterdir()} == {"manifest.json", "notes.txt"}
 
 
+def test_a_run_of_another_version_of_the_table_is_not_continued(
+    phantom_set: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    begin(phantom_set, out)
+    manifest = json.loads((out / "manifest.json").read_text())
+    manifest["table_version"] -= 1
+    (out / "manifest.json").write_text(json.dumps(manifest))
+    before = (out / "manifest.json").read_bytes()
+    with pytest.raises(UsageError):
+        begin(phantom_set, out)
+    assert (out / "manifest.json").read_bytes() == before
+    assert begin(phantom_set, out, overwrite=True).table_version == manifest["table_version"] + 1
+
+
 def test_crash_at_the_very_start_does_not_block_the_folder(
     phantom_set: Path, tmp_path: Path
 ) -> None:

@@ -12,8 +12,7 @@ from segassay.data.volume import voxel_sha256
 from segassay.models.folder import find_judge, write_checksums
 from segassay.pipelines.audit import audit
 from segassay.pipelines.configs import AuditConfig, SourceConfig
-
-MARK = "trained on this image"
+from segassay.types import Remark
 
 
 def judge_that_saw(image: Path, folder: Path) -> Path:
@@ -45,5 +44,5 @@ def test_a_training_image_is_known_after_it_was_compressed_anew(
             limit=2,
         )
     )
-    seen = {row.case_id: MARK in row.evidence for row in result.rows}
+    seen = {row.case_id: Remark.TRAINED_ON_IMAGE in row.remarks for row in result.rows}
     assert seen == {"p1": True, "p2": False}

@@ -52,11 +52,13 @@ def test_a_table_of_an_older_version_is_read_without_the_columns_it_lacks(tmp_pa
     path = tmp_path / "scores.parquet"
     later = ["expected_volume_error", "expected_volume_error_ml", "expected_area_error_mm2"]
     later.append("expected_nsd")
+    pl.read_parquet(path).drop("remarks").write_parquet(path)
     pl.read_parquet(path).drop(later).write_parquet(path)
     frame = read_table(tmp_path)
     assert frame.schema == SCHEMA
     assert frame["score"].to_list() == [0.5]
     assert all(frame[name].is_nan().all() for name in later)
+    assert frame["remarks"].to_list() == [""]
 
 
 def test_no_cell_of_the_csv_is_a_formula(tmp_path: Path) -> None:

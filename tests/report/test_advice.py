@@ -4,7 +4,7 @@ from math import nan
 
 from report_samples import finding, report, row
 from segassay.report.advice import next_steps, trust
-from segassay.types import Severity, Status
+from segassay.types import Remark, Severity, Status
 
 
 def test_steps_count_what_is_there() -> None:
@@ -42,7 +42,7 @@ def test_labels_alike_are_a_decision_not_mistakes() -> None:
 
 def test_trust_names_width_doubt_and_missing_evidence() -> None:
     rows = (
-        row("a", 0.5, score_lo=0.2, score_hi=0.6, evidence="never tested on this structure"),
+        row("a", 0.5, score_lo=0.2, score_hi=0.6, remarks={Remark.NEVER_TESTED}),
         row("b", 0.5, score_lo=0.4, score_hi=0.6, status=Status.ABSTAINED),
         row("c", nan, status=Status.FAILED),
     )

@@ -6,10 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from segassay.records.remarks import remarks_of
 from segassay.scoring.adapter import Adapter, Labels, Measured, fit_adapter, folds_of
 from segassay.scoring.calibration import Calibration
 from segassay.scoring.fitting import fit, left_out
 from segassay.scoring.trust import OWN, SYNTHETIC, Trust
+from segassay.types import Remark
 
 
 def labels(*, told: float, n_subjects: int = 12, seed: int = 0) -> Labels:
@@ -118,7 +120,7 @@ def test_a_fit_makes_no_good_judge_worse(n_subjects: int, seed: int) -> None:
 @pytest.mark.parametrize(("n", "given"), [(1, False), (8, False), (9, True), (40, True)])
 def test_a_guarantee_needs_nine_subjects(n: int, given: bool) -> None:
     trust = Trust(n, SYNTHETIC, {"liver": {"labels": 5 * n, "subjects": n}})
-    told = (trust.remark, trust.evidence("liver"))
-    assert all(("no guarantee" in text) is not given for text in told)
-    assert SYNTHETIC in trust.evidence("liver")
-    assert SYNTHETIC not in Trust(n, OWN, trust.by_structure).evidence("liver")
+    assert (Remark.FEW_SUBJECTS in remarks_of(trust.limits)) is not given
+    assert remarks_of(trust.evidence("liver")) == {Remark.SIMULATED_ERRORS_ONLY}
+    assert not remarks_of(Trust(n, OWN, trust.by_structure).evidence("liver"))
+    assert remarks_of(trust.evidence("spleen")) == {Remark.NEVER_TESTED}

@@ -14,7 +14,7 @@ from segassay.data.phantom import LABELS, SPACING_MM, Phantom, make_phantom
 from segassay.errors import ContentError, GeometryError, ModelError, ReadError
 from segassay.models.folder import find_judge, open_judge
 from segassay.scoring import Judge, judge_of, load_judge
-from segassay.types import DEFAULT_JUDGE, Status
+from segassay.types import DEFAULT_JUDGE, Remark, Status
 
 
 @pytest.fixture(scope="module")
@@ -93,14 +93,16 @@ def test_unknown_name_is_judged_without_it_and_says_so(judge: Judge, phantom: Ph
     strange = judge.score(phantom.image, liver(phantom), "left flugelhorn")
     nameless = judge.score(phantom.image, liver(phantom))
     assert strange.value == nameless.value
-    assert "never learned 'left flugelhorn'" in strange.reason
-    assert "never tested" in strange.evidence
+    assert {Remark.NEVER_LEARNED, Remark.NEVER_TESTED} <= strange.remarks
+    assert Remark.NO_NAME not in strange.remarks
+    assert Remark.NO_NAME in nameless.remarks
+    assert "'left flugelhorn'" in strange.reason
 
 
 def test_a_low_score_says_that_expert_labels_scored_low_too(phantom: Phantom) -> None:
     folder = open_judge(find_judge(DEFAULT_JUDGE))
     tested = folder.meta["evidence"]
-    reasons = {}
+    hard = {}
     for untouched in (0.55, 0.9, None):
         of_liver = {**tested["liver"], "untouched": untouched}
         meta = {**folder.meta, "evidence": {**tested, "liver": of_liver}}
@@ -108,11 +110,10 @@ def test_a_low_score_says_that_expert_labels_scored_low_too(phantom: Phantom) ->
         masks = [np.roll(liver(phantom), shift, axis=0) for shift in (0, 20)]
         good, bad = (judge.score(phantom.image, m, "liver", modality="ct") for m in masks)
         assert good.value > 0.8 > bad.value
-        assert "expert" not in good.reason
-        reasons[untouched] = bad.reason
-    assert "expert labels of it scored 0.55 in the judge's tests" in reasons[0.55]
-    assert "expert" not in reasons[0.9]
-    assert "expert" not in reasons[None]
+        assert Remark.HARD_STRUCTURE not in good.remarks
+        hard[untouched] = Remark.HARD_STRUCTURE in bad.remarks
+        assert ("0.55" in bad.reason) is (untouched == 0.55)
+    assert hard == {0.55: True, 0.9: False, None: False}
 
 
 def test_many_and_labels_equal_one_by_one(judge: Judge, phantom: Phantom) -> None:

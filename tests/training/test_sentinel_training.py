@@ -25,7 +25,7 @@ from segassay.training.sentinel_pairs import (  # noqa: E402
 )
 from segassay.training.sentinel_training import SentinelTraining  # noqa: E402
 from segassay.training.settings import JudgeRecipe, PairRecipe, SetRecipe  # noqa: E402
-from segassay.types import Status  # noqa: E402
+from segassay.types import Remark, Status  # noqa: E402
 
 SMALL: dict[str, Any] = {
     "name": "tiny-sentinel",
@@ -163,8 +163,8 @@ def test_it_scores_images_of_any_range_without_calling_itself_imported(
     mask = phantom.labels == LABELS["liver"]
     score = judge.score(phantom.image, mask, "liver", SPACING_MM, "ct")
     assert score.status is Status.SCORED
-    assert score.reason == "no interval: this kind of judge gives none"
-    assert "imported" not in score.evidence
+    assert Remark.NO_INTERVAL in score.remarks
+    assert Remark.IMPORTED not in score.remarks
     window = np.clip(phantom.image, -200, 300).astype(np.float32)
     as_bytes = judge.score(window * 0.4 + 80, mask, "liver", SPACING_MM, "mr")
     assert as_bytes.value == pytest.approx(score.value, abs=1e-4)

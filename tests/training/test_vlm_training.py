@@ -32,7 +32,7 @@ from segassay.training.settings import (  # noqa: E402
     PairRecipe,
     read_recipe,
 )
-from segassay.types import Status  # noqa: E402
+from segassay.types import Remark, Status  # noqa: E402
 
 SMALL = {
     "name": "tiny-vlm",
@@ -169,7 +169,7 @@ def test_unknown_name_is_judged_without_it_and_says_so(judge: Judge) -> None:
     mask = phantom.labels == LABELS["liver"]
     strange = judge.score(phantom.image, mask, "left flugelhorn", SPACING_MM)
     assert strange.value == judge.score(phantom.image, mask, None, SPACING_MM).value
-    assert "never learned 'left flugelhorn'" in strange.reason
+    assert Remark.NEVER_LEARNED in strange.remarks
 
 
 def test_empty_mask_is_judged_by_presence(judge: Judge) -> None:

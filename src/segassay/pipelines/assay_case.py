@@ -25,11 +25,12 @@ from segassay.pipelines.acquaintance import Acquaintance
 from segassay.pipelines.read_case import CaseFiles
 from segassay.pipelines.views import case_views, file_view, image_view, label_view
 from segassay.records.findings import Finding
+from segassay.records.remarks import comment, remarks_of, text_of
 from segassay.records.run import now
 from segassay.records.scores import ScoreRow
 from segassay.records.shards import CaseRecord
 from segassay.scoring import Judge, Score
-from segassay.types import Severity, Status
+from segassay.types import Remark, Severity, Status
 
 _FRACTION = 1e-3
 
@@ -164,17 +165,19 @@ def _scored_row(
 ) -> ScoreRow:
     worst = score.worst_slice
     flags = [f.check for f in label.findings if f.severity is not Severity.INFO]
-    remarks = [score.reason] if score.reason else []
-    if len(files.case.images) > 1:
-        remarks.append(f"judged on the first of {len(files.case.images)} channels")
-    evidence = f"trained on this image; {score.evidence}" if trained_on else score.evidence
+    n_channels = len(files.case.images)
+    channel = (comment(Remark.FIRST_CHANNEL, n_channels=n_channels),) if n_channels > 1 else ()
+    seen = (comment(Remark.TRAINED_ON_IMAGE),) if trained_on else ()
+    reason = "; ".join(text for text in (score.reason, text_of(channel)) if text)
+    evidence = "; ".join(text for text in (score.evidence, text_of(seen)) if text)
     volume_ml = label.view.n_voxels * label.view.voxel_size
-    base = _row(files, label.ref, context, score.status, "; ".join(remarks))
+    base = _row(files, label.ref, context, score.status, reason)
     return base.model_copy(
         update={
             "score": score.value,
             "score_lo": score.low,
             "score_hi": score.high,
+            "remarks": score.remarks | remarks_of((*channel, *seen)),
             "error_type": score.error_type,
             "presence": score.presence,
             "worst_slice": worst.index if worst is not None else -1,

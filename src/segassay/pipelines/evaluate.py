@@ -28,7 +28,7 @@ from segassay.records.run import RunRecord, config_key, now
 from segassay.records.shards import read_records
 from segassay.report.evaluation_page import write_evaluation
 from segassay.scoring import Judge, load_judge
-from segassay.types import ExitCode, Say, Status
+from segassay.types import ExitCode, Remark, Say, Status
 
 EVALUATION_VERSION = 3
 """Version of `evaluation.json`; goes up when its keys or their meaning change."""
@@ -186,7 +186,7 @@ def _counts(rows: Sequence[JudgedPair], judged: Sequence[JudgedPair]) -> dict[st
         "subjects": len({(row.set_name, row.subject_id) for row in judged}),
         "sets": len({row.set_name for row in judged}),
         "trained_on": sum(row.trained_on for row in judged),
-        "never_learned": sum("never learned" in row.reason for row in judged),
+        "never_learned": sum(Remark.NEVER_LEARNED in row.remarks for row in judged),
     }
 
 

@@ -16,9 +16,10 @@ from segassay.metrics.overlap import NSD_MM, dice, volume_surface_dice
 from segassay.pipelines.open_pair import LabelFiles, OpenPair, UnusablePair, open_pair
 from segassay.pipelines.read_case import file_sha256
 from segassay.records.judged_pairs import JudgedPair
+from segassay.records.remarks import comment, remarks_of, text_of
 from segassay.records.shards import CaseRecord
 from segassay.scoring import Judge, Score
-from segassay.types import Status
+from segassay.types import Remark, Status
 
 _KEPT = frozenset({*REQUIRED, "set", "case"})
 """Columns of the table that a row has of its own; the others are carried along."""
@@ -112,9 +113,11 @@ def _judged_row(opened: OpenPair, score: Score, image: Volume) -> JudgedPair:
     nsd = nan
     if known:
         nsd = volume_surface_dice(opened.mask, opened.gold, spacing, tolerance_mm=NSD_MM)
-    remarks = (opened.remark, "mask and gold are both empty" if isnan(true) else "", score.reason)
+    comments = (*opened.comments, *((comment(Remark.BOTH_EMPTY),) if isnan(true) else ()))
+    reason = "; ".join(text for text in (text_of(comments), score.reason) if text)
     return replace(
-        _row(opened.pair, score.status, "; ".join(text for text in remarks if text)),
+        _row(opened.pair, score.status, reason),
+        remarks=remarks_of(comments) | score.remarks,
         true_dice=true,
         true_nsd=nsd,
         score=score.value,

@@ -67,7 +67,7 @@ def _trusted(gold: dict[str, Any]) -> str:
     text += f"{counted(gold['unadapted']['subjects'])}; each subject was left out of the fit that "
     text += "judged it. The figures in brackets are 95 % intervals, resampled by subject."
     trust = Trust.of({"gold": gold})
-    if trust is not None and trust.remark:
+    if trust is not None and trust.limits:
         text += f"\n\n**No guarantee**: {subjects} could be tested, {FEWEST_SUBJECTS} are needed "
         text += "before a 90 % interval says anything."
     if gold["on"] != OWN:

@@ -26,6 +26,7 @@ from segassay.models.folder import (
 from segassay.models.place import put_in_place
 from segassay.pipelines.gold_card import gold_card
 from segassay.pipelines.gold_figures import evidence_of, figures_of
+from segassay.records.remarks import text_of
 from segassay.scoring import judge_of
 from segassay.scoring.fitting import (
     FEWEST_LABELS,
@@ -83,7 +84,7 @@ class GoldResult:
     def remark(self) -> str:
         """Say "no guarantee" with the reason; empty with enough subjects."""
         trust = Trust.of({"gold": self.gold})
-        return "" if trust is None else trust.remark
+        return "" if trust is None else text_of(trust.limits)
 
     def to_json(self) -> dict[str, Any]:
         """Return the summary printed with `--json`."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from segassay.pipelines.familiarity import FAMILIAR
 from segassay.records.scores import ScoreRow
 from segassay.scoring import Judge
-from segassay.scoring.unfamiliar import WEIGHED
+from segassay.types import Remark
 
 RULES_ONLY = "Rules only: no label was scored."
 
@@ -30,7 +30,7 @@ def notes_on(
     notes = []
     if not judge.suggests:
         notes.append("This judge answers with a number: pictures show the label alone.")
-    n_seen = sum("trained on this image" in row.evidence for row in rows)
+    n_seen = sum(Remark.TRAINED_ON_IMAGE in row.remarks for row in rows)
     if n_seen:
         notes.append(
             f"The judge was trained on the images of {n_seen} of {len(rows)} labels: their scores "
@@ -42,15 +42,15 @@ def notes_on(
 
 def _on_the_unknown(rows: Sequence[ScoreRow], familiarity: float | None) -> Iterable[str]:
     if familiarity is not None and familiarity < FAMILIAR:
-        compared = any(WEIGHED in row.reason for row in rows)
+        compared = any(Remark.COMPARED in row.remarks for row in rows)
         yield (
             f"The judge hardly follows faults planted in labels of this data set (r = "
             f"{familiarity:.2f}; where it knows the data, {FAMILIAR} and more): it does not know "
             "such images, and intervals are wide."
             + (" Labels were compared with those of other cases." if compared else "")
         )
-    unknown = [row for row in rows if "never learned" in row.reason]
-    weighed = {row.structure for row in unknown if WEIGHED in row.reason}
+    unknown = [row for row in rows if Remark.NEVER_LEARNED in row.remarks]
+    weighed = {row.structure for row in unknown if Remark.COMPARED in row.remarks}
     alone = {row.structure for row in unknown} - weighed
     if weighed:
         yield (

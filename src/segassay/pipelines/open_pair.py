@@ -13,7 +13,8 @@ from segassay.data.pair_table import Pair
 from segassay.data.volume import Volume
 from segassay.errors import CaseError, ContentError, GeometryError
 from segassay.geometry.grid import Grid, require_same_grid
-from segassay.types import Status
+from segassay.records.remarks import Comment, comment
+from segassay.types import Remark, Status
 
 _FRACTION = 1e-3
 _FILES_AT_ONCE = 3
@@ -27,7 +28,7 @@ class OpenPair:
     pair: Pair
     mask: NDArray[np.bool_]
     gold: NDArray[np.bool_]
-    remark: str
+    comments: tuple[Comment, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,8 @@ class LabelFiles:
 
 def open_pair(pair: Pair, image: Volume, files: LabelFiles) -> OpenPair | UnusablePair:
     """Read mask and gold of a pair, or say why they are of no use."""
-    masks, remarks = [], []
+    masks: list[NDArray[np.bool_]] = []
+    comments: list[Comment] = []
     for ref in (pair.gold, pair.mask):
         try:
             labels = files(ref)
@@ -105,8 +107,8 @@ def open_pair(pair: Pair, image: Volume, files: LabelFiles) -> OpenPair | Unusab
         except (ContentError, GeometryError) as error:
             return UnusablePair(Status.INVALID, str(error))
         masks.append(label_mask(labels, ref))
-        remarks.append(_all_values(labels, ref))
-    return OpenPair(pair, masks[1], masks[0], "; ".join(text for text in remarks if text))
+        comments += _all_values(labels, ref)
+    return OpenPair(pair, masks[1], masks[0], tuple(comments))
 
 
 def require_whole(labels: LabelMap, ref: LabelRef) -> None:
@@ -118,9 +120,9 @@ def require_whole(labels: LabelMap, ref: LabelRef) -> None:
         )
 
 
-def _all_values(labels: LabelMap, ref: LabelRef) -> str:
+def _all_values(labels: LabelMap, ref: LabelRef) -> tuple[Comment, ...]:
     n_values = sum(value != 0 for value in labels.counts)
     if ref.values is not None or n_values < 2:
-        return ""
+        return ()
     column = "gold_value" if ref.source == "gold" else "value"
-    return f"{ref.path.name} holds {n_values} values and no {column} is given: all count"
+    return (comment(Remark.ALL_VALUES, file=ref.path.name, n_values=n_values, column=column),)

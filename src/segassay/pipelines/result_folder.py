@@ -12,6 +12,7 @@ from segassay.pipelines.configs import AuditConfig
 from segassay.pipelines.pseudonyms import PRIVATE
 from segassay.records.command_line import command_line
 from segassay.records.run import MANIFEST, RunRecord, config_key, library_versions, now, read_run
+from segassay.records.scores import TABLE_VERSION
 from segassay.records.whole_file import is_unfinished
 from segassay.scoring import Judge
 from segassay.types import ExitCode
@@ -126,6 +127,12 @@ def _make_room(out: Path, *, overwrite: bool) -> None:
 
 def _join(out: Path, key: str) -> RunRecord:
     record = read_run(out)
+    if record is not None and record.table_version != TABLE_VERSION:
+        raise UsageError(
+            f"{out}: holds a run with version {record.table_version} of the score table, this "
+            f"segassay writes version {TABLE_VERSION}; choose another folder, or add --overwrite "
+            "to discard it"
+        )
     if record is None or record.config_key != key:
         raise UsageError(
             f"{out}: holds a run with other data, options or judge; "

@@ -26,7 +26,7 @@ def score_pair(
 def score_json(score: Score) -> dict[str, Any]:
     """Return a score as plain data; what is not a number becomes `None`, as JSON has it."""
     data = asdict(score)
-    data["status"] = score.status.value
+    data["status"], data["remarks"] = score.status.value, sorted(score.remarks)
     return {key: None if _is_nan(value) else value for key, value in data.items()}
 
 

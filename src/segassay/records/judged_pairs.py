@@ -6,9 +6,10 @@ from math import nan
 from pathlib import Path
 from typing import Any
 
+from segassay.records.remarks import joined, split
 from segassay.records.table import csv_bytes
 from segassay.records.whole_file import write_whole
-from segassay.types import Status
+from segassay.types import Remark, Status
 
 _UNUSABLE = (Status.FAILED, Status.INVALID)
 
@@ -36,6 +37,7 @@ class JudgedPair:
     gold: str
     status: Status
     reason: str = ""
+    remarks: frozenset[Remark] = frozenset()
     true_dice: float = nan
     true_nsd: float = nan
     score: float = nan
@@ -64,12 +66,13 @@ class JudgedPair:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data for a line of a shard."""
-        return asdict(self)
+        return {**asdict(self), "remarks": joined(self.remarks)}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "JudgedPair":
         """Rebuild a row from a line of a shard."""
-        return cls(**{**data, "status": Status(data["status"])})
+        remarks = frozenset(map(Remark, split(data["remarks"])))
+        return cls(**{**data, "status": Status(data["status"]), "remarks": remarks})
 
 
 def write_judged_pairs(rows: Sequence[JudgedPair], path: Path) -> None:

@@ -5,9 +5,10 @@ from math import nan
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from segassay.records.remarks import Remarks
 from segassay.types import Status
 
-TABLE_VERSION = 2
+TABLE_VERSION = 3
 """Version of the table's columns and their meaning; goes up when either changes."""
 
 
@@ -15,7 +16,8 @@ class ScoreRow(BaseModel):
     """What is known about one label. Scores lie in [0, 1], low = bad, NaN = could not be scored.
 
     `score` is the expected Dice against a correct reference, `score_lo` and `score_hi` bound a
-    90 % interval. `reason` says in words why the status is not `scored`, or what limits the score.
+    90 % interval. `reason` says in words why the status is not `scored`, or what limits the score;
+    `remarks` says the same to programs, which never match the words.
     Paths are relative to the data set; nothing of the machine or its user is kept.
     """
 
@@ -32,6 +34,11 @@ class ScoreRow(BaseModel):
     score_hi: float = Field(default=nan, description="Upper end of the 90 % interval.")
     status: Status = Field(description="What became of the label.")
     reason: str = Field(default="", description="Why it is so, or what limits the score.")
+    remarks: Remarks = Field(
+        default=frozenset(),
+        description="What limits the score and what it rests on, by the names of `types.Remark`, "
+        "blanks between.",
+    )
     error_type: str = Field(
         default="",
         description="`good`, `too_small`, `too_large`, `misplaced` or `wrong_place`; empty without "

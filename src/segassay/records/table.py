@@ -59,7 +59,8 @@ def read_table(folder: Path) -> pl.DataFrame:
     frame = pl.read_parquet(folder / "scores.parquet")
     fields = ScoreRow.model_fields
     missing = [name for name in SCHEMA if name not in frame.columns]
-    frame = frame.with_columns(pl.lit(fields[n].default, SCHEMA[n]).alias(n) for n in missing)
+    blank = {n: "" if SCHEMA[n] == pl.String else fields[n].default for n in missing}
+    frame = frame.with_columns(pl.lit(blank[n], SCHEMA[n]).alias(n) for n in missing)
     return frame.select(SCHEMA.names())
 
 

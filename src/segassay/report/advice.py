@@ -9,7 +9,7 @@ from segassay.report.model import (
     follows_difference,
     protocol_differences,
 )
-from segassay.types import REVIEW_BELOW, Severity, Status
+from segassay.types import REVIEW_BELOW, Remark, Severity, Status
 
 STATUS_WORDS = {
     Status.SCORED: "scored",
@@ -68,7 +68,7 @@ def trust(data: ReportData) -> tuple[str, ...]:
     doubted = sum(row.status is Status.ABSTAINED for row in data.scored)
     if doubted:
         sentences.append(f"Of {n} scores, the judge does not trust {doubted} itself.")
-    untested = sorted({row.structure for row in data.scored if "never tested" in row.evidence})
+    untested = sorted({row.structure for row in data.scored if Remark.NEVER_TESTED in row.remarks})
     if untested:
         shown = ", ".join(untested[:8]) + (", …" if len(untested) > 8 else "")
         sentences.append(f"It was never tested on: {shown}.")

@@ -79,7 +79,7 @@ def _distribution(structure: str, own: Sequence[Listed], most_dots: int) -> Dist
         int(scores.size),
         int((scores < REVIEW_BELOW).sum()),
         len(own) - int(scores.size),
-        next((x.row.evidence.split("; ")[-1] for x in own if x.row.evidence), ""),
+        next((x.row.evidence.split("; ")[0] for x in own if x.row.evidence), ""),
     )
 
 

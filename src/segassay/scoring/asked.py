@@ -5,8 +5,9 @@ from functools import cached_property
 
 from segassay.data.preprocess import PlaneStack, plane_stack
 from segassay.data.volume import Volume, voxel_sha256
+from segassay.records.remarks import Comment, comment
 from segassay.scoring.inputs import BoolArray
-from segassay.types import Modality
+from segassay.types import Modality, Remark
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +23,13 @@ class Named:
         return self.given is not None and self.known is None
 
     @property
-    def remark(self) -> str:
+    def comments(self) -> tuple[Comment, ...]:
         """Why the score was made without a name; empty if it was not."""
         if self.given is None:
-            return "no structure name given: judged without it"
+            return (comment(Remark.NO_NAME),)
         if self.known is None:
-            return f"the judge never learned {self.given!r} in such images: judged without its name"
-        return ""
+            return (comment(Remark.NEVER_LEARNED, structure=self.given),)
+        return ()
 
 
 @dataclass(frozen=True, eq=False)

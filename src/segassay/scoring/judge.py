@@ -9,13 +9,14 @@ from segassay.data.volume import Volume
 from segassay.engines.network import runs_on
 from segassay.errors import ModelError, UsageError
 from segassay.models.folder import JudgeFolder
+from segassay.records.remarks import Comment, comment
 from segassay.scoring.asked import AskedImage, AskedLabel, Named
 from segassay.scoring.inputs import ArrayOrPath, BoolArray, image_volume, mask_array
 from segassay.scoring.label_alone import label_alone
 from segassay.scoring.peers import Peers
 from segassay.scoring.result import Score, Suggestion
 from segassay.scoring.trust import Trust, counted
-from segassay.types import DEFAULT_JUDGE, REVIEW_BELOW, Engine, Modality
+from segassay.types import DEFAULT_JUDGE, REVIEW_BELOW, Engine, Modality, Remark
 from segassay.vocabulary.names import canonical_name
 
 FEWEST_VOXELS = 5
@@ -225,24 +226,25 @@ class Judge(ABC):
         kinds = None if counts is None else counts.get("modalities")
         return counts is not None and (modality is None or not kinds or modality in kinds)
 
-    def hard_on_experts(self, name: Named, value: float) -> str:
+    def hard_on_experts(self, name: Named, value: float) -> tuple[Comment, ...]:
         """Say of a low score that expert labels of the structure scored low in the tests, too.
 
-        Empty where they passed, none was tested, or the judge was fitted since.
+        Nothing where they passed, none was tested, or the judge was fitted since.
         """
         usual = self._tested.get(name.known or "", {}).get("untouched")
         if usual is None or self._trust is not None or not self.knows(name):
-            return ""
+            return ()
         if max(usual, value) >= REVIEW_BELOW:
-            return ""
-        return f"expert labels of it scored {usual:.2f} in the judge's tests"
+            return ()
+        return (comment(Remark.HARD_STRUCTURE, score=usual),)
 
-    def evidence(self, name: Named) -> str:
+    def evidence(self, name: Named) -> tuple[Comment, ...]:
         """Say on how many labels of a structure, unseen in training, the judge was tested."""
         if self._trust is not None:
             return self._trust.evidence(None if name.given is None else canonical_name(name.given))
         counts = self._tested.get(name.known or "")
         if not counts:
-            return "never tested on this structure"
+            return (comment(Remark.NEVER_TESTED),)
         subjects = counted(counts["subjects"])
-        return f"tested on {counts['labels']} masks of {subjects} kept from training"
+        text = f"tested on {counts['labels']} masks of {subjects} kept from training"
+        return (Comment(None, text),)

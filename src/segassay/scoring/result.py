@@ -6,7 +6,7 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.types import Status
+from segassay.types import Remark, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class Score:
         high: Upper end of it.
         status: `scored`, `absent_ok`, `absent_suspect` or `abstained`.
         reason: Why the status is what it is, or what limits the score; empty if nothing does.
+        remarks: The same for programs, and what `evidence` says of the judge.
         slices: The examined slices that hold mask.
         presence: Probability that the structure is in the image at all; NaN from judges that do not
             tell.
@@ -60,6 +61,7 @@ class Score:
     high: float = nan
     status: Status
     reason: str
+    remarks: frozenset[Remark] = frozenset()
     slices: tuple[SliceScore, ...] = ()
     presence: float = nan
     error_type: str = ""

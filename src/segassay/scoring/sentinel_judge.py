@@ -21,14 +21,13 @@ from segassay.data.slicing import as_planes, slicing_axis
 from segassay.engines.sentinel_engine import Floats, SentinelEngine
 from segassay.errors import ModelError
 from segassay.models.folder import JudgeFolder
+from segassay.records.remarks import Comment, comment, remarks_of, text_of
 from segassay.scoring.asked import AskedImage, AskedLabel, Named
 from segassay.scoring.inputs import BoolArray
 from segassay.scoring.judge import FEWEST_VOXELS, Judge
 from segassay.scoring.result import Score, SliceScore
-from segassay.types import Engine, Modality, Status
+from segassay.types import Engine, Modality, Remark, Status
 
-NO_INTERVAL = "no interval: imported model"
-_NO_INTERVAL_EITHER = "no interval: this kind of judge gives none"
 _AXIAL = 2
 
 
@@ -81,10 +80,10 @@ class SentinelJudge(Judge):
         worst = score.worst_slice
         return worst.index if worst is not None else len(label.image.stack.planes) // 2
 
-    def evidence(self, name: Named) -> str:
+    def evidence(self, name: Named) -> tuple[Comment, ...]:
         """Say whether the model comes from elsewhere, and on how many labels it was tested here."""
-        tested = super().evidence(name)
-        return f"imported model, {tested}" if self._imported else tested
+        imported = (comment(Remark.IMPORTED),) if self._imported else ()
+        return (*imported, *super().evidence(name))
 
     def _seen(self, image: AskedImage) -> _Seen:
         """Take slices in Hounsfield units, or, without a window, between the image's own ends."""
@@ -95,20 +94,20 @@ class SentinelJudge(Judge):
         low, high = self._window
         return _Seen(as_planes(image.volume.array, axis), axis, (low, high))
 
-    def _score(self, seen: _Seen, label: AskedLabel, doubts: list[str]) -> Score:
+    def _score(self, seen: _Seen, label: AskedLabel, doubts: list[Comment]) -> Score:
         name, n_voxels = label.name, int(label.mask.sum())
         if not n_voxels:
-            return self._unscored(name, "the mask is empty, and this judge only sees what is there")
+            return self._answer(name, Status.ABSTAINED, (comment(Remark.MASK_EMPTY),))
         if name.known is None:
-            asked = "no structure name given" if name.given is None else f"knows no {name.given!r}"
-            return self._unscored(name, f"{asked}: this judge cannot score without a known name")
+            reasons = (*name.comments, comment(Remark.NAME_REQUIRED))
+            return self._answer(name, Status.ABSTAINED, reasons)
         if n_voxels < FEWEST_VOXELS:
-            doubts = [*doubts, f"the mask has only {n_voxels} voxels"]
+            doubts = [*doubts, comment(Remark.FEW_VOXELS, n_voxels=n_voxels)]
         chosen, areas, answers = self._examined(seen, name.known, label.mask)
         return self._answer(
             name,
             Status.ABSTAINED if doubts else Status.SCORED,
-            "; ".join((*doubts, NO_INTERVAL if self._imported else _NO_INTERVAL_EITHER)),
+            (*doubts, comment(Remark.NO_INTERVAL)),
             value=_cut(answers.mean()),
             slices=tuple(
                 SliceScore(index, _cut(answer), area)
@@ -127,24 +126,23 @@ class SentinelJudge(Judge):
         areas = [int(outlines[k].sum()) for k in chosen]
         return chosen, areas, self._engine(seen, text)
 
-    def _unscored(self, name: Named, reason: str) -> Score:
-        return self._answer(name, Status.ABSTAINED, reason)
-
     def _answer(
         self,
         name: Named,
         status: Status,
-        reason: str,
+        reasons: tuple[Comment, ...],
         *,
         value: float = nan,
         slices: tuple[SliceScore, ...] = (),
     ) -> Score:
+        evidence = self.evidence(name)
         return Score(
             value=value,
             status=status,
-            reason=reason,
+            reason=text_of(reasons),
+            remarks=remarks_of((*reasons, *evidence)),
             slices=slices,
-            evidence=self.evidence(name),
+            evidence=text_of(evidence),
             model_id=self.model_id,
             preprocess=self.preprocess,
         )
@@ -155,14 +153,14 @@ def _cut(answer: np.floating[Any]) -> float:
     return min(max(float(answer), 0.0), 1.0)
 
 
-def _doubts_about(asked: AskedImage) -> list[str]:
+def _doubts_about(asked: AskedImage) -> list[Comment]:
     """Say why an image is not what the network was made for; empty if it seems to be."""
     image, modality = asked.volume, asked.modality
     doubts = []
     if modality not in (None, Modality.CT):
-        doubts.append(f"this judge was made for CT, the image is {modality}")
+        doubts.append(comment(Remark.OTHER_MODALITY, expected="CT", found=modality))
     elif float(image.array.min()) >= 0:
-        doubts.append("this judge was made for CT in Hounsfield units, the image has none below 0")
+        doubts.append(comment(Remark.NOT_HOUNSFIELD))
     if slicing_axis(image.grid) != _AXIAL:
-        doubts.append("this judge was made for axial slices")
+        doubts.append(comment(Remark.NOT_AXIAL))
     return doubts

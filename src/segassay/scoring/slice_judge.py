@@ -12,6 +12,7 @@ from segassay.data.slicing import Sampling
 from segassay.data.volume import Volume
 from segassay.errors import ModelError
 from segassay.models.folder import JudgeFolder
+from segassay.records.remarks import Comment, comment, remarks_of, text_of
 from segassay.scoring.adapter import Adapter, Measured, mean_embedding
 from segassay.scoring.aggregate import SliceSums, estimate_presence, estimate_volume
 from segassay.scoring.asked import AskedLabel, Named
@@ -24,12 +25,11 @@ from segassay.scoring.plan import LabelPlan, plan_label
 from segassay.scoring.result import Score, SliceScore
 from segassay.scoring.size import size_error
 from segassay.scoring.typical import TypicalLabels
-from segassay.scoring.unfamiliar import WEIGHED, Unfamiliar, is_compared
-from segassay.types import Engine, Modality, Status
+from segassay.scoring.unfamiliar import Unfamiliar, is_compared
+from segassay.types import Engine, Modality, Remark, Status
 from segassay.vocabulary.names import canonical_name
 
 _WIDEST = 0.7
-_DISTRUSTED = "the judge does not follow faults planted in this data set's labels"
 
 _FIRST_SAMPLING = {"inside": 10, "beyond": [0.15]}
 """What judges examine that were made before sampling was saved with them."""
@@ -189,17 +189,23 @@ class SliceJudge(Judge):
         value, low, high = (strange or self.calibrated)(measured)
         size = size_error(plan.n_voxels, estimate, look.label.image.volume)
         doubts = _doubts(plan.n_voxels, high - low)
-        distrust = _DISTRUSTED if self._distrusted else ""
-        limits = "" if self._trust is None else self._trust.remark
-        compared = WEIGHED if strange is not None and is_compared(measured) else ""
-        hard = self.hard_on_experts(name, value)
-        remarks = (doubts, name.remark, distrust, compared, limits, hard)
+        compared = strange is not None and is_compared(measured)
+        reasons = (
+            *doubts,
+            *name.comments,
+            *((comment(Remark.OUT_OF_DOMAIN),) if self._distrusted else ()),
+            *((comment(Remark.COMPARED),) if compared else ()),
+            *(() if self._trust is None else self._trust.limits),
+            *self.hard_on_experts(name, value),
+        )
+        evidence = (*self.evidence(name), *(() if strange is None else (strange.evidence,)))
         return Score(
             value=value,
             low=low,
             high=high,
             status=Status.ABSTAINED if doubts else Status.SCORED,
-            reason="; ".join(text for text in remarks if text),
+            reason=text_of(reasons),
+            remarks=remarks_of((*reasons, *evidence)),
             slices=tuple(SliceScore(s.index, s.dice, int(s.mask)) for s in sums if s.mask > 0),
             presence=estimate.presence,
             error_type=estimate.error_type,
@@ -208,7 +214,7 @@ class SliceJudge(Judge):
             expected_volume_error_ml=size.ml,
             expected_area_error_mm2=size.mm2,
             expected_nsd=estimate.nsd,
-            evidence=self.evidence(name) + ("" if strange is None else f"; {strange.evidence}"),
+            evidence=text_of(evidence),
             model_id=self.model_id,
             preprocess=self.preprocess,
         )
@@ -216,20 +222,21 @@ class SliceJudge(Judge):
     def _empty(self, look: "_Look") -> Score:
         name = look.label.name
         presence = estimate_presence([s.presence for s in look.sums])
+        reasons: tuple[Comment, ...]
         if name.known is None:
-            status, reason = Status.ABSTAINED, f"the mask is empty, and {name.remark}"
-        elif presence > 0.5:
-            status = Status.ABSENT_SUSPECT
-            reason = (
-                f"the mask is empty, but {name.given} seems to be in the image ({presence:.2f})"
-            )
+            status, reasons = Status.ABSTAINED, (comment(Remark.MASK_EMPTY), *name.comments)
         else:
-            status, reason = Status.ABSENT_OK, f"{name.given} is not in the image ({presence:.2f})"
+            seen = presence > 0.5
+            status = Status.ABSENT_SUSPECT if seen else Status.ABSENT_OK
+            remark = Remark.SEEN_BUT_EMPTY if seen else Remark.NOT_SEEN
+            reasons = (comment(remark, structure=name.given, presence=presence),)
+        evidence = self.evidence(name)
         return Score(
             status=status,
-            reason=reason,
+            reason=text_of(reasons),
+            remarks=remarks_of((*reasons, *evidence)),
             presence=presence,
-            evidence=self.evidence(name),
+            evidence=text_of(evidence),
             model_id=self.model_id,
             preprocess=self.preprocess,
         )
@@ -258,9 +265,9 @@ def _measured(look: _Look) -> Measured:
     )
 
 
-def _doubts(n_voxels: int, width: float) -> str:
+def _doubts(n_voxels: int, width: float) -> tuple[Comment, ...]:
     if n_voxels < FEWEST_VOXELS:
-        return f"the mask has only {n_voxels} voxels"
+        return (comment(Remark.FEW_VOXELS, n_voxels=n_voxels),)
     if width > _WIDEST:
-        return f"the interval is {width:.2f} wide"
-    return ""
+        return (comment(Remark.WIDE_INTERVAL, width=width),)
+    return ()

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from segassay.records.remarks import Comment, comment
+from segassay.types import Remark
+
 FEWEST_SUBJECTS = 9
 """With fewer, a 90 % interval by conformal prediction would have to reach from 0 to 1."""
 
@@ -33,26 +36,24 @@ class Trust:
         return None if gold is None else cls(gold["subjects"], gold["on"], gold["evidence"])
 
     @property
-    def remark(self) -> str:
-        """What every reason must say; empty with enough subjects."""
+    def limits(self) -> tuple[Comment, ...]:
+        """What every score of this judge must say; nothing with enough subjects."""
         if self.subjects >= FEWEST_SUBJECTS:
-            return ""
-        labels = "" if self.measured_on == UNVOUCHED else " with trusted labels"
-        return f"no guarantee: tested on {counted(self.subjects)}{labels} only"
+            return ()
+        return (comment(Remark.FEW_SUBJECTS, subjects=counted(self.subjects)),)
 
-    def evidence(self, structure: str | None) -> str:
+    def evidence(self, structure: str | None) -> tuple[Comment, ...]:
         """Say on how many labels of a structure (canonical name) this judge was tested."""
         counts = self.by_structure.get(structure or "")
         if not counts:
-            return "never tested on this structure since it was fitted"
+            return (comment(Remark.NEVER_TESTED),)
         masks = "of your predictions" if self.measured_on == OWN else "masks"
-        parts = [
-            f"tested on {counts['labels']} {masks} of {counted(counts['subjects'])}, each left out "
-            "in turn",
-            "" if self.measured_on == OWN else f"on {self.measured_on}",
-            "no guarantee" if self.remark else "",
-        ]
-        return ", ".join(part for part in parts if part)
+        tested = (
+            f"tested on {counts['labels']} {masks} of {counted(counts['subjects'])}, each left "
+            "out in turn"
+        )
+        simulated = () if self.measured_on == OWN else (comment(Remark.SIMULATED_ERRORS_ONLY),)
+        return (Comment(None, tested), *simulated)
 
 
 def counted(n: int) -> str:

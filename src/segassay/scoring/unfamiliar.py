@@ -13,11 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from segassay.records.remarks import Comment
 from segassay.scoring.adapter import Adapter, Measured
 from segassay.scoring.calibration import Calibration
-
-WEIGHED = "weighed by labels of other cases"
-"""Said of every score that comparisons had a part in."""
 
 _NO_EMBEDDING = np.zeros(0)
 
@@ -51,11 +49,12 @@ class Unfamiliar:
         return self.among_peers(self.weigher(known), label.doubt)
 
     @property
-    def evidence(self) -> str:
+    def evidence(self) -> Comment:
         """What intervals rest on where the judge knows nothing."""
-        return (
-            f"intervals from {self.n_labels} masks of {self.n_sets} data sets that the judges "
-            "asked had never seen"
+        return Comment(
+            None,
+            f"interval measured on {self.n_labels} masks of {self.n_sets} data sets that the "
+            "judges asked had not seen",
         )
 
     def to_json(self) -> dict[str, Any]:

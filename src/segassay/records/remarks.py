@@ -1,0 +1,79 @@
+"""What is remarked on a score: kinds for programs to ask for, sentences for people to read.
+
+This is the only place where a `Remark` becomes words; nothing may match those words.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer
+
+from segassay.types import Remark
+
+SENTENCES: dict[Remark, str] = {
+    Remark.MASK_EMPTY: "the mask is empty",
+    Remark.SEEN_BUT_EMPTY: "the mask is empty, but {structure} seems to be in the image "
+    "(probability {presence:.2f})",
+    Remark.NOT_SEEN: "{structure} does not seem to be in the image (probability {presence:.2f})",
+    Remark.BOTH_EMPTY: "mask and reference are both empty",
+    Remark.FEW_VOXELS: "the mask has only {n_voxels} voxels",
+    Remark.WIDE_INTERVAL: "low confidence: the interval is {width:.2f} wide",
+    Remark.NO_INTERVAL: "this kind of judge gives no interval",
+    Remark.NO_NAME: "no structure name given",
+    Remark.NAME_REQUIRED: "this judge gives no score without a name that it knows",
+    Remark.NEVER_LEARNED: "the judge did not learn {structure!r} in such images, so the name was "
+    "not used",
+    Remark.NEVER_TESTED: "the judge was not tested on this structure",
+    Remark.OUT_OF_DOMAIN: "the judge's scores do not follow simulated errors in this data set",
+    Remark.COMPARED: "compared with labels of other cases",
+    Remark.FEW_SUBJECTS: "no guarantee: the judge was tested on only {subjects}",
+    Remark.SIMULATED_ERRORS_ONLY: "tested on simulated errors only",
+    Remark.HARD_STRUCTURE: "reference labels of this structure scored {score:.2f} in the judge's "
+    "tests",
+    Remark.TRAINED_ON_IMAGE: "the judge was trained on this image",
+    Remark.IMPORTED: "imported model",
+    Remark.OTHER_MODALITY: "this judge was made for {expected}, the image is {found}",
+    Remark.NOT_HOUNSFIELD: "this judge was made for CT in Hounsfield units, the image has no "
+    "value below 0",
+    Remark.NOT_AXIAL: "this judge was made for axial slices",
+    Remark.FIRST_CHANNEL: "scored on the first of {n_channels} channels",
+    Remark.ALL_VALUES: "{file} holds {n_values} values and no {column} is given: all count",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A remark in words, or with `remark` `None` words that limit nothing."""
+
+    remark: Remark | None
+    text: str
+
+
+def comment(remark: Remark, **values: object) -> Comment:
+    """Put a remark into words; `values` are what its sentence asks for."""
+    return Comment(remark, SENTENCES[remark].format(**values))
+
+
+def text_of(comments: Iterable[Comment]) -> str:
+    """Return comments as one line of text; empty without any."""
+    return "; ".join(one.text for one in comments)
+
+
+def remarks_of(comments: Iterable[Comment]) -> frozenset[Remark]:
+    """Return the remarks among comments."""
+    return frozenset(one.remark for one in comments if one.remark is not None)
+
+
+def joined(remarks: Iterable[Remark]) -> str:
+    """Return remarks as a cell of a table: their names in order, blanks between."""
+    return " ".join(sorted(remarks))
+
+
+def split(cell: Any) -> Any:
+    """Return the names in a cell of a table; what is no text is left as it is."""
+    return frozenset(cell.split()) if isinstance(cell, str) else cell
+
+
+Remarks = Annotated[frozenset[Remark], BeforeValidator(split), PlainSerializer(joined)]
+"""Remarks as a field of a pydantic model: a set in Python, a cell of names when written."""

@@ -1,0 +1,35 @@
+"""What a run's notes count, they count by remarks."""
+
+from collections.abc import Iterable
+
+from report_samples import row
+from segassay.pipelines.familiarity import FAMILIAR
+from segassay.pipelines.notes import notes_on
+from segassay.scoring import load_judge
+from segassay.types import Remark
+
+
+def notes(*remarks: Iterable[Remark], familiarity: float | None = None) -> tuple[str, ...]:
+    rows = [row(f"c{n}", 0.9, structure=f"s{n}", remarks=set(r)) for n, r in enumerate(remarks)]
+    return notes_on(rows, load_judge("judge-small"), familiarity)
+
+
+def test_nothing_remarked_nothing_noted() -> None:
+    assert notes([], [Remark.WIDE_INTERVAL], familiarity=FAMILIAR) == ()
+
+
+def test_labels_of_training_images_are_counted() -> None:
+    (note,) = notes([Remark.TRAINED_ON_IMAGE], [Remark.TRAINED_ON_IMAGE], [])
+    assert "2 of 3" in note
+
+
+def test_unknown_structures_are_named_by_what_weighed_them() -> None:
+    both = [Remark.NEVER_LEARNED, Remark.COMPARED]
+    weighed, alone, _ = notes(both, [Remark.NEVER_LEARNED], [Remark.COMPARED])
+    assert ("s0" in weighed, "s1" in weighed, "s2" in weighed) == (True, False, False)
+    assert ("s0" in alone, "s1" in alone, "s2" in alone) == (False, True, False)
+
+
+def test_a_failed_trial_is_noted() -> None:
+    first, _ = notes([], familiarity=FAMILIAR - 0.3)
+    assert f"{FAMILIAR - 0.3:.2f}" in first
