@@ -84,6 +84,8 @@ class Remark(StrEnum):
     """The image has several channels; the first was used."""
     ALL_VALUES = "all_values"
     """The mask file holds several values and none was named: all counted as mask."""
+    ALL_IGNORED = "all_ignored"
+    """Every voxel of the image has the data set's ignore label: nothing is known to be judged."""
 
 
 class Modality(StrEnum):

@@ -60,7 +60,10 @@ def look_at(dataset: Dataset, case: Case, seen: Seen) -> None:
         refs = [ref for ref in case.labels if ref.path == path]
         seen.files.append(file_view(refs, labels, shown, frozenset(dataset.declared)))
         known = files.image.spacing_known
-        own += [label_view(ref, label_mask(labels, ref), shown, (), known=known) for ref in refs]
+        own += [
+            label_view(ref, label_mask(labels, ref), shown, (), known=None, spacing_known=known)
+            for ref in refs
+        ]
     seen.labels += own
     seen.cases += case_views(shown, own)
     for view in own:

@@ -17,7 +17,7 @@ def test_a_speck() -> None:
     planes[2, 3:5, 3:5] = True
     (finding,) = tiny_mask(view(planes))
     assert finding.severity is Severity.WARNING
-    assert "4 voxels, in slice 2" in finding.message
+    assert finding.evidence == {"voxels": 4}
     planes[1, 3, 3] = True
     assert tiny_mask(view(planes)) == []
 

@@ -44,10 +44,11 @@ def void_label(view: LabelView) -> list[Finding]:
     worst = view.first_slice + int(in_void.argmax())
     severity = Severity.WARNING if share >= _VOID_MUCH else Severity.INFO
     message = (
-        f"{total} mask voxels ({share:.1%}) lie where the image is empty (value {image.least:g}, "
-        f"joined to its border), most in slice {worst}"
+        f"{total} mask {view.voxels} ({share:.1%}) lie where the image is empty (value "
+        f"{image.least:g}, joined to its border)"
+        + ("" if view.is_flat else f", most in slice {worst}")
     )
-    step = f"look at slice {worst}; remove the label there, or look for the image it was drawn on"
+    step = f"{view.look_at(worst)}; remove the label there, or look for the image it was drawn on"
     return [found("void_label", view, severity, message, step, share=share, slice=worst)]
 
 
@@ -78,12 +79,12 @@ def user_bounds(view: LabelView) -> list[Finding]:
         value = _quantity(view, bound)
         if bound.structure != view.structure or value is None:
             continue
-        if bound.lower <= value <= bound.upper:
+        counted = bound.quantity != "mean_value"
+        if bound.allows(value, may_be_more=counted and view.may_go_on):
             continue
-        message = (
-            f"{bound.quantity} is {value:.4g}, the table of bounds allows "
-            f"{bound.lower:g} to {bound.upper:g}"
-        )
+        ends = ((bound.lower, "at least"), (bound.upper, "at most"))
+        limits = " and ".join(f"{words} {end:g}" for end, words in ends if end is not None)
+        message = f"{bound.quantity} is {value:.4g}, the table of bounds allows {limits}"
         step = "look at the label; if it is right, widen the table's bounds"
         evidence = {"value": value, "lower": bound.lower, "upper": bound.upper}
         findings.append(found("user_bounds", view, Severity.WARNING, message, step, **evidence))

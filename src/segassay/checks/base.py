@@ -25,7 +25,7 @@ class FileView:
     to its number of voxels; `declared` are the values the data set names (empty: any may come).
     `max_fraction` is the largest distance of a voxel from a whole number. Grids are RAS+, as is
     `array`, the file's whole numbers `(i, j, k)`. Headers are as stored, `None` where the format
-    has none like NIfTI's.
+    has none like NIfTI's. `ignore` are the values of voxels that nobody labelled.
     """
 
     case_id: str
@@ -40,6 +40,17 @@ class FileView:
     header: HeaderFacts | None = None
     image_header: HeaderFacts | None = None
     array: NDArray[Any] | None = None
+    ignore: frozenset[int] = frozenset()
+
+    @property
+    def values(self) -> list[int]:
+        """Values in the file that should mean a structure, in order."""
+        return sorted(set(self.counts) - {0} - self.ignore)
+
+    @property
+    def voxels(self) -> str:
+        """What its elements are called: a picture has pixels."""
+        return "pixels" if self.label_grid.shape[2] == 1 else "voxels"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,12 +88,20 @@ class ImageView:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What a user holds plausible for one structure: a quantity and its limits, both included."""
+    """What a user holds plausible for one structure: a quantity and its limits, both included.
+
+    `None` is no limit: JSON has no infinity.
+    """
 
     structure: str
     quantity: str
-    lower: float
-    upper: float
+    lower: float | None
+    upper: float | None
+
+    def allows(self, value: float, *, may_be_more: bool = False) -> bool:
+        """Whether a value lies within the limits; one that `may_be_more` has no lower one."""
+        enough = self.lower is None or value >= self.lower or may_be_more
+        return enough and (self.upper is None or value <= self.upper)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +111,8 @@ class LabelView:
     `pixel_mm` is (row, column). Sizes are in millilitres; in voxels where the spacing is unknown.
     `areas` are the mask pixels of every slice, `box` is the bounding box, `None` without a voxel;
     `changes` tell how the mask changes from plane to plane. `image` has the same slices, `None`
-    where nothing of it is known; `file_name` is empty where the mask lies in no file.
+    where nothing of it is known; `file_name` is empty where the mask lies in no file. `known` marks
+    the voxels that somebody labelled, `None` for all: a rule holds no other against a label.
     """
 
     case_id: str
@@ -105,6 +125,7 @@ class LabelView:
     image: ImageView | None = None
     file_name: str = ""
     bounds: tuple[Bound, ...] = ()
+    known: NDArray[np.bool_] | None = None
     areas: NDArray[np.int64] = field(init=False)
     box: tuple[slice, ...] | None = field(init=False)
     changes: tuple[PlaneChanges, ...] = field(init=False)
@@ -113,7 +134,7 @@ class LabelView:
         areas = np.array([np.count_nonzero(plane) for plane in self.planes], dtype=np.int64)
         object.__setattr__(self, "areas", areas)
         object.__setattr__(self, "box", _box(self.planes, areas))
-        object.__setattr__(self, "changes", plane_changes(self.cropped))
+        object.__setattr__(self, "changes", plane_changes(self.cropped, self.cropped_known))
 
     @property
     def n_voxels(self) -> int:
@@ -132,7 +153,25 @@ class LabelView:
     @property
     def unit(self) -> str:
         """Unit of sizes, as written after a number."""
-        return "ml" if self.spacing_known else "voxels"
+        return "ml" if self.spacing_known else self.voxels
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether this is a single image: it has pixels, and no slices to look at."""
+        return len(self.planes) == 1
+
+    @property
+    def voxels(self) -> str:
+        """What its elements are called, in the plural."""
+        return "pixels" if self.is_flat else "voxels"
+
+    def in_slice(self, index: int) -> str:
+        """Name a slice after a blank, as in ` in slice 7`; empty for a single image."""
+        return "" if self.is_flat else f" in slice {index}"
+
+    def look_at(self, index: int) -> str:
+        """Tell where to look: at the slice, or at the image if there is one only."""
+        return "look at the image" if self.is_flat else f"look at slice {index}"
 
     @property
     def is_cut(self) -> bool:
@@ -146,6 +185,24 @@ class LabelView:
     def cropped(self) -> NDArray[np.bool_]:
         """The slices cut to the mask's bounding box; empty for an empty mask."""
         return self.planes[:0] if self.box is None else self.planes[self.box]
+
+    @property
+    def cropped_known(self) -> NDArray[np.bool_] | None:
+        """`known` cut to the mask's bounding box; `None` where all of it is known."""
+        if self.known is None or self.box is None or self.known[self.box].all():
+            return None
+        return self.known[self.box]
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether unknown voxels lie in or beside the mask: then its size is a lower bound.
+
+        Of an empty mask, whether nothing at all is known.
+        """
+        if self.known is None or self.box is None:
+            return self.known is not None and not self.known.any()
+        around = tuple(slice(max(box.start - 1, 0), box.stop + 1) for box in self.box)
+        return not self.known[around].all()
 
     @property
     def first_slice(self) -> int:
@@ -203,8 +260,9 @@ class LabelFacts:
     """What the cohort checks need of one label; small enough to be kept in a shard.
 
     `cut` tells that a good part of the mask lies on the border of the image, so that its size is
-    a lower bound. `split` is the part of the data set the case belongs to, empty for none;
-    `image_print` is the image's print, see `checks.prints`, empty where it is not known.
+    a lower bound, `may_go_on` that voxels in or beside it were ignored. `split` is the part of the
+    data set the case belongs to, empty for none; `image_print` is the image's print, see
+    `checks.prints`, empty where it is not known.
     Checksums are of the voxels, not of the files: the same content compressed anew is the same.
     """
 
@@ -220,6 +278,7 @@ class LabelFacts:
     cut: bool = False
     split: str = ""
     image_print: str = ""
+    may_go_on: bool = False
 
 
 View = TypeVar(

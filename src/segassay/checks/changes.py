@@ -73,20 +73,30 @@ class PlaneChanges:
         return best
 
 
-def plane_changes(mask: NDArray[np.bool_]) -> tuple[PlaneChanges, ...]:
+def plane_changes(
+    mask: NDArray[np.bool_], known: NDArray[np.bool_] | None = None
+) -> tuple[PlaneChanges, ...]:
     """Measure the changes along every axis over which `(slice, row, column)` has two planes.
 
-    The mask is to be cut to its bounding box: an empty one has no changes.
+    The mask is to be cut to its bounding box: an empty one has no changes. Planes of which nothing
+    is `known` are left out, and a voxel changes only where it is known before and after.
     """
     if not mask.size:
         return ()
     padded = np.pad(mask, 1)
-    return tuple(_along(padded, axis) for axis in range(3) if mask.shape[axis] > 1)
+    seen = None if known is None else np.pad(known, 1, constant_values=True)
+    return tuple(_along(padded, seen, axis) for axis in range(3) if mask.shape[axis] > 1)
 
 
-def _along(padded: NDArray[np.bool_], axis: int) -> PlaneChanges:
+def _along(padded: NDArray[np.bool_], known: NDArray[np.bool_] | None, axis: int) -> PlaneChanges:
     planes = np.moveaxis(padded, axis, 0)
-    differs = planes[1:] ^ planes[:-1]
+    if known is None:
+        differs = planes[1:] ^ planes[:-1]
+    else:
+        seen = np.moveaxis(known, axis, 0)
+        kept = seen[:, 1:-1, 1:-1].any(axis=(1, 2))
+        planes, seen = planes[kept], seen[kept]
+        differs = (planes[1:] ^ planes[:-1]) & seen[1:] & seen[:-1]
     others = tuple(n for n in range(3) if n != axis)
     stored = np.moveaxis(differs, 0, axis)
     changed = np.count_nonzero(stored, axis=others).astype(np.int64)

@@ -42,9 +42,11 @@ def volume_outlier(labels: Sequence[LabelFacts]) -> list[Finding]:
 
     Sizes are compared within a structure, a source and a unit. At most a warning: rare anatomy is
     no fault. Info where a small mask runs into the border of the image, which explains its size.
+    Masks in or beside which voxels were ignored are left out: they may be larger.
     """
     findings = []
-    for same in _groups([f for f in labels if f.size > 0], _kind, least=_LEAST_LABELS):
+    sized = [f for f in labels if f.size > 0 and not f.may_go_on]
+    for same in _groups(sized, _kind, least=_LEAST_LABELS):
         sizes = np.log([f.size for f in same])
         middle = float(np.median(sizes))
         spread = max(1.4826 * float(np.median(np.abs(sizes - middle))), _LEAST_SPREAD)
@@ -61,7 +63,7 @@ def unused_structure(labels: Sequence[LabelFacts]) -> list[Finding]:
     """
     findings = []
     for same in _groups(labels, lambda f: f"{f.structure}/{f.source}"):
-        if any(f.n_voxels for f in same) or len({f.case_id for f in same}) < 2:
+        if any(f.n_voxels or f.may_go_on for f in same) or len({f.case_id for f in same}) < 2:
             continue
         message = f"{same[0].structure} has no voxel in any of {len(same)} labels"
         step = "look whether its value or its name is right; else leave it out of the description"

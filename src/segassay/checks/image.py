@@ -82,7 +82,7 @@ def ct_values(view: ImageView) -> list[Finding]:
 def blank_slices(view: ImageView) -> list[Finding]:
     """Find slices of one value, and images of one value."""
     if view.lowest is None:
-        message = f"{view.file_name}: every voxel is {view.least:g}: there is no image"
+        message = f"{view.file_name}: holds nothing but {view.least:g}: there is no image"
         step = "look for the original image"
         return [found("blank_slices", view, Severity.ERROR, message, step, value=view.least)]
     spread = np.array([np.ptp(plane) for plane in view.planes])

@@ -51,22 +51,23 @@ def overlap(view: CaseView) -> list[Finding]:
     shared = []
     for a, b in combinations(view.labels, 2):
         n = _shared_voxels(a, b) if a.file_name != b.file_name else 0
-        share = n / max(min(a.n_voxels, b.n_voxels), 1)
+        share = n / max(min(_size_in(a, b), _size_in(b, a)), 1)
         if share >= _SHARE_TOLD:
             shared.append((share, n, a.structure, b.structure))
     if not shared:
         return []
     shared.sort(reverse=True)
     odd = [row for row in shared if row[0] >= _SHARE_MUCH and not _natural(row[2], row[3])]
-    flat = len(view.image.planes) == 1
+    flat = view.labels[0].is_flat
     severity = Severity.WARNING if odd and not flat else Severity.INFO
     share, n, a_name, b_name = (odd or shared)[0]
     pairs = "pair" if len(shared) == 1 else "pairs"
     message = (
-        f"{len(shared)} overlapping {pairs} of masks; {a_name} and {b_name} share {n} voxels, "
+        f"{len(shared)} overlapping {pairs} of masks; {a_name} and {b_name} share {n} "
+        f"{view.labels[0].voxels}, "
         f"{share:.0%} of the smaller one"
     )
-    step = f"look at {a_name} and {b_name}: decide whose voxels they are, unless both are meant"
+    step = f"look at {a_name} and {b_name}: decide whose they are, unless both are meant"
     evidence = {"pairs": [[x, y, k, round(s, 4)] for s, k, x, y in shared[:50]]}
     return [found("overlap", view, severity, message, step, **evidence)]
 
@@ -81,7 +82,8 @@ def impossible_contact(view: CaseView) -> list[Finding]:
         if faces < _LEAST_FACES or faces < _TOUCH * total:
             continue
         message = (
-            f"{a.structure} and {b.structure} touch over {faces} voxel faces "
+            f"{a.structure} and {b.structure} touch over {faces} "
+            f"{'pixel edges' if a.is_flat else 'voxel faces'} "
             f"({faces / total:.0%} of the smaller surface); something lies between them in people"
         )
         step = "look where they meet: one of the two leaks into what lies between"
@@ -95,6 +97,11 @@ def impossible_contact(view: CaseView) -> list[Finding]:
 def _shared_voxels(a: LabelView, b: LabelView) -> int:
     window = _common(a, b, grow=0)
     return 0 if window is None else int(np.count_nonzero(a.planes[window] & b.planes[window]))
+
+
+def _size_in(a: LabelView, b: LabelView) -> int:
+    """Count the voxels of a mask that are known to another one's maker."""
+    return a.n_voxels if b.known is None else int(np.count_nonzero(a.planes & b.known))
 
 
 def _common(a: LabelView, b: LabelView, *, grow: int) -> tuple[slice, ...] | None:

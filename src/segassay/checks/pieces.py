@@ -90,7 +90,7 @@ def islands(view: LabelView) -> list[Finding]:
     """
     if not view.n_voxels:
         return []
-    parts = components(view.cropped)
+    parts = components(view.cropped, view.cropped_known)
     loose = _loose(parts, view.first_slice)
     if loose is None:
         return []
@@ -102,9 +102,10 @@ def islands(view: LabelView) -> list[Finding]:
     )
     message = (
         f"{len(parts.sizes)} separate pieces; {loose.voxels * view.voxel_size:.3g} {view.unit} "
-        f"({share:.1%}) float apart from the main one, mostly in {loose.where}"
+        f"({share:.1%}) float apart from the main one"
+        + ("" if view.is_flat else f", mostly in {loose.where}")
     )
-    step = f"look at slice {loose.first}; remove pieces that are not the structure"
+    step = f"{view.look_at(loose.first)}; remove pieces that are not the structure"
     severity = Severity.WARNING if odd else Severity.INFO
     return [found("islands", view, severity, message, step, n=loose.n, share=share)]
 
@@ -116,12 +117,12 @@ def holes(view: LabelView) -> list[Finding]:
     """
     if not view.n_voxels:
         return []
-    mask = view.cropped
-    in_slices = enclosed_in_slices(mask)
+    mask, known = view.cropped, view.cropped_known
+    in_slices = enclosed_in_slices(mask, known)
     if not in_slices.any():
         return []
     worst = view.first_slice + int(in_slices.argmax())
-    total = enclosed_in_volume(mask)
+    total = enclosed_in_volume(mask, known)
     share = total / view.n_voxels
     natural = any(word in view.structure for word in _HOLLOW)
     if not total and (natural or in_slices.sum() < _HOLE_LEAST * view.n_voxels):
@@ -129,10 +130,10 @@ def holes(view: LabelView) -> list[Finding]:
     odd = share >= _HOLE_LEAST and not (natural or view.is_cut)
     severity = Severity.WARNING if odd else Severity.INFO
     message = (
-        f"{total} background voxels enclosed on all sides ({share:.1%} of the mask), "
-        f"{int(in_slices.sum())} within slices, most in slice {worst}"
+        f"{total} background {view.voxels} enclosed on all sides ({share:.1%} of the mask)"
+        + ("" if view.is_flat else f", {int(in_slices.sum())} within slices, most in slice {worst}")
     )
-    step = f"look at slice {worst}; fill the holes unless they are anatomy"
+    step = f"{view.look_at(worst)}; fill the holes unless they are anatomy"
     return [found("holes", view, severity, message, step, share=share, slice=worst)]
 
 
@@ -140,12 +141,14 @@ def slice_gaps(view: LabelView) -> list[Finding]:
     """Find empty slices between filled ones; in isotropic volumes also empty rows and columns.
 
     Along rows and columns only a thin gap between two full cuts counts: pieces that lie side by
-    side leave wide gaps, and a structure that branches tapers off before them.
+    side leave wide gaps, and a structure that branches tapers off before them. A slice with unknown
+    voxels within the mask's bounding box is no gap, nor is a row or column that is mostly unknown.
     """
     if view.box is None:
         return []
     filled = np.flatnonzero(view.areas)
     empty = np.setdiff1d(np.arange(filled[0], filled[-1] + 1), filled)
+    empty = np.setdiff1d(empty, _unknown(view, 0, least=0.0))
     findings = [_gap_between_slices(view, empty, int(filled[-1] - filled[0] + 1))]
     least, most = np.sort([*view.pixel_mm, view.thickness_mm])[[0, 2]]
     if view.spacing_known and len(view.planes) > 1 and most <= _ALIKE * least:
@@ -177,11 +180,23 @@ def _torn(view: LabelView, axis: int) -> Finding | None:
     if not torn or view.box is None:
         return None
     empty = np.concatenate(torn) + view.box[axis].start
+    empty = np.setdiff1d(empty, _unknown(view, axis, least=0.5))
+    if not empty.size:
+        return None
     kind = "rows" if axis == 1 else "columns"
     message = f"{empty.size} {kind} are empty in all slices, between full ones: {_few(empty)}"
     step = f"draw the structure in {kind[:-1]} {int(empty[0])} of the slices that lack it"
     evidence = {kind: empty[:50].tolist()}
     return found("slice_gaps", view, Severity.WARNING, message, step, **evidence)
+
+
+def _unknown(view: LabelView, axis: int, *, least: float) -> NDArray[np.int64]:
+    """Return the planes of which more than a share of the mask's bounding box is unknown."""
+    known = view.cropped_known
+    if known is None or view.box is None:
+        return np.zeros(0, dtype=np.int64)
+    unknown = 1 - known.mean(axis=tuple(n for n in range(3) if n != axis))
+    return np.asarray(np.flatnonzero(unknown > least) + view.box[axis].start, dtype=np.int64)
 
 
 def _loose(parts: Components, first_slice: int) -> _Loose | None:

@@ -79,4 +79,5 @@ def label_facts(
         cut=view.at_sides + view.at_ends > _CUT * view.n_voxels,
         split=split,
         image_print=image_print,
+        may_go_on=view.may_go_on,
     )

@@ -24,27 +24,28 @@ def label_values(view: FileView) -> list[Finding]:
     """
     findings = []
     if view.max_fraction > _FRACTION:
-        message = f"{view.file_name}: voxels lie up to {view.max_fraction:.3g} from a whole number"
+        off = f"{view.max_fraction:.3g} from a whole number"
+        message = f"{view.file_name}: {view.voxels} lie up to {off}"
         step = "resample labels with nearest neighbour; the values were rounded here"
         findings.append(
             found("label_values", view, Severity.ERROR, message, step, fraction=view.max_fraction)
         )
     unknown = sorted(set(view.counts) - view.declared - {0}) if view.declared else []
-    negative = [value for value in view.counts if value < 0]
+    negative = [value for value in view.values if value < 0]
     odd = sorted({*unknown, *negative})
     if odd:
         n = sum(view.counts[value] for value in odd)
-        message = f"{view.file_name}: {n} voxels hold undeclared values {_few(odd)}"
+        message = f"{view.file_name}: {n} {view.voxels} hold undeclared values {_few(odd)}"
         step = "name these values in the data set's description, or set them to 0"
         findings.append(found("label_values", view, Severity.ERROR, message, step, values=odd[:20]))
-    several = sorted(set(view.counts) - {0}) if view.structure is not None else []
+    several = view.values if view.structure is not None else []
     if len(several) > 1 and not odd:
         message = f"{view.file_name}: holds values {_few(several)}; all count as {view.structure}"
         step = "keep one value per mask file, or declare the values in labels.json"
         findings.append(
             found("label_values", view, Severity.WARNING, message, step, values=several[:20])
         )
-    if view.structure is None and set(view.counts) <= {0}:
+    if view.structure is None and set(view.counts) <= {0}:  # ignored voxels may hold any
         message = f"{view.file_name}: holds background only, not one structure"
         step = "look whether the right file was saved; remove it if the case is not labelled"
         findings.append(found("label_values", view, Severity.WARNING, message, step))
@@ -57,10 +58,10 @@ def mask_coding(view: FileView) -> list[Finding]:
     A picture of one structure is silent: 0 and 255 is how masks are looked at. A NIfTI mask of one
     structure is info; a label map whose only declared value is 1 cannot be read like this.
     """
-    filled = sorted(set(view.counts) - {0})
+    filled = view.values
     if len(filled) != 1 or filled[0] == 1:
         return []
-    declared = view.declared == frozenset({1})
+    declared = view.declared - view.ignore == frozenset({1})
     if not declared and (view.structure is None or view.header is None):
         return []
     severity = Severity.WARNING if declared else Severity.INFO
@@ -78,22 +79,26 @@ def interpolated_values(view: FileView) -> list[Finding]:
     """
     if view.array is None or len(view.counts) < 3 or view.structure is not None:
         return []
-    share, axis, steps = max(_in_between(view.array, axis) for axis in range(3))
+    known = ~np.isin(view.array, sorted(view.ignore))
+    share, axis, steps = max(_in_between(view.array, known, axis) for axis in range(3))
     if share < _IN_BETWEEN:
         return []
     message = (
         f"{view.file_name}: {share:.0%} of {steps} steps between values along axis {axis} go over "
-        "a voxel of a value in between: the label was resampled as an image"
+        f"a {view.voxels[:-1]} of a value in between: the label was resampled as an image"
     )
     step = "make the label again from the original with nearest neighbour; rims hold wrong values"
     evidence = {"share": share, "steps": steps, "axis": axis}
     return [found("interpolated_values", view, Severity.ERROR, message, step, **evidence)]
 
 
-def _in_between(array: NDArray[np.integer], axis: int) -> tuple[float, int, int]:
+def _in_between(
+    array: NDArray[np.integer], known: NDArray[np.bool_], axis: int
+) -> tuple[float, int, int]:
     """Return the share of large steps that go over a third value, the axis, and the steps."""
-    lines = np.moveaxis(array, axis, 0)
-    rises, falls = lines[:-1] < lines[1:], lines[:-1] > lines[1:]
+    lines, seen = np.moveaxis(array, axis, 0), np.moveaxis(known, axis, 0)
+    both = seen[:-1] & seen[1:]
+    rises, falls = (lines[:-1] < lines[1:]) & both, (lines[:-1] > lines[1:]) & both
     over = int(np.count_nonzero(rises[:-1] & rises[1:]) + np.count_nonzero(falls[:-1] & falls[1:]))
     changed = np.nonzero(rises | falls)
     lower, upper = lines[:-1][changed].astype(np.int64), lines[1:][changed].astype(np.int64)

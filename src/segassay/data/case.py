@@ -9,6 +9,12 @@ from pathlib import Path
 
 from segassay.types import Modality
 
+IGNORE = frozenset({"ignore", "ignored", "ignore_label", "ignore_region"})
+"""Names, spelt canonically, of voxels that nobody labelled: a declared value, but no structure.
+
+nnU-Net's name is the first (its label for partly annotated images).
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class LabelRef:
@@ -17,7 +23,8 @@ class LabelRef:
     `values` are the voxel values that mean this structure in a multi-label file (several for an
     nnU-Net region); `None` means that the file is a binary mask of this structure alone.
     `source` tells raters, versions and models of one structure apart. `pieces` are further files
-    that hold other parts of the same structure; the mask is the union.
+    that hold other parts of the same structure; the mask is the union. `ignore` are values of
+    voxels that nobody labelled: neither the structure nor background.
     """
 
     structure: str
@@ -25,6 +32,7 @@ class LabelRef:
     values: tuple[int, ...] | None = None
     source: str = "label"
     pieces: tuple[Path, ...] = ()
+    ignore: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,11 @@ class Dataset:
     unmatched: tuple[Unmatched, ...] = ()
     declared: dict[int, str] = field(default_factory=dict)
     writes_absent: bool = False
+
+    @property
+    def ignore(self) -> tuple[int, ...]:
+        """Declared values of voxels that nobody labelled, see `LabelRef`."""
+        return tuple(value for value, name in self.declared.items() if name in IGNORE)
 
     @property
     def structures(self) -> tuple[str, ...]:

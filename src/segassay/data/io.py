@@ -1,5 +1,6 @@
 """Reading images and label files into one orientation; every voxel comes through here."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -97,22 +98,23 @@ def label_names(path: Path) -> dict[int, str]:
 def read_label(ref: LabelRef, onto: Grid | None = None) -> LabelMap:
     """Read the file of a label, together with the files of its further pieces.
 
-    A label whose format leaves out what is empty is put on the grid `onto`, its image's.
+    A label whose format leaves out what is empty is put on the grid `onto`, its image's. Voxels
+    that the label ignores are not `known` to its volume.
 
     Raises:
         ReadError, ContentError: As `read_labels` does.
         GeometryError: A piece lies on another grid than the first one.
     """
-    first = read_labels(ref.path)
+    first = _knowing(read_labels(ref.path), ref)
     if first.cropped and onto is not None:
         volume = placed_on(first.volume, onto)
         first = replace(first, volume=volume, counts=_count(volume.array))
     for path in ref.pieces:
-        piece = read_labels(path)
+        piece = _knowing(read_labels(path), ref)
         require_same_grid(piece.volume.grid, first.volume.grid, path.name)
         array = np.maximum(first.volume.array, piece.volume.array)
         fraction = max(first.max_fraction, piece.max_fraction)
-        volume = replace(first.volume, array=array)
+        volume = replace(first.volume, array=array).knowing(piece.volume.known)
         first = LabelMap(volume, _count(array), fraction, first.dtype)
     return first
 
@@ -126,12 +128,23 @@ def is_empty(ref: LabelRef) -> bool:
 
 
 def label_mask(labels: LabelMap, ref: LabelRef) -> NDArray[np.bool_]:
-    """Take one structure out of a label file, shape as the volume."""
-    array = labels.volume.array
-    if ref.values is None:
-        return np.asarray(array != 0)
-    mask = array == ref.values[0]
-    for value in ref.values[1:]:
+    """Take one structure out of a label file, shape as the volume; ignored voxels are not in it."""
+    array, known = labels.volume.array, labels.volume.known
+    mask = np.asarray(array != 0 if ref.values is None else _holds(array, ref.values))
+    return mask if known is None else mask & known
+
+
+def _knowing(labels: LabelMap, ref: LabelRef) -> LabelMap:
+    """Note which voxels the label ignores, if there are any."""
+    if not any(value in labels.counts for value in ref.ignore):
+        return labels
+    known = ~_holds(labels.volume.array, ref.ignore)
+    return replace(labels, volume=labels.volume.knowing(known))
+
+
+def _holds(array: NDArray[Any], values: Sequence[int]) -> NDArray[np.bool_]:
+    mask = array == values[0]
+    for value in values[1:]:
         mask |= array == value
     return np.asarray(mask)
 

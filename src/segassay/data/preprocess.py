@@ -48,7 +48,8 @@ class PlaneStack:
     """An image as slices `(slice, row, column)` of any real type, with the size of a pixel.
 
     `pixel_mm` is (row, column), (1, 1) where the size is unknown. `axis` is the array axis of the
-    volume that the slices count along.
+    volume that the slices count along. `known` marks the pixels whose label is known, as
+    `Volume.known` does.
     """
 
     planes: NDArray[Any]
@@ -56,6 +57,7 @@ class PlaneStack:
     pixel_mm: tuple[float, float]
     thickness_mm: float
     spacing_known: bool
+    known: NDArray[np.bool_] | None = None
 
     @property
     def is_3d(self) -> bool:
@@ -81,6 +83,7 @@ def plane_stack(
         pixel_mm=pixel_mm(volume.grid, axis),
         thickness_mm=volume.grid.spacing_mm[axis],
         spacing_known=volume.spacing_known,
+        known=None if volume.known is None else as_planes(volume.known, axis),
     )
 
 

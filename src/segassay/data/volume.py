@@ -6,7 +6,7 @@ axes make no difference to anything that follows.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import nibabel.orientations as nbo
@@ -23,12 +23,22 @@ class Volume:
     A 2D image is a volume with one slice, `k == 1`. `anatomical` is `False` where the file says
     nothing believable about orientation (PNG, JPEG, an identity header): rules about left and
     right must stay silent there. `spacing_known` is `False` where millimetres are made up.
+
+    `known` marks the voxels whose label is known, `None` for all of them. The others were declared
+    to be ignored: what lies there is neither a structure nor background, and nothing that is
+    counted, compared or learned may rest on it.
     """
 
     array: NDArray[Any]
     grid: Grid
     anatomical: bool
     spacing_known: bool
+    known: NDArray[np.bool_] | None = None
+
+    def knowing(self, known: NDArray[np.bool_] | None) -> "Volume":
+        """Return the volume with only those of its known voxels that `known` marks, too."""
+        both = known if self.known is None or known is None else self.known & known
+        return self if known is None else replace(self, known=both)
 
     @property
     def is_2d(self) -> bool:

@@ -25,15 +25,21 @@ class Components:
     numbers: NDArray[Any]
 
 
-def components(mask: BoolArray) -> Components:
+def components(mask: BoolArray, known: BoolArray | None = None) -> Components:
     """Find the parts of a mask `(i, j)` or `(i, j, k)`; voxels that touch by a corner are one part.
 
     An empty mask has no parts. Of equally large parts the first in storage order comes first.
+    Parts that voxels outside of `known` join are one: what lies there may join them.
 
     >>> components(np.array([[True, False, True], [True, False, False]])).sizes
     (2, 1)
     """
-    numbers, count = ndi.label(mask, structure=np.ones((3,) * mask.ndim, dtype=np.bool_))
+    joined = mask if known is None else mask | ~known
+    numbers, count = ndi.label(joined, structure=np.ones((3,) * mask.ndim, dtype=np.bool_))
+    if known is not None:
+        filled, numbers = np.unique(np.where(mask, numbers, 0), return_inverse=True)
+        numbers = numbers.reshape(mask.shape) + (1 if filled.size and filled[0] else 0)
+        count = int(np.count_nonzero(filled))
     if not count:
         return Components((), (), (), numbers)
     sizes = np.bincount(numbers.ravel())[1:]
@@ -90,31 +96,37 @@ def bounding_box(mask: BoolArray) -> Box | None:
     return tuple(box)
 
 
-def enclosed_in_slices(planes: BoolArray) -> NDArray[np.int64]:
+def enclosed_in_slices(planes: BoolArray, known: BoolArray | None = None) -> NDArray[np.int64]:
     """Count the background that mask encloses in each slice of `(slice, row, column)`.
 
-    A hole is a part of a slice's background, connected by edges, that does not reach the border.
+    A hole is a part of a slice's background, connected by edges, that does not reach the border,
+    nor a voxel outside of `known`, of which nobody knows whether it is background.
     """
     counts = np.zeros(len(planes), dtype=np.int64)
     for index, plane in enumerate(planes):
         if plane.any():
-            filled = np.asarray(ndi.binary_fill_holes(plane))
-            counts[index] = np.count_nonzero(filled) - np.count_nonzero(plane)
+            holes = np.asarray(ndi.binary_fill_holes(plane)) & ~plane
+            if known is not None:
+                holes &= ~joined_to(holes, ~known[index])
+            counts[index] = np.count_nonzero(holes)
     return counts
 
 
-def enclosed_in_volume(planes: BoolArray) -> int:
+def enclosed_in_volume(planes: BoolArray, known: BoolArray | None = None) -> int:
     """Count the background enclosed on all sides; a stack's first and last slice are open.
 
-    A single slice has no third dimension to be open in: its holes count as enclosed.
+    A single slice has no third dimension to be open in: its holes count as enclosed. Voxels outside
+    of `known` are as open as the ends.
     """
     if len(planes) == 1:
-        return int(enclosed_in_slices(planes).sum())
+        return int(enclosed_in_slices(planes, known).sum())
     around = ((0, 0), (1, 1), (1, 1))
     labels, _ = ndi.label(~np.pad(planes, around))
     sizes = np.bincount(labels.ravel())
     open_parts = np.unique(np.concatenate([labels[:, 0, 0], labels[0].ravel(), labels[-1].ravel()]))
     sizes[open_parts] = 0
+    if known is not None:
+        sizes[np.unique(labels[:, 1:-1, 1:-1][~known])] = 0
     sizes[0] = 0
     return int(sizes.sum())
 
@@ -125,9 +137,15 @@ def joined_to_border(plane: BoolArray) -> BoolArray:
     >>> joined_to_border(np.array([[0, 0, 0], [1, 0, 0], [0, 0, 1], [0, 0, 0]], bool)).sum()
     np.int64(2)
     """
-    numbers, count = ndi.label(plane)
+    border = np.zeros_like(plane)
+    border[[0, -1]] = border[:, [0, -1]] = True
+    return joined_to(plane, border)
+
+
+def joined_to(mask: BoolArray, start: BoolArray) -> BoolArray:
+    """Return the part of a mask that hangs together, by faces, with its voxels in `start`."""
+    numbers, count = ndi.label(mask)
     joined = np.zeros(count + 1, dtype=np.bool_)
-    for edge in (numbers[0], numbers[-1], numbers[:, 0], numbers[:, -1]):
-        joined[edge] = True
+    joined[numbers[start]] = True
     joined[0] = False
     return np.asarray(joined[numbers])

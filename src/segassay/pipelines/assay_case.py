@@ -55,6 +55,7 @@ class AssayContext:
 class _Label:
     ref: LabelRef
     mask: NDArray[np.bool_]
+    known: NDArray[np.bool_] | None
     view: LabelView
     findings: tuple[Finding, ...]
 
@@ -97,8 +98,15 @@ def _assay_labels(
             continue
         for ref in refs:
             mask = label_mask(labels, ref)
-            view = label_view(ref, mask, shown, context.bounds, known=image.spacing_known)
-            good.append(_Label(ref, mask, view, tuple(check_label(view))))
+            view = label_view(
+                ref,
+                mask,
+                shown,
+                context.bounds,
+                known=labels.volume.known,
+                spacing_known=image.spacing_known,
+            )
+            good.append(_Label(ref, mask, labels.volume.known, view, tuple(check_label(view))))
     content = voxel_sha256(image.array) if good else ""
     printed = image_print(shown.planes) if good else ""
     for label in good:
@@ -149,15 +157,29 @@ def _scored_rows(
     judge = context.judge
     if judge is None or not labels:
         return []
-    masks = [(label.ref.structure, label.mask) for label in labels]
-    scores = judge.score_labels(
-        image, masks, modality=files.case.modality, subject=files.case.subject_id
-    )
     seen = judge.trained_on(files.image_sha256, content)
-    return [
-        _scored_row(files, label, score, context, trained_on=seen)
-        for label, score in zip(labels, scores, strict=True)
-    ]
+    rows = []
+    # Labels of one file ignore the same voxels; where none ignores any, all are judged together.
+    for own in _alike(labels):
+        scores = judge.score_labels(
+            image.knowing(own[0].known),
+            [(label.ref.structure, label.mask) for label in own],
+            modality=files.case.modality,
+            subject=files.case.subject_id,
+        )
+        rows += [
+            _scored_row(files, label, score, context, trained_on=seen)
+            for label, score in zip(own, scores, strict=True)
+        ]
+    return rows
+
+
+def _alike(labels: Sequence[_Label]) -> list[list[_Label]]:
+    """Put labels together of which the same voxels are known."""
+    groups: dict[int, list[_Label]] = {}
+    for label in labels:
+        groups.setdefault(id(label.known), []).append(label)
+    return list(groups.values())
 
 
 def _scored_row(

@@ -49,18 +49,20 @@ def _bound(path: Path, number: int, row: Row) -> Bound:
         raise UsageError(
             f"{where}: quantity {quantity!r} is unknown; one of {', '.join(QUANTITIES)}"
         )
-    lower = _limit(where, "lower", row["lower"], float("-inf"))
-    upper = _limit(where, "upper", row["upper"], float("inf"))
-    if lower > upper:
+    lower, upper = _limit(where, "lower", row["lower"]), _limit(where, "upper", row["upper"])
+    if lower is not None and upper is not None and lower > upper:
         raise UsageError(f"{where}: lower {lower:g} is above upper {upper:g}; exchange them")
     return Bound(canonical_name(row["label"]), quantity, lower, upper)
 
 
-def _limit(where: str, name: str, text: str, blank: float) -> float:
+def _limit(where: str, name: str, text: str) -> float | None:
+    """Read a limit; `None` for a blank cell, which is none."""
+    if not text:
+        return None
     try:
-        value = float(text) if text else blank
+        value = float(text)
     except ValueError:
         value = float("nan")
-    if text and not isfinite(value):
+    if not isfinite(value):
         raise UsageError(f"{where}: {name} is {text!r}; expected a number, or nothing for no limit")
     return value

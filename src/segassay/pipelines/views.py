@@ -49,6 +49,7 @@ def file_view(
         header=header_facts(refs[0].path),
         image_header=image.header,
         array=labels.volume.array,
+        ignore=frozenset(refs[0].ignore),
     )
 
 
@@ -58,9 +59,10 @@ def label_view(
     image: ImageView,
     bounds: tuple[Bound, ...],
     *,
-    known: bool,
+    known: NDArray[np.bool_] | None,
+    spacing_known: bool,
 ) -> LabelView:
-    """Show one mask `(i, j, k)`, RAS+, as slices; `known` tells whether the spacing is."""
+    """Show one mask `(i, j, k)`, RAS+, as slices; `known` are the voxels that somebody labelled."""
     return LabelView(
         case_id=image.case_id,
         structure=ref.structure,
@@ -68,10 +70,11 @@ def label_view(
         planes=as_planes(mask, image.axis),
         pixel_mm=pixel_mm(image.grid, image.axis),
         thickness_mm=image.grid.spacing_mm[image.axis],
-        spacing_known=known,
+        spacing_known=spacing_known,
         image=image,
         file_name=ref.path.name,
         bounds=bounds,
+        known=None if known is None else as_planes(known, image.axis),
     )
 
 

@@ -39,6 +39,7 @@ SENTENCES: dict[Remark, str] = {
     Remark.NOT_AXIAL: "this judge was made for axial slices",
     Remark.FIRST_CHANNEL: "scored on the first of {n_channels} channels",
     Remark.ALL_VALUES: "{file} holds {n_values} values and no {column} is given: all count",
+    Remark.ALL_IGNORED: "every voxel has the ignore label, so there is nothing to judge",
 }
 
 

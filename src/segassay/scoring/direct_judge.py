@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
+import numpy as np
+
 from segassay.engines.direct_engine import DirectAnswers, DirectEngine
 from segassay.models.folder import JudgeFolder
 from segassay.scoring.aggregate import SliceSums
@@ -37,10 +39,13 @@ def direct_sums(plan: LabelPlan, answers: DirectAnswers, start: int) -> list[Sli
 
     From Dice d, size of the mask m and of the true mask t follows the overlap d (m + t) / 2; over a
     volume the slices then count by their size, and one without mask adds what is missing there.
+    Of a slice that is known in part, the true mask counts by the known share of the crop.
     """
     sums = []
-    for n, (sample, seen) in enumerate(zip(plan.samples, plan.inputs, strict=True), start):
-        true = float(answers.size[n]) * seen.crop[3].size * seen.pixels_per_cell
+    for k, (sample, seen) in enumerate(zip(plan.samples, plan.inputs, strict=True)):
+        n = start + k
+        known = float(np.mean(plan.known_share(k)[0]))
+        true = known * float(answers.size[n]) * seen.crop[3].size * seen.pixels_per_cell
         area = float(plan.areas[sample.index])
         overlap = 0.5 * float(answers.dice[n]) * (true + area) if area else 0.0
         presence = float(answers.presence[n])

@@ -60,6 +60,8 @@ class GoldCase:
             traits[name] = measure(mask)
         step = np.array(image.grid.spacing_mm) * image.grid.shape / shape
         volume = _volume(_to_bytes(pixels), step, known=image.spacing_known)
+        if image.known is not None:
+            volume = volume.knowing(resized(image.known.astype(np.float32), shape) > 0.5)
         kept = {name: mask for name, mask in small.items() if mask.any()}
         return cls(Reference("", volume, kept), subject, traits)
 
@@ -127,13 +129,15 @@ class GoldCases:
         return light
 
     def save(self, path: Path) -> None:
-        """Write images, spacings and masks, nothing else."""
+        """Write images, spacings, masks and which voxels they leave unknown, nothing else."""
         arrays: dict[str, NDArray[Any]] = {}
         about = []
         for number, case in enumerate(self.cases):
             image, masks = case.reference.image, case.reference.masks
             arrays[f"image_{number}"] = image.array
             arrays[f"masks_{number}"] = np.packbits(np.stack(list(masks.values())))
+            if image.known is not None:
+                arrays[f"known_{number}"] = np.packbits(image.known)
             about.append(
                 {
                     "structures": list(masks),
@@ -165,6 +169,9 @@ def _read(kept: Any, number: int, about: dict[str, Any]) -> GoldCase:
     bits = np.unpackbits(kept[f"masks_{number}"], count=len(names) * pixels.size)
     masks = bits.astype(np.bool_).reshape(len(names), *pixels.shape)
     volume = _volume(pixels, np.array(about["spacing_mm"]), known=bool(about["spacing_known"]))
+    if f"known_{number}" in kept:
+        seen = np.unpackbits(kept[f"known_{number}"], count=pixels.size)
+        volume = volume.knowing(seen.astype(np.bool_).reshape(pixels.shape))
     return GoldCase(Reference("", volume, dict(zip(names, masks, strict=True))))
 
 

@@ -1,7 +1,7 @@
 """What the judge looks at for one label: slices, boxes and network inputs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 
 import numpy as np
@@ -26,7 +26,9 @@ _LEAST_SHARE = 0.5
 class LabelPlan:
     """One label made ready for the network: `samples` and `inputs` belong together.
 
-    `pixel_mm` is the size of a pixel (row, column), (1, 1) where it is unknown.
+    `pixel_mm` is the size of a pixel (row, column), (1, 1) where it is unknown. `known` marks the
+    pixels whose label is known, `None` for all: slices without any are not looked at and stand for
+    nothing, and in the others sums run over known pixels.
     """
 
     planes: NDArray[np.bool_]
@@ -34,6 +36,22 @@ class LabelPlan:
     samples: tuple[SliceSample, ...]
     inputs: tuple[JudgeInput, ...]
     pixel_mm: tuple[float, float]
+    known: NDArray[np.bool_] | None = None
+
+    def known_share(self, index: int) -> tuple[NDArray[np.float32] | float, float]:
+        """Return what is known of sample `index`: a share for every cell of its crop, and outside.
+
+        Outside it is the known share of the slice's pixels beyond the crop.
+        """
+        if self.known is None:
+            return 1.0, 1.0
+        plane, seen = self.known[self.samples[index].index], self.inputs[index]
+        inside = seen.cut(plane[None].astype(np.float32))[0]
+        within = seen.pixels_per_cell * float(inside.sum())
+        beyond = plane.size - seen.pixels_per_cell * float(seen.crop[4].sum())
+        share = (float(np.count_nonzero(plane)) - within) / beyond if beyond >= 1 else 0.0
+        cells = inside / np.maximum(seen.crop[4], 1e-6)
+        return np.clip(cells, 0.0, 1.0), min(max(share, 0.0), 1.0)
 
     @property
     def n_voxels(self) -> int:
@@ -54,12 +72,17 @@ def plan_label(
     """Choose slices of a mask `(i, j, k)` and prepare them; `only` looks at that one slice."""
     planes = as_planes(mask, stack.axis)
     areas = np.asarray(planes.sum(axis=(1, 2)), dtype=np.int64)
+    usable = np.arange(len(planes))
+    if stack.known is not None:
+        usable = np.flatnonzero(stack.known.any(axis=(1, 2)))
     if only is not None:
         samples = [SliceSample(only, 1.0, beyond=False)]
     elif areas.any():
-        samples = choose_slices(areas, sampling)
+        samples = choose_slices(areas[usable], sampling)
     else:
-        samples = spread_slices(len(planes), _EMPTY)
+        samples = spread_slices(len(usable), _EMPTY)
+    if only is None:
+        samples = [replace(sample, index=int(usable[sample.index])) for sample in samples]
     boxes = _boxes(stack, planes, areas, samples, preprocess)
     inputs = tuple(
         preprocess(stack, planes[s.index], s.index, box, name=name, modality=modality)
@@ -67,16 +90,18 @@ def plan_label(
     )
     if name is None and not preprocess.tells_nameless:
         inputs = tuple(untold(seen) for seen in inputs)
-    return LabelPlan(planes, areas, tuple(samples), inputs, stack.pixel_mm)
+    return LabelPlan(planes, areas, tuple(samples), inputs, stack.pixel_mm, stack.known)
 
 
 def slice_sums(plan: LabelPlan, answers: JudgeAnswers) -> list[SliceSums]:
     """Turn the network's answers for one plan into sums in image pixels."""
     sums = []
     for n, (sample, seen) in enumerate(zip(plan.samples, plan.inputs, strict=True)):
-        probability = answers.map[n] * seen.crop[4]
+        inside, outside = plan.known_share(n)
+        probability = answers.map[n] * seen.crop[4] * inside
         n_cells = probability.size
-        true = float(probability.mean() + answers.outside[n]) * n_cells * seen.pixels_per_cell
+        beyond = float(answers.outside[n]) * outside
+        true = (float(probability.mean()) + beyond) * n_cells * seen.pixels_per_cell
         overlap = float((probability * seen.crop[3]).sum()) * seen.pixels_per_cell
         area = float(plan.areas[sample.index])
         cell_mm = sqrt(seen.pixels_per_cell * plan.pixel_mm[0] * plan.pixel_mm[1])

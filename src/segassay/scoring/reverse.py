@@ -72,7 +72,8 @@ class ReverseAccuracy:
     ) -> list[ReverseScore]:
         """Score all labels `(structure, mask)` of one image; masks are `(i, j, k)` on its grid.
 
-        Parts of a mask that come to lie outside a reference's image are not counted.
+        Parts of a mask that come to lie outside a reference's image are not counted, nor are points
+        whose label is not known to the image or to the reference.
 
         Raises:
             GeometryError: A mask has another shape than the image, or image and references are
@@ -86,16 +87,23 @@ class ReverseAccuracy:
             for reference in self._references
             if asked & set(reference.labels)
         }
-        return [self._score(structure, mask, places) for structure, mask in masks]
+        known = None if image.known is None else np.append(image.known.ravel(), True)
+        return [self._score(structure, mask, places, known) for structure, mask in masks]
 
     def _score(
-        self, structure: str, mask: BoolArray, places: Mapping[str, NDArray[np.int32]]
+        self,
+        structure: str,
+        mask: BoolArray,
+        places: Mapping[str, NDArray[np.int32]],
+        known: BoolArray | None,
     ) -> ReverseScore:
         if not mask.any():
             return ReverseScore(nan, "the mask is empty", {})
         flat = np.append(mask.ravel(), False)
         found = {
-            reference.name: reference.dice(flat[places[reference.name]], structure)
+            reference.name: reference.dice(
+                flat[at := places[reference.name]], structure, None if known is None else known[at]
+            )
             for reference in self._references
             if structure in reference.labels
         }
@@ -124,12 +132,21 @@ class _Prepared:
         inside = {name: np.flatnonzero(mask[at]).astype(np.int32) for name, mask in masks.items()}
         # A label so small that no point meets it cannot be compared with anything.
         self.labels = {name: points for name, points in inside.items() if points.size}
+        own = reference.image.known
+        self._known = None if own is None else own.reshape(shape)[at].ravel()
 
-    def dice(self, laid: BoolArray, structure: str) -> float:
-        """Return the Dice of a mask, laid over the points of comparison, with a label."""
+    def dice(self, laid: BoolArray, structure: str, known: BoolArray | None = None) -> float:
+        """Return the Dice of a mask, laid over the points of comparison, with a label.
+
+        Only points count that are `known` where the mask is from, and here.
+        """
         label = self.labels[structure]
-        both = np.count_nonzero(laid[label])
-        return 2 * both / (np.count_nonzero(laid) + label.size)
+        if known is not None:
+            label = label[known[label]]
+        if self._known is not None:
+            laid = laid & self._known
+        both, size = np.count_nonzero(laid[label]), np.count_nonzero(laid) + label.size
+        return 2 * both / size if size else 0.0
 
     def places_in(self, image: Volume) -> NDArray[np.int32]:
         """Return the voxel of an image that belongs to every point of comparison.

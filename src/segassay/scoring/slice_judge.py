@@ -131,7 +131,8 @@ class SliceJudge(Judge):
 
     def _looks(self, labels: Sequence[AskedLabel]) -> list["_Look"]:
         plans = [self.plan(label) for label in labels]
-        sums = self.examine(plans) if plans else []
+        seen = any(plan.samples for plan in plans)
+        sums = self.examine(plans) if seen else [[] for _ in plans]
         compared, unusual = self._compared(labels), self._unusual(labels)
         return [_Look(*parts) for parts in zip(labels, plans, sums, compared, unusual, strict=True)]
 
@@ -176,9 +177,9 @@ class SliceJudge(Judge):
         For an empty mask the one where the structure is most likely seen.
         """
         plan = self.plan(label)
-        (sums,) = self.examine([plan])
+        (sums,) = self.examine([plan]) if plan.samples else ([],)
         if not plan.n_voxels:
-            return max(sums, key=lambda s: s.presence).index
+            return max(sums, key=lambda s: s.presence).index if sums else 0
         return min((s for s in sums if s.mask > 0), key=lambda s: s.dice).index
 
     def _filled(self, look: "_Look") -> Score:
@@ -221,9 +222,11 @@ class SliceJudge(Judge):
 
     def _empty(self, look: "_Look") -> Score:
         name = look.label.name
-        presence = estimate_presence([s.presence for s in look.sums])
+        presence = estimate_presence([s.presence for s in look.sums]) if look.sums else nan
         reasons: tuple[Comment, ...]
-        if name.known is None:
+        if not look.sums:
+            status, reasons = Status.ABSTAINED, (comment(Remark.ALL_IGNORED),)
+        elif name.known is None:
             status, reasons = Status.ABSTAINED, (comment(Remark.MASK_EMPTY), *name.comments)
         else:
             seen = presence > 0.5

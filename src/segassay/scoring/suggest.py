@@ -15,6 +15,8 @@ def make_suggestion(stack: PlaneStack, plan: LabelPlan, probability: Floats) -> 
     mask = np.ascontiguousarray(plan.planes[sample.index])
     shape = (mask.shape[0], mask.shape[1])
     inside = seen.cut.paste(np.ones_like(probability), shape) > 0.5
+    if plan.known is not None:
+        inside &= plan.known[sample.index]
     expected = np.clip(seen.cut.paste(probability, shape), 0.0, 1.0)
     return Suggestion(
         index=sample.index,

@@ -47,6 +47,7 @@ class Traits:
         self._steps = tuple(ceil(n / _LONGEST) for n in image.array.shape)
         self._every = tuple(slice(None, None, step) for step in self._steps)
         self._levels = np.asarray(image.array[self._every])
+        self._known = None if image.known is None else image.known[self._every]
         self._ends = robust_ends(np.moveaxis(self._levels, 2, 0))
         shape = np.array(self._levels.shape)
         known = np.array(image.grid.spacing_mm) * np.array(image.array.shape) / shape
@@ -60,7 +61,8 @@ class Traits:
         and the step to those around, as parts of the image's range; the logarithm of the change of
         levels along the border, from voxel to voxel, that of the border's size for the volume, and
         the share of the largest piece. Images of more than 256 voxels a side are thinned out
-        first. NaN for an empty mask.
+        first. Voxels whose label is not known are no border, and within the mask's bounding box
+        they count as mask in the proportion of the known ones. NaN for an empty mask.
         """
         if not mask.any():
             return np.full(len(TRAITS), np.nan)
@@ -70,42 +72,53 @@ class Traits:
             thinned[tuple(np.argwhere(mask).T // np.array(self._steps)[:, None])] = True
         where = _around(thinned)
         inside = thinned[where]
+        known = np.ones_like(inside) if self._known is None else self._known[where]
+        n_voxels = _whole_size(inside, known)
         voxels = np.argwhere(inside) + [s.start for s in where]
         extent = voxels.std(axis=0) * self._unit + 0.5 * self._unit
         return np.array(
             [
-                np.log(len(voxels) * self._unit.prod()),
+                np.log(n_voxels * self._unit.prod()),
                 *((voxels.mean(axis=0) + 0.5) / thinned.shape),
                 *np.log(extent),
-                *self._look(where, inside),
-                *_form(inside),
+                *self._look(where, inside, known),
+                *_form(inside, known),
             ]
         )
 
-    def _look(self, where: tuple[slice, ...], inside: BoolArray) -> tuple[float, ...]:
+    def _look(
+        self, where: tuple[slice, ...], inside: BoolArray, known: BoolArray
+    ) -> tuple[float, ...]:
         low, high = self._ends
         levels = (self._levels[where].astype(np.float32) - low) / max(high - low, 1e-6)
         levels = levels.clip(0, 1)
         element = _flat(inside.shape)
-        around = ndi.binary_dilation(inside, element, iterations=_AROUND) & ~inside
+        around = ndi.binary_dilation(inside, element, iterations=_AROUND) & ~inside & known
         own = levels[inside]
         outside = float(levels[around].mean()) if around.any() else float(own.mean())
         change = np.sqrt(sum((g**2 for g in _slopes(levels)), np.zeros_like(levels)))
-        rim = _rim(inside)
+        rim = _rim(inside, known)
         border = float(change[rim].mean()) if rim.any() else 0.0
         return float(own.mean()), float(own.std()), float(own.mean()) - outside, _log(border)
 
 
-def _form(inside: BoolArray) -> tuple[float, float]:
-    pieces, _ = ndi.label(inside)
+def _form(inside: BoolArray, known: BoolArray) -> tuple[float, float]:
+    pieces, _ = ndi.label(inside | ~known)
     n_voxels = int(inside.sum())
+    whole = _whole_size(inside, known)
     n_axes = max(sum(n > 1 for n in inside.shape), 1)
-    rim = np.log(max(int(_rim(inside).sum()), 1) / n_voxels ** (1 - 1 / n_axes))
-    return float(rim), float(np.bincount(pieces.ravel())[1:].max() / n_voxels)
+    n_rim = max(int(_rim(inside, known).sum()), 1) * whole / n_voxels
+    rim = np.log(n_rim / whole ** (1 - 1 / n_axes))
+    return float(rim), float(np.bincount(pieces[inside]).max() / n_voxels)
 
 
-def _rim(inside: BoolArray) -> BoolArray:
-    return np.asarray(inside & ~ndi.binary_erosion(inside, _flat(inside.shape)))
+def _whole_size(inside: BoolArray, known: BoolArray) -> float:
+    """Return the voxels of a mask, with what lies in the unknown part of its bounding box."""
+    return float(inside.sum() / known[_around(inside, 0)].mean())
+
+
+def _rim(inside: BoolArray, known: BoolArray) -> BoolArray:
+    return np.asarray(inside & ~ndi.binary_erosion(inside | ~known, _flat(inside.shape)))
 
 
 def _flat(shape: tuple[int, ...]) -> BoolArray:
@@ -121,9 +134,9 @@ def _slopes(levels: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     return [np.gradient(levels, axis=axis) for axis, n in enumerate(levels.shape) if n > 1]
 
 
-def _around(mask: BoolArray) -> tuple[slice, ...]:
+def _around(mask: BoolArray, margin: int = _MARGIN) -> tuple[slice, ...]:
     found: tuple[slice, ...] = ndi.find_objects(mask.astype(np.uint8))[0]
-    return tuple(slice(max(s.start - _MARGIN, 0), s.stop + _MARGIN) for s in found)
+    return tuple(slice(max(s.start - margin, 0), s.stop + margin) for s in found)
 
 
 def _log(positive: float) -> float:

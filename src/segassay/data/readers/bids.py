@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from segassay.data.case import Case, Dataset, LabelRef, Unmatched
@@ -209,7 +209,7 @@ def _refs(label: _Name, root: Path) -> tuple[LabelRef, ...]:
         word = label.entities.get("label") or label.entities.get("desc") or "label_1"
         return (LabelRef(canonical_name(word) or "label_1", label.path, None, source),)
     found = multilabel_refs(label.path, _names(label, root))
-    return tuple(LabelRef(ref.structure, ref.path, ref.values, source) for ref in found)
+    return tuple(replace(ref, source=source) for ref in found)
 
 
 def _add(refs: list[LabelRef], new: Iterable[LabelRef], label: _Name) -> None:
@@ -219,7 +219,7 @@ def _add(refs: list[LabelRef], new: Iterable[LabelRef], label: _Name) -> None:
         source = ref.source
         if (ref.structure, source) in taken:
             source = f"{source}/{stem_of(label.path)}"
-        refs.append(LabelRef(ref.structure, ref.path, ref.values, source))
+        refs.append(replace(ref, source=source))
 
 
 def _names(label: _Name, root: Path) -> dict[str, tuple[int, ...]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from segassay.data import files, itk
-from segassay.data.case import Case, LabelRef, Unmatched
+from segassay.data.case import IGNORE, Case, LabelRef, Unmatched
 from segassay.data.io import is_readable, label_names, read_labels, stem_of
 from segassay.data.splits import natural_key
 from segassay.errors import CaseError, DatasetError, ReadError
@@ -37,10 +37,6 @@ _MODALITIES = {
     Modality.DERMOSCOPY: ("dermoscopy", "dermatoscopy"),
 }
 _PATIENT = re.compile(r"^(sub-[A-Za-z0-9]+|patient_?\d+)(?:_|$)", re.IGNORECASE)
-
-
-IGNORE = "ignore"
-"""nnU-Net's name for voxels that nobody labelled: a declared value, but no structure."""
 
 
 def files_of(folder: Path, root: Path) -> list[Path]:
@@ -184,6 +180,8 @@ def declared_values(labels: dict[str, tuple[int, ...]]) -> dict[int, str]:
     for name, numbers in labels.items():
         for number in numbers:
             values.setdefault(number, name)
+    for name in IGNORE & labels.keys():
+        values |= dict.fromkeys(labels[name], name)
     return values
 
 
@@ -213,7 +211,15 @@ def multilabel_refs(path: Path, labels: dict[str, tuple[int, ...]]) -> tuple[Lab
     and the run will read it again and report that it is empty, or why it cannot be read.
     """
     if labels:
-        return tuple(LabelRef(name, path, v) for name, v in labels.items() if name != IGNORE)
+        ignore = tuple(value for name in IGNORE & labels.keys() for value in labels[name])
+        return tuple(
+            # A region of nnU-Net's may list the ignored value: nobody labelled it all the same.
+            LabelRef(
+                name, path, tuple(v for v in values if v not in ignore) or values, ignore=ignore
+            )
+            for name, values in labels.items()
+            if name not in IGNORE
+        )
     try:
         named = itk.segments(path)
         if named:

@@ -2,6 +2,7 @@
 
 Columns: `image` (and `image_1`, … for further channels); `label` with `structure` and, for a file
 with several values, `value` (several values with blanks between); or `label_<structure>` columns.
+`ignore_value` are values of voxels that nobody labelled.
 Optional: `case_id`, `subject`, `split`, `modality`, `source` (or `annotator`). All other columns
 are metadata of the case, unless its rows disagree. Paths are relative to the manifest's folder, or
 absolute.
@@ -25,7 +26,7 @@ LOOKS_FOR = "a .csv, .tsv, .jsonl or .parquet file with the columns image, label
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 
 _OWN = re.compile(
-    r"image(_\d+)?|label(_.*)?|structure|value|case_id|subject|split|modality|source|annotator"
+    r"image(_\d+)?|label(_.*)?|structure|value|ignore_value|case_id|subject|split|modality|source|annotator"
 )
 """Columns that mean something to us; the others are metadata."""
 
@@ -124,22 +125,24 @@ def _case(row: _Row, subject: re.Pattern[str] | None) -> Case:
 def _refs(row: _Row, base: Path) -> Iterator[LabelRef]:
     cells = row.cells
     source = cells.get("source") or cells.get("annotator") or "label"
+    ignore = _values(row, "ignore_value") or ()
     if cells.get("label"):
         structure = row.names.get(cells.get("structure", ""))
         if not structure:
             raise row.error(f"'label' without 'structure', which is {cells.get('structure')!r}")
-        yield LabelRef(structure, base / cells["label"], _values(row), source)
+        values = _values(row, "value")
+        yield LabelRef(structure, base / cells["label"], values, source, ignore=ignore)
     for key, text in cells.items():
         if key.startswith("label_") and text:
             structure = row.names[key.removeprefix("label_")]
             if not structure:
                 raise row.error(f"column {key!r} names no structure")
-            yield LabelRef(structure, base / text, None, source)
+            yield LabelRef(structure, base / text, None, source, ignore=ignore)
 
 
-def _values(row: _Row) -> tuple[int, ...] | None:
-    text = row.cells.get("value", "")
+def _values(row: _Row, column: str) -> tuple[int, ...] | None:
+    text = row.cells.get(column, "")
     try:
         return tuple(int(word) for word in text.split()) or None
     except ValueError as error:
-        raise row.error(f"value {text!r}; expected whole numbers with blanks between") from error
+        raise row.error(f"{column} {text!r}; expected whole numbers with blanks between") from error
