@@ -8,14 +8,21 @@
     ├── CaseError                 3   one case cannot be used; the others go on
     │   ├── ReadError             3   a file is missing, truncated or not what its name says
     │   ├── GeometryError         3   image and mask do not lie on one grid
-    │   └── ContentError          3   the voxels are not usable (4D, NaN, fractional labels, …)
+    │   ├── ContentError          3   the voxels are not usable (4D, NaN, fractional labels, …)
+    │   └── InternalError         3   a bug of segassay's own, met while working on the case
     └── ModelError                5   a judge's weights are missing or do not match their checksum
 
 Every message is one line: which file or case, what came, what was expected, what to do.
 """
 
+import re
 from pathlib import Path
 from typing import ClassVar
+
+_FOLDERS = re.compile(
+    r"""(?P<before>^|[\s(=:,"'`])(?:[A-Za-z]:)?[\\/](?=[^\s\\/])(?:[^\\/"'`\n]*[\\/])+"""
+)
+"""The folders of an absolute path, up to the last name."""
 
 
 class SegassayError(Exception):
@@ -49,9 +56,16 @@ class DatasetError(UsageError):
 
 
 class CaseError(SegassayError):
-    """One case cannot be used. A run records it and goes on with the next case."""
+    """One case cannot be used. A run records it and goes on with the next case.
+
+    Results keep the message and may be passed on, so it names no folder of the machine: of an
+    absolute path, as libraries put it into their errors, the last name is left.
+    """
 
     exit_code: ClassVar[int] = 3
+
+    def __init__(self, message: str) -> None:
+        super().__init__(_FOLDERS.sub(r"\g<before>", message))
 
 
 class ReadError(CaseError):
@@ -64,6 +78,15 @@ class GeometryError(CaseError):
 
 class ContentError(CaseError):
     """A file was read, but its voxels cannot be used."""
+
+
+class InternalError(CaseError):
+    """A bug of segassay's own, met while working on one case; the data may be fine."""
+
+    @classmethod
+    def of(cls, error: Exception) -> "InternalError":
+        """Return the error that a run records for an exception that nobody foresaw."""
+        return cls(f"internal error ({type(error).__name__}: {error}); please report it")
 
 
 class ModelError(SegassayError):

@@ -11,12 +11,14 @@ import polars as pl
 import pytest
 
 from segassay.data.case import Case
-from segassay.errors import SegassayError
+from segassay.data.readers import open_dataset
+from segassay.errors import ModelError, SegassayError
 from segassay.pipelines import assay_cases, worker
 from segassay.pipelines.assay_case import AssayContext
 from segassay.pipelines.audit import audit
 from segassay.pipelines.configs import AuditConfig, SourceConfig
 from segassay.pipelines.read_case import CaseFiles
+from segassay.records.begun import Begun
 from segassay.records.table import read_table
 
 TIMES = ["scored_at", "run_id"]
@@ -134,3 +136,20 @@ def test_an_interruption_at_any_instant_stops_and_never_hangs(tmp_path: Path) ->
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 50
+
+
+@pytest.mark.parametrize("begun_before", [False, True])
+def test_a_worker_that_cannot_start_says_why(
+    phantom_set: Path, tmp_path: Path, begun_before: bool
+) -> None:
+    """It once read as if the process had been killed for its memory."""
+    cases = open_dataset(phantom_set).cases
+    begun = Begun.of(tmp_path / "out", 1, 1)
+    if begun_before:
+        cases = cases[:1]
+        begun.note(cases[0].case_id)
+    context = AssayContext(phantom_set, frozenset(), None, "run")
+    gone = str(tmp_path / "gone")
+    with pytest.raises(ModelError):
+        list(assay_cases.assay_cases(cases, context, jobs=2, judge=gone, begun=begun))
+    assert begun.attempts().get(cases[0].case_id, 0) == 0

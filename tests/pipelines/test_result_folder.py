@@ -15,9 +15,10 @@ from conftest import write_nifti
 from segassay.data.phantom import make_phantom
 from segassay.errors import OutputError, UsageError
 from segassay.models.folder import find_judge, write_checksums
+from segassay.pipelines.audit import audit
 from segassay.pipelines.configs import AuditConfig, SourceConfig
 from segassay.pipelines.result_folder import begin_run, note_interruption
-from segassay.records.run import RunRecord, read_run
+from segassay.records.run import MANIFEST, RunRecord, keep_trial, read_run
 from segassay.scoring import Judge, load_judge
 
 
@@ -86,6 +87,31 @@ def test_parts_that_begin_at_once_join_one_run(phantom_set: Path, tmp_path: Path
             for n in range(1, 7)
         ]
     assert len({job.result().run_id for job in jobs}) == 1
+
+
+def test_parts_side_by_side_keep_one_record(phantom_set: Path, tmp_path: Path) -> None:
+    """Each part once wrote the whole record, over what the others had written."""
+    out = tmp_path / "out"
+    first = begin(phantom_set, out, part=1, parts=3)
+    keep_trial(out, 0.5)
+    content = (out / MANIFEST).read_bytes()
+    second = begin(phantom_set, out, part=2, parts=3)
+    keep_trial(out, 0.7)  # the first to keep one has decided
+    note_interruption(first, out)
+    assert second.familiarity == 0.5
+    assert (out / MANIFEST).read_bytes() == content
+    configs = [
+        AuditConfig(source=SourceConfig(path=phantom_set), out=out, judge=None, part=n, parts=3)
+        for n in (1, 2, 3)
+    ]
+    with ThreadPoolExecutor(3) as threads:
+        results = list(threads.map(lambda config: audit(config, command="check"), configs))
+    record = read_run(out)
+    assert record is not None
+    assert (record.run_id, record.familiarity, record.exit_status) == (first.run_id, 0.5, 0)
+    assert record.counts["cases_out"] == 4
+    assert any(result.n_missing == 0 for result in results)
+    assert (out / "index.html").exists()
 
 
 def mend_label(root: Path) -> None:

@@ -11,7 +11,7 @@ from segassay.errors import OutputError, SegassayError
 from segassay.pipelines.familiarity import FAMILIAR, FEWEST_CASES, by_lot, familiarity
 from segassay.pipelines.peers import choose_peers
 from segassay.pipelines.result_folder import note_interruption
-from segassay.records.run import RunRecord
+from segassay.records.run import RunRecord, keep_trial
 from segassay.scoring import Judge
 from segassay.scoring.peers import Peers
 from segassay.types import Say
@@ -62,7 +62,7 @@ def get_acquainted(
         say: Told before what takes long.
 
     Raises:
-        OutputError: The record cannot be written.
+        OutputError: The outcome cannot be written.
     """
     if not n_peers or not judge.weighs_peers:
         return Acquaintance()
@@ -71,7 +71,7 @@ def get_acquainted(
         if run.familiarity is None and len(by_lot(cases)) >= FEWEST_CASES:
             tell("trying the judge on faults planted in the data set's own labels")
             run.familiarity = _survived(familiarity, cases, judge, structures)
-            _keep(run, out)
+            _keep(run.familiarity, out)
         tried = Acquaintance(run.familiarity)
         peers = _survived(choose_peers, cases, tried.asked(judge), n_peers, structures, tell)
     except KeyboardInterrupt:
@@ -93,9 +93,11 @@ def _survived(step: Callable[..., Found | None], *arguments: object) -> Found | 
         return None
 
 
-def _keep(run: RunRecord, out: Path) -> None:
+def _keep(outcome: float | None, out: Path) -> None:
+    if outcome is None:
+        return
     try:
-        run.write(out)
+        keep_trial(out, outcome)
     except OSError as error:
         raise OutputError.of(out, error) from error
 

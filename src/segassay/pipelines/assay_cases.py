@@ -19,7 +19,7 @@ from segassay.errors import SegassayError
 from segassay.pipelines.assay_case import AssayContext
 from segassay.pipelines.read_case import CaseFiles, read_case
 from segassay.pipelines.suspect_case import do_alone
-from segassay.pipelines.worker import Start, assay_one, start_worker, work
+from segassay.pipelines.worker import Start, assay_one, start_pool_worker, work
 from segassay.records.begun import Begun
 from segassay.records.shards import CaseRecord
 from segassay.types import Engine
@@ -40,7 +40,8 @@ def assay_cases(
 
     Raises:
         OutputError: What is begun cannot be noted.
-        SegassayError: A worker process was killed, as by a machine that is out of memory.
+        SegassayError: A worker process could not start, or was killed, as by a machine that is
+            out of memory.
     """
     before = begun.attempts()
     fresh = [case for case in cases if case.case_id not in before]
@@ -98,16 +99,25 @@ def _read_ahead(
 def _in_workers(
     cases: Sequence[Case], start: Start, begun: Begun, jobs: int
 ) -> Iterator[CaseRecord]:
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), start_worker, start)
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), start_pool_worker, start)
     try:
         yield from _handed_out(cases, lambda case: pool.submit(_begin, case, begun), ahead=2 * jobs)
     except BrokenProcessPool as error:
-        raise SegassayError(
-            "a worker process was killed, probably for its memory: use fewer --jobs; "
-            "the same command continues"
-        ) from error
+        raise _why_it_ended(cases, begun) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _why_it_ended(cases: Sequence[Case], begun: Begun) -> SegassayError:
+    if begun.attempts().keys().isdisjoint(case.case_id for case in cases):
+        return SegassayError(
+            "worker processes end before they begin a case; their message stands above. A script "
+            'that asks for several jobs needs `if __name__ == "__main__":` around its calls'
+        )
+    return SegassayError(
+        "a worker process was killed, probably because memory ran out: use fewer --jobs; "
+        "re-run the same command to resume"
+    )
 
 
 def _handed_out(

@@ -148,7 +148,9 @@ def _renamed(
 
 
 def _close(record: RunRecord, result: AuditResult, n_cases: int) -> None:
-    """Write down what came of the run; it stays open while cases are missing."""
+    """Write down what came of the run; with parts missing it stays open for them."""
+    if result.n_missing and record.in_parts:
+        return
     if not result.n_missing:
         record.finished_at, record.exit_status = now(), int(result.exit_code)
     record.counts = {

@@ -11,7 +11,7 @@ import numpy as np
 from segassay.data.io import read_image
 from segassay.data.pair_table import REQUIRED, Pair
 from segassay.data.volume import Volume, voxel_sha256
-from segassay.errors import CaseError, SegassayError
+from segassay.errors import CaseError, InternalError, SegassayError
 from segassay.metrics.overlap import NSD_MM, dice, volume_surface_dice
 from segassay.pipelines.open_pair import LabelFiles, OpenPair, UnusablePair, open_pair
 from segassay.pipelines.read_case import file_sha256
@@ -50,7 +50,7 @@ def evaluate_image(pairs: Sequence[Pair], judge: Judge, *, blind: Judge) -> Case
         raise
     except Exception as problem:
         _LOG.exception("%r: internal error, please report it", record_id(pairs))
-        error = f"internal error ({type(problem).__name__}: {problem}); please report it"
+        error = str(InternalError.of(problem))
         rows = _unusable(pairs, Status.FAILED, error)
     rows.sort(key=lambda row: row.row)
     return CaseRecord(record_id(pairs), (), (), tuple(row.to_json() for row in rows), error)

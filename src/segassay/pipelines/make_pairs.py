@@ -159,8 +159,9 @@ def _conclude(config: PairsConfig, cases: list[Case], run: RunRecord) -> PairsRe
         if result.table is not None:
             write_whole(result.table, csv_bytes(rows, COLUMNS))
             run.finished_at, run.exit_status = now(), int(result.exit_code)
-        run.counts = {"cases": result.n_cases, "labels": result.n_labels, "pairs": result.n_pairs}
-        run.write(config.out)
+            counts = {"cases": result.n_cases, "labels": result.n_labels, "pairs": result.n_pairs}
+            run.counts = counts
+            run.write(config.out)
     except OSError as error:
         raise OutputError.of(config.out, error) from error
     return result

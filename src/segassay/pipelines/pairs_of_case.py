@@ -20,7 +20,7 @@ from segassay.data.mask_file import write_mask
 from segassay.data.pair_table import UNTOUCHED
 from segassay.data.slicing import as_planes, from_planes, slicing_axis
 from segassay.data.volume import Volume
-from segassay.errors import CaseError, ContentError, OutputError, SegassayError
+from segassay.errors import CaseError, ContentError, InternalError, OutputError, SegassayError
 from segassay.geometry.grid import require_same_grid
 from segassay.metrics.overlap import NSD_MM, volume_surface_dice
 from segassay.pipelines.open_pair import require_whole
@@ -102,7 +102,7 @@ def pairs_of_case(case: Case, context: PairsContext) -> CaseRecord:
         raise
     except Exception as error:
         _LOG.exception("case %r: internal error, please report it", case.case_id)
-        errors.append(f"internal error ({type(error).__name__}: {error}); please report it")
+        errors.append(str(InternalError.of(error)))
     return CaseRecord(case.case_id, (), (), tuple(rows), "; ".join(dict.fromkeys(errors)))
 
 

@@ -11,7 +11,15 @@ from segassay.errors import OutputError, UsageError
 from segassay.pipelines.configs import AuditConfig
 from segassay.pipelines.pseudonyms import PRIVATE
 from segassay.records.command_line import command_line
-from segassay.records.run import MANIFEST, RunRecord, config_key, library_versions, now, read_run
+from segassay.records.run import (
+    MANIFEST,
+    RunRecord,
+    config_key,
+    library_versions,
+    now,
+    read_run,
+    read_trial,
+)
 from segassay.records.scores import TABLE_VERSION
 from segassay.records.whole_file import is_unfinished
 from segassay.scoring import Judge
@@ -105,9 +113,13 @@ def open_run(record: RunRecord, out: Path, *, overwrite: bool) -> RunRecord:
 
 
 def note_interruption(record: RunRecord, out: Path) -> None:
-    """Write down that a person stopped the run; what is finished stays finished."""
-    record.finished_at, record.exit_status = now(), int(ExitCode.INTERRUPTED)
-    record.write(out)
+    """Write down that a person stopped the run; what is finished stays finished.
+
+    Where this is one of several parts the run goes on: its record stays open, as before.
+    """
+    if not record.in_parts:
+        record.finished_at, record.exit_status = now(), int(ExitCode.INTERRUPTED)
+        record.write(out)
 
 
 def _make_room(out: Path, *, overwrite: bool) -> None:
@@ -138,8 +150,10 @@ def _join(out: Path, key: str) -> RunRecord:
             f"{out}: holds a run with other data, options or judge; "
             "choose another folder, or add --overwrite to lose it"
         )
+    record.familiarity = read_trial(out) if record.familiarity is None else record.familiarity
     record.finished_at = record.exit_status = None
-    record.write(out)
+    if not record.in_parts:
+        record.write(out)
     return record
 
 

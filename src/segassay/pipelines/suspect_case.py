@@ -20,11 +20,15 @@ _ATTEMPTS = 5
 """Attempts alone, over several runs: so many where whatever ends it takes this process along."""
 
 
+_END = b"\nwhole"
+"""Stands behind an answer that was written to its end."""
+
+
 def do_alone(case: Case, context: AssayContext, start: Start, begun: Begun) -> CaseRecord:
     """Do a case in a process of its own, again if that ends, a few times at most.
 
     Raises:
-        SegassayError: No such process could be started.
+        SegassayError: No such process could be started; the error is the one met there.
     """
     attempts = begun.attempts()[case.case_id]
     for _ in range(min(_DEATHS, _ATTEMPTS - attempts)):
@@ -38,8 +42,9 @@ def do_alone(case: Case, context: AssayContext, start: Start, begun: Begun) -> C
         before, attempts = attempts, begun.attempts()[case.case_id]
         if attempts == before:
             raise SegassayError(
-                f"case {case.case_id}: a process for it alone did not start, probably for its "
-                "memory: give the machine more memory; the same command continues"
+                f"case {case.case_id}: a process for it alone did not start, or was killed before "
+                "it began; a message of its own stands above, if it left one; re-run the same "
+                "command to resume"
             )
     reason = CaseError(
         f"case {case.case_id}: the process ended {attempts} times while it was worked on, probably "
@@ -50,6 +55,8 @@ def do_alone(case: Case, context: AssayContext, start: Start, begun: Begun) -> C
 
 def _in_its_own_process(case: Case, start: Start, begun: Begun) -> CaseRecord | None:
     """Return what a process made of a case, `None` if it ended before it was done.
+
+    Raises what kept the process from starting.
 
     A plain process, not a worker of `multiprocessing`: those need a main module that can be
     imported again, which a caller with one job never had to have.
@@ -62,17 +69,24 @@ def _in_its_own_process(case: Case, start: Start, begun: Begun) -> CaseRecord | 
         start_new_session=True,  # an interruption at the terminal is for the main process
         check=False,
     )
-    line = done.stdout.decode()
-    return CaseRecord.from_json(line) if line.endswith("\n") else None
+    if not done.stdout.endswith(_END):
+        return None
+    answered: CaseRecord | SegassayError = pickle.loads(done.stdout)
+    if isinstance(answered, SegassayError):
+        raise answered
+    return answered
 
 
 def answer() -> None:
-    """Do the case that comes through stdin, and write its record to stdout as one line."""
+    """Do the case that comes through stdin; write its record, or why not, pickled to stdout."""
     with os.fdopen(os.dup(1), "wb") as told:
         os.dup2(2, 1)  # what a library prints is no part of the answer
         case, start, begun = pickle.load(sys.stdin.buffer)
-        start_worker(*start)
-        begun.note(case.case_id, alone=True)
-        record = work(case)
-        begun.note(case.case_id)  # it ended nothing, even where the main process is gone by now
-        told.write(record.to_json().encode() + b"\n")
+        try:
+            start_worker(*start)
+            begun.note(case.case_id, alone=True)
+            answered: CaseRecord | SegassayError = work(case)
+            begun.note(case.case_id)  # it ended nothing, even where the main process is gone by now
+        except SegassayError as error:
+            answered = error
+        told.write(pickle.dumps(answered) + _END)

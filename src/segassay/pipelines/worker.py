@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing import parent_process
 from threading import Thread
+from typing import Any
 
 from segassay.data.case import Case
-from segassay.errors import CaseError, SegassayError
+from segassay.errors import CaseError, InternalError, SegassayError
 from segassay.pipelines.assay_case import AssayContext, assay_case
 from segassay.pipelines.read_case import CaseFiles, read_case, unusable_case
 from segassay.records.shards import CaseRecord
@@ -21,7 +22,23 @@ _LOG = logging.getLogger(__name__)
 Start = tuple[AssayContext, str | None, int, Engine]
 """What a process begins with: the arguments of `start_worker`."""
 
-_of_worker: AssayContext | None = None
+_of_worker: AssayContext | SegassayError | None = None
+
+
+def start_pool_worker(*start: Any) -> None:
+    """Make this process ready as `start_worker` does; what went wrong is raised by `work`.
+
+    A pool would only say that a process ended, and not why.
+    """
+    global _of_worker
+    try:
+        start_worker(*start)
+    except SegassayError as error:
+        _of_worker = error
+    except Exception as error:
+        _LOG.exception("a worker process could not start; please report it")
+        reason = f"{type(error).__name__}: {error}"
+        _of_worker = SegassayError(f"a worker process could not start ({reason}); please report it")
 
 
 def start_worker(context: AssayContext, judge: str | None, threads: int, engine: Engine) -> None:
@@ -43,6 +60,8 @@ def _end_with_main() -> None:
 
 def work(case: Case) -> CaseRecord:
     """Read and assay a case in a process that `start_worker` made ready."""
+    if isinstance(_of_worker, SegassayError):
+        raise _of_worker
     if _of_worker is None:
         raise RuntimeError("worker process without a context")
     return assay_one(case, lambda: read_case(case), _of_worker)
@@ -53,10 +72,10 @@ def assay_one(case: Case, read: Callable[[], CaseFiles], context: AssayContext) 
     try:
         return assay_case(read(), context)
     except CaseError as error:
-        reason = error
+        reason: CaseError = error
     except SegassayError:
         raise
     except Exception as error:
         _LOG.exception("case %r: internal error, please report it", case.case_id)
-        reason = CaseError(f"internal error ({type(error).__name__}: {error}); please report it")
+        reason = InternalError.of(error)
     return assay_case(unusable_case(case, reason), context)

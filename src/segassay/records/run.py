@@ -14,6 +14,7 @@ from segassay.records.scores import TABLE_VERSION
 from segassay.records.whole_file import create_whole, write_whole
 
 MANIFEST = "manifest.json"
+_TRIAL = Path("shards") / "trial.json"
 _LIBRARIES = ("segassay", "numpy", "scipy", "nibabel", "onnxruntime", "polars")
 
 
@@ -28,6 +29,9 @@ class RunRecord(BaseModel):
     it was not tried. `counts` tells what went in
     and what came out. `exit_status` is `None` while cases are missing, and 130 after an
     interruption.
+
+    Parts of one run share the file, side by side: it is written when the first of them begins and
+    when one finds that all of them are done, and stays as it is in between.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -49,6 +53,11 @@ class RunRecord(BaseModel):
     familiarity: float | None = None
     counts: dict[str, int] = {}
     exit_status: int | None = None
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether other processes may be doing other parts of the same run right now."""
+        return int(self.config.get("parts", 1)) > 1
 
     def create(self, folder: Path) -> bool:
         """Write `manifest.json` unless there is one; return whether this record is now the run's.
@@ -75,6 +84,24 @@ def read_run(folder: Path) -> RunRecord | None:
     try:
         return RunRecord.model_validate_json((folder / MANIFEST).read_bytes())
     except (OSError, ValueError):
+        return None
+
+
+def keep_trial(folder: Path, familiarity: float) -> None:
+    """Keep the outcome of a judge's trial beside the shards; of several parts the first does.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    (folder / _TRIAL).parent.mkdir(parents=True, exist_ok=True)
+    create_whole(folder / _TRIAL, json.dumps({"familiarity": familiarity}).encode())
+
+
+def read_trial(folder: Path) -> float | None:
+    """Return the outcome that `keep_trial` kept; `None` if there is none that can be read."""
+    try:
+        return float(json.loads((folder / _TRIAL).read_bytes())["familiarity"])
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
