@@ -1,6 +1,7 @@
 """The report: complete, harmless, small."""
 
 import re
+from dataclasses import replace
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 
 from report_samples import exhibit, render, row, view
+from segassay.records.scores import ScoreRow
 from segassay.report import html
-from segassay.report.model import Exhibit, protocol_differences, size_words, verdict
+from segassay.report.model import Exhibit, Place, protocol_differences, size_words, verdict
 from segassay.types import Status
 
 
@@ -76,13 +78,37 @@ def test_pictures_have_no_slices(tmp_path: Path) -> None:
     assert "whole slice" in page
 
 
-def test_missing_lines_are_explained(tmp_path: Path) -> None:
-    rows = (row("a", 0.3), row("b", 0.4))
+def test_what_the_lines_show_is_said_for_each_case(tmp_path: Path) -> None:
+    """Another caption wherever another line is missing, or drawn for another reason."""
     nothing = np.zeros((60, 80), dtype=np.bool_)
-    pictures = (exhibit(rows[0], suggested=nothing), exhibit(rows[1], mask=nothing))
-    page = render(tmp_path, pictures, rows=rows).read_text()
-    assert "the judge expects nothing here" in page
-    assert "no label here, the judge expects one" in page
+    miss = row("f", nan, status=Status.ABSENT_SUSPECT, error_type="")
+    kinds: list[tuple[ScoreRow, Place, dict[str, Any]]] = [
+        (row("a", 0.3), Place.AT_LABEL, {}),
+        (row("b", 0.31), Place.AT_LABEL, {"suggested": nothing}),
+        (row("c", 0.32), Place.AT_LABEL, {"mask": nothing}),
+        (row("d", 0.33, error_type="wrong_place"), Place.FOUND, {}),
+        (row("e", 0.34, error_type="wrong_place"), Place.UNKNOWN, {}),
+        (miss, Place.FOUND, {"mask": nothing}),
+        (row("g", 0.35), Place.NOT_DRAWN, {"suggested": None, "error": None}),
+    ]
+    pictures = tuple(replace(exhibit(of, **how), place=place) for of, place, how in kinds)
+    page = render(tmp_path, pictures, rows=tuple(of for of, _, _ in kinds)).read_text()
+    articles = page.split("<article")[1:]
+    captions = [re.findall(r"<figcaption>(.*?)</figcaption>", text)[0] for text in articles]
+    assert len(set(captions)) == len(kinds)
+
+
+def test_a_label_on_other_slices_is_shown_beside_where_it_should_be(tmp_path: Path) -> None:
+    nothing = np.zeros((60, 80), dtype=np.bool_)
+    of = row("a", 0.02, error_type="wrong_place", n_slices=2, expected_volume_error=7.9)
+    found = Exhibit(of, (view(mask=nothing, index=9), view(index=3)), (), Place.FOUND)
+    page = render(tmp_path, (found,), rows=(of,)).read_text()
+    (article,) = page.split("<article")[1:]
+    assert 'data-slice="slice-1"' in article
+    assert 'data-slice="slice-1-label"' in article
+    assert "slice 3" in article
+    assert size_words(of) == ""
+    assert size_words(row("b", 0.4, expected_volume_error=7.9)) != ""
 
 
 def test_protocol_difference_is_said_on_the_page_and_beside_the_picture(tmp_path: Path) -> None:

@@ -15,7 +15,14 @@ from segassay.data.volume import Volume
 from segassay.errors import CaseError
 from segassay.pipelines.read_case import CaseFiles, read_case
 from segassay.records.scores import ScoreRow
-from segassay.report.model import Exhibit, SliceView, key_of, worst_labels
+from segassay.report.model import (
+    Exhibit,
+    Place,
+    SliceView,
+    is_elsewhere,
+    key_of,
+    worst_labels,
+)
 from segassay.scoring import Judge, Suggestion
 from segassay.types import REVIEW_BELOW
 
@@ -66,8 +73,11 @@ def _exhibit(files: CaseFiles, row: ScoreRow, judge: Judge) -> Exhibit | None:
         return None
     mask = label_mask(labels, ref)
     slices = _worst_slices(image, mask, files.case, row, judge)
+    place = Place.AT_LABEL if judge.suggests else Place.NOT_DRAWN
+    if judge.suggests and is_elsewhere(row):
+        place, slices = _with_place(image, mask, files.case, row, judge, slices)
     cuts = side_cuts(image, mask, slices[0].index)
-    return Exhibit(row, slices, tuple(_side_view(cut) for cut in cuts))
+    return Exhibit(row, slices, tuple(_side_view(cut) for cut in cuts), place)
 
 
 def _worst_slices(
@@ -86,6 +96,35 @@ def _worst_slices(
         score_there = known.get(suggestion.index, nan)
         views.append(_view(suggestion, image, score_there, marked=judge.suggests))
     return tuple(views)
+
+
+def _with_place(
+    image: Volume,
+    mask: Masks,
+    case: Case,
+    row: ScoreRow,
+    judge: Judge,
+    slices: tuple[SliceView, ...],
+) -> tuple[Place, tuple[SliceView, ...]]:
+    """Put in front where the structure is expected, on the label's worst slice if it is there.
+
+    The judge is asked without the label, and through the whole field: what it draws around a label
+    in the wrong place cannot reach the right one.
+    """
+    at = [slices[0].index, None] if mask.any() else [None]
+    asked = (
+        judge.find_structure(
+            image, mask, structure=row.structure, modality=case.modality, index=index
+        )
+        for index in at
+    )
+    found = next((suggestion for suggestion in asked if suggestion is not None), None)
+    if found is None:
+        return Place.UNKNOWN, slices
+    score = next((view.score for view in slices if view.index == found.index), nan)
+    others = (view for view in slices if view.index != found.index and view.mask.any())
+    shown = (_view(found, image, score, marked=True), *others)
+    return Place.FOUND, shown[:_SLICES]
 
 
 def _view(suggestion: Suggestion, image: Volume, score: float, *, marked: bool) -> SliceView:

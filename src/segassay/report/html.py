@@ -20,6 +20,7 @@ from segassay.report.model import (
     FAIL_BELOW,
     SEVERITIES,
     Exhibit,
+    Place,
     ReportData,
     follows_difference,
     is_volume,
@@ -48,6 +49,13 @@ class Drawn:
     planes: tuple[Picture, ...]
     caption: str
     alike: bool
+
+    @property
+    def label_elsewhere(self) -> Picture | None:
+        """The first picture with label where the worst slice holds none, only what is expected."""
+        if self.slices[0].label:
+            return None
+        return next((picture for picture in self.slices if picture.label), None)
 
     @property
     def number(self) -> int:
@@ -171,14 +179,17 @@ def _draw_all(
 
 def _caption(exhibit: Exhibit) -> str:
     """Say what the lines show; a missing line is explained, not left to be searched for."""
-    worst = exhibit.slices[0]
-    if worst.suggested is None:
+    first, place = exhibit.slices[0], exhibit.place
+    if place is Place.NOT_DRAWN or first.suggested is None:
         return "label"
-    if not worst.suggested.any():
-        return "the judge expects nothing here"
-    if not worst.mask.any():
-        return "no label here, the judge expects one"
-    return "label and suggestion"
+    where = "slice" if is_volume(exhibit.row) else "image"
+    if place is Place.UNKNOWN:
+        return "label; expected elsewhere, place unknown" if first.mask.any() else "place unknown"
+    if place is Place.FOUND:
+        return f"{'label, and where' if first.mask.any() else 'where'} the structure is expected"
+    if not first.suggested.any():
+        return f"label; nothing is expected on this {where}"
+    return "label and expected outline" if first.mask.any() else "no label here, only expected"
 
 
 def _score_text(value: float) -> str:

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from math import isnan, nan
 
 import numpy as np
@@ -51,13 +52,31 @@ class SliceView:
     crossing: tuple[bool, int] | None = None
 
 
+class Place(StrEnum):
+    """Where the outline of the expected mask comes from in the first slice of an exhibit.
+
+    `at_label`: drawn around the label. `found`: the label is empty or in the wrong place, and the
+    judge found the structure without it; the label may lie on other slices. `unknown`: the judge
+    expects the structure elsewhere and cannot say where. `not_drawn`: the judge draws no masks.
+    """
+
+    AT_LABEL = "at_label"
+    FOUND = "found"
+    UNKNOWN = "unknown"
+    NOT_DRAWN = "not_drawn"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Exhibit:
-    """One label in pictures: `slices` from the worst on, at least one, and the other `planes`."""
+    """One label in pictures: `slices` from the worst on, at least one, and the other `planes`.
+
+    With the place `found` the first slice is the one where the structure is expected.
+    """
 
     row: ScoreRow
     slices: tuple[SliceView, ...]
     planes: tuple[SliceView, ...] = ()
+    place: Place = Place.AT_LABEL
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,10 +164,18 @@ def is_volume(row: ScoreRow) -> bool:
     return row.n_slices > 1 or row.worst_slice > 0 or not isnan(row.volume_ml)
 
 
+def is_elsewhere(row: ScoreRow) -> bool:
+    """Tell whether the structure is expected where the label is not: elsewhere, or no label at all.
+
+    What is drawn around the label then cannot show it, nor can sizes be compared.
+    """
+    return row.status is Status.ABSENT_SUSPECT or row.error_type == "wrong_place"
+
+
 def size_words(row: ScoreRow) -> str:
     """Say how a label's size stands to the expected one; empty where that is not known."""
     error = row.expected_volume_error
-    if isnan(error):
+    if isnan(error) or is_elsewhere(row):
         return ""
     if abs(error) < _EVEN:
         return "as expected"

@@ -65,5 +65,9 @@ class HalvesJudge(Judge):
         """Show slice `index` of a label with the mask that is expected there."""
         return self._for(label.image).shown(label, index)
 
+    def expected_place(self, label: AskedLabel, index: int | None = None) -> Suggestion | None:
+        """Show where the structure is expected, blind to the label."""
+        return self._for(label.image).expected_place(label, index)
+
     def _for(self, image: AskedImage) -> MapJudge:
         return self._second if image.content in self._learned_by_first else self._first

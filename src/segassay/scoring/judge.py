@@ -186,6 +186,29 @@ class Judge(ABC):
         stack = label.image.stack
         return label_alone(stack, as_planes(label.mask, stack.axis), index)
 
+    def find_structure(
+        self,
+        image: Volume,
+        mask: BoolArray,
+        *,
+        structure: str | None,
+        modality: Modality | None,
+        index: int | None = None,
+    ) -> Suggestion | None:
+        """Show where a structure is expected, blind to the mask, which is drawn beside it.
+
+        On slice `index`, by default on the one of ten, spread over the volume, where most of it is
+        expected. `suggested` is not empty. `None` where the judge finds it nowhere there, does not
+        know the structure, or draws no masks.
+        """
+        (label,) = self.asked(image, [(structure, mask)], modality=modality)
+        return self.expected_place(label, index)
+
+    def expected_place(self, label: AskedLabel, index: int | None = None) -> Suggestion | None:
+        """Show where the structure of a label is expected, see `find_structure`."""
+        del label, index
+        return None
+
     def asked(
         self,
         image: Volume,

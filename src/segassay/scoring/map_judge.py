@@ -1,18 +1,25 @@
 """The judge that draws the mask it expects, and compares: Dice and suggestion from one map."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from segassay.engines.onnx_engine import JudgeAnswers, OnnxEngine
+from segassay.data.slicing import as_planes
+from segassay.engines.onnx_engine import Floats, JudgeAnswers, OnnxEngine
+from segassay.geometry.components import components
 from segassay.models.folder import JudgeFolder
 from segassay.scoring.aggregate import SliceSums
 from segassay.scoring.asked import AskedLabel
+from segassay.scoring.inputs import BoolArray
 from segassay.scoring.plan import LabelPlan, slice_sums
 from segassay.scoring.result import Suggestion
 from segassay.scoring.slice_judge import SliceJudge
-from segassay.scoring.suggest import make_suggestion
+from segassay.scoring.suggest import make_suggestion, suggest_everywhere
 from segassay.types import Engine
+
+_PRESENT = 0.5
+"""A structure is looked for in slices that hold it with a probability above this."""
 
 
 class MapJudge(SliceJudge):
@@ -39,6 +46,42 @@ class MapJudge(SliceJudge):
         answers = self._engine(plan.inputs)
         return make_suggestion(label.image.stack, plan, answers.map[0])
 
+    def expected_place(self, label: AskedLabel, index: int | None = None) -> Suggestion | None:
+        """Show where the structure is expected, blind to the label.
+
+        The network draws on whole slices without any mask, which it was trained to do; the slice
+        where it expects most is asked for once more through a crop around what it drew there.
+        """
+        if not self.knows(label.name):
+            return None
+        blind = replace(label, mask=np.zeros_like(label.mask))
+        plan = self.plan(blind, only=index)
+        if not plan.samples:
+            return None  # the label is known on no slice
+        answers = self._engine(plan.inputs)
+        sums = slice_sums(plan, answers)
+        present = [n for n, found in enumerate(sums) if found.presence > _PRESENT]
+        if not present:
+            return None
+        best = max(present, key=lambda n: sums[n].true)
+        at, stack = sums[best].index, label.image.stack
+        empty = plan.planes[at]
+        shape = (empty.shape[0], empty.shape[1])
+        rough = plan.inputs[best].cut.paste(answers.map[best], shape)
+        closer = self._settings(
+            stack,
+            empty,
+            at,
+            self._settings.frame(_likeliest(rough), stack.pixel_mm),
+            name=label.name.known,
+            modality=label.image.modality,
+        )
+        fine = closer.cut.paste(self._engine([closer]).map[0], shape)
+        if plan.known is not None:
+            fine *= plan.known[at]
+        found = suggest_everywhere(stack, as_planes(label.mask, stack.axis)[at], at, fine)
+        return found if found.suggested.any() else None
+
 
 def _part(answers: JudgeAnswers, start: int, end: int) -> JudgeAnswers:
     return JudgeAnswers(
@@ -48,3 +91,14 @@ def _part(answers: JudgeAnswers, start: int, end: int) -> JudgeAnswers:
         answers.kind[start:end],
         answers.embedding[start:end],
     )
+
+
+def _likeliest(probability: Floats) -> BoolArray:
+    """Return where a map `(rows, columns)` reaches half of its maximum.
+
+    Parts of less than half the largest one's size are left out: they would widen the crop.
+    """
+    parts = components(probability > 0.5 * probability.max())
+    sizes = zip(parts.order, parts.sizes, strict=True)
+    large = [number for number, size in sizes if 2 * size >= parts.sizes[0]]
+    return np.isin(parts.numbers, large)
