@@ -1,9 +1,10 @@
-"""The demo: phantoms with planted faults, the normal audit, and an honest comparison."""
+"""The demo: phantoms with simulated errors, the normal audit, and an honest comparison."""
 
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import isnan
+from math import isnan, nan
 from pathlib import Path
 
 from segassay.data.planting import Planted, plant_dataset
@@ -13,91 +14,96 @@ from segassay.pipelines.configs import AuditConfig, SourceConfig
 from segassay.pipelines.keep_records import Progress
 from segassay.records.findings import Finding
 from segassay.records.scores import ScoreRow
-from segassay.report.model import protocol_differences
-from segassay.types import Severity, Status
-
-N_WORST = 20
-"""Length of the list a person is given to look at; the judge finds what stands on it."""
+from segassay.types import REVIEW_BELOW, Severity, Status
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one planted fault.
+    """What became of one simulated error.
 
-    Rules find it with a warning or an error about its file or a label that it struck. The judge
-    finds it where a label that it struck is among the worst scores, or is a suspected miss.
+    Rules find it with a warning or an error about its file or a label that it changed. The scores
+    find it where a label that it changed is among the labels to check.
 
     Attributes:
-        planted: The fault.
+        planted: The error.
         checks: Rules that found it, by name.
-        suspected: Structures that it emptied and that the judge calls missed.
-        rank: Place of its worst-scored label among all scores, from 1; `None` without a score.
-        score: That label's score.
+        row: The worst row of the labels that it changed; `None` where none has a score or is
+            called a suspected miss.
+        is_listed: Whether that label is among the labels to check.
     """
 
     planted: Planted
     checks: tuple[str, ...]
-    suspected: tuple[str, ...]
-    rank: int | None
-    score: float | None
-
-    @property
-    def by_judge(self) -> bool:
-        """Whether a person who works through the judge's list meets this fault."""
-        return bool(self.suspected) or (self.rank is not None and self.rank <= N_WORST)
+    row: ScoreRow | None
+    is_listed: bool
 
     def to_json(self) -> dict[str, object]:
         """Return plain data for `--json`."""
+        row = self.row
         return {
             "case_id": self.planted.case_id,
             "structure": self.planted.structure,
             "kind": self.planted.kind,
             "true_dice": self.planted.true_dice,
             "found_by_rules": list(self.checks),
-            "found_by_judge": self.by_judge,
-            "suspected_misses": list(self.suspected),
-            "judge_rank": self.rank,
-            "judge_score": self.score,
+            "found_by_scores": self.is_listed,
+            "score": None if row is None or isnan(row.score) else round(row.score, 4),
+            "status": None if row is None else row.status.value,
         }
 
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """Faults with who found them, and what was reported about clean labels.
+    """Simulated errors with what found them, and what was said of clean labels.
 
-    A label is clean unless a fault brought it below a true Dice of .95, so untouched labels of a
-    phantom with a fault elsewhere are clean, too. `differences` are the structures that the report
-    calls a protocol or domain difference; their false alarms count all the same.
+    A label is clean unless an error brought it below a true Dice of 0.95, so a label beside the
+    changed one is clean, too.
+
+    Attributes:
+        outcomes: One for each simulated error.
+        listed: The labels that the scores tell a person to check, worst first.
+        listed_clean: Those of them that are clean.
+        false_by_rules: Warnings and errors of rules about clean labels, in words.
+        low_confidence: Structures with scores of low confidence, and how many labels that are.
+        n_labels: All labels.
+        n_clean: Clean ones.
+        report: The report's first page.
     """
 
     outcomes: tuple[Outcome, ...]
+    listed: tuple[ScoreRow, ...]
+    listed_clean: tuple[ScoreRow, ...]
     false_by_rules: tuple[str, ...]
-    false_by_judge: tuple[str, ...]
-    differences: tuple[str, ...]
+    low_confidence: dict[str, int]
+    n_labels: int
     n_clean: int
-    n_scored: int
-    n_struck_scored: int
     report: Path
 
     @property
+    def precision(self) -> float:
+        """Share of the labels to check that are wrong; NaN without any."""
+        n = len(self.listed)
+        return (n - len(self.listed_clean)) / n if n else nan
+
+    @property
     def missed(self) -> tuple[Outcome, ...]:
-        """Faults that neither rules nor judge found."""
-        return tuple(o for o in self.outcomes if not o.checks and not o.by_judge)
+        """Errors that neither rules nor scores found."""
+        return tuple(o for o in self.outcomes if not o.checks and not o.is_listed)
 
     def to_json(self) -> dict[str, object]:
         """Return plain data, as printed with `--json`."""
         return {
-            "planted": [o.to_json() for o in self.outcomes],
+            "simulated_errors": [o.to_json() for o in self.outcomes],
+            "labels": self.n_labels,
+            "clean_labels": self.n_clean,
+            "labels_to_check": len(self.listed),
+            "precision": None if isnan(self.precision) else round(self.precision, 4),
             "found_by_rules": sum(bool(o.checks) for o in self.outcomes),
-            "found_by_judge": sum(o.by_judge for o in self.outcomes),
+            "found_by_scores": sum(o.is_listed for o in self.outcomes),
             "found_by_neither": [o.planted.kind for o in self.missed],
             "false_alarms_of_rules": list(self.false_by_rules),
-            "false_alarms_of_judge": list(self.false_by_judge),
-            "called_protocol_or_domain_difference": list(self.differences),
-            "clean_labels": self.n_clean,
-            "scored_labels": self.n_scored,
-            "struck_labels_scored": self.n_struck_scored,
-            "worst_labels_looked_at": N_WORST,
+            "false_alarms_of_scores": [_row_text(row) for row in self.listed_clean],
+            "low_confidence": self.low_confidence,
             "report": f"{self.report.parent.name}/{self.report.name}",
         }
 
@@ -132,48 +138,58 @@ def compare(
     *,
     report: Path,
 ) -> DemoResult:
-    """Set an audit's rows and findings against the faults that were planted."""
+    """Set an audit's rows and findings against the simulated errors."""
     loud = [f for f in findings if f.severity is not Severity.INFO]
-    scored = sorted((r for r in rows if not isnan(r.score)), key=lambda r: r.score)
-    missed = [r for r in rows if r.status is Status.ABSENT_SUSPECT]
-    suspects = [*scored[:N_WORST], *missed]
-    struck = {(p.case_id, name) for p in planted for name in p.struck}
+    listed = tuple(sorted(filter(_is_to_check, rows), key=_badness))
+    changed = {(p.case_id, name) for p in planted for name in p.struck}
     cases = {p.case_id for p in planted}
+    doubted = (row.structure for row in rows if row.status is Status.ABSTAINED)
     return DemoResult(
-        outcomes=tuple(_outcome(p, loud, scored, missed) for p in planted),
-        false_by_rules=tuple(_finding_text(f) for f in loud if not _deserved(f, struck, cases)),
-        false_by_judge=tuple(_row_text(r) for r in suspects if _label(r) not in struck),
-        differences=tuple(protocol_differences(tuple(rows))),
-        n_clean=sum(_label(r) not in struck for r in rows),
-        n_scored=len(scored),
-        n_struck_scored=sum(_label(r) in struck for r in scored),
+        outcomes=tuple(_outcome(p, loud, rows) for p in planted),
+        listed=listed,
+        listed_clean=tuple(row for row in listed if _label(row) not in changed),
+        false_by_rules=tuple(_finding_text(f) for f in loud if not _deserved(f, changed, cases)),
+        low_confidence=dict(Counter(doubted).most_common()),
+        n_labels=len(rows),
+        n_clean=sum(_label(row) not in changed for row in rows),
         report=report,
     )
 
 
-def _outcome(
-    planted: Planted, loud: Iterable[Finding], scored: list[ScoreRow], missed: list[ScoreRow]
-) -> Outcome:
+def _is_to_check(row: ScoreRow) -> bool:
+    """Tell whether a score sends a person to a label: a low one, or an empty mask that may miss."""
+    if row.status is Status.ABSENT_SUSPECT:
+        return True
+    return row.status is Status.SCORED and row.score < REVIEW_BELOW
+
+
+def _badness(row: ScoreRow) -> float:
+    return -1.0 if isnan(row.score) else row.score
+
+
+def _outcome(planted: Planted, loud: Iterable[Finding], rows: Iterable[ScoreRow]) -> Outcome:
     checks = [
         f.check
         for f in loud
         if f.case_id == planted.case_id and (f.structure is None or f.structure in planted.struck)
     ]
-    own = {(planted.case_id, name) for name in planted.struck}
-    place = next((n for n, row in enumerate(scored, start=1) if _label(row) in own), None)
-    return Outcome(
-        planted,
-        tuple(dict.fromkeys(checks)),
-        tuple(row.structure for row in missed if _label(row) in own),
-        place,
-        None if place is None else round(scored[place - 1].score, 4),
-    )
+    own = [
+        row
+        for row in rows
+        if row.case_id == planted.case_id
+        and row.structure in planted.struck
+        and (_is_to_check(row) or not isnan(row.score))
+    ]
+    # One that is to be checked counts before one of low confidence, however low that scores.
+    worst = min(own, key=lambda row: (not _is_to_check(row), _badness(row)), default=None)
+    is_listed = worst is not None and _is_to_check(worst)
+    return Outcome(planted, tuple(dict.fromkeys(checks)), worst, is_listed)
 
 
-def _deserved(finding: Finding, struck: set[tuple[str, str]], cases: set[str]) -> bool:
+def _deserved(finding: Finding, changed: set[tuple[str, str]], cases: set[str]) -> bool:
     if finding.structure is None:
         return finding.case_id in cases
-    return (finding.case_id, finding.structure) in struck
+    return (finding.case_id, finding.structure) in changed
 
 
 def _label(row: ScoreRow) -> tuple[str, str]:
@@ -185,66 +201,64 @@ def _finding_text(finding: Finding) -> str:
 
 
 def _row_text(row: ScoreRow) -> str:
-    score = "empty, called a miss" if isnan(row.score) else f"score {row.score:.2f}"
-    return f"{row.case_id} {row.structure}: {score}"
+    return f"{row.case_id} {row.structure}: {_score_text(row)}"
+
+
+def _score_text(row: ScoreRow) -> str:
+    if isnan(row.score):
+        return "empty, but the structure seems to be in the image"
+    if row.status is Status.ABSTAINED:
+        return "low confidence"
+    return f"score {row.score:.2f}"
 
 
 def demo_text(result: DemoResult) -> str:
-    """Say what was found, by whom, what was missed, and the false alarms, apart."""
+    """Say what was put in, how good the list is, what was found, and what was missed."""
     n = len(result.outcomes)
-    rules = [o for o in result.outcomes if o.checks]
-    judge = [o for o in result.outcomes if o.by_judge]
-    lines = [f"{n} faults planted, one per phantom; {result.n_clean} labels are clean."]
-    lines += _block(
-        f"Found by rules: {len(rules)} of {n}",
-        [f"{_fault(o)} ({', '.join(o.checks)})" for o in rules],
-    )
-    lines += _block(
-        f"Found by the judge, among the {N_WORST} worst of {result.n_scored} scores "
-        f"or as a suspected miss: {len(judge)} of {n}",
-        [f"{_fault(o)} ({_standing(o)})" for o in judge],
-    )
-    lines += _block(
-        f"Found by neither: {len(result.missed)}",
-        [f"{_fault(o)} ({_standing(o)})" for o in result.missed],
-    )
-    lines += _block(
-        f"False alarms of the rules: {len(result.false_by_rules)}", result.false_by_rules
-    )
-    lines += _block(
-        f"False alarms of the judge, clean labels on its list: {len(result.false_by_judge)}",
-        result.false_by_judge,
-    )
-    lines += _circumstances(result)
+    by_rules = [o for o in result.outcomes if o.checks]
+    by_scores = [o for o in result.outcomes if o.is_listed]
+    lines = [
+        f"Put in: {n} simulated errors, one per CT phantom, in {result.n_labels} labels, of which "
+        f"{result.n_clean} are correct.",
+        "",
+        *_of_scores(result, by_scores),
+        "",
+        f"Rules, which need no model, found {len(by_rules)} of {n} errors; "
+        f"{len(result.false_by_rules)} false alarms.",
+        *_indented([*(f"{_error(o)} ({', '.join(o.checks)})" for o in by_rules)]),
+        *_indented([f"false alarm: {text}" for text in result.false_by_rules]),
+        "",
+        f"Missed by both: {len(result.missed)}.",
+        *_indented([f"{_error(o)} ({_standing(o)})" for o in result.missed]),
+    ]
     return "\n".join([*lines, "", f"Report: {result.report}"])
 
 
-def _circumstances(result: DemoResult) -> list[str]:
-    """Say what the judge's false alarms are to be measured by."""
-    lines = []
-    spare = min(N_WORST, result.n_scored) - result.n_struck_scored
-    if spare > 0:
+def _of_scores(result: DemoResult, found: Sequence[Outcome]) -> list[str]:
+    n, n_wrong = len(result.listed), len(result.listed) - len(result.listed_clean)
+    lines = [
+        f"Scores put {n} labels on the list to check: {n_wrong} of them are wrong"
+        + (f" (precision {result.precision:.2f})." if n else "."),
+        f"With them {len(found)} of {len(result.outcomes)} errors are found.",
+        *_indented([f"{_error(o)} ({_standing(o)})" for o in found]),
+        *_indented([f"false alarm: {_row_text(row)}" for row in result.listed_clean]),
+    ]
+    if result.low_confidence:
+        names = ", ".join(f"{name} ({count})" for name, count in result.low_confidence.items())
         lines.append(
-            f"  {spare} are unavoidable: only {result.n_struck_scored} struck labels scored"
+            f"Low confidence, so not on the list: {names}. The model does not know such images."
         )
-    if result.differences:
-        names = ", ".join(result.differences)
-        lines.append(f"  the report calls this a protocol or domain difference: {names}")
     return lines
 
 
-def _block(title: str, entries: Sequence[str]) -> list[str]:
-    return ["", title, *(f"  {entry}" for entry in entries)]
+def _indented(entries: Sequence[str]) -> list[str]:
+    return [f"  {entry}" for entry in entries]
 
 
-def _fault(outcome: Outcome) -> str:
+def _error(outcome: Outcome) -> str:
     planted = outcome.planted
     return f"{planted.case_id} {planted.structure or 'file'}: {planted.kind.replace('_', ' ')}"
 
 
 def _standing(outcome: Outcome) -> str:
-    if outcome.suspected:
-        return f"{', '.join(outcome.suspected)} empty, called a miss"
-    if outcome.rank is None:
-        return "no score"
-    return f"score {outcome.score:.2f}, rank {outcome.rank}"
+    return "no score" if outcome.row is None else _score_text(outcome.row)
