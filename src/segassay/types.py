@@ -68,6 +68,8 @@ class Remark(StrEnum):
     """The judge was tested on too few subjects to guarantee its intervals."""
     SIMULATED_ERRORS_ONLY = "simulated_errors_only"
     """The judge was tested on simulated errors, not on the predictions of a network."""
+    STRUCTURE_DIFFERS = "structure_differs"
+    """Most labels of this structure score far lower here than in the judge's tests."""
     HARD_STRUCTURE = "hard_structure"
     """Correct labels of this structure scored low in the judge's tests, too."""
     TRAINED_ON_IMAGE = "trained_on_image"

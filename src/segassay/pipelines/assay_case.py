@@ -199,6 +199,7 @@ def _scored_row(
             "score": score.value,
             "score_lo": score.low,
             "score_hi": score.high,
+            "reference_score": score.reference_score,
             "remarks": score.remarks | remarks_of((*channel, *seen)),
             "error_type": score.error_type,
             "presence": score.presence,

@@ -20,6 +20,7 @@ from segassay.records.run import RunRecord, now
 from segassay.records.scores import ScoreRow
 from segassay.records.shards import CaseRecord, read_records
 from segassay.records.table import write_table
+from segassay.records.triage import with_low_confidence
 from segassay.records.whole_file import write_whole
 from segassay.report.html import render_report
 from segassay.report.model import Exhibit, ReportData
@@ -100,7 +101,7 @@ def conclude(
     )
     if config.pseudonymise:
         dataset, cases, records = _renamed(config.out, dataset, cases, records, record)
-    rows = tuple(row for r in records for row in r.rows)
+    rows = with_low_confidence([row for r in records for row in r.rows])
     findings = _findings(records, cases)
     n_missing = len(cases) - len(records)
     result = AuditResult(

@@ -14,7 +14,11 @@ from segassay.pipelines.configs import AuditConfig, SourceConfig
 from segassay.pipelines.keep_records import Progress
 from segassay.records.findings import Finding
 from segassay.records.scores import ScoreRow
-from segassay.types import REVIEW_BELOW, Severity, Status
+from segassay.records.triage import Verdict, usual_scores, verdict
+from segassay.types import Severity, Status
+
+_TO_CHECK = (Verdict.LIKELY_WRONG, Verdict.CHECK, Verdict.MISSING)
+"""What the report tells a person to look at for the score's sake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +144,14 @@ def compare(
 ) -> DemoResult:
     """Set an audit's rows and findings against the simulated errors."""
     loud = [f for f in findings if f.severity is not Severity.INFO]
-    listed = tuple(sorted(filter(_is_to_check, rows), key=_badness))
+    usual = usual_scores(rows)
+    verdicts = {_label(row): verdict(row, usual.get(row.structure)) for row in rows}
+    listed = tuple(sorted((r for r in rows if verdicts[_label(r)] in _TO_CHECK), key=_badness))
     changed = {(p.case_id, name) for p in planted for name in p.struck}
     cases = {p.case_id for p in planted}
     doubted = (row.structure for row in rows if row.status is Status.ABSTAINED)
     return DemoResult(
-        outcomes=tuple(_outcome(p, loud, rows) for p in planted),
+        outcomes=tuple(_outcome(p, loud, rows, listed) for p in planted),
         listed=listed,
         listed_clean=tuple(row for row in listed if _label(row) not in changed),
         false_by_rules=tuple(_finding_text(f) for f in loud if not _deserved(f, changed, cases)),
@@ -156,34 +162,26 @@ def compare(
     )
 
 
-def _is_to_check(row: ScoreRow) -> bool:
-    """Tell whether a score sends a person to a label: a low one, or an empty mask that may miss."""
-    if row.status is Status.ABSENT_SUSPECT:
-        return True
-    return row.status is Status.SCORED and row.score < REVIEW_BELOW
-
-
 def _badness(row: ScoreRow) -> float:
     return -1.0 if isnan(row.score) else row.score
 
 
-def _outcome(planted: Planted, loud: Iterable[Finding], rows: Iterable[ScoreRow]) -> Outcome:
+def _outcome(
+    planted: Planted,
+    loud: Iterable[Finding],
+    rows: Iterable[ScoreRow],
+    listed: Sequence[ScoreRow],
+) -> Outcome:
     checks = [
         f.check
         for f in loud
         if f.case_id == planted.case_id and (f.structure is None or f.structure in planted.struck)
     ]
-    own = [
-        row
-        for row in rows
-        if row.case_id == planted.case_id
-        and row.structure in planted.struck
-        and (_is_to_check(row) or not isnan(row.score))
-    ]
-    # One that is to be checked counts before one of low confidence, however low that scores.
-    worst = min(own, key=lambda row: (not _is_to_check(row), _badness(row)), default=None)
-    is_listed = worst is not None and _is_to_check(worst)
-    return Outcome(planted, tuple(dict.fromkeys(checks)), worst, is_listed)
+    changed = {(planted.case_id, name) for name in planted.struck}
+    found = next((row for row in listed if _label(row) in changed), None)
+    scored = (row for row in rows if _label(row) in changed and not isnan(row.score))
+    worst = found or min(scored, key=_badness, default=None)
+    return Outcome(planted, tuple(dict.fromkeys(checks)), worst, found is not None)
 
 
 def _deserved(finding: Finding, changed: set[tuple[str, str]], cases: set[str]) -> bool:

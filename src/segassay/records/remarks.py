@@ -29,6 +29,9 @@ SENTENCES: dict[Remark, str] = {
     Remark.COMPARED: "compared with labels of other cases",
     Remark.FEW_SUBJECTS: "no guarantee: the judge was tested on only {subjects}",
     Remark.SIMULATED_ERRORS_ONLY: "tested on simulated errors only",
+    Remark.STRUCTURE_DIFFERS: "low confidence: labels of this structure score {here:.2f} here "
+    "(median), where correct ones are expected to score {expected:.2f}: they follow another "
+    "protocol, or the judge does not know such images",
     Remark.HARD_STRUCTURE: "reference labels of this structure scored {score:.2f} in the judge's "
     "tests",
     Remark.TRAINED_ON_IMAGE: "the judge was trained on this image",

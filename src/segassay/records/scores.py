@@ -32,6 +32,11 @@ class ScoreRow(BaseModel):
     score: float = Field(default=nan, description="Expected Dice, 0 worst, 1 best.")
     score_lo: float = Field(default=nan, description="Lower end of the 90 % interval.")
     score_hi: float = Field(default=nan, description="Upper end of the 90 % interval.")
+    reference_score: float = Field(
+        default=nan,
+        description="Median score of reference labels of this structure in the judge's own tests; "
+        "NaN if it was never tested on them.",
+    )
     status: Status = Field(description="What became of the label.")
     reason: str = Field(default="", description="Why it is so, or what limits the score.")
     remarks: Remarks = Field(

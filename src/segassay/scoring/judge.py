@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from math import nan
 from typing import Any, ClassVar, Self
 
 from segassay.data.slicing import as_planes
@@ -254,12 +255,17 @@ class Judge(ABC):
 
         Nothing where they passed, none was tested, or the judge was fitted since.
         """
+        usual = self.reference_score(name)
+        is_hard = usual < REVIEW_BELOW and value < REVIEW_BELOW
+        return (comment(Remark.HARD_STRUCTURE, score=usual),) if is_hard else ()
+
+    def reference_score(self, name: Named) -> float:
+        """Return the median score of reference labels of a structure in the judge's own tests.
+
+        NaN where none was tested, where the judge does not know such data, or was fitted since.
+        """
         usual = self._tested.get(name.known or "", {}).get("untouched")
-        if usual is None or self._trust is not None or not self.knows(name):
-            return ()
-        if max(usual, value) >= REVIEW_BELOW:
-            return ()
-        return (comment(Remark.HARD_STRUCTURE, score=usual),)
+        return nan if usual is None or self._trust is not None or not self.knows(name) else usual
 
     def evidence(self, name: Named) -> tuple[Comment, ...]:
         """Say on how many labels of a structure, unseen in training, the judge was tested."""

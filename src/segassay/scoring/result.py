@@ -34,6 +34,8 @@ class Score:
         status: `scored`, `absent_ok`, `absent_suspect` or `abstained`.
         reason: Why the status is what it is, or what limits the score; empty if nothing does.
         remarks: The same for programs, and what `evidence` says of the judge.
+        reference_score: Median score of reference labels of the structure in the judge's own
+            tests; NaN where there were none, and for a judge that was fitted since.
         slices: The examined slices that hold mask.
         presence: Probability that the structure is in the image at all; NaN from judges that do not
             tell.
@@ -62,6 +64,7 @@ class Score:
     status: Status
     reason: str
     remarks: frozenset[Remark] = frozenset()
+    reference_score: float = nan
     slices: tuple[SliceScore, ...] = ()
     presence: float = nan
     error_type: str = ""
