@@ -2,8 +2,9 @@
 
 The same score means different things: correct adrenal glands score 0.6, correct livers 0.95. So a
 label is held against what correct labels of its structure score: here the median of its labels,
-since most labels of most sets are right, and in the judge's own tests what reference labels scored. Where the two lie far apart, the labels follow another protocol or the judge does not know
-such images; it cannot tell which, so its scores are of low confidence.
+since most labels of most sets are right, and in the judge's own tests what reference labels scored.
+Where the two lie far apart, the labels follow another protocol or the judge does not know such
+images; it cannot tell which, so its scores are of low confidence.
 """
 
 from collections import defaultdict
