@@ -7,6 +7,15 @@ Say = Callable[[str], None]
 """Tells a person, in a line, how far a long computation is."""
 
 
+def counted(n: int, one: str, several: str = "") -> str:
+    """Return a number with its noun.
+
+    >>> counted(1, "case"), counted(2, "case"), counted(2, "series", "series")
+    ('1 case', '2 cases', '2 series')
+    """
+    return f"{n} {one if n == 1 else several or one + 's'}"
+
+
 class Severity(StrEnum):
     """How bad a finding is. An error makes the label unusable as it stands."""
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from segassay.cli.console import give, give_json
 from segassay.cli.options import Empty, Json, SourceOptions
 from segassay.cli.spread import spread
+from segassay.types import counted
 
 if TYPE_CHECKING:
     from segassay.pipelines.info import DatasetInfo
@@ -16,24 +17,29 @@ def info(source: SourceOptions, empty: Empty = False, as_json: Json = False) -> 
     """Count cases, subjects, labels and structures, from folders and headers."""
     from segassay.pipelines.info import dataset_info
 
-    found = dataset_info(source.config().open(), count_empty=empty)
+    dataset = source.config().open()
+    found = dataset_info(dataset, count_empty=empty)
     if as_json:
         give_json(found.to_json())
-        return
-    give(*_lines(found))
+    else:
+        give(*_lines(found))
+    dataset.require_labels()
 
 
 def _lines(found: "DatasetInfo") -> Iterator[str]:
     yield f"{found.name} ({found.format})"
-    yield f"{found.cases} cases, {found.subjects} subjects, {found.labels} labels"
+    counts = {"case": found.cases, "subject": found.subjects, "label": found.labels}
+    yield ", ".join(counted(n, what) for what, n in counts.items())
     if found.empty is not None:
-        yield f"{found.labels - found.empty} labels with voxels, {found.empty} empty"
+        filled = counted(found.labels - found.empty, "label")
+        yield f"{filled} with voxels, {found.empty} empty"
     for name, count in found.structures.items():
         near = found.unknown.get(name)
         yield f"  {name}: {count}" + (f" (not a known name; {' or '.join(near)}?)" if near else "")
     if found.unnamed:
+        nameless = counted(len(found.unnamed), "structure")
         yield (
-            f"{len(found.unnamed)} structures without a name, only a value in the files: "
+            f"{nameless} without a name, only a value in the files: "
             'name them in labels.json, as in {"liver": 1}, beside the images (or with --names)'
         )
     if len(found.sources) > 1:
@@ -41,9 +47,13 @@ def _lines(found: "DatasetInfo") -> Iterator[str]:
     if found.metadata:
         yield f"metadata: {', '.join(found.metadata)}"
     for title, lines in (
-        ("images without label", found.unlabelled),
-        ("files that belong to no case", [f"{u['file']}: {u['reason']}" for u in found.unmatched]),
+        (("listed file that is missing", "listed files that are missing"), found.missing),
+        (("image without a label", "images without a label"), found.unlabelled),
+        (
+            ("file that belongs to no case", "files that belong to no case"),
+            [f"{u['file']}: {u['reason']}" for u in found.unmatched],
+        ),
     ):
         if lines:
-            yield f"{len(lines)} {title}"
+            yield counted(len(lines), *title)
             yield from (f"  {line}" for line in lines[:10])

@@ -5,9 +5,11 @@ files, so that counting a data set of any size takes seconds.
 """
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
-from segassay.types import Modality
+from segassay.errors import DatasetError
+from segassay.types import Modality, counted
 
 IGNORE = frozenset({"ignore", "ignored", "ignore_label", "ignore_region"})
 """Names, spelt canonically, of voxels that nobody labelled: a declared value, but no structure.
@@ -54,12 +56,31 @@ class Case:
     metadata: dict[str, str] = field(default_factory=dict)
 
 
+class FileIssue(StrEnum):
+    """What is the matter with a file that makes no labelled case with others."""
+
+    IMAGE_WITHOUT_LABEL = "image_without_label"
+    LABEL_WITHOUT_IMAGE = "label_without_image"
+    MISSING = "missing"
+    """A description or table lists it, and it is not there."""
+    DUPLICATE = "duplicate"
+    """A second file, or a second case, of one name; the first is used."""
+    UNREADABLE = "unreadable"
+    """An ending that cannot be read, or a link out of the data set."""
+    UNUSED = "unused"
+    """Belongs to no case for another reason."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unmatched:
-    """A file that no case uses, and why. Nothing is dropped silently."""
+    """A file that makes no labelled case, why in words, and what kind of fault that is.
+
+    Nothing is dropped silently.
+    """
 
     path: Path
     reason: str
+    issue: FileIssue = FileIssue.UNUSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +90,8 @@ class Dataset:
     `root` is the folder all paths of result files are relative to. `declared` maps a label file's
     declared voxel values to structure names (background left out); empty for binary masks.
     `writes_absent` tells that the layout has an all-zero file for a structure not in the image.
+    `missing` are files that a description or table lists and that are not there; they stay in their
+    cases, which will fail.
     """
 
     root: Path
@@ -78,6 +101,15 @@ class Dataset:
     unmatched: tuple[Unmatched, ...] = ()
     declared: dict[int, str] = field(default_factory=dict)
     writes_absent: bool = False
+    missing: tuple[Unmatched, ...] = ()
+
+    @property
+    def file_issues(self) -> tuple[Unmatched, ...]:
+        """All that is the matter with files: missing, unmatched, and images without a label."""
+        bare = (case.images[0] for case in self.cases if not case.labels and case.images)
+        why = "image without a label"
+        alone = (Unmatched(path, why, FileIssue.IMAGE_WITHOUT_LABEL) for path in bare)
+        return (*self.missing, *self.unmatched, *alone)
 
     @property
     def ignore(self) -> tuple[int, ...]:
@@ -103,3 +135,20 @@ class Dataset:
     def unlabelled(self) -> tuple[str, ...]:
         """Ids of cases that have an image but no label."""
         return tuple(case.case_id for case in self.cases if not case.labels)
+
+    def require_labels(self) -> None:
+        """Raise `DatasetError` if no case has a label: there is nothing to look at.
+
+        The message tells of the first label file that found no image, or that none was found.
+        """
+        if self.n_labels:
+            return
+        lonely = [u for u in self.unmatched if u.issue is FileIssue.LABEL_WITHOUT_IMAGE]
+        why = "no label file was found"
+        if lonely:
+            more = f" (and {len(lonely) - 1} more)" if len(lonely) > 1 else ""
+            why = f"no label file could be paired: {lonely[0].path.name}{more}: {lonely[0].reason}"
+        raise DatasetError(
+            f"{self.name}: {counted(len(self.cases), 'image')}, no labels; {why}; name labels "
+            "like their images, or give them as --images and --labels"
+        )

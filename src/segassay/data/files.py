@@ -44,8 +44,16 @@ def is_file(path: Path) -> bool:
 
 
 def exists(path: Path) -> bool:
-    """Whether there is a file or folder, on disk or in an archive."""
-    return is_dir(path) or is_file(path)
+    """Whether there is a file or folder, on disk or in an archive; a name too long is none."""
+    try:
+        return is_dir(path) or is_file(path)
+    except OSError:
+        return False
+
+
+def is_there(path: Path) -> bool:
+    """Whether a file or folder is there, or the file that a path leads into, `x.npz/gts`."""
+    return exists(path) or (exists(path.parent) and not is_dir(path.parent))
 
 
 def children(folder: Path) -> list[Path]:

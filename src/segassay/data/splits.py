@@ -44,4 +44,5 @@ def split_subjects(subjects: Sequence[str]) -> SubjectSplit:
 def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
     """Sort key that puts `case_9` before `case_10`."""
     parts = re.findall(r"\d+|\D+", text)
-    return tuple((0, int(p), p) if p.isdecimal() else (1, 0, p) for p in parts)
+    # a number is cut where Python reads no further: of names that long the text decides
+    return tuple((0, int(p[:4000]), p) if p.isdecimal() else (1, 0, p) for p in parts)

@@ -2,11 +2,11 @@
 
 import csv
 import io
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from segassay.data.files import read_bytes
+from segassay.data.plain_json import parse_json, shortened
 from segassay.errors import DatasetError, ReadError
 
 Row = dict[str, str]
@@ -36,8 +36,9 @@ def read_rows(path: Path) -> Iterator[Row]:
         return
     head = text.split("\n", 1)[0]
     delimiter = max("\t;,", key=head.count)
+    lines = io.StringIO(text, newline="")  # csv alone knows which line ends lie in quotes
     try:
-        for number, row in enumerate(csv.DictReader(text.splitlines(), delimiter=delimiter), 1):
+        for number, row in enumerate(csv.DictReader(lines, delimiter=delimiter), 1):
             if None in row:
                 raise DatasetError(f"{path.name}: row {number}: more cells than columns; quote it")
             yield {key.strip().lower(): (value or "").strip() for key, value in row.items()}
@@ -61,15 +62,13 @@ def _parquet_rows(path: Path, content: bytes) -> Iterator[Row]:
 
 
 def _json_rows(path: Path, text: str) -> Iterator[Row]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):  # U+2028 may stand within a text
         if not line.strip():
             continue
         try:
-            data = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DatasetError(f"{path.name}: line {number}: not JSON ({error.msg})") from error
-        except (RecursionError, ValueError) as error:  # nested without end, or endless digits
-            raise DatasetError(f"{path.name}: line {number}: not a row ({error})") from error
+            data = parse_json(line)
+        except ValueError as error:
+            raise DatasetError(f"{path.name}: row {number}: not a row ({error})") from error
         if not isinstance(data, dict):
-            raise DatasetError(f"{path.name}: line {number}: expected an object")
+            raise DatasetError(f"{path.name}: row {number}: {shortened(data)}; expected an object")
         yield {str(key).lower(): str(value) for key, value in data.items() if value is not None}

@@ -26,13 +26,14 @@ def audit(
     `progress` is told of every finished case, `say` of what takes long before the first one.
 
     Raises:
-        DatasetError: The data set cannot be opened.
+        DatasetError: The data set cannot be opened, or has no label.
         ModelError: The judge cannot be loaded.
         OutputError: The result folder cannot be written.
         UsageError: The folder holds a run with other options, no label has such a structure, or
             the table of bounds cannot be used.
     """
     dataset = config.source.open()
+    dataset.require_labels()
     config.require_structures(dataset)
     bounds = read_bounds(config.bounds, dataset)
     judge = None if config.judge is None else load_judge(config.judge, engine=config.engine)

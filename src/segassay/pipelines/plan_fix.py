@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from segassay.data.case import Case, Dataset, LabelRef
-from segassay.data.files import checksum
+from segassay.data.files import archive_of, checksum, is_there
 from segassay.data.header import header_facts
 from segassay.data.stored import encoded, is_rewritable, read_stored
 from segassay.errors import CaseError, ContentError
@@ -78,7 +78,9 @@ def _reader(path: Path) -> Callable[[], NDArray[Any] | None]:
 
 
 def _plan(path: Path, case_id: str, around: Surroundings, rules: tuple[str, ...]) -> FilePlan:
-    if not path.is_file():
+    if not is_there(path):
+        return FilePlan(path, case_id, failed=f"{case_id}: {path.name}: no such file")
+    if not path.is_file() and archive_of(path) is not None:
         return FilePlan(path, case_id, left=f"{path.name}: lies in an archive; unpack it first")
     if not is_rewritable(path):
         return FilePlan(path, case_id, left=f"{path.name}: only NIfTI, PNG, BMP, TIFF are repaired")

@@ -58,9 +58,14 @@ class Pseudonyms:
         Files that belong to no case are counted without their names, which nobody has listed.
         """
         cases = sorted(map(self.case, dataset.cases), key=lambda case: case.case_id)
-        unmatched = tuple(Unmatched(Path("a file"), u.reason) for u in dataset.unmatched)
+        unmatched, missing = (
+            tuple(
+                Unmatched(Path("a file"), u.issue.value.replace("_", " "), u.issue) for u in files
+            )
+            for files in (dataset.unmatched, dataset.missing)
+        )
         name = self.plain(dataset.name)
-        return replace(dataset, name=name, cases=tuple(cases), unmatched=unmatched)
+        return replace(dataset, name=name, cases=tuple(cases), unmatched=unmatched, missing=missing)
 
     def record(self, record: CaseRecord) -> CaseRecord:
         """Return the record of a case under its pseudonym."""

@@ -41,10 +41,9 @@ def canonical_name(text: str) -> str:
     words = ["vertebrae" if word == "vertebra" else word for word in _words(text)]
     plain = "_".join(words)
     turned = "_".join(_side_last(words))
-    spelt = {name.lower(): name for name in _table()}
     for candidate in (plain, turned):
-        if candidate in spelt:
-            return spelt[candidate]
+        if candidate in _spelt():
+            return _spelt()[candidate]
         if candidate in _aliases():
             return _aliases()[candidate]
     return turned
@@ -82,7 +81,7 @@ def near_matches(text: str) -> list[str]:
     (['spleen'], [], [])
     """
     name = canonical_name(text)
-    alike = [known for known in _known() if _marks(known) == _marks(name)]
+    alike = _by_marks().get(_marks(name), [])
     return [] if name in alike else difflib.get_close_matches(name, alike, n=3, cutoff=0.87)
 
 
@@ -102,9 +101,18 @@ def mirrored(name: str) -> str:
     return name if alone or name.startswith(_CHAMBER) else twin
 
 
-def _marks(name: str) -> tuple[list[str], list[str]]:
+def _marks(name: str) -> tuple[str, ...]:
     """Return the numbers and sides of a name."""
-    return re.findall(r"\d+", name), [word for word in name.split("_") if word in _SIDES]
+    return (*re.findall(r"\d+", name), *(word for word in name.split("_") if word in _SIDES))
+
+
+@lru_cache(maxsize=1)
+def _by_marks() -> dict[tuple[str, ...], list[str]]:
+    """Return the known names by their numbers and sides."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for name in _known():
+        found.setdefault(_marks(name), []).append(name)
+    return found
 
 
 def _words(text: str) -> list[str]:
@@ -135,6 +143,12 @@ def _table() -> dict[str, Structure]:
         for row in rows
         if row["totalsegmentator_name"]
     }
+
+
+@lru_cache(maxsize=1)
+def _spelt() -> dict[str, str]:
+    """Return the names of the table by what they are in lower case."""
+    return {name.lower(): name for name in _table()}
 
 
 @lru_cache(maxsize=1)

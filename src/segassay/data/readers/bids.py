@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from segassay.data.case import Case, Dataset, LabelRef, Unmatched
+from segassay.data.case import Case, Dataset, FileIssue, LabelRef, Unmatched
 from segassay.data.files import is_dir, is_file
 from segassay.data.io import stem_of
 from segassay.data.readers.listing import (
@@ -93,7 +93,7 @@ def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
     for label in labels:
         image = _image_of(label, visits.get(_visit(label), []))
         if image is None:
-            unmatched.append(Unmatched(label.path, "label without image in the same space"))
+            unmatched.append(_lonely(label.path))
         else:
             _add(refs.setdefault(image.path, []), _refs(label, root), label)
     used = [image for image in images if image.path in refs or _is_raw(image, root)]
@@ -102,6 +102,11 @@ def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
     unmatched += [Unmatched(path, "map of probabilities, no label") for path in maps]
     found = require_cases(cases, root, LOOKS_FOR)
     return Dataset(root, NAME, root.name, found, (*unmatched, *doubles))
+
+
+def _lonely(label: Path) -> Unmatched:
+    why = "label without image in the same space"
+    return Unmatched(label, why, FileIssue.LABEL_WITHOUT_IMAGE)
 
 
 def _cases(

@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from segassay.data.case import Case, Dataset, LabelRef, Unmatched
+from segassay.data.case import Case, Dataset, FileIssue, LabelRef, Unmatched
 from segassay.data.files import is_dir, is_file
 from segassay.data.io import stem_of
 from segassay.data.readers.case_places import IMAGES, JOINED, MASKS, Place, apart, places
@@ -124,7 +124,9 @@ def _case(
 
 def _without_image(place: Place, labels: list[Path]) -> list[Unmatched]:
     if labels:
-        return [Unmatched(path, "its case has no image") for path in labels]
+        return [
+            Unmatched(p, "its case has no image", FileIssue.LABEL_WITHOUT_IMAGE) for p in labels
+        ]
     folder = place.home if is_dir(place.home) else place.labels
     return [Unmatched(folder, f"holds no image named {', '.join(IMAGES)}")]
 
@@ -164,5 +166,5 @@ def _refs(
         first = index.setdefault(names[stem], path)
         if first is not path:
             why = f"means {names[stem]!r} as {first.name} does, which is used"
-            doubles.append(Unmatched(path, why))
+            doubles.append(Unmatched(path, why, FileIssue.DUPLICATE))
     return tuple(LabelRef(structure, path) for structure, path in index.items()), doubles

@@ -3,8 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-from segassay.data.case import Case, Dataset, Unmatched
+from segassay.data.case import Case, Dataset, FileIssue, Unmatched
+from segassay.data.files import told_path
 from segassay.errors import DatasetError
+from segassay.types import counted
 
 _WHY = "its name is not UTF-8 text, which no table can hold; rename it"
 
@@ -15,21 +17,32 @@ def without_illegible_names(dataset: Dataset) -> Dataset:
     Raises:
         DatasetError: No case is left.
     """
-    cases, left_out = [], []
+
+    def illegible(case: Case) -> set[Path]:
+        paths = {ref.path for ref in case.labels}
+        return {path for path in paths if not _is_text(told_path(path, dataset.root))}
+
+    cases: list[Case] = []
+    left_out: list[Path] = []
     for case in dataset.cases:
-        if _is_text(case.case_id, case.subject_id, *(path.name for path in case.images)):
-            labels = tuple(ref for ref in case.labels if _is_text(str(ref.path), ref.structure))
-            left_out += [ref.path for ref in case.labels if ref not in labels]
-            cases.append(replace(case, labels=labels) if labels != case.labels else case)
-        else:
+        if not _is_text(case.case_id, case.subject_id, *(path.name for path in case.images)):
             left_out += _files(case)
-    if not left_out and _is_text(*(str(u.path) for u in dataset.unmatched)):
+        elif lost := illegible(case):
+            left_out += sorted(lost)
+            kept = tuple(ref for ref in case.labels if ref.path not in lost)
+            cases.append(replace(case, labels=kept))
+        else:
+            cases.append(case)
+    named = str(_legible(Path(dataset.name)))
+    if not left_out and _is_text(
+        dataset.name, *(told_path(u.path, dataset.root) for u in dataset.unmatched)
+    ):
         return dataset
     if not cases:
-        raise DatasetError(f"{dataset.name}: {len(left_out)} files, but no name is UTF-8 text")
-    told = [Unmatched(_legible(u.path), u.reason) for u in dataset.unmatched]
-    told += [Unmatched(_legible(path), _WHY) for path in dict.fromkeys(left_out)]
-    return replace(dataset, cases=tuple(cases), unmatched=tuple(told))
+        raise DatasetError(f"{named}: {counted(len(left_out), 'file')}, but no name is UTF-8 text")
+    told = [replace(u, path=_legible(u.path)) for u in dataset.unmatched]
+    told += [Unmatched(_legible(p), _WHY, FileIssue.UNREADABLE) for p in dict.fromkeys(left_out)]
+    return replace(dataset, name=named, cases=tuple(cases), unmatched=tuple(told))
 
 
 def _files(case: Case) -> list[Path]:

@@ -1,6 +1,5 @@
 """Folder listings and small description files, as every reader needs them."""
 
-import json
 import os
 import re
 from collections.abc import Iterable
@@ -8,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from segassay.data import files, itk
-from segassay.data.case import IGNORE, Case, LabelRef, Unmatched
+from segassay.data.case import IGNORE, Case, FileIssue, LabelRef, Unmatched
 from segassay.data.io import is_readable, label_names, read_labels, stem_of
+from segassay.data.plain_json import parse_json, shortened
 from segassay.data.splits import natural_key
 from segassay.errors import CaseError, DatasetError, ReadError
 from segassay.types import Modality
@@ -60,6 +60,7 @@ def leftover_files(folder: Path, root: Path) -> list[Unmatched]:
             "folder within a folder of files, not looked into"
             if files.is_dir(p)
             else "ending that cannot be read, or a link out of the data set",
+            FileIssue.UNUSED if files.is_dir(p) else FileIssue.UNREADABLE,
         )
         for p in others
     ]
@@ -86,7 +87,8 @@ def by_stem(paths: Iterable[Path]) -> tuple[dict[str, Path], list[Unmatched]]:
     for path in paths:
         first = index.setdefault(stem_of(path), path)
         if first is not path:
-            doubles.append(Unmatched(path, f"second file for one case, {first.name} is used"))
+            why = f"second file for one case, {first.name} is used"
+            doubles.append(Unmatched(path, why, FileIssue.DUPLICATE))
     return index, doubles
 
 
@@ -94,31 +96,38 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read a description file that must hold a JSON object.
 
     Raises:
-        DatasetError: Missing, not JSON (with line and column), or not an object.
+        DatasetError: Missing, not JSON (with line and column), not an object, or with numbers or
+            texts that nothing can hold.
     """
     try:
-        data = json.loads(files.read_bytes(path).decode("utf-8-sig"))
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise DatasetError(f"{path.name}: not valid JSON, {error.msg} at {where}") from error
+        data = parse_json(files.read_bytes(path).decode("utf-8-sig"))
     except ReadError as error:
         raise DatasetError(str(error)) from error
-    except RecursionError as error:
-        raise DatasetError(f"{path.name}: not a description, nested without end") from error
     except UnicodeDecodeError as error:
         raise DatasetError(f"{path.name}: is not UTF-8 text ({error.reason})") from error
+    except ValueError as error:
+        raise DatasetError(f"{path.name}: {error}") from error
     if not isinstance(data, dict):
         raise DatasetError(f"{path.name}: holds a {type(data).__name__}; expected an object")
     return data
 
 
-def listed_path(root: Path, text: str) -> Path:
-    """Return where a description says a file lies: relative to `root`, or absolute.
+def listed_path(root: Path, text: str, *, of: str) -> Path:
+    r"""Return where a description or table says a file lies: relative to `root`, or absolute.
+
+    A path written on Windows, `img\a.nii.gz`, is read as one where only that file exists. `of`
+    names the description, and the row of a table, for messages.
 
     Raises:
-        DatasetError: The description came in an archive, and its path leads out of it.
+        DatasetError: It holds a NUL character, or the description came in an archive and its path
+            leads out of it.
     """
+    if "\0" in text:
+        raise DatasetError(f"{of}: path {shortened(text)} holds a NUL character; no file has one")
     path = root / text
+    if "\\" in text and not files.exists(path):
+        other = root / text.replace("\\", "/")
+        path = other if files.exists(other) else path
     archive = files.archive_of(root)
     if archive is not None:
         path = Path(os.path.normpath(path))
@@ -143,20 +152,24 @@ def declared_labels(path: Path, labels: Any, *, of: str = "") -> dict[str, tuple
         structure = names[name]
         if not structure or structure in found:
             why = f"means {structure!r}, as another one does" if structure else "names nothing"
-            raise DatasetError(f"{path.name}: label {name!r} {why}; rename it")
+            raise DatasetError(f"{path.name}: label {shortened(name)} {why}; rename it")
         found[structure] = values
     return found
 
 
 def _given_labels(path: Path, labels: Any) -> list[tuple[str, tuple[int, ...]]]:
     if not isinstance(labels, dict):
-        raise DatasetError(f"{path.name}: 'labels' is {labels!r}; expected names and values")
+        came = shortened(labels)
+        raise DatasetError(f"{path.name}: 'labels' is {came}; expected names and values")
     given = []
     for key, value in labels.items():
         name, values = (value, key) if str(key).lstrip("-").isdigit() else (key, value)
         whole = _whole_numbers(values)
         if not whole:
-            raise DatasetError(f"{path.name}: label {key!r} has value {value!r}; expected integers")
+            raise DatasetError(
+                f"{path.name}: label {shortened(key)} has value {shortened(value)}; "
+                "expected integers of at most 10 digits"
+            )
         if whole != (0,) and str(name).lower() != "background":
             given.append((str(name), whole))
     return given
@@ -166,7 +179,7 @@ def _whole_numbers(values: Any) -> tuple[int, ...]:
     """Read one value or a list of them, also as text; empty if any is no whole number."""
     listed = values if isinstance(values, list) else [values]
     texts = [str(n) for n in listed]  # str(True) and str(1.5) are no numbers, as it should be
-    if not all(re.fullmatch(r"-?\d+", text) for text in texts):
+    if not all(re.fullmatch(r"-?\d{1,10}", text) for text in texts):
         return ()
     return tuple(int(text) for text in texts)
 
@@ -255,8 +268,17 @@ def distinct_cases(cases: Iterable[Case]) -> tuple[list[Case], list[Unmatched]]:
     for case in cases:
         if index.setdefault(case.case_id, case) is not case:
             paths = dict.fromkeys((*case.images, *(ref.path for ref in case.labels)))
-            doubles += [Unmatched(p, f"second case named {case.case_id}; rename it") for p in paths]
+            why = f"second case named {case.case_id}; rename it"
+            doubles += [Unmatched(p, why, FileIssue.DUPLICATE) for p in paths]
     return list(index.values()), doubles
+
+
+def missing_files(cases: Iterable[Case], listed_in: str) -> tuple[Unmatched, ...]:
+    """Return the files of cases that a description or table lists and that are not there."""
+    named = ((*c.images, *(p for ref in c.labels for p in (ref.path, *ref.pieces))) for c in cases)
+    every = dict.fromkeys(path for paths in named for path in paths)
+    why = f"no such file; {listed_in} lists it"
+    return tuple(Unmatched(p, why, FileIssue.MISSING) for p in every if not files.is_there(p))
 
 
 def require_cases(cases: list[Case], root: Path, looked_for: str) -> tuple[Case, ...]:

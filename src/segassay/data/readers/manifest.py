@@ -15,7 +15,14 @@ from pathlib import Path
 
 from segassay.data.case import Case, Dataset, LabelRef
 from segassay.data.io import stem_of
-from segassay.data.readers.listing import modality_of, require_cases, subject_of
+from segassay.data.plain_json import shortened
+from segassay.data.readers.listing import (
+    listed_path,
+    missing_files,
+    modality_of,
+    require_cases,
+    subject_of,
+)
 from segassay.data.splits import natural_key
 from segassay.data.text_table import Row, read_rows
 from segassay.errors import DatasetError
@@ -54,7 +61,8 @@ def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
         cases[case.case_id] = case
     every = [replace(c, metadata=_agreed(told.get(c.case_id, {}))) for c in cases.values()]
     found = require_cases(every, root, LOOKS_FOR)
-    return Dataset(root.parent, NAME, root.stem, found)
+    missing = missing_files(found, root.name)
+    return Dataset(root.parent, NAME, root.stem, found, missing=missing)
 
 
 def _joined(root: Path, number: int, before: Case, case: Case) -> Case:
@@ -93,6 +101,11 @@ class _Row:
         """Return what is raised when the row cannot be used; `text` says why."""
         return DatasetError(f"{self.table.name}: row {self.number}: {text}")
 
+    def place(self, cell: str) -> Path:
+        """Return where a file lies that a cell names."""
+        where = f"{self.table.name}: row {self.number}"
+        return listed_path(self.table.parent, cell, of=where)
+
 
 def _structures(rows: list[Row]) -> Iterator[str]:
     """Yield what the table calls its structures, in cells and in names of columns."""
@@ -110,19 +123,18 @@ def _case(row: _Row, subject: re.Pattern[str] | None) -> Case:
     cells = row.cells
     if not cells.get("image"):
         raise row.error(f"no 'image'; columns: {', '.join(cells)}")
-    base = row.table.parent
     numbered = (key for key in cells if re.fullmatch(r"image_\d+", key) and cells[key])
     channels = sorted(numbered, key=natural_key)
-    images = tuple(base / cells[key] for key in ("image", *channels))
+    images = tuple(row.place(cells[key]) for key in ("image", *channels))
     case_id = cells.get("case_id") or stem_of(images[0])
     modality = modality_of(cells.get("modality", ""))
     owner = cells.get("subject") or subject_of(case_id, subject)
-    refs = tuple(_refs(row, base))
+    refs = tuple(_refs(row))
     _require_distinct(row.table, row.number, refs)
     return Case(case_id, owner, images, refs, modality, cells.get("split") or None)
 
 
-def _refs(row: _Row, base: Path) -> Iterator[LabelRef]:
+def _refs(row: _Row) -> Iterator[LabelRef]:
     cells = row.cells
     source = cells.get("source") or cells.get("annotator") or "label"
     ignore = _values(row, "ignore_value") or ()
@@ -130,19 +142,19 @@ def _refs(row: _Row, base: Path) -> Iterator[LabelRef]:
         structure = row.names.get(cells.get("structure", ""))
         if not structure:
             raise row.error(f"'label' without 'structure', which is {cells.get('structure')!r}")
-        values = _values(row, "value")
-        yield LabelRef(structure, base / cells["label"], values, source, ignore=ignore)
+        place, values = row.place(cells["label"]), _values(row, "value")
+        yield LabelRef(structure, place, values, source, ignore=ignore)
     for key, text in cells.items():
         if key.startswith("label_") and text:
             structure = row.names[key.removeprefix("label_")]
             if not structure:
                 raise row.error(f"column {key!r} names no structure")
-            yield LabelRef(structure, base / text, None, source, ignore=ignore)
+            yield LabelRef(structure, row.place(text), None, source, ignore=ignore)
 
 
 def _values(row: _Row, column: str) -> tuple[int, ...] | None:
     text = row.cells.get(column, "")
-    try:
-        return tuple(int(word) for word in text.split()) or None
-    except ValueError as error:
-        raise row.error(f"{column} {text!r}; expected whole numbers with blanks between") from error
+    words = text.split()
+    if not all(re.fullmatch(r"[+-]?\d{1,10}", word) for word in words):
+        raise row.error(f"{column} {shortened(text)}; expected whole numbers with blanks between")
+    return tuple(map(int, words)) or None

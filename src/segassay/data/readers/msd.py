@@ -5,15 +5,16 @@ nnU-Net's first version used the same list, with channel numbers in the names of
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from os.path import realpath
 from pathlib import Path
 from typing import Any
 
 from segassay.data.case import Dataset, Unmatched
-from segassay.data.files import is_file
+from segassay.data.files import exists
 from segassay.data.io import stem_of
 from segassay.data.readers.described import DESCRIPTION, Layout, Listed, described_set
-from segassay.data.readers.listing import files_of, listed_path, read_json
+from segassay.data.readers.listing import files_of, listed_path, missing_files, read_json
 from segassay.errors import DatasetError
 
 LAYOUT = Layout("msd", "dataset.json with a 'training' list of image and label", "training")
@@ -25,7 +26,7 @@ def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
     """Read the layout; files in the folders that the list does not name are reported."""
     about = read_json(root / DESCRIPTION)
     listed = _listed(root, about)
-    return described_set(
+    dataset = described_set(
         LAYOUT,
         root,
         about,
@@ -34,6 +35,7 @@ def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
         unmatched=_unlisted(root, listed),
         subject=subject,
     )
+    return replace(dataset, missing=missing_files(dataset.cases, DESCRIPTION))
 
 
 def _listed(root: Path, about: dict[str, Any]) -> list[Listed]:
@@ -46,8 +48,8 @@ def _listed(root: Path, about: dict[str, Any]) -> list[Listed]:
         ) from error
     found = []
     for image, label, split in (*train, *((str(e), None, "test") for e in tests)):
-        path = listed_path(root, image)
-        labelled = None if label is None else listed_path(root, label)
+        path = listed_path(root, image, of=DESCRIPTION)
+        labelled = None if label is None else listed_path(root, label, of=DESCRIPTION)
         found.append(Listed(stem_of(path), _channels(path), labelled, split))
     return found
 
@@ -56,8 +58,8 @@ def _channels(image: Path) -> tuple[Path, ...]:
     """Return the image, or where only files with channel numbers are there, all of these."""
     ending = image.name[len(stem_of(image)) :]
     numbered = [image.with_name(f"{stem_of(image)}_{n:04d}{ending}") for n in range(10)]
-    channels = tuple(path for path in numbered if is_file(path))
-    return channels if channels and not is_file(image) else (image,)
+    channels = tuple(path for path in numbered if exists(path))
+    return channels if channels and not exists(image) else (image,)
 
 
 def _unlisted(root: Path, listed: Iterable[Listed]) -> list[Unmatched]:

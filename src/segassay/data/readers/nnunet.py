@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from segassay.data.readers.listing import (
     files_of,
     leftover_files,
     listed_path,
+    missing_files,
     read_json,
 )
 from segassay.errors import DatasetError
@@ -35,7 +37,7 @@ def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
     if not isinstance(channels, dict):
         raise DatasetError(f"{DESCRIPTION}: 'channel_names' is {channels!r}; expected an object")
     unmatched: list[Unmatched] = []
-    return described_set(
+    dataset = described_set(
         LAYOUT,
         root,
         about,
@@ -44,6 +46,9 @@ def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
         unmatched=unmatched,
         subject=subject,
     )
+    if "dataset" not in about:
+        return dataset
+    return replace(dataset, missing=missing_files(dataset.cases, DESCRIPTION))
 
 
 def _found(root: Path, about: dict[str, Any], unmatched: list[Unmatched]) -> Iterator[Listed]:
@@ -106,4 +111,4 @@ def _listed(root: Path, listing: Any) -> Iterator[Listed]:
 
 
 def _place(root: Path, text: str) -> Path:
-    return listed_path(root, os.path.expandvars(text))
+    return listed_path(root, os.path.expandvars(text), of=DESCRIPTION)

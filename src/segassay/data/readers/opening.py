@@ -69,6 +69,13 @@ def _checked(dataset: Dataset) -> Dataset:
     double = next((case_id for case_id, n in times.items() if n > 1), None)
     if double is not None:
         raise DatasetError(f"{dataset.name}: {times[double]} cases named {double!r}; rename them")
+    selves = (
+        (c.case_id, ref.path) for c in dataset.cases for ref in c.labels if ref.path in c.images
+    )
+    own = next(selves, None)
+    if own is not None:
+        told = f"case {own[0]!r} has {own[1].name} as its image and as its label"
+        raise DatasetError(f"{dataset.name}: {told}; give another file for one of them")
     return dataset
 
 
