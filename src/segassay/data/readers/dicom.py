@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from segassay.data import files
-from segassay.data.case import Case, Dataset, LabelRef, Unmatched
+from segassay.data.case import Case, Dataset, FileIssue, LabelRef, Unmatched
 from segassay.data.dicom_header import SEGMENT, DicomFacts, dicom_facts, is_dicom
 from segassay.data.io import VOLUMES, stem_of
 from segassay.data.readers.listing import (
@@ -167,7 +167,7 @@ def _refs(
         owner = index.owner_of(path, () if facts is None else facts.of_series)
         if owner is None:
             why = "label of no one image; lay it beside its series"
-            found.unmatched.append(Unmatched(path, why))
+            found.unmatched.append(Unmatched(path, why, FileIssue.LABEL_WITHOUT_IMAGE))
         else:
             new = multilabel_refs(path, labels) if facts is None else _segments(path, facts)
             of_image[owner].append((path, new))

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from segassay.data.case import Case, Dataset, LabelRef, Unmatched
+from segassay.data.case import Case, Dataset, FileIssue, LabelRef, Unmatched
 from segassay.data.files import children, is_dir, is_file
 from segassay.data.io import is_readable
 from segassay.data.readers.listing import (
@@ -56,7 +56,9 @@ def read_label_folder(root: Path, subject: re.Pattern[str] | None) -> Dataset:
         path = files.pop(case_id, None)
         refs = multilabel_refs(path, labels) if path is not None else ()
         cases.append(Case(case_id, subject_of(case_id, subject), (image,), refs))
-    lonely = [Unmatched(p, "label without image") for p in files.values()]
+    lonely = [
+        Unmatched(p, "label without image", FileIssue.LABEL_WITHOUT_IMAGE) for p in files.values()
+    ]
     spare = [*leftover_files(root / "images", root), *leftover_files(root / "labels", root)]
     return Dataset(
         root,
@@ -101,7 +103,9 @@ def cases_with_masks(
             if stem in refs:
                 refs[stem].append(replace(kind, path=path))
             else:
-                unmatched.append(Unmatched(path, "label without image"))
+                unmatched.append(
+                    Unmatched(path, "label without image", FileIssue.LABEL_WITHOUT_IMAGE)
+                )
     unmatched += leftover_files(root / "images", root)
     cases = [
         Case(case_id, subject_of(case_id, subject), (image,), tuple(refs[case_id]))

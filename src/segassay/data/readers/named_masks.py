@@ -4,7 +4,7 @@ import re
 from collections.abc import Container
 from pathlib import Path
 
-from segassay.data.case import Case, Dataset, LabelRef, Unmatched
+from segassay.data.case import Case, Dataset, FileIssue, LabelRef, Unmatched
 from segassay.data.io import stem_of
 from segassay.data.readers.listing import (
     by_stem,
@@ -41,7 +41,13 @@ def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
     for stem, path in masks.items():
         owner = _owner(stem, images)
         if owner is None:
-            unmatched.append(Unmatched(path, "mask whose name begins with no image's name"))
+            unmatched.append(
+                Unmatched(
+                    path,
+                    "mask whose name begins with no image's name",
+                    FileIssue.LABEL_WITHOUT_IMAGE,
+                )
+            )
         else:
             word = _PIECE.sub("", stem)[len(owner) + 1 :]
             pieces[owner].setdefault(word, []).append(path)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from segassay.data import raster
-from segassay.data.case import Dataset, Unmatched
+from segassay.data.case import Dataset, FileIssue, Unmatched
 from segassay.data.readers.described import DESCRIPTION, Layout, Listed, described_set
 from segassay.data.readers.listing import (
     by_stem,
@@ -70,7 +70,10 @@ def _found(root: Path, about: dict[str, Any], unmatched: list[Unmatched]) -> Ite
             else:
                 why = f"its case has channels {sorted(channels)}; expected {n_channels} from 0"
                 unmatched.extend(Unmatched(p, why) for p in channels.values())
-        unmatched.extend(Unmatched(p, "label without a whole image") for p in labels.values())
+        unmatched.extend(
+            Unmatched(p, "label without a whole image", FileIssue.LABEL_WITHOUT_IMAGE)
+            for p in labels.values()
+        )
 
 
 def _channels(root: Path, folder: str, unmatched: list[Unmatched]) -> dict[str, dict[int, Path]]:

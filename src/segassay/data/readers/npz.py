@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from segassay.data.case import Case, Dataset, Unmatched
+from segassay.data.case import Case, Dataset, FileIssue, Unmatched
 from segassay.data.files import children, is_dir, is_file, is_system
 from segassay.data.npz import IMAGE, LABELS, SUFFIX, arrays_in
 from segassay.data.readers.listing import (
@@ -40,7 +40,9 @@ def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
     for path in _files(root):
         arrays = arrays_in(path)
         if IMAGE not in arrays:
-            unmatched.append(Unmatched(path, f"holds no array {IMAGE}"))
+            unmatched.append(
+                Unmatched(path, f"holds no array {IMAGE}", FileIssue.LABEL_WITHOUT_IMAGE)
+            )
             continue
         case_id = path.name[: -len(SUFFIX)]
         refs = multilabel_refs(path / LABELS, labels) if LABELS in arrays else ()

@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from segassay.data.case import Case, Dataset, LabelRef, Unmatched
+from segassay.data.case import Case, Dataset, FileIssue, LabelRef, Unmatched
 from segassay.data.files import exists, is_dir, is_file
 from segassay.data.io import stem_of
 from segassay.data.readers.case_folders import read_apart
@@ -83,7 +83,9 @@ def _folders(
         path = files.pop(case_id, None)
         refs = _refs(path, structure, declared) if path is not None else ()
         cases.append(Case(case_id, subject_of(case_id, subject), tuple(channels), refs))
-    lonely = [Unmatched(p, "label without image") for p in files.values()]
+    lonely = [
+        Unmatched(p, "label without image", FileIssue.LABEL_WITHOUT_IMAGE) for p in files.values()
+    ]
     spare = [*leftover_files(images, root), *leftover_files(labels, root)]
     every = require_cases(cases, images, "images in that folder")
     return Dataset(
