@@ -17,17 +17,12 @@ def without_illegible_names(dataset: Dataset) -> Dataset:
     Raises:
         DatasetError: No case is left.
     """
-
-    def illegible(case: Case) -> set[Path]:
-        paths = {ref.path for ref in case.labels}
-        return {path for path in paths if not _is_text(told_path(path, dataset.root))}
-
     cases: list[Case] = []
     left_out: list[Path] = []
     for case in dataset.cases:
         if not _is_text(case.case_id, case.subject_id, *(path.name for path in case.images)):
             left_out += _files(case)
-        elif lost := illegible(case):
+        elif lost := _illegible_labels(case, dataset.root):
             left_out += sorted(lost)
             kept = tuple(ref for ref in case.labels if ref.path not in lost)
             cases.append(replace(case, labels=kept))
@@ -43,6 +38,11 @@ def without_illegible_names(dataset: Dataset) -> Dataset:
     told = [replace(u, path=_legible(u.path)) for u in dataset.unmatched]
     told += [Unmatched(_legible(p), _WHY, FileIssue.UNREADABLE) for p in dict.fromkeys(left_out)]
     return replace(dataset, name=named, cases=tuple(cases), unmatched=tuple(told))
+
+
+def _illegible_labels(case: Case, root: Path) -> set[Path]:
+    paths = {ref.path for ref in case.labels}
+    return {path for path in paths if not _is_text(told_path(path, root))}
 
 
 def _files(case: Case) -> list[Path]:
