@@ -1,5 +1,6 @@
 """Words that every layer shares: severities, statuses, modalities, exit codes."""
 
+import re
 from collections.abc import Callable
 from enum import IntEnum, StrEnum
 
@@ -100,7 +101,10 @@ class Remark(StrEnum):
 
 
 class Modality(StrEnum):
-    """Kind of image. `OTHER` is known to be none of the rest; unknown is `None`, not `OTHER`."""
+    """Kind of image. `OTHER` is known to be none of the rest; unknown is `None`, not `OTHER`.
+
+    Other spellings are understood: `Modality("MRI")` is `Modality.MR`, see `modality_of`.
+    """
 
     CT = "ct"
     MR = "mr"
@@ -108,6 +112,43 @@ class Modality(StrEnum):
     ULTRASOUND = "ultrasound"
     DERMOSCOPY = "dermoscopy"
     OTHER = "other"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Modality | None":
+        if not isinstance(value, str):
+            return None
+        return cls.OTHER if value.strip().lower() == cls.OTHER else modality_of(value)
+
+
+_MODALITY_WORDS = {
+    Modality.CT: ("ct", "cta", "cbct", "hu"),
+    Modality.MR: (
+        "mr",
+        "mri",
+        "t1",
+        "t2",
+        "flair",
+        "t1w",
+        "t2w",
+        "t1gd",
+        "adc",
+        "dwi",
+        "lge",
+        "cine",
+    ),
+    Modality.XRAY: ("xray", "x-ray", "xr", "cr", "dx", "radiograph"),
+    Modality.ULTRASOUND: ("us", "ultrasound"),
+    Modality.DERMOSCOPY: ("dermoscopy", "dermatoscopy"),
+}
+
+
+def modality_of(text: str) -> Modality | None:
+    """Recognise a modality in free text such as "CT", "MRI" or "T1w"; `None` if none is named."""
+    words = re.findall(r"[a-z0-9-]+", text.lower())
+    for modality, known in _MODALITY_WORDS.items():
+        if any(word in known for word in words):
+            return modality
+    return None
 
 
 class Engine(StrEnum):

@@ -35,7 +35,7 @@ def test_a_volume_that_the_machine_cannot_hold_takes_no_memory(
 ) -> None:
     path = write_nifti(tmp_path / "a.nii.gz", np.zeros((100, 100, 100)))
     monkeypatch.setattr("segassay.data.memory.memory_bytes", lambda: 11 * MEBI)
-    with pytest.raises(ContentError, match="GiB of memory, this machine has"):
+    with pytest.raises(ContentError, match="GiB of memory"):
         read_image(path)
     monkeypatch.setattr("segassay.data.memory.memory_bytes", lambda: 12 * MEBI)
     assert read_image(path).array.size == 10**6

@@ -20,13 +20,13 @@ def score(
     as_json: Json = False,
 ) -> None:
     """Score one mask: its expected Dice, 0 worst to 1 best, with a 90 % interval."""
-    from segassay.pipelines.score import score_json, score_pair
+    from segassay.pipelines.score import score_pair
 
     found = score_pair(
         image, mask, structure=structure, modality=modality, judge=judge, engine=engine
     )
     if as_json:
-        give_json(score_json(found))
+        give_json(found.to_dict())
         return
     if found.slices:
         known = found.low == found.low  # NaN where the judge knows no interval

@@ -82,6 +82,8 @@ def open_file(path: Path) -> BinaryIO:
         return found[0].open(found[1])
     except OSError as error:
         raise ReadError(f"{path.name}: cannot be read ({error.strerror})") from error
+    except ValueError as error:  # a name that no system has, such as one with a NUL in it
+        raise ReadError(f"{path.name!r}: cannot be the name of a file") from error
 
 
 def read_bytes(path: Path, most: int = -1) -> bytes:

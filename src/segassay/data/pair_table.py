@@ -12,10 +12,9 @@ from pathlib import Path
 
 from segassay.data.case import LabelRef
 from segassay.data.io import stem_of
-from segassay.data.readers.listing import modality_of
 from segassay.data.text_table import Row, read_rows
 from segassay.errors import DatasetError
-from segassay.types import Modality
+from segassay.types import Modality, modality_of
 from segassay.vocabulary.names import canonical_name
 
 REQUIRED = ("image", "mask", "gold", "structure", "subject")

@@ -57,7 +57,7 @@ def assay_cases(
 def _start(context: AssayContext, jobs: int, judge: str | None) -> Start:
     threads = max(1, usable_cores() // jobs)
     engine = Engine.ONNX if context.judge is None else context.judge.engine
-    return replace(context, judge=None), judge, threads, engine
+    return replace(context, judge=None), judge, threads, engine, jobs
 
 
 def _in_this_process(

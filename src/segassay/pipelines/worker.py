@@ -10,6 +10,7 @@ from threading import Thread
 from typing import Any
 
 from segassay.data.case import Case
+from segassay.data.memory import share_memory
 from segassay.errors import CaseError, InternalError, SegassayError
 from segassay.pipelines.assay_case import AssayContext, assay_case
 from segassay.pipelines.read_case import CaseFiles, read_case, unusable_case
@@ -19,7 +20,7 @@ from segassay.types import Engine
 
 _LOG = logging.getLogger(__name__)
 
-Start = tuple[AssayContext, str | None, int, Engine]
+Start = tuple[AssayContext, str | None, int, Engine, int]
 """What a process begins with: the arguments of `start_worker`."""
 
 _of_worker: AssayContext | SegassayError | None = None
@@ -41,9 +42,12 @@ def start_pool_worker(*start: Any) -> None:
         _of_worker = SegassayError(f"a worker process could not start ({reason}); please report it")
 
 
-def start_worker(context: AssayContext, judge: str | None, threads: int, engine: Engine) -> None:
-    """Make this process ready to do cases on its own, until the main process ends."""
+def start_worker(
+    context: AssayContext, judge: str | None, threads: int, engine: Engine, jobs: int
+) -> None:
+    """Make this process, one of `jobs`, ready to do cases on its own, until the main one ends."""
     global _of_worker
+    share_memory(jobs)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process decides when to stop
     Thread(target=_end_with_main, daemon=True).start()
     loaded = None if judge is None else load_judge(judge, threads=threads, engine=engine)

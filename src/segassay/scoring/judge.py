@@ -12,7 +12,7 @@ from segassay.errors import ModelError, UsageError
 from segassay.models.folder import JudgeFolder
 from segassay.records.remarks import Comment, comment
 from segassay.scoring.asked import AskedImage, AskedLabel, Named
-from segassay.scoring.inputs import ArrayOrPath, BoolArray, image_volume, mask_array
+from segassay.scoring.inputs import ArrayOrPath, BoolArray, image_and_mask
 from segassay.scoring.label_alone import label_alone
 from segassay.scoring.peers import Peers
 from segassay.scoring.result import Score, Suggestion
@@ -60,27 +60,34 @@ class Judge(ABC):
         structure: str | None = None,
         spacing_mm: Sequence[float] | None = None,
         modality: Modality | str | None = None,
+        channels_last: bool | None = None,
     ) -> Score:
         """Tell how good a mask is.
 
         Args:
             image: Path, 2D array `(row, column)`, RGB array `(row, column, 3)` or 3D array
-                `(i, j, k)` in RAS+ order.
+                `(i, j, k)` in RAS+ order. Of 3 or 4 along the last axis: a volume where the mask
+                is one or `spacing_mm` has three numbers, a colour picture where the mask is 2D or
+                `spacing_mm` has two.
             mask: Path or array on the image's grid; any value but zero belongs to the structure.
             structure: Its name, as in "liver" or "Left Kidney". Unknown names are allowed; the
                 score is then made without the name and says so.
             spacing_mm: Pixel size along the image array's axes; read from a file's header.
-            modality: One of `types.Modality`, such as "ct"; `None` if unknown.
+            modality: One of `types.Modality`, such as "ct"; other spellings ("MRI", "US") are
+                understood. `None` if unknown.
+            channels_last: Whether the last axis of an image array holds colours; `None` to tell
+                it from the mask and the spacing.
 
         Raises:
+            UsageError: The modality is none that is known.
             ReadError: A file is missing or damaged.
             GeometryError: Image and mask lie on different grids.
-            ContentError: The image holds NaN, or an array has an impossible shape.
+            ContentError: Image or mask hold NaN or no real numbers, an array has an impossible
+                shape, or the spacing is not positive.
         """
-        volume = image_volume(image, spacing_mm)
-        kind = None if modality is None else Modality(modality)
-        mask_voxels = mask_array(mask, volume)
-        return self.score_volume(volume, mask_voxels, structure=structure, modality=kind)
+        volume, voxels = image_and_mask(image, mask, spacing_mm, channels_last)
+        kind = _modality(modality)
+        return self.score_volume(volume, voxels, structure=structure, modality=kind)
 
     def score_many(self, items: Iterable[Mapping[str, Any]]) -> list[Score]:
         """Score several labels; every item holds the keyword arguments of `score`."""
@@ -150,6 +157,7 @@ class Judge(ABC):
         structure: str | None = None,
         spacing_mm: Sequence[float] | None = None,
         modality: Modality | str | None = None,
+        channels_last: bool | None = None,
     ) -> Suggestion:
         """Suggest a correction of the mask's worst slice. Arguments as in `score`.
 
@@ -161,10 +169,9 @@ class Judge(ABC):
                 f"{self.model_id} answers with a number and draws no mask, so it has nothing to "
                 f"suggest; ask a judge with a map, such as {DEFAULT_JUDGE}"
             )
-        volume = image_volume(image, spacing_mm)
-        kind = None if modality is None else Modality(modality)
-        mask_voxels = mask_array(mask, volume)
-        return self.suggest_volume(volume, mask_voxels, structure=structure, modality=kind)
+        volume, voxels = image_and_mask(image, mask, spacing_mm, channels_last)
+        kind = _modality(modality)
+        return self.suggest_volume(volume, voxels, structure=structure, modality=kind)
 
     def suggest_volume(
         self,
@@ -277,3 +284,11 @@ class Judge(ABC):
         subjects = counted(counts["subjects"])
         text = f"tested on {counts['labels']} masks of {subjects} kept from training"
         return (Comment(None, text),)
+
+
+def _modality(given: Modality | str | None) -> Modality | None:
+    try:
+        return None if given is None else Modality(given)
+    except ValueError as error:
+        known = ", ".join(Modality)
+        raise UsageError(f"modality {given!r}: not known; give one of {known}, or None") from error

@@ -1,7 +1,8 @@
 """What the judge says about a label."""
 
-from dataclasses import dataclass
-from math import nan
+from dataclasses import asdict, dataclass
+from math import isfinite, nan
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +82,17 @@ class Score:
     def worst_slice(self) -> SliceScore | None:
         """The examined slice with the lowest score; `None` for an empty mask."""
         return min(self.slices, key=lambda s: s.score, default=None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the score as plain data that `json.dumps` takes; NaN becomes `None`."""
+        data: dict[str, Any] = asdict(self)
+        data["status"], data["remarks"] = self.status.value, sorted(self.remarks)
+        data["slices"] = [{k: _json_number(v) for k, v in s.items()} for s in data["slices"]]
+        return {key: _json_number(value) for key, value in data.items()}
+
+
+def _json_number(value: Any) -> Any:
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -208,7 +208,9 @@ class SliceJudge(Judge):
             reason=text_of(reasons),
             remarks=remarks_of((*reasons, *evidence)),
             reference_score=self.reference_score(name),
-            slices=tuple(SliceScore(s.index, s.dice, int(s.mask)) for s in sums if s.mask > 0),
+            slices=tuple(
+                SliceScore(s.index, float(s.dice), int(s.mask)) for s in sums if s.mask > 0
+            ),
             presence=estimate.presence,
             error_type=estimate.error_type,
             doubt=estimate.doubt,

@@ -14,14 +14,13 @@ from segassay.data.readers.listing import (
     distinct_cases,
     files_of,
     folders_of,
-    modality_of,
     multilabel_refs,
     require_cases,
     subject_of,
 )
 from segassay.data.text_table import read_rows
 from segassay.errors import DatasetError
-from segassay.types import Modality
+from segassay.types import Modality, modality_of
 from segassay.vocabulary.names import canonical_name, canonical_names
 
 NAME = "bids"

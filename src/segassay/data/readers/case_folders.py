@@ -21,13 +21,13 @@ from segassay.data.readers.listing import (
     distinct_cases,
     files_of,
     leftover_files,
-    modality_of,
     multilabel_refs,
     read_json,
     require_cases,
     subject_of,
 )
 from segassay.data.text_table import read_rows
+from segassay.types import modality_of
 from segassay.vocabulary.names import canonical_names
 
 TOTALSEGMENTATOR = "totalsegmentator"

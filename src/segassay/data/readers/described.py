@@ -12,12 +12,12 @@ from segassay.data.readers.listing import (
     declared_labels,
     declared_values,
     distinct_cases,
-    modality_of,
     multilabel_refs,
     read_json,
     require_cases,
     subject_of,
 )
+from segassay.types import modality_of
 
 DESCRIPTION = "dataset.json"
 

@@ -15,13 +15,13 @@ from segassay.data.readers.listing import (
     declared_values,
     distinct_cases,
     folders_of,
-    modality_of,
     multilabel_refs,
     read_json,
     require_cases,
     subject_of,
 )
 from segassay.errors import ReadError
+from segassay.types import modality_of
 from segassay.vocabulary.names import canonical_names
 
 NAME = "dicom"

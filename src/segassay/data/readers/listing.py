@@ -12,30 +12,9 @@ from segassay.data.io import is_readable, label_names, read_labels, stem_of
 from segassay.data.plain_json import parse_json, shortened
 from segassay.data.splits import natural_key
 from segassay.errors import CaseError, DatasetError, ReadError
-from segassay.types import Modality
 from segassay.vocabulary.freesurfer import freesurfer_names
 from segassay.vocabulary.names import canonical_names
 
-_MODALITIES = {
-    Modality.CT: ("ct", "cta", "cbct", "hu"),
-    Modality.MR: (
-        "mr",
-        "mri",
-        "t1",
-        "t2",
-        "flair",
-        "t1w",
-        "t2w",
-        "t1gd",
-        "adc",
-        "dwi",
-        "lge",
-        "cine",
-    ),
-    Modality.XRAY: ("xray", "x-ray", "xr", "cr", "dx", "radiograph"),
-    Modality.ULTRASOUND: ("us", "ultrasound"),
-    Modality.DERMOSCOPY: ("dermoscopy", "dermatoscopy"),
-}
 _PATIENT = re.compile(r"^(sub-[A-Za-z0-9]+|patient_?\d+)(?:_|$)", re.IGNORECASE)
 
 
@@ -196,15 +175,6 @@ def declared_values(labels: dict[str, tuple[int, ...]]) -> dict[int, str]:
     for name in IGNORE & labels.keys():
         values |= dict.fromkeys(labels[name], name)
     return values
-
-
-def modality_of(text: str) -> Modality | None:
-    """Recognise a modality in free text such as "CT", "MRI" or "T1w"."""
-    words = re.findall(r"[a-z0-9-]+", text.lower())
-    for modality, known in _MODALITIES.items():
-        if any(word in known for word in words):
-            return modality
-    return None
 
 
 def subject_of(case_id: str, pattern: re.Pattern[str] | None) -> str:

@@ -19,13 +19,13 @@ from segassay.data.plain_json import shortened
 from segassay.data.readers.listing import (
     listed_path,
     missing_files,
-    modality_of,
     require_cases,
     subject_of,
 )
 from segassay.data.splits import natural_key
 from segassay.data.text_table import Row, read_rows
 from segassay.errors import DatasetError
+from segassay.types import modality_of
 from segassay.vocabulary.names import canonical_names
 
 NAME = "manifest"
