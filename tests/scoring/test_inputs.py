@@ -41,9 +41,11 @@ def test_where_the_mask_does_not_tell_spacing_or_the_caller_does() -> None:
     other = np.zeros((4, 4, 2), dtype=bool)
     with pytest.raises(ContentError):
         image_and_mask(STACK, other)
-    for hint in ({"spacing_mm": (1, 1, 2)}, {"spacing_mm": (1, 1)}, {"channels_last": True}):
+    hints: list[dict[str, Any]]
+    hints = [{"spacing_mm": (1, 1, 2)}, {"spacing_mm": (1, 1)}, {"channels_last": True}]
+    for hint in hints:
         with pytest.raises(GeometryError):
-            image_and_mask(STACK, other, **hint)  # type: ignore[arg-type]
+            image_and_mask(STACK, other, **hint)
     as_slices, _ = image_and_mask(STACK, STACK > 3, channels_last=False)
     assert as_slices.grid.shape == (6, 5, 3)
     with pytest.raises(GeometryError):

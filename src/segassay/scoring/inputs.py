@@ -53,7 +53,7 @@ def image_and_mask(
         array, given = _numbers(image, "image"), _given_mask(mask)
         if array.ndim == 3 and _holds_colours(array, given, spacing_mm, channels_last):
             array = array[..., :3] @ _LUMA
-        volume = _image_volume(array, spacing_mm)
+        volume = _as_volume(array, spacing_mm)
     if isinstance(given, Volume):
         require_same_grid(given.grid, volume.grid, Path(str(mask)).name)
         return volume, np.asarray(given.array != 0)
@@ -114,7 +114,16 @@ def _holds_colours(
     )
 
 
-def _image_volume(array: NDArray[Any], spacing_mm: Sequence[float] | None) -> Volume:
+def image_volume(image: NDArray[Any], spacing_mm: Sequence[float] | None = None) -> Volume:
+    """Make a volume of a grey picture `(row, column)` or a 3D array `(i, j, k)` in RAS+ order.
+
+    Raises:
+        ContentError: As `image_and_mask` does.
+    """
+    return _as_volume(_numbers(image, "image"), spacing_mm)
+
+
+def _as_volume(array: NDArray[Any], spacing_mm: Sequence[float] | None) -> Volume:
     if array.ndim not in (2, 3) or array.size == 0:
         raise ContentError(f"image: array of shape {array.shape}; expected 2D, RGB or 3D")
     spacing = [1.0] * array.ndim if spacing_mm is None else _positive(spacing_mm)
