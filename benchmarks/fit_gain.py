@@ -27,7 +27,7 @@ from segassay.metrics.agreement import interval_coverage
 from segassay.metrics.summary import JudgedLabels, agreement
 from segassay.pipelines.gold_judge import open_base
 from segassay.pipelines.make_pairs import of_one_source
-from segassay.pipelines.measure_gold import measure_case
+from segassay.pipelines.measure_gold import Planting, measure_cases
 from segassay.scoring.fitting import GoldLabel, columns, fit
 from segassay.scoring.slice_judge import SliceJudge
 from segassay.types import DEFAULT_JUDGE, Modality
@@ -79,10 +79,10 @@ def measure(cases: Sequence[Case], judge: SliceJudge, name: str, per_label: int)
     found: Measured = {}
     for number, case in enumerate(cases, start=1):
         start = time.perf_counter()
-        labels = measure_case(case, judge, set_name=name, n_faults=per_label, seed=0)
-        if isinstance(labels, tuple):
-            print(f"{labels[0]}: {labels[1]}")
-            continue
+        measured = measure_cases([case], judge, Planting(name, per_label, 0))
+        labels = measured.labels
+        for what, why in measured.problems:
+            print(f"{what}: {why}")
         known, seconds = found.get(case.subject_id, ([], 0.0))
         found[case.subject_id] = ([*known, *labels], seconds + time.perf_counter() - start)
         print(f"{number}/{len(cases)} {case.case_id}", flush=True)

@@ -13,14 +13,21 @@ from conftest import write_nifti
 from segassay.checks.cohort import unused_structure, volume_outlier
 from segassay.checks.registry import check_label
 from segassay.checks.values import interpolated_values, label_values, mask_coding
-from segassay.data.case import LabelRef
-from segassay.data.io import label_mask, read_label
+from segassay.data.case import Case, LabelRef
+from segassay.data.io import label_mask, read_label, read_labels
+from segassay.data.pair_table import read_pair_table
 from segassay.data.phantom import LABELS, make_phantom
 from segassay.data.readers import open_dataset
 from segassay.data.volume import Volume, to_canonical
+from segassay.metrics.overlap import dice
+from segassay.pipelines.evaluate_image import evaluate_image
+from segassay.pipelines.pairs_of_case import PairsContext, pairs_of_case
+from segassay.records.judged_pairs import JudgedPair
 from segassay.scoring import Judge
 from segassay.scoring.gold_cases import GoldCase, GoldCases
 from segassay.scoring.traits import TRAITS, Traits
+from segassay.training.settings import SetRecipe
+from segassay.training.store import load_case
 from segassay.types import Modality, Status
 
 Bool = NDArray[np.bool_]
@@ -245,3 +252,66 @@ def test_traits_of_a_label_hardly_change_by_what_is_ignored() -> None:
     for name in ("size", "roughness", "wholeness"):
         off = abs(ignored[where[name]] - whole[where[name]])
         assert off < 0.5 * abs(as_background[where[name]] - whole[where[name]])
+
+
+def pair_files(root: Path) -> tuple[Bool, Bool, Bool]:
+    """Write an image, a reference with ignored voxels and a mask; return both masks and known."""
+    rng = np.random.default_rng(3)
+    image = rng.normal(100, 10, (32, 32, 12)).astype(np.float32)
+    gold, mask = np.zeros(image.shape, dtype=np.bool_), np.zeros(image.shape, dtype=np.bool_)
+    gold[8:24, 8:24, 2:10], mask[10:26, 8:24, 1:10] = True, True
+    known = np.ones(image.shape, dtype=np.bool_)
+    known[..., ::3], known[:9] = False, False
+    write_nifti(root / "image.nii.gz", image)
+    write_nifti(root / "gold.nii.gz", np.where(known, gold, 5).astype(np.uint8))
+    write_nifti(root / "mask.nii.gz", mask.astype(np.uint8))
+    return gold, mask, known
+
+
+def test_dice_of_an_evaluation_is_over_known_voxels(tmp_path: Path, judge: Judge) -> None:
+    gold, mask, known = pair_files(tmp_path)
+    table = tmp_path / "pairs.csv"
+    table.write_text(
+        "image,mask,gold,structure,subject,gold_value,gold_ignore_value\n"
+        "image.nii.gz,mask.nii.gz,gold.nii.gz,liver,s,1,5\n"
+        "image.nii.gz,mask.nii.gz,gold.nii.gz,liver,s,1,\n"
+    )
+    record = evaluate_image(read_pair_table(table), judge, blind=judge)
+    ignoring, plain = (JudgedPair.from_json(fact) for fact in record.facts)
+    assert ignoring.true_dice == pytest.approx(dice(gold & known, mask & known), abs=1e-12)
+    assert ignoring.n_gold_voxels == np.count_nonzero(gold & known)
+    assert ignoring.n_voxels == np.count_nonzero(mask & known)
+    assert plain.true_dice == pytest.approx(dice(gold & known, mask), abs=1e-12)
+    assert ignoring.score != plain.score
+
+
+def test_pairs_hold_faults_in_known_voxels_alone(tmp_path: Path) -> None:
+    pair_files(tmp_path / "set")
+    label = LabelRef("liver", tmp_path / "set" / "gold.nii.gz", (1,), ignore=(5,))
+    case = Case("c", "s", (tmp_path / "set" / "image.nii.gz",), (label,))
+    out = tmp_path / "pairs"
+    families = ("erosion", "dilation", "shift")
+    context = PairsContext(out, "set", 4, 0, families, (), True, {"c": "c"}, {"liver": "liver"})
+    record = pairs_of_case(case, context)
+    assert record.error == ""
+    assert {row["gold_ignore_value"] for row in record.facts} == {"5"}
+    written = [row for row in record.facts if row["family"] != "untouched"]
+    assert written
+    for row in written:
+        mask = read_labels(out / row["mask"]).volume.array != 0
+        turned = read_labels(label.path).volume.array
+        assert not (mask & (turned == 5)).any()
+        assert row["dice"] == pytest.approx(dice(mask, turned == 1), abs=1e-9)
+
+
+def test_training_takes_slices_that_are_labelled_throughout(tmp_path: Path) -> None:
+    gold, _, known = pair_files(tmp_path)
+    label = LabelRef("liver", tmp_path / "gold.nii.gz", None, ignore=(5,))
+    case = Case("c", "s", (tmp_path / "image.nii.gz",), (label,))
+    known = np.ones_like(known)
+    known[..., ::3] = False
+    write_nifti(label.path, np.where(known, gold, 5).astype(np.uint8))
+    stored = load_case(SetRecipe(name="set", path="set", modality="ct"), case).labels["liver"]
+    assert set(np.flatnonzero(stored.areas < 0)) == {0, 3, 6, 9}
+    assert set(stored.filled) == {2, 4, 5, 7, 8}
+    assert set(np.flatnonzero(stored.areas == 0)) == {1, 10, 11}

@@ -15,6 +15,7 @@ from blobs import blob
 from conftest import write_picture
 from segassay.data.case import Case, LabelRef
 from segassay.data.io import LabelMap
+from segassay.data.labelled_case import LabelledCase
 from segassay.data.readers import open_dataset
 from segassay.data.volume import Volume
 from segassay.geometry.grid import Grid
@@ -24,7 +25,6 @@ from segassay.pipelines.audit import audit
 from segassay.pipelines.configs import AuditConfig, EvaluateConfig, SourceConfig
 from segassay.pipelines.evaluate import evaluate
 from segassay.pipelines.peers import choose_peers
-from segassay.pipelines.read_case import CaseFiles
 from segassay.records.table import read_table
 from segassay.scoring import load_judge
 from segassay.scoring.adapter import Adapter
@@ -163,7 +163,7 @@ def chosen(monkeypatch: pytest.MonkeyPatch) -> Chosen:
     ) -> tuple[Any, list[Case]]:
         read: list[Case] = []
 
-        def made(case: Case) -> CaseFiles:
+        def made(case: Case) -> LabelledCase:
             read.append(case)
             number = int(case.subject_id)
             grid = Grid(shape(number) if shape else (8, 8, 8), np.eye(4))
@@ -171,10 +171,10 @@ def chosen(monkeypatch: pytest.MonkeyPatch) -> Chosen:
             labels = {}
             for ref in case.labels:
                 mask = np.full(grid.shape, holds(number, ref.structure))
-                labels[ref.path] = LabelMap(replace(image, array=mask), {}, 0.0, "bool")
-            return CaseFiles(case, image, "", {**labels}, {})
+                labels[ref] = LabelMap(replace(image, array=mask), {}, 0.0, "bool")
+            return LabelledCase(image, labels, ())
 
-        monkeypatch.setattr(choosing, "read_case", made)
+        monkeypatch.setattr(choosing, "read_labelled_case", made)
         monkeypatch.setattr(choosing, "Peers", list)
         judge: Any = Stranger()
         return choose_peers(cases, judge, 10, **options), read

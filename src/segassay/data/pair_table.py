@@ -2,7 +2,8 @@
 
 Columns: `image`, `mask`, `gold` (files, relative to the table's folder, or absolute), `structure`,
 `subject`. Optional: `set`; `modality`; `value` and `gold_value`, the voxel values that mean the
-structure in `mask` and `gold` (several with blanks between; without, any value but zero); `case`.
+structure in `mask` and `gold` (several with blanks between; without, any value but zero);
+`ignore_value` and `gold_ignore_value`, those of voxels that nobody labelled; `case`.
 Other columns are carried along untouched.
 """
 
@@ -18,7 +19,8 @@ from segassay.types import Modality, modality_of
 from segassay.vocabulary.names import canonical_name
 
 REQUIRED = ("image", "mask", "gold", "structure", "subject")
-OPTIONAL = ("set", "modality", "value", "gold_value", "case")
+_VALUES = ("value", "gold_value", "ignore_value", "gold_ignore_value")
+OPTIONAL = ("set", "modality", *_VALUES, "case")
 UNTOUCHED = "untouched"
 """What the column `family` says of a mask that is the gold itself."""
 
@@ -78,14 +80,12 @@ def _columns() -> str:
 def _pair(table: Path, number: int, row: Row) -> Pair:
     image = table.parent / row.get("image", "")
     structure = canonical_name(row.get("structure", ""))
-    values = _values(row.get("value", ""))
-    gold_values = _values(row.get("gold_value", ""))
     return Pair(
         number=number,
         case_id=row.get("case") or stem_of(image),
         image=image,
-        mask=LabelRef(structure, table.parent / row.get("mask", ""), values, "mask"),
-        gold=LabelRef(structure, table.parent / row.get("gold", ""), gold_values, "gold"),
+        mask=_label(table, row, structure, "mask"),
+        gold=_label(table, row, structure, "gold"),
         subject_id=row.get("subject", ""),
         set_name=row.get("set") or table.stem,
         modality=_modality(row.get("modality", "")),
@@ -94,13 +94,20 @@ def _pair(table: Path, number: int, row: Row) -> Pair:
     )
 
 
+def _label(table: Path, row: Row, structure: str, column: str) -> LabelRef:
+    prefix = "gold_" if column == "gold" else ""
+    values = _values(row.get(f"{prefix}value", ""))
+    ignore = _values(row.get(f"{prefix}ignore_value", "")) or ()
+    return LabelRef(structure, table.parent / row.get(column, ""), values, column, ignore=ignore)
+
+
 def _problem(number: int, row: Row, structure: str) -> str:
     blank = [name for name in REQUIRED if not row.get(name)]
     if blank:
         return f"row {number}: nothing in {', '.join(blank)}; fill it in"
     if not structure:
         return f"row {number}: structure {row['structure']!r} has no letter; give its name"
-    wrong = [name for name in ("value", "gold_value") if _values(row.get(name, "")) == ()]
+    wrong = [name for name in _VALUES if _values(row.get(name, "")) == ()]
     if wrong:
         told = ", ".join(f"{name} is {row[name]!r}" for name in wrong)
         return f"row {number}: {told}; expected whole numbers with blanks between"

@@ -1,14 +1,14 @@
 """Getting to know a data set first: does the judge know such data, and who helps if not?"""
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from segassay.data.case import Case
-from segassay.errors import OutputError, SegassayError
+from segassay.errors import CaseError, OutputError
 from segassay.pipelines.familiarity import FAMILIAR, FEWEST_CASES, by_lot, familiarity
+from segassay.pipelines.isolated import isolated
 from segassay.pipelines.peers import choose_peers
 from segassay.pipelines.result_folder import note_interruption
 from segassay.records.run import RunRecord, keep_trial
@@ -17,8 +17,6 @@ from segassay.scoring.peers import Peers
 from segassay.types import Say
 
 Found = TypeVar("Found")
-
-_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,13 +82,8 @@ def get_acquainted(
 
 def _survived(step: Callable[..., Found | None], *arguments: object) -> Found | None:
     """Return what a step finds; what should never happen is logged, and the run goes on without."""
-    try:
-        return step(*arguments)
-    except SegassayError:
-        raise
-    except Exception:
-        _LOG.exception("%s: internal error, please report it; not done", step.__name__)
-        return None
+    found = isolated(step.__name__, lambda: step(*arguments))
+    return None if isinstance(found, CaseError) else found
 
 
 def _keep(outcome: float | None, out: Path) -> None:

@@ -19,6 +19,7 @@ from segassay.checks.registry import (
 from segassay.data.case import LabelRef
 from segassay.data.files import told_path
 from segassay.data.io import LabelMap, label_mask
+from segassay.data.labelled_case import FRACTION
 from segassay.data.volume import Volume, voxel_sha256
 from segassay.errors import CaseError
 from segassay.pipelines.acquaintance import Acquaintance
@@ -31,8 +32,6 @@ from segassay.records.scores import ScoreRow
 from segassay.records.shards import CaseRecord
 from segassay.scoring import Judge, Score
 from segassay.types import Remark, Severity, Status
-
-_FRACTION = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +140,7 @@ def _why_invalid(findings: Sequence[Finding], labels: LabelMap) -> str:
     """Return why a label file cannot be judged as it is; empty if it can."""
     for finding in findings:
         grid = finding.check == "grid_mismatch"
-        fraction = finding.check == "label_values" and labels.max_fraction > _FRACTION
+        fraction = finding.check == "label_values" and labels.max_fraction > FRACTION
         if finding.severity is Severity.ERROR and (grid or fraction):
             return finding.message
     return ""

@@ -1,6 +1,5 @@
 """All pairs of one image: true agreement, the judge's scores, and its scores without the image."""
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import isnan, nan
@@ -11,8 +10,9 @@ import numpy as np
 from segassay.data.io import read_image
 from segassay.data.pair_table import REQUIRED, Pair
 from segassay.data.volume import Volume, voxel_sha256
-from segassay.errors import CaseError, InternalError, SegassayError
+from segassay.errors import CaseError
 from segassay.metrics.overlap import NSD_MM, dice, volume_surface_dice
+from segassay.pipelines.isolated import isolated
 from segassay.pipelines.open_pair import LabelFiles, OpenPair, UnusablePair, open_pair
 from segassay.pipelines.read_case import file_sha256
 from segassay.records.judged_pairs import JudgedPair
@@ -23,8 +23,6 @@ from segassay.types import Remark, Status
 
 _KEPT = frozenset({*REQUIRED, "set", "case"})
 """Columns of the table that a row has of its own; the others are carried along."""
-
-_LOG = logging.getLogger(__name__)
 
 _VOXELS_AT_ONCE = 2**28
 _MASKS_AT_ONCE = 16
@@ -41,16 +39,10 @@ def evaluate_image(pairs: Sequence[Pair], judge: Judge, *, blind: Judge) -> Case
 
     `blind` is asked for the baseline of masks alone, on a black image.
     """
-    try:
-        rows = list(_rows(pairs, judge, blind))
-        error = ""
-    except CaseError as problem:
-        rows, error = _unusable(pairs, Status.FAILED, str(problem)), str(problem)
-    except SegassayError:
-        raise
-    except Exception as problem:
-        _LOG.exception("%r: internal error, please report it", record_id(pairs))
-        error = str(InternalError.of(problem))
+    rows = isolated(record_id(pairs), lambda: list(_rows(pairs, judge, blind)))
+    error = ""
+    if isinstance(rows, CaseError):
+        error = str(rows)
         rows = _unusable(pairs, Status.FAILED, error)
     rows.sort(key=lambda row: row.row)
     return CaseRecord(record_id(pairs), (), (), tuple(row.to_json() for row in rows), error)
@@ -74,10 +66,11 @@ def _rows(pairs: Sequence[Pair], judge: Judge, blind: Judge) -> Iterator[JudgedP
         if isinstance(opened, UnusablePair):
             yield _row(pair, opened.status, opened.reason)
             continue
-        waiting.append(opened)
-        if len(waiting) == most:
+        # Only masks of which the same voxels are known can be judged together.
+        if len(waiting) == most or (waiting and waiting[0].known is not opened.known):
             yield from _judged(waiting, image, judge, _Blind(blind, black), trained_on=seen)
             waiting = []
+        waiting.append(opened)
     yield from _judged(waiting, image, judge, _Blind(blind, black), trained_on=seen)
 
 
@@ -86,12 +79,13 @@ def _judged(
 ) -> Iterator[JudgedPair]:
     if not pairs:
         return
+    image, black = image.knowing(pairs[0].known), blind.image.knowing(pairs[0].known)
     labels = [(opened.pair.structure, opened.mask) for opened in pairs]
     first = pairs[0].pair
     # As `as_cases` calls the subject: nobody's mask vouches for itself.
     subject = f"{first.set_name}/{first.subject_id}"
     scores = judge.score_labels(image, labels, modality=first.modality, subject=subject)
-    unseen = blind.judge.score_labels(blind.image, labels, modality=first.modality)
+    unseen = blind.judge.score_labels(black, labels, modality=first.modality)
     for opened, score, alone in zip(pairs, scores, unseen, strict=True):
         row = _judged_row(opened, score, image)
         yield replace(row, mask_only=alone.value, trained_on=trained_on)

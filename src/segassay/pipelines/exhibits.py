@@ -71,7 +71,7 @@ def _exhibit(files: CaseFiles, row: ScoreRow, judge: Judge) -> Exhibit | None:
     image, labels = files.image, files.labels[ref.path]
     if isinstance(image, CaseError) or isinstance(labels, CaseError):
         return None
-    mask = label_mask(labels, ref)
+    mask, image = label_mask(labels, ref), image.knowing(labels.volume.known)
     slices = _worst_slices(image, mask, files.case, row, judge)
     place = Place.AT_LABEL if judge.suggests else Place.NOT_DRAWN
     if judge.suggests and is_elsewhere(row):

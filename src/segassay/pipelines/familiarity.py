@@ -7,15 +7,14 @@ counts which it thinks best. One that knows nothing picks any half, and its scor
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
-from numpy.typing import NDArray
 
 from segassay.data.case import Case
-from segassay.data.io import LabelMap, label_mask
-from segassay.data.volume import Volume
+from segassay.data.labelled_case import read_labelled_case
+from segassay.errors import CaseError
 from segassay.pipelines.faulty_cases import ExpertCase, draw_faults
-from segassay.pipelines.read_case import read_case
 from segassay.scoring import Judge
 
 FAMILIAR = 0.82
@@ -128,14 +127,10 @@ def _known(case: Case, judge: Judge, structures: Sequence[str]) -> Case:
 
 def _trial_case(case: Case) -> ExpertCase | None:
     """Read a case with some of its labels; `None` where there is nothing to use."""
-    files = read_case(case)
-    if not isinstance(files.image, Volume):
+    try:
+        found = read_labelled_case(case)
+    except CaseError:
         return None
-    masks: dict[str, NDArray[np.bool_]] = {}
-    for ref in case.labels:
-        coded = files.labels[ref.path]
-        if isinstance(coded, LabelMap) and coded.volume.grid.shape == files.image.grid.shape:
-            mask = label_mask(coded, ref)
-            if mask.any() and len(masks) < _LABELS_PER_CASE:
-                masks[ref.structure] = mask
-    return ExpertCase("", case, case.modality, files.image, masks) if masks else None
+    filled = ((ref.structure, mask) for ref, mask in found.masks() if mask.any())
+    masks = dict(islice(filled, _LABELS_PER_CASE))
+    return ExpertCase("", case, case.modality, found.image, masks) if masks else None

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 
 from segassay.data.case import Case
 from segassay.data.corruption.volume import LabelledPlanes, draw_volume_fault
-from segassay.data.io import label_mask, read_image, read_label
+from segassay.data.labelled_case import read_labelled_case
 from segassay.data.pair_table import UNTOUCHED
 from segassay.data.slicing import as_planes, from_planes, pixel_mm, slicing_axis
 from segassay.data.volume import Volume
-from segassay.geometry.grid import require_same_grid
+from segassay.errors import CaseError
 from segassay.metrics.overlap import dice
-from segassay.pipelines.open_pair import require_whole
 from segassay.scoring import Judge
 from segassay.training.segmenters.masks import NetworkMasks
 from segassay.types import Modality
@@ -29,13 +28,18 @@ _THRESHOLDS = (0.3, 0.5, 0.7)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExpertCase:
-    """An image with its expert masks `(i, j, k)` by structure, empty ones left out."""
+    """An image with its expert masks `(i, j, k)` by structure, empty ones left out.
+
+    Masks hold no voxel that is not `image.known`. `problems` tell of label files that were left
+    out.
+    """
 
     set_name: str
     case: Case
     modality: Modality | None
     image: Volume
     masks: dict[str, NDArray[np.bool_]]
+    problems: tuple[CaseError, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +65,22 @@ def read_expert_case(set_name: str, case: Case, modality: Modality | None) -> Ex
     Raises:
         CaseError: A file cannot be read, or a label does not lie on its image's voxels.
     """
-    image = read_image(case.images[0])
-    files = {}
-    for ref in {r.path: r for r in case.labels}.values():
-        files[ref.path] = labels = read_label(ref, image.grid)
-        require_same_grid(labels.volume.grid, image.grid, ref.path.name)
-        require_whole(labels, ref)
-    masks = {ref.structure: label_mask(files[ref.path], ref) for ref in case.labels}
-    filled = {name: mask for name, mask in masks.items() if mask.any()}
-    return ExpertCase(set_name, case, modality, image, filled)
+    expert = read_usable_case(set_name, case, modality)
+    for problem in expert.problems:
+        raise problem
+    return expert
+
+
+def read_usable_case(set_name: str, case: Case, modality: Modality | None) -> ExpertCase:
+    """Read a case without the labels that cannot be used: `case` has the others, `problems` why.
+
+    Raises:
+        CaseError: The image cannot be read.
+    """
+    found = read_labelled_case(case)
+    filled = {ref.structure: mask for ref, mask in found.masks() if mask.any()}
+    usable = replace(case, labels=tuple(found.labels))
+    return ExpertCase(set_name, usable, modality, found.image, filled, found.problems)
 
 
 def judge_faults(
@@ -133,7 +144,8 @@ def plant_fault(expert: ExpertCase, structure: str, rng: np.random.Generator) ->
         others=tuple(as_planes(m, axis) for n, m in expert.masks.items() if n != structure),
     )
     fault = draw_volume_fault(label, rng)
-    return fault.recipe, fault.dice, from_planes(fault.mask, axis)
+    planted = fault.recipe, fault.dice, from_planes(fault.mask, axis)
+    return _among_known(expert, structure, planted)
 
 
 def network_faults(
@@ -162,8 +174,17 @@ def network_faults(
             nearest = min(left, key=lambda c: abs(left[c] - target))
             mask = np.ascontiguousarray(from_planes(planes(*nearest), axis))
             recipe = f"{networks.networks[nearest[0]]} above {nearest[1]}"
-            chosen.append((recipe, left.pop(nearest), mask))
+            chosen.append(_among_known(expert, structure, (recipe, left.pop(nearest), mask)))
     return chosen
+
+
+def _among_known(expert: ExpertCase, structure: str, variant: Variant) -> Variant:
+    """Take the voxels out of a mask that nobody labelled, and measure its Dice without them."""
+    known = expert.image.known
+    if known is None:
+        return variant
+    recipe, _, mask = variant
+    return recipe, dice(mask & known, expert.masks[structure]), mask & known
 
 
 def _number(expert: ExpertCase, structure: str) -> int:

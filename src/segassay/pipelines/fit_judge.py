@@ -54,15 +54,14 @@ def fit_judge(
     trusted = gold_cases(cases, dataset.name, config.atlas) if config.atlas else None
     judge = judge.comparing_with(trusted)
     planting = Planting(dataset.name, faults_per_label(cases), config.seed)
-    rows, problems = measure_cases(cases, judge, planting, progress=progress)
-    unusable = {case_id for case_id, _ in problems}
+    measured = measure_cases(cases, judge, planting, progress=progress)
+    rows, problems = measured.labels, measured.problems
     if config.pairs is not None:
         own, wrong = measure_table(config.pairs, judge, progress=progress)
         rows, problems = [*rows, *own], [*problems, *wrong]
     if config.full:
-        usable = tuple(case for case in cases if case.case_id not in unusable)
         gold = TrustedLabels(
-            replace(dataset, cases=usable), planting, tuple(rows), tuple(problems), trusted
+            replace(dataset, cases=measured.cases), planting, tuple(rows), tuple(problems), trusted
         )
         return fit_network(config, base, gold, say=say or _silent)
     return make_gold_judge(

@@ -201,7 +201,7 @@ def _measured_again(
 ) -> list[GoldLabel]:
     """Let the new judge measure the same labels, in the same order."""
     cases = [case for case in gold.dataset.cases if case.subject_id in set(lesson.split.tuning)]
-    again, _ = measure_cases(cases, judge, gold.planting)
+    again = measure_cases(cases, judge, gold.planting).labels
     own = [] if config.pairs is None else measure_table(config.pairs, judge)[0]
     return [*again, *own]
 

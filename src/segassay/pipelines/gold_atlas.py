@@ -1,10 +1,12 @@
 """Which of somebody's trusted cases a fitted judge keeps to compare labels with."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from segassay.data.case import Case
 from segassay.errors import CaseError
-from segassay.pipelines.faulty_cases import read_expert_case
+from segassay.pipelines.faulty_cases import read_usable_case
+from segassay.pipelines.isolated import isolated
 from segassay.scoring.gold_cases import GoldCase, GoldCases
 from segassay.vocabulary.names import canonical_name
 
@@ -19,9 +21,9 @@ def gold_cases(cases: Sequence[Case], set_name: str, n_each: int) -> GoldCases:
         case = first[subject]
         if not any(missing.get(label.structure) for label in case.labels):
             continue
-        try:
-            expert = read_expert_case(set_name, case, case.modality)
-        except CaseError:
+        read = partial(read_usable_case, set_name, case, case.modality)
+        expert = isolated(case.case_id, read)
+        if isinstance(expert, CaseError):
             continue  # measuring the cases tells what is wrong with it
         missing |= {name: missing[name] - 1 for name in expert.masks if missing.get(name)}
         masks = ((canonical_name(name), mask) for name, mask in expert.masks.items())

@@ -108,16 +108,17 @@ def learn_labels(config: LearnConfig, *, progress: Progress | None = None, say: 
     dataset = of_one_source(config.source.open(), config.label_source)
     cases = drawn(dataset.cases, config.limit, config.seed)
     planting = Planting(dataset.name, faults_per_label(cases), config.seed)
-    before, problems = measure_cases(cases, judge, planting, progress=progress)
-    unusable = {case_id for case_id, _ in problems}
-    usable = tuple(case for case in cases if case.case_id not in unusable)
+    measured = measure_cases(cases, judge, planting, progress=progress)
+    before, problems = measured.labels, measured.problems
     halves = halved(before, problems, config.seed)
     with tempfile.TemporaryDirectory(prefix="segassay-") as work:
         taught = []
         for number, learned in enumerate(halves):
             say(f"half {number + 1} of 2: learning from {len(learned)} subjects")
             split = SubjectSplit(learned, halves[1 - number], ())
-            lesson = Lesson(replace(dataset, cases=usable), split, config.minutes, config.seed)
+            lesson = Lesson(
+                replace(dataset, cases=measured.cases), split, config.minutes, config.seed
+            )
             place = Path(work) / str(number)
             place.mkdir()
             images = images_of(dataset.cases, frozenset(learned))
@@ -209,7 +210,7 @@ def _taught(
     folder, judge = open_base(str(adapt_network(base, lesson, work, say=say).path))
     others = set(lesson.split.tuning)
     cases = [case for case in lesson.dataset.cases if case.subject_id in others]
-    rows, _ = measure_cases(cases, judge, planting)
+    rows = measure_cases(cases, judge, planting).labels
     labels = columns(rows, corrected=False)
     return Half(
         meta=tested_on(folder.meta, rows, cases),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import isnan
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from segassay.data.pair_table import Pair, read_pair_table
 from segassay.data.volume import Volume, voxel_sha256
 from segassay.errors import CaseError
 from segassay.metrics.overlap import dice
-from segassay.pipelines.faulty_cases import draw_faults, read_expert_case
+from segassay.pipelines.faulty_cases import draw_faults, read_usable_case
+from segassay.pipelines.isolated import isolated
 from segassay.pipelines.keep_records import Progress
 from segassay.pipelines.open_pair import LabelFiles, UnusablePair, images_of, open_pair
 from segassay.scoring.fitting import GoldLabel
@@ -32,6 +34,19 @@ Known = tuple[str, float, NDArray[np.bool_]]
 
 Found = tuple[list[GoldLabel], list[Problem]]
 """What was measured, in the order of cases or rows, and what could not be."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MeasuredCases:
+    """What was measured, in the order of the cases, and what could not be.
+
+    `cases` are those that were read, with the labels that can be used.
+    """
+
+    labels: list[GoldLabel]
+    problems: list[Problem]
+    cases: tuple[Case, ...]
+
 
 _WANTED = 300
 _FEWEST, _MOST = 4, 60
@@ -58,25 +73,26 @@ def measure_cases(
     planting: Planting,
     *,
     progress: Progress | None = None,
-) -> Found:
-    """Measure the trusted labels of cases, untouched and with faults."""
+) -> MeasuredCases:
+    """Measure the trusted labels of cases, untouched and with faults.
+
+    A label file that cannot be used costs its labels, an image its case; so does an exception that
+    nobody foresaw.
+    """
     gold: list[GoldLabel] = []
     problems: list[Problem] = []
+    usable: list[Case] = []
     for number, case in enumerate(cases, start=1):
-        found = measure_case(
-            case,
-            judge,
-            set_name=planting.set_name,
-            n_faults=planting.n_faults,
-            seed=planting.seed,
-        )
-        if isinstance(found, tuple):
-            problems.append(found)
+        found = isolated(case.case_id, partial(measure_case, case, judge, planting))
+        if isinstance(found, CaseError):
+            problems.append((case.case_id, str(found)))
         else:
-            gold += found
+            gold += found.labels
+            problems += found.problems
+            usable += found.cases
         if progress is not None:
             progress(number, len(cases), case.case_id)
-    return gold, problems
+    return MeasuredCases(gold, problems, tuple(usable))
 
 
 def measure_table(
@@ -87,7 +103,10 @@ def measure_table(
     gold: list[GoldLabel] = []
     problems: list[Problem] = []
     for number, group in enumerate(groups, start=1):
-        for found in measure_pairs(group, judge):
+        measured = isolated(group[0].case_id, partial(_measured_pairs, group, judge))
+        if isinstance(measured, CaseError):
+            measured = [(f"row {pair.number}", str(measured)) for pair in group]
+        for found in measured:
             if isinstance(found, tuple):
                 problems.append(found)
             else:
@@ -97,24 +116,27 @@ def measure_table(
     return gold, problems
 
 
-def measure_case(
-    case: Case, judge: SliceJudge, *, set_name: str, n_faults: int, seed: int
-) -> list[GoldLabel] | Problem:
+def measure_case(case: Case, judge: SliceJudge, planting: Planting) -> MeasuredCases:
     """Plant faults in the labels of a case, and let a judge measure them.
 
     Masks without a voxel are right where a structure is absent; no fault can be planted in them.
+
+    Raises:
+        CaseError: The image cannot be read, or none of the labels can be used.
     """
-    try:
-        expert = read_expert_case(set_name, case, case.modality)
-    except CaseError as error:
-        return case.case_id, str(error)
+    expert = read_usable_case(planting.set_name, case, case.modality)
+    if expert.problems and not expert.case.labels:
+        raise expert.problems[0]
+    n_faults, seed = planting.n_faults, planting.seed
     known = [
         (structure, true, mask)
         for structure in expert.masks
         for _, true, mask in draw_faults(expert, structure, n_faults=n_faults, seed=seed)
     ]
     subject = case.subject_id
-    return list(_measured(expert.image, known, judge, case.modality, subject=subject, own=False))
+    found = _measured(expert.image, known, judge, case.modality, subject=subject, own=False)
+    problems = [(case.case_id, str(problem)) for problem in expert.problems]
+    return MeasuredCases(list(found), problems, (expert.case,))
 
 
 def measure_pairs(pairs: Sequence[Pair], judge: SliceJudge) -> Iterator[GoldLabel | Problem]:
@@ -136,7 +158,12 @@ def measure_pairs(pairs: Sequence[Pair], judge: SliceJudge) -> Iterator[GoldLabe
             continue
         known = [(pair.structure, dice(opened.mask, opened.gold), opened.mask)]
         subject, modality = pair.subject_id, pair.modality
-        yield from _measured(image, known, judge, modality, subject=subject, own=True)
+        own_image = image.knowing(opened.known)
+        yield from _measured(own_image, known, judge, modality, subject=subject, own=True)
+
+
+def _measured_pairs(pairs: Sequence[Pair], judge: SliceJudge) -> list[GoldLabel | Problem]:
+    return list(measure_pairs(pairs, judge))
 
 
 def _measured(

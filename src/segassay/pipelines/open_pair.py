@@ -9,25 +9,29 @@ from numpy.typing import NDArray
 
 from segassay.data.case import Case, LabelRef
 from segassay.data.io import LabelMap, label_mask, read_label
+from segassay.data.labelled_case import require_usable
 from segassay.data.pair_table import Pair
 from segassay.data.volume import Volume
 from segassay.errors import CaseError, ContentError, GeometryError
-from segassay.geometry.grid import Grid, require_same_grid
+from segassay.geometry.grid import Grid
 from segassay.records.remarks import Comment, comment
 from segassay.types import Remark, Status
 
-_FRACTION = 1e-3
 _FILES_AT_ONCE = 3
 """Label files of one image that are kept in memory."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpenPair:
-    """A pair with its voxels on the grid of the image."""
+    """A pair with its voxels on the grid of the image.
+
+    `known` are the voxels that neither file ignores, `None` for all; the masks hold no others.
+    """
 
     pair: Pair
     mask: NDArray[np.bool_]
     gold: NDArray[np.bool_]
+    known: NDArray[np.bool_] | None
     comments: tuple[Comment, ...]
 
 
@@ -79,14 +83,14 @@ class LabelFiles:
 
     def __init__(self, grid: Grid) -> None:
         self._grid = grid
-        self._kept: dict[Path, LabelMap] = {}
+        self._kept: dict[tuple[Path, tuple[int, ...]], LabelMap] = {}
 
     def __call__(self, ref: LabelRef) -> LabelMap:
         """Read a label's file, or give it again."""
-        labels = self._kept.pop(ref.path, None)
+        labels = self._kept.pop((ref.path, ref.ignore), None)
         if labels is None:
             labels = read_label(ref, self._grid)
-        self._kept[ref.path] = labels
+        self._kept[ref.path, ref.ignore] = labels
         while len(self._kept) > _FILES_AT_ONCE:
             del self._kept[next(iter(self._kept))]
         return labels
@@ -102,26 +106,19 @@ def open_pair(pair: Pair, image: Volume, files: LabelFiles) -> OpenPair | Unusab
         except CaseError as error:
             return UnusablePair(Status.FAILED, str(error))
         try:
-            require_same_grid(labels.volume.grid, image.grid, ref.path.name)
-            require_whole(labels, ref)
+            require_usable(labels, ref, image)
         except (ContentError, GeometryError) as error:
             return UnusablePair(Status.INVALID, str(error))
+        image = image.knowing(labels.volume.known)
         masks.append(label_mask(labels, ref))
         comments += _all_values(labels, ref)
-    return OpenPair(pair, masks[1], masks[0], tuple(comments))
-
-
-def require_whole(labels: LabelMap, ref: LabelRef) -> None:
-    """Refuse a file of fractional values; raises `ContentError`."""
-    if labels.max_fraction > _FRACTION:
-        raise ContentError(
-            f"{ref.path.name}: values up to {labels.max_fraction:.2g} off a whole number; "
-            "threshold soft masks first"
-        )
+    if image.known is not None:
+        masks = [mask & image.known for mask in masks]
+    return OpenPair(pair, masks[1], masks[0], image.known, tuple(comments))
 
 
 def _all_values(labels: LabelMap, ref: LabelRef) -> tuple[Comment, ...]:
-    n_values = sum(value != 0 for value in labels.counts)
+    n_values = len(set(labels.counts) - {0, *ref.ignore})
     if ref.values is not None or n_values < 2:
         return ()
     column = "gold_value" if ref.source == "gold" else "value"

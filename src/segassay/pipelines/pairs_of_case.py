@@ -1,6 +1,5 @@
 """Faulty masks for every label of one case, each made again from its own seed."""
 
-import logging
 import os
 import zlib
 from collections.abc import Iterator, Mapping
@@ -15,15 +14,14 @@ from numpy.typing import NDArray
 from segassay.data.case import Case, LabelRef
 from segassay.data.corruption.spread import draw_near, suitable_families
 from segassay.data.corruption.volume import LabelledPlanes
-from segassay.data.io import label_mask, read_image, read_label
+from segassay.data.labelled_case import read_labelled_case
 from segassay.data.mask_file import write_mask
 from segassay.data.pair_table import UNTOUCHED
 from segassay.data.slicing import as_planes, from_planes, slicing_axis
 from segassay.data.volume import Volume
-from segassay.errors import CaseError, ContentError, InternalError, OutputError, SegassayError
-from segassay.geometry.grid import require_same_grid
-from segassay.metrics.overlap import NSD_MM, volume_surface_dice
-from segassay.pipelines.open_pair import require_whole
+from segassay.errors import CaseError, ContentError, OutputError
+from segassay.metrics.overlap import NSD_MM, dice, volume_surface_dice
+from segassay.pipelines.isolated import isolated
 from segassay.records.shards import CaseRecord
 
 BoolArray = NDArray[np.bool_]
@@ -39,6 +37,7 @@ COLUMNS: dict[str, type] = {
     "modality": str,
     "value": str,
     "gold_value": str,
+    "gold_ignore_value": str,
     "case": str,
     "family": str,
     "target": float,
@@ -47,8 +46,6 @@ COLUMNS: dict[str, type] = {
     "seed": int,
 }
 """Columns of `pairs.csv`; `dice` and `nsd` are measured, `target` is what was aimed at."""
-
-_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +86,20 @@ def pairs_of_case(case: Case, context: PairsContext) -> CaseRecord:
     """
     rows: list[Row] = []
     errors: list[str] = []
-    try:
+
+    def write() -> None:
+        """Collect rows and errors one by one: what was finished before an error stays."""
         expert = _read(case, errors)
-        for ref, mask in expert.masks.items():
-            if context.wants(ref) and mask.any():
-                rows += _pairs_of_label(expert, ref, context)
-    except OSError as error:
-        raise OutputError.of(context.out, error) from error
-    except CaseError as error:
-        errors.append(str(error))
-    except SegassayError:
-        raise
-    except Exception as error:
-        _LOG.exception("case %r: internal error, please report it", case.case_id)
-        errors.append(str(InternalError.of(error)))
+        try:
+            for ref, mask in expert.masks.items():
+                if context.wants(ref) and mask.any():
+                    rows.extend(_pairs_of_label(expert, ref, context))
+        except OSError as error:
+            raise OutputError.of(context.out, error) from error
+
+    problem = isolated(case.case_id, write)
+    if isinstance(problem, CaseError):
+        errors.append(str(problem))
     return CaseRecord(case.case_id, (), (), tuple(rows), "; ".join(dict.fromkeys(errors)))
 
 
@@ -114,24 +111,13 @@ def mask_seed(seed: int, case_id: str, ref: LabelRef, number: int) -> int:
 
 def _read(case: Case, errors: list[str]) -> _Expert:
     """Read a case; labels that cannot be used are left out and told."""
-    image = read_image(case.images[0])
-    masks = {}
-    for first in {(ref.path, ref.pieces): ref for ref in reversed(case.labels)}.values():
-        try:
-            labels = read_label(first, image.grid)
-            require_same_grid(labels.volume.grid, image.grid, first.path.name)
-            require_whole(labels, first)
-        except CaseError as error:
-            errors.append(str(error))
-            continue
-        own = (r for r in case.labels if (r.path, r.pieces) == (first.path, first.pieces))
-        masks.update({ref: label_mask(labels, ref) for ref in own})
-    ordered = {ref: masks[ref] for ref in case.labels if ref in masks}
-    return _Expert(case, image, slicing_axis(image.grid), ordered)
+    found = read_labelled_case(case)
+    errors += map(str, found.problems)
+    return _Expert(case, found.image, slicing_axis(found.image.grid), dict(found.masks()))
 
 
 def _pairs_of_label(expert: _Expert, ref: LabelRef, context: PairsContext) -> Iterator[Row]:
-    gold = expert.masks[ref]
+    gold, known = expert.masks[ref], expert.image.known
     label = LabelledPlanes(
         image=as_planes(expert.image.array, expert.axis),
         gold=as_planes(gold, expert.axis),
@@ -157,6 +143,9 @@ def _pairs_of_label(expert: _Expert, ref: LabelRef, context: PairsContext) -> It
         if fault is None:
             continue
         mask = np.ascontiguousarray(from_planes(fault.mask, expert.axis))
+        mask = mask if known is None else mask & known
+        if not mask.any():
+            continue
         stem = folder / f"{context.stems[ref.structure]}_{number:03d}_{fault.recipe}"
         path = write_mask(mask, expert.image.grid, ref.path, stem)
         yield {
@@ -164,7 +153,7 @@ def _pairs_of_label(expert: _Expert, ref: LabelRef, context: PairsContext) -> It
             "mask": path.relative_to(context.out).as_posix(),
             "family": fault.recipe,
             "target": round(target, 4),
-            "dice": fault.dice,
+            "dice": fault.dice if known is None else dice(mask, gold),
             "nsd": _nsd(expert.image, mask, gold),
             "seed": seed,
         }
@@ -175,11 +164,11 @@ def _base(expert: _Expert, ref: LabelRef, folder: Path, context: PairsContext) -
 
     A gold of several files, which no cell can name, is written beside the masks.
     """
-    gold, values = ref.path, ref.values
+    gold, values, ignore = ref.path, ref.values, ref.ignore
     if ref.pieces:
         stem = folder / f"{context.stems[ref.structure]}_gold"
         gold = write_mask(expert.masks[ref], expert.image.grid, ref.path, stem)
-        values = None
+        values, ignore = None, ()
     case = expert.case
     return {
         "image": reference(case.images[0], context.out),
@@ -190,6 +179,7 @@ def _base(expert: _Expert, ref: LabelRef, folder: Path, context: PairsContext) -
         "modality": "" if case.modality is None else case.modality.value,
         "value": "",
         "gold_value": "" if values is None else " ".join(map(str, values)),
+        "gold_ignore_value": " ".join(map(str, ignore)),
         "case": case.case_id,
     }
 

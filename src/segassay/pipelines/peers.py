@@ -1,18 +1,13 @@
 """Which cases of a data set weigh the labels of all others, where the judge knows nothing."""
 
 from collections import Counter
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from segassay.data.case import Case, LabelRef
-from segassay.data.io import label_mask
-from segassay.data.volume import Volume
+from segassay.data.labelled_case import read_labelled_case
 from segassay.errors import CaseError
 from segassay.pipelines.familiarity import by_lot
-from segassay.pipelines.read_case import CaseFiles, read_case
 from segassay.scoring import Judge
 from segassay.scoring.gold_cases import GoldCase
 from segassay.scoring.peers import FEWEST, Peers
@@ -122,22 +117,12 @@ def _held(peers: Sequence[GoldCase], n_each: int) -> set[str]:
 
 
 def _peer(case: Case) -> GoldCase | None:
-    """Read the labels of a case; `None` where there is nothing to use."""
-    files = read_case(case)
-    image = files.image
-    if not isinstance(image, Volume):
+    """Read the labels of a case, one of each structure; `None` where there is nothing to use."""
+    try:
+        found = read_labelled_case(case)
+    except CaseError:
         return None
-    peer = GoldCase.of(image, _masks(files, image), case.subject_id)
+    first = {ref.structure: ref for ref in reversed(found.labels)}
+    masks = ((ref.structure, mask) for ref, mask in found.masks() if first[ref.structure] == ref)
+    peer = GoldCase.of(found.image, masks, case.subject_id)
     return peer if peer.reference.masks else None
-
-
-def _masks(files: CaseFiles, image: Volume) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """Yield the usable masks, one of each structure."""
-    found = set()
-    for ref in files.case.labels:
-        coded = files.labels[ref.path]
-        if isinstance(coded, CaseError) or ref.structure in found:
-            continue
-        if coded.volume.grid.shape == image.grid.shape:
-            found.add(ref.structure)
-            yield ref.structure, label_mask(coded, ref)

@@ -11,8 +11,9 @@ from typing import Any
 
 from segassay.data.case import Case
 from segassay.data.memory import share_memory
-from segassay.errors import CaseError, InternalError, SegassayError
+from segassay.errors import CaseError, SegassayError
 from segassay.pipelines.assay_case import AssayContext, assay_case
+from segassay.pipelines.isolated import isolated
 from segassay.pipelines.read_case import CaseFiles, read_case, unusable_case
 from segassay.records.shards import CaseRecord
 from segassay.scoring import load_judge
@@ -73,13 +74,7 @@ def work(case: Case) -> CaseRecord:
 
 def assay_one(case: Case, read: Callable[[], CaseFiles], context: AssayContext) -> CaseRecord:
     """Assay one case; what should never happen is logged in full, and costs this case alone."""
-    try:
-        return assay_case(read(), context)
-    except CaseError as error:
-        reason: CaseError = error
-    except SegassayError:
-        raise
-    except Exception as error:
-        _LOG.exception("case %r: internal error, please report it", case.case_id)
-        reason = InternalError.of(error)
-    return assay_case(unusable_case(case, reason), context)
+    found = isolated(case.case_id, lambda: assay_case(read(), context))
+    if isinstance(found, CaseError):
+        return assay_case(unusable_case(case, found), context)
+    return found

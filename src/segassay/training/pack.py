@@ -25,7 +25,7 @@ from segassay.geometry.resample import resized
 from segassay.training.material import Material
 from segassay.training.segmenters.masks import NetworkMasks
 from segassay.training.settings import JudgeRecipe, SetRecipe
-from segassay.training.store import Bytes, StoredCase, StoredSet, coded_label
+from segassay.training.store import Bytes, CodedLabel, StoredCase, StoredSet, coded_label
 from segassay.types import Modality
 
 _SIDES = (256, 192, 160, 128, 112, 96, 80, 64)
@@ -179,7 +179,7 @@ class _Packer:
             "pixel_mm": case.pixel_mm,
             "thickness_mm": case.thickness_mm,
             "spacing_known": case.spacing_known,
-            "labels": {name: [one.layer, one.codes] for name, one in case.labels.items()},
+            "labels": {n: [one.layer, one.codes, one.unknown] for n, one in case.labels.items()},
             "networks": None if masks is None else [masks.networks, masks.structures],
         }
 
@@ -205,7 +205,7 @@ def _read_cases(
     for number, said in enumerate(about):
         place = f"{part}/{entry.name}/{number}"
         step = (float(said["pixel_mm"][0]), float(said["pixel_mm"][1]))
-        layers = sorted({layer for layer, _ in said["labels"].values()})
+        layers = sorted({layer for layer, *_ in said["labels"].values()})
         maps: tuple[Bytes, ...] = tuple(_get(archive, f"{place}/map_{k}") for k in layers)
         yield StoredCase(
             set_name=entry.name,
@@ -219,11 +219,20 @@ def _read_cases(
             spacing_known=bool(said["spacing_known"]),
             maps=maps,
             labels={
-                name: coded_label(layer, maps[layer], {c: c for c in codes}, tuple(codes), step)
-                for name, (layer, codes) in said["labels"].items()
+                name: _label(maps[layer], step, layer, *codes)
+                for name, (layer, *codes) in said["labels"].items()
             },
             networks=_read_masks(archive, place, said["networks"]),
         )
+
+
+def _label(
+    planes: Bytes, step: tuple[float, float], layer: int, codes: list[int], *unknown: list[int]
+) -> CodedLabel:
+    """Describe a label as packed; the first packs do not say what is unknown."""
+    ignore = tuple(code for some in unknown for code in some)
+    every = {code: code for code in (*codes, *ignore)}
+    return coded_label(layer, planes, every, tuple(codes), step, ignore)
 
 
 def _read_masks(

@@ -33,18 +33,21 @@ _AXES = {"sagittal": 0, "coronal": 1, "axial": 2}
 class CodedLabel:
     """Where one structure is: codes in one of the case's maps, with its slices' areas.
 
-    `areas` `(slices,)` in pixels; `extent_mm` is the largest in-plane extent over all slices.
+    `areas` `(slices,)` in pixels, -1 where a slice has pixels with one of the codes `unknown`:
+    nobody labelled those, and nothing is learned there. `extent_mm` is the largest in-plane extent
+    over all slices.
     """
 
     layer: int
     codes: tuple[int, ...]
     areas: NDArray[np.int64]
     extent_mm: float
+    unknown: tuple[int, ...] = ()
 
     @property
     def filled(self) -> NDArray[np.intp]:
         """Indices of the slices that hold the structure."""
-        return np.flatnonzero(self.areas)
+        return np.flatnonzero(self.areas > 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,7 +149,7 @@ def load_case(recipe: SetRecipe, case: Case) -> StoredCase:
             codes.append(code)
         layer = layers[ref.path]
         labels[ref.structure] = coded_label(
-            layer, maps[layer], codes[layer], ref.values, stack.pixel_mm
+            layer, maps[layer], codes[layer], ref.values, stack.pixel_mm, ref.ignore
         )
     return StoredCase(
         set_name=recipe.name,
@@ -191,14 +194,22 @@ def coded_label(
     code: dict[int, int],
     values: tuple[int, ...] | None,
     pixel: tuple[float, float],
+    ignore: tuple[int, ...] = (),
 ) -> CodedLabel:
-    """Describe where a structure is in one map of codes; `values` `None` means all but 0."""
-    wanted = [v for v in code if v != 0] if values is None else values
+    """Describe where a structure is in one map of codes; `values` `None` means all but 0.
+
+    Pixels of a value in `ignore` are not labelled.
+    """
+    wanted = [v for v in code if v not in (0, *ignore)] if values is None else values
     codes = tuple(code[v] for v in wanted if v in code)
     mask = coded_mask(planes, codes)
     rows, columns = mask.any(axis=2), mask.any(axis=1)
     extent = max(_longest(np.asarray(rows)) * pixel[0], _longest(np.asarray(columns)) * pixel[1])
-    return CodedLabel(layer, codes, mask.sum(axis=(1, 2)), extent)
+    unknown = tuple(code[v] for v in ignore if v in code)
+    areas = mask.sum(axis=(1, 2))
+    if unknown:
+        areas[coded_mask(planes, unknown).any(axis=(1, 2))] = -1
+    return CodedLabel(layer, codes, areas, extent, unknown)
 
 
 def _longest(profile: NDArray[np.bool_]) -> int:

@@ -86,7 +86,8 @@ def _draw(
     case = chosen.cases[int(rng.integers(len(chosen.cases)))]
     filled = case.filled
     anywhere = rng.random() < _EMPTY_SHARE or not filled.size
-    index = int(rng.integers(len(case.planes)) if anywhere else rng.choice(filled))
+    places = case.labelled
+    index = int(places[rng.integers(len(places))] if anywhere else rng.choice(filled))
     seen = with_neighbours(case.planes, index)
     return standardise(tone_curve(rng)[seen]), case.gold[:, index]
 

@@ -100,11 +100,12 @@ def known_structures(path: Path) -> dict[str, tuple[str, ...]]:
 def _fold_set(store: StoredSet, fold: int, recipe: SegmenterRecipe) -> FoldSet:
     folds, structures = fold_of(store, recipe.folds), tuple(sorted(store.holders))
     cases = [case for case in store.cases if folds[case.subject_id] == fold]
+    squares = (square_case(case, structures, recipe.size) for case in cases)
     return FoldSet(
         store.recipe.name,
         structures,
         store.recipe.weight,
-        tuple(square_case(case, structures, recipe.size) for case in cases),
+        tuple(square for square in squares if square.labelled.size),
     )
 
 

@@ -16,11 +16,13 @@ class SquareCase:
     """A case seen at low resolution, the whole slice letterboxed into a square.
 
     `planes` `(slice, n, n)` bytes; `gold` `(structure, slice, n, n)` in the order of the set's
-    structures, False everywhere for those that the case does not label.
+    structures, False everywhere for those that the case does not label. `labelled` are the slices
+    of which every pixel is labelled.
     """
 
     planes: Bytes
     gold: NDArray[np.bool_]
+    labelled: NDArray[np.intp]
 
     @property
     def filled(self) -> NDArray[np.intp]:
@@ -36,7 +38,9 @@ def square_case(case: StoredCase, structures: tuple[str, ...], size: int) -> Squ
         if name in case.labels:
             for index in case.labels[name].filled:
                 gold[number, index] = cut(case.mask(name, int(index))[None])[0] > 0.5
-    return SquareCase(np.rint(cut(case.planes)).astype(np.uint8), gold)
+    unknown = np.any([one.areas < 0 for one in case.labels.values()], axis=0)
+    labelled = np.flatnonzero(~unknown) if case.labels else np.arange(len(case.planes))
+    return SquareCase(np.rint(cut(case.planes)).astype(np.uint8), gold, labelled)
 
 
 def with_neighbours(planes: Bytes, index: int) -> Bytes:
