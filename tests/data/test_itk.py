@@ -111,18 +111,78 @@ def test_bad_files_are_one_line(tmp_path: Path) -> None:
         read_image(tmp_path / "four.mha")
 
 
+META = "NDims = 3\nDimSize = 2 2 2\nElementType = MET_UCHAR\n"
+NRRD = "NRRD0004\ntype: unsigned char\ndimension: 3\nsizes: 2 2 2\nencoding: raw\n"
+PADDING = "Comment = " + "x" * 70 + "\n"
+
+
+@pytest.mark.parametrize("ending", [".mhd", ".mha"])
 @pytest.mark.parametrize(
     "text",
-    ["ElementDataFile = ../secret.raw", "ElementDataFile = /etc/passwd", "ElementDataFile = LIST"],
+    [
+        "ElementDataFile = ../secret.raw",
+        "ElementDataFile : ../secret.raw",
+        "ElementDataFile\0 = ../secret.raw",
+        "Comment = ElementDataFile = LOCAL\nElementDataFile\0= ../secret.raw",
+        "Comment = " + "x" * 490 + "ElementDataFile = ../secret.raw",
+        "ElementDataFile = /etc/passwd",
+        "ElementDataFile = out.raw",
+        "ElementDataFile = LIST\n../secret.raw",
+        "ElementDataFile = LIST 3D\nown.raw",
+        "ElementDataFile = own%d.raw 0 1 1",
+        PADDING * 1000 + "ElementDataFile = ../secret.raw",
+        PADDING * 20_000 + "ElementDataFile = ../secret.raw",
+        PADDING * 1000 + "ElementDataFile = out.raw",
+    ],
 )
-def test_header_that_points_elsewhere_is_not_followed(tmp_path: Path, text: str) -> None:
-    (tmp_path / "secret.raw").write_bytes(bytes(8))
-    path = tmp_path / "set" / "a.mhd"
-    path.parent.mkdir()
-    head = "NDims = 3\nDimSize = 2 2 2\nElementType = MET_UCHAR\n"
-    path.write_text(f"{head}{text}\n")
-    with pytest.raises(ReadError, match="expected a file beside it"):
-        read_image(path)
+def test_metaimage_that_points_elsewhere_is_not_followed(
+    tmp_path: Path, text: str, ending: str
+) -> None:
+    refuse_header(tmp_path / "set", f"a{ending}", f"{META}{text}\n")
+
+
+@pytest.mark.parametrize("ending", [".nhdr", ".nrrd"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "data file: ../secret.raw",
+        "datafile: ../secret.raw",
+        "DATA FILE: /etc/passwd",
+        "data file: out.raw",
+        "data file: -",
+        "data file: LIST\n../secret.raw\n../secret.raw",
+        "data file: ../secret%d.raw 0 1 1",
+        "data file: own%d.raw 0 1 1",
+        "key:=value\rdata file: ../secret.raw",
+        "# comment\n" * 10_000 + "data file: ../secret.raw",
+        "# comment\n" * 200_000 + "data file: ../secret.raw",
+    ],
+)
+def test_nrrd_that_points_elsewhere_is_not_followed(tmp_path: Path, text: str, ending: str) -> None:
+    refuse_header(tmp_path / "set", f"a{ending}", f"{NRRD}{text}\n")
+
+
+def refuse_header(folder: Path, name: str, text: str) -> None:
+    folder.mkdir()
+    (folder.parent / "secret.raw").write_bytes(bytes(8))
+    for own in ("own.raw", "own0.raw", "own1.raw"):
+        (folder / own).write_bytes(bytes(8))
+    (folder / "out.raw").symlink_to("../secret.raw")
+    (folder / name).write_text(text)
+    with pytest.raises(ReadError) as caught:
+        read_image(folder / name)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "head"), [("a.mhd", META), ("a.nhdr", NRRD)])
+def test_voxels_beside_a_header_with_much_in_it_are_read(
+    tmp_path: Path, name: str, head: str
+) -> None:
+    (tmp_path / "own voxels.raw").write_bytes(bytes(range(8)))
+    more = PADDING * 1000 if name == "a.mhd" else "# comment\n" * 10_000
+    key = "ElementDataFile =" if name == "a.mhd" else "data file:"
+    (tmp_path / name).write_text(f"{head}{more}{key} own voxels.raw\n")
+    assert read_image(tmp_path / name).array.sum() == 28
 
 
 def test_header_of_a_huge_volume_takes_no_memory(tmp_path: Path) -> None:

@@ -8,18 +8,26 @@ import hashlib
 import io
 import os
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import BinaryIO
 
 from segassay.data.archives import Archive, is_archive_name, open_archive
+from segassay.data.memory import memory_bytes
 from segassay.errors import DatasetError, ReadError
 
 _CHUNK_BYTES = 1 << 20
+_MOST_BYTES = 2**35
+"""Of a file that is read whole: a sparse one may announce more than any disk holds."""
+
+_OF_THE_KERNEL = ("/proc/", "/sys/")
+"""Files there call themselves regular, and hold what the system makes up, without end."""
+
 _SYSTEM = ("thumbs.db", "desktop.ini", "__macosx")
 
 
 def is_archive(path: Path) -> bool:
     """Whether a path is a zip or tar file, which counts as a folder here."""
-    return is_archive_name(path.name) and path.is_file()
+    return is_archive_name(path.name) and _is_regular(path, _stat(path))
 
 
 def archive_of(path: Path) -> Path | None:
@@ -29,18 +37,20 @@ def archive_of(path: Path) -> Path | None:
 
 def is_dir(path: Path) -> bool:
     """Whether there is a folder, on disk or in an archive, or an archive."""
-    if path.is_dir():
-        return True
-    found = _within(path)
-    return found is not None and found[0].is_dir(found[1])
+    found = _stat(path)
+    if found is not None:
+        return S_ISDIR(found.st_mode) or is_archive(path)
+    within = _within(path)
+    return within is not None and within[0].is_dir(within[1])
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is a file, on disk or in an archive; an archive is none."""
-    if path.is_file():
-        return not is_archive(path)
-    found = _within(path)
-    return found is not None and found[0].is_file(found[1])
+    """Whether there is a regular file, on disk or in an archive; an archive is none."""
+    found = _stat(path)
+    if found is not None:
+        return _is_regular(path, found) and not is_archive_name(path.name)
+    within = _within(path)
+    return within is not None and within[0].is_file(within[1])
 
 
 def exists(path: Path) -> bool:
@@ -58,7 +68,8 @@ def is_there(path: Path) -> bool:
 
 def children(folder: Path) -> list[Path]:
     """Return what lies in a folder, sorted by name; empty if there is no such folder."""
-    if folder.is_dir():
+    found_there = _stat(folder)
+    if found_there is not None and S_ISDIR(found_there.st_mode):
         return sorted(folder.iterdir())
     found = _within(folder)
     return [] if found is None else [folder / name for name in found[0].children(found[1])]
@@ -68,28 +79,73 @@ def open_file(path: Path) -> BinaryIO:
     """Open a file to read bytes from it.
 
     Raises:
-        ReadError: It is not there, cannot be read, or its archive is damaged or not safe.
+        ReadError: It is not there, is no regular file (a folder, a pipe, a device: these are not
+            opened), cannot be read, or its archive is damaged or not safe.
     """
     try:
-        return path.open("rb")
+        found = path.stat()
+        if _is_regular(path, found):
+            return path.open("rb")
     except (FileNotFoundError, NotADirectoryError) as error:
-        try:
-            found = _within(path)
-        except DatasetError as broken:  # was whole when the data set was opened
-            raise ReadError(str(broken)) from broken
-        if found is None or not found[0].is_file(found[1]):
-            raise ReadError(f"{path.name}: no such file") from error
-        return found[0].open(found[1])
+        return _open_within(path, error)
     except OSError as error:
         raise ReadError(f"{path.name}: cannot be read ({error.strerror})") from error
     except ValueError as error:  # a name that no system has, such as one with a NUL in it
         raise ReadError(f"{path.name!r}: cannot be the name of a file") from error
+    kind = "a folder" if S_ISDIR(found.st_mode) else "not a regular file"
+    raise ReadError(f"{path.name}: is {kind}; expected a file")
+
+
+def beside(path: Path, name: str) -> Path:
+    """Return a further file that `path` names as its own, such as the voxels of a header.
+
+    Files come from anywhere, so they may name nothing but what lies beside them: a plain name, and
+    no link to another folder than the one that `path` lies in, or that it leads to itself.
+
+    Raises:
+        ReadError: There is no such file, or it lies elsewhere.
+    """
+    if name in ("", ".", "..") or any(sign in name for sign in "/\\:\0"):
+        raise ReadError(f"{path.name}: names {name!r}; expected a file beside it")
+    found = path.with_name(name)
+    open_file(found).close()  # says why it cannot be read
+    real, own, home = (Path(os.path.realpath(p)) for p in (found, path, path.parent))
+    if real.parent not in (home, own.parent):
+        raise ReadError(f"{path.name}: its file {name!r} is a link that leads elsewhere; copy it")
+    return found
 
 
 def read_bytes(path: Path, most: int = -1) -> bytes:
-    """Read a file, at most `most` bytes of it; errors as of `open_file`."""
+    """Read a file, at most `most` bytes of it; below 0 the whole file, if memory can hold it.
+
+    Raises:
+        ReadError: As of `open_file`, or larger than 32 GiB or all memory.
+    """
     with open_file(path) as file:
-        return _read(path, file, most)
+        whole = min(_MOST_BYTES, memory_bytes())
+        return read_from(path, file, most if most >= 0 else _require_size(path, whole))
+
+
+def read_text(path: Path, *, most: int) -> str:
+    """Read a text file of at most `most` bytes, UTF-8 with or without a byte order mark.
+
+    Raises:
+        ReadError: As of `open_file`, it is larger, or not UTF-8.
+    """
+    with open_file(path) as file:
+        content = read_from(path, file, _require_size(path, most))
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ReadError(f"{path.name}: is not UTF-8 text ({error.reason})") from error
+
+
+def read_from(path: Path, file: BinaryIO, most: int) -> bytes:
+    """Read at most `most` bytes of a file opened here; a damaged one is a `ReadError`."""
+    try:
+        return file.read(most)
+    except Exception as error:  # of many kinds in an archive: zlib, lzma, CRC, end of file
+        raise ReadError(f"{path.name}: cannot be read to its end ({error})") from error
 
 
 def in_memory(path: Path) -> io.BytesIO:
@@ -112,7 +168,8 @@ def checksum(path: Path) -> str:
         return checksum(path.parent)
     total = hashlib.sha256()
     with open_file(path) as file:
-        while chunk := _read(path, file, _CHUNK_BYTES):
+        _require_size(path, _MOST_BYTES)
+        while chunk := read_from(path, file, _CHUNK_BYTES):
             total.update(chunk)
     return total.hexdigest()
 
@@ -123,12 +180,11 @@ def stamp(path: Path) -> tuple[int, int]:
     A file in an archive has its own size and the archive's time; a folder that is one image has the
     sum of its files' sizes and the latest time; a part of a file has what the file has.
     """
-    if path.is_dir():
-        every = [stamp(p) for p in children(path) if p.is_file()]
+    found = _stat(path)
+    if found is not None and S_ISDIR(found.st_mode):
+        every = [stamp(p) for p in children(path) if _is_regular(p, _stat(p))]
         return sum(size for size, _ in every), max((time for _, time in every), default=-1)
-    try:
-        found = path.stat()
-    except OSError:
+    if found is None:
         within = _within(path)
         found_there = (-1, -1) if within is None else within[0].stamp(within[1])
         return stamp(path.parent) if found_there[0] < 0 and is_file(path.parent) else found_there
@@ -147,11 +203,38 @@ def told_path(path: Path, root: Path) -> str:
     return place.relative_to(home).as_posix() if place.is_relative_to(home) else place.name
 
 
-def _read(path: Path, file: BinaryIO, most: int) -> bytes:
+def _require_size(path: Path, most: int) -> int:
+    """Return the size of a file that is there, or refuse one of more than `most` bytes."""
+    size = stamp(path)[0]
+    if size > most:
+        raise ReadError(f"{path.name}: has {size} bytes; at most {most} are read")
+    return size
+
+
+def _open_within(path: Path, missing: Exception) -> BinaryIO:
     try:
-        return file.read(most)
-    except Exception as error:  # of many kinds in an archive: zlib, lzma, CRC, end of file
-        raise ReadError(f"{path.name}: cannot be read to its end ({error})") from error
+        within = _within(path)
+    except DatasetError as broken:  # was whole when the data set was opened
+        raise ReadError(str(broken)) from broken
+    if within is None or not within[0].is_file(within[1]):
+        raise ReadError(f"{path.name}: no such file") from missing
+    return within[0].open(within[1])
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    """Return what the system knows of a path, `None` if it knows none of that name."""
+    try:
+        return path.stat()
+    except (OSError, ValueError):  # too long a name; one with a NUL, or with half a character
+        return None
+
+
+def _is_regular(path: Path, found: os.stat_result | None) -> bool:
+    """Whether what was found at a path, links followed, is a file with an end."""
+    if found is None or not S_ISREG(found.st_mode):
+        return False
+    on_disk = getattr(found, "st_blocks", 1) > 0
+    return on_disk or not os.path.realpath(path).startswith(_OF_THE_KERNEL)
 
 
 def _within(path: Path) -> tuple[Archive, str] | None:

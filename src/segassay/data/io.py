@@ -168,8 +168,8 @@ def _read(path: Path, *, as_labels: bool) -> nifti.NiftiVoxels:
         return itk.read_itk(path)
     if dicom_header.is_part(path) or dicom_header.is_dicom(path) or files.is_dir(path):
         return dicom.read_dicom(path)
-    if not path.suffix and not files.is_file(path):
-        raise ReadError(f"{path.name}: no such file or folder")
+    if not path.suffix:
+        files.open_file(path).close()  # says why, where there is no such file
     raise ReadError(f"{path.name}: unknown ending; files may end in {', '.join(SUFFIXES)}")
 
 

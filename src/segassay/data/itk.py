@@ -28,8 +28,17 @@ LAYER = "layer-"
 
 _DETACHED = (".nhdr", ".mhd")
 _VOXELS_OF = {".raw": _DETACHED, ".zraw": _DETACHED, ".gz": _DETACHED}
-_DATA_FILE = re.compile(rb"^\s*(?:ElementDataFile\s*=|data ?file\s*:)\s*(.*?)\s*$", re.I | re.M)
-_HEADER_BYTES = 1 << 16
+_DATA_FILE = re.compile(
+    rb"ElementDataFile[^=:\r\n]*[=:][ \t]*([^\r\n]*)"
+    rb"|(?:\A|[\r\n])[ \t]*data[ \t]?file[ \t]*:([^\r\n]*)",
+    re.IGNORECASE,
+)
+"""MetaImage's word counts wherever it stands, whatever follows: the library ends words at a NUL."""
+
+_METAIMAGE, _NRRD = "MetaImageIO", "NrrdImageIO"
+_FORMAT_OF = {".nrrd": _NRRD, ".nhdr": _NRRD, ".mha": _METAIMAGE, ".mhd": _METAIMAGE}
+_NRRD_END = re.compile(rb"\n\r?\n|\r\r")
+_HEADER_BYTES = 1 << 20
 _MOST_VOXELS = 2**31
 _TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """ITK's axes run to the patient's left, back and head."""
@@ -132,9 +141,10 @@ def _placed(path: Path, array: NDArray[Any], image: Any) -> NiftiVoxels:
 def _reader(path: Path) -> Iterator[Any]:
     """Open a file whose header has been read; errors of the library become ours."""
     sitk = _sitk()
-    _require_own_voxels(path)
     with _on_disk(path) as place, _warnings_off(sitk.ProcessObject):
+        _require_own_voxels(path)
         reader = sitk.ImageFileReader()
+        reader.SetImageIO(_FORMAT_OF[path.suffix.lower()])  # others open files of their own
         reader.SetFileName(str(place))
         try:
             reader.ReadImageInformation()
@@ -178,12 +188,25 @@ _warnings_off = _WarningsOff()
 
 
 def _require_own_voxels(path: Path) -> None:
-    """Refuse a header that names any file but one beside it: it may come from anywhere."""
-    named = _DATA_FILE.findall(files.read_bytes(path, _HEADER_BYTES))
+    """Refuse a header that names any file but one beside it: it may come from anywhere.
+
+    Several files, as a list or a pattern, are refused, too.
+    """
+    head = files.read_bytes(path, _HEADER_BYTES)
+    named = [(first or second).strip() for first, second in _DATA_FILE.findall(head)]
+    is_nrrd = _FORMAT_OF[path.suffix.lower()] == _NRRD
+    if not (named or (is_nrrd and _NRRD_END.search(head))):
+        raise ReadError(
+            f"{path.name}: not usable as NRRD or MetaImage (no end of its header in "
+            f"{_HEADER_BYTES} bytes)"
+        )
     for name in named:
-        text = name.decode("utf-8", errors="replace")
-        if text.upper() != "LOCAL" and ("/" in text or "\\" in text or text.startswith("LIST")):
+        text = name.decode("utf-8", errors="surrogateescape")
+        if not is_nrrd and text.upper() == "LOCAL":
+            continue
+        if "%" in text or text == "-" or text.upper().split()[:1] == ["LIST"]:
             raise ReadError(f"{path.name}: names voxels in {text!r}; expected a file beside it")
+        files.beside(path, text)
 
 
 @contextmanager

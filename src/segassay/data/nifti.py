@@ -16,7 +16,7 @@ from nibabel.spatialimages import HeaderDataError, HeaderTypeError
 from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
-from segassay.data.files import read_bytes
+from segassay.data.files import open_file, read_bytes, read_from, stamp
 from segassay.data.memory import require_memory
 from segassay.data.quiet import Quiet
 from segassay.errors import ContentError, ReadError
@@ -48,6 +48,9 @@ _NIFTI_2 = (b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c")
 """First bytes of NIfTI-2, the size of its header, in either byte order."""
 
 _HEADER_BYTES = 1024
+_FIRST_BYTES = 1 << 17
+"""Enough of a file to hold its header, packed or not."""
+
 _MOST_VOXELS = 2**31
 _SLACK = 1 << 20
 """Bytes allowed beyond voxels and header."""
@@ -185,24 +188,30 @@ def _unpack(path: Path) -> tuple[bytes, bool]:
 
     Never more is unpacked than the header announces.
     """
-    head = read_bytes(path, _HEADER_BYTES)
-    if head[:2] != _GZIP:
-        header = _header(path, head)
-        limit = _announced_bytes(path, header)
-        raw = read_bytes(path, limit + _SLACK)
-        if len(raw) < limit:
-            raise ReadError(f"{path.name}: ends before its last voxel; copy it again")
-        return raw, _spacing_known(header)
-    raw = read_bytes(path)
-    try:
-        header = _header(path, _gunzip(raw, _HEADER_BYTES)[0])
-        limit = _announced_bytes(path, header)
-        data, whole = _gunzip(raw, limit + _SLACK)
-    except IsalError as error:  # type: ignore[misc]  # its stub forgets the base class
-        raise ReadError(f"{path.name}: is damaged gzip ({error}); copy it again") from error
+    with open_file(path) as file:
+        head = read_from(path, file, _FIRST_BYTES)
+        if head[:2] != _GZIP:
+            header = _header(path, head)
+            limit = _announced_bytes(path, header)
+            most = min(limit + _SLACK, stamp(path)[0])
+            raw = head + read_from(path, file, max(most - len(head), 0))
+            if len(raw) < limit:
+                raise ReadError(f"{path.name}: ends before its last voxel; copy it again")
+            return raw, _spacing_known(header)
+        try:
+            header = _header(path, _gunzip(head, _HEADER_BYTES)[0])
+            limit = _announced_bytes(path, header)
+            # packed bytes are fewer, but for what has no order at all and is cut into many members
+            most = min(2 * limit + _SLACK, stamp(path)[0])
+            raw = head + read_from(path, file, max(most - len(head), 0))
+            data, whole = _gunzip(raw, limit + _SLACK)
+        except IsalError as error:  # type: ignore[misc]  # its stub forgets the base class
+            raise ReadError(f"{path.name}: is damaged gzip ({error}); copy it again") from error
+    # without its end the voxels may all be there, but nothing says that they are the right ones
+    if not whole and len(data) < limit + _SLACK:
+        raise ReadError(f"{path.name}: truncated gzip, the file ends too early; copy it again")
     if len(data) < limit:
-        why = "ends before its last voxel" if whole else "truncated gzip, the file ends too early"
-        raise ReadError(f"{path.name}: {why}; copy it again")
+        raise ReadError(f"{path.name}: ends before its last voxel; copy it again")
     return data, _spacing_known(header)
 
 

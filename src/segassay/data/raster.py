@@ -1,5 +1,7 @@
 """PNG, JPEG, TIFF and BMP pictures through Pillow."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +11,15 @@ from PIL import Image, UnidentifiedImageError
 
 from segassay.data.files import open_file
 from segassay.data.quiet import Quiet
-from segassay.errors import ContentError, ReadError
+from segassay.errors import ContentError, ReadError, SegassayError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 
 PICTURE_AFFINE = np.diag([-1.0, -1.0, 1.0, 1.0])
 """Columns run to the patient's left, rows to the back, as pictures are looked at."""
+
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "JPEG2000", "WEBP")
+"""What a file may be, whatever its ending says; Pillow would start programs for some others."""
 
 _quiet = Quiet()
 """Pillow warns of odd tags and large pictures; what matters is said by our own errors."""
@@ -28,21 +33,35 @@ def read_picture(path: Path, *, as_labels: bool) -> NDArray[Any]:
     """Read a picture `(row, column)`; colours become luma, or for labels their common channel.
 
     Raises:
-        ReadError: Missing, truncated, or not a picture.
-        ContentError: Larger than 2**27 pixels, several pages, or a coloured label picture.
+        ReadError, ContentError: As `opened_picture`, or a coloured label picture.
+    """
+    with opened_picture(path) as picture:
+        return _numbers(path, picture, as_labels=as_labels)
+
+
+@contextmanager
+def opened_picture(path: Path) -> Iterator[Image.Image]:
+    """Open a picture with one page, its pixels read; the one place where Pillow meets a file.
+
+    Raises:
+        ReadError: Missing, damaged in any way, or not a picture.
+        ContentError: Larger than 2**27 pixels, or several pages.
     """
     try:
-        with _quiet(), open_file(path) as file, Image.open(file) as picture:
+        with _quiet(), open_file(path) as file, Image.open(file, formats=_FORMATS) as picture:
             _check(path, picture)
             picture.load()
-            return _numbers(path, picture, as_labels=as_labels)
+            yield picture
+    except (SegassayError, MemoryError):
+        raise
     except UnidentifiedImageError as error:
         raise ReadError(f"{path.name}: is not a picture that can be read") from error
     except Image.DecompressionBombError as error:
         raise ContentError(f"{path.name}: more than 2^27 pixels; cut it into parts") from error
-    except (OSError, SyntaxError, EOFError) as error:
+    except Exception as error:  # each kind of chunk and tag fails with an error of its own
         # the system's own words hold the whole path, Pillow's do not
-        reason = getattr(error, "strerror", None) or error
+        told = str(getattr(error, "strerror", None) or error)
+        reason = " ".join(told.split()) or type(error).__name__
         raise ReadError(f"{path.name}: damaged or unreadable picture ({reason})") from error
 
 

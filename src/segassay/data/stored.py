@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from segassay.data import nifti
+from segassay.data import nifti, raster
 from segassay.data.header import HeaderFacts, facts_of
 from segassay.errors import ContentError, ReadError
 
@@ -99,13 +99,10 @@ def encoded(label: StoredLabel, name: str) -> bytes:
 
 
 def _read_picture(path: Path) -> StoredLabel:
-    try:
-        with Image.open(path) as picture:
-            if picture.mode not in _PLAIN_MODES or getattr(picture, "n_frames", 1) > 1:
-                raise ContentError(f"{path.name}: picture of mode {picture.mode}; left as it is")
-            array = np.array(picture)
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ReadError(f"{path.name}: damaged or unreadable picture") from error
+    with raster.opened_picture(path) as picture:
+        if picture.mode not in _PLAIN_MODES:
+            raise ContentError(f"{path.name}: picture of mode {picture.mode}; left as it is")
+        array = np.array(picture)
     return StoredLabel(path.name, array.astype(np.uint8) if array.dtype == bool else array, None)
 
 

@@ -5,9 +5,13 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-from segassay.data.files import read_bytes
+from segassay.data.files import read_bytes, read_text
 from segassay.data.plain_json import parse_json, shortened
 from segassay.errors import DatasetError, ReadError
+
+_MOST_BYTES = 2**28
+_MOST_ROWS = 10_000_000
+"""Of a Parquet file, where equal rows take no place."""
 
 Row = dict[str, str]
 """One row: column names in lower case, cells without blanks at their ends."""
@@ -22,15 +26,12 @@ def read_rows(path: Path) -> Iterator[Row]:
         DatasetError: The file cannot be read, is not UTF-8, or a row has too many cells.
     """
     try:
-        content = read_bytes(path)
         if path.suffix.lower() == ".parquet":
-            yield from _parquet_rows(path, content)
+            yield from _parquet_rows(path, read_bytes(path))
             return
-        text = content.decode("utf-8-sig")
+        text = read_text(path, most=_MOST_BYTES)
     except ReadError as error:
         raise DatasetError(str(error)) from error
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{path.name}: is not UTF-8 text ({error.reason})") from error
     if path.suffix.lower() == ".jsonl":
         yield from _json_rows(path, text)
         return
@@ -50,6 +51,9 @@ def _parquet_rows(path: Path, content: bytes) -> Iterator[Row]:
     import polars  # heavy, and only this format needs it
 
     try:
+        n_rows = polars.scan_parquet(io.BytesIO(content)).select(polars.len()).collect().item()
+        if n_rows > _MOST_ROWS:
+            raise DatasetError(f"{path.name}: {n_rows} rows; at most {_MOST_ROWS} are read")
         table = polars.read_parquet(io.BytesIO(content))
     except (polars.exceptions.PolarsError, polars.exceptions.PanicException, OSError) as error:
         why = str(error).split("\n", 1)[0]

@@ -15,6 +15,9 @@ from segassay.errors import CaseError, DatasetError, ReadError
 from segassay.vocabulary.freesurfer import freesurfer_names
 from segassay.vocabulary.names import canonical_names
 
+_MOST_BYTES = 2**26
+"""Of a description; as objects in memory it takes some twenty times as much."""
+
 _PATIENT = re.compile(r"^(sub-[A-Za-z0-9]+|patient_?\d+)(?:_|$)", re.IGNORECASE)
 
 
@@ -79,11 +82,9 @@ def read_json(path: Path) -> dict[str, Any]:
             texts that nothing can hold.
     """
     try:
-        data = parse_json(files.read_bytes(path).decode("utf-8-sig"))
+        data = parse_json(files.read_text(path, most=_MOST_BYTES))
     except ReadError as error:
         raise DatasetError(str(error)) from error
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{path.name}: is not UTF-8 text ({error.reason})") from error
     except ValueError as error:
         raise DatasetError(f"{path.name}: {error}") from error
     if not isinstance(data, dict):
