@@ -148,7 +148,7 @@ def test_segments_overlap_and_lie_on_the_image(tmp_path: Path, kind: str) -> Non
     assert dataset.cases[0].modality is Modality.CT
     image = read_image(dataset.cases[0].images[0])
     for ref, stored in zip(dataset.cases[0].labels, masks.values(), strict=True):
-        labels = read_label(ref, image.grid)
+        labels = read_label(ref, image)
         assert np.allclose(labels.volume.grid.affine, image.grid.affine)
         assert np.array_equal(label_mask(labels, ref), stored.T[::-1, ::-1].astype(bool))
     read = read_case(dataset.cases[0])
@@ -161,8 +161,8 @@ def test_segments_as_a_label_map(tmp_path: Path) -> None:
     masks["Gall Bladder"] *= 1 - masks["Liver"]
     write_seg(tmp_path / "case" / "seg.dcm", series, masks, kind="LABELMAP")
     (case,) = open_dataset(tmp_path).cases
-    grid = read_image(case.images[0]).grid
-    found = [int(label_mask(read_label(ref, grid), ref).sum()) for ref in case.labels]
+    image = read_image(case.images[0])
+    found = [int(label_mask(read_label(ref, image), ref).sum()) for ref in case.labels]
     assert found == [int(mask.sum()) for mask in masks.values()] == [12, 1]
 
 

@@ -25,7 +25,9 @@ class FileView:
     to its number of voxels; `declared` are the values the data set names (empty: any may come).
     `max_fraction` is the largest distance of a voxel from a whole number. Grids are RAS+, as is
     `array`, the file's whole numbers `(i, j, k)`. Headers are as stored, `None` where the format
-    has none like NIfTI's. `ignore` are the values of voxels that nobody labelled.
+    has none like NIfTI's. `ignore` are the values of voxels that nobody labelled. `n_greys`, `exif`
+    and `turned` are a picture's: how many values it had where it means one mask, its own EXIF
+    orientation, and the one by which it was turned.
     """
 
     case_id: str
@@ -41,6 +43,9 @@ class FileView:
     image_header: HeaderFacts | None = None
     array: NDArray[Any] | None = None
     ignore: frozenset[int] = frozenset()
+    n_greys: int = 0
+    exif: int = 1
+    turned: int = 1
 
     @property
     def values(self) -> list[int]:
@@ -59,7 +64,8 @@ class ImageView:
 
     `grid` is RAS+. `anatomical` is `False` where left and right are not known, see
     `data.volume.Volume`. `lowest` marks voxels of the image's smallest value, `None` where that is
-    the only value; `hounsfield` tells that values are a CT's.
+    the only value; `hounsfield` tells that values are a CT's. `exif` is the EXIF orientation by
+    which a picture was turned upright, 1 for none.
     """
 
     case_id: str
@@ -70,6 +76,7 @@ class ImageView:
     anatomical: bool
     modality: Modality | None = None
     header: HeaderFacts | None = None
+    exif: int = 1
     least: float = field(init=False)
     most: float = field(init=False)
     lowest: NDArray[np.bool_] | None = field(init=False)

@@ -1,6 +1,6 @@
 """The checks of files, label files and images, with their cards."""
 
-from segassay.checks import header, image, storage, values
+from segassay.checks import header, image, pictures, storage, values
 from segassay.checks.base import Check, FileView, ImageView
 from segassay.types import Severity
 
@@ -26,6 +26,21 @@ FILE_CHECKS: dict[str, Check[FileView]] = {
         "pictures of one structure, where 255 is usual",
         Severity.WARNING,
         "one value other than 1: warning where only 1 is declared, info in a NIfTI mask",
+    ),
+    "lossy_label": Check(
+        pictures.lossy_label,
+        "a mask stored as a grey picture: as JPEG, or with a soft rim; it is cut at half",
+        "a soft mask beside other structures; how far the outline moved",
+        Severity.WARNING,
+        "a JPEG of more than 2 values without a plateau between; other pictures from 5 values, up "
+        "to at least 128, where fewer pixels lie between than in the mask",
+    ),
+    "label_exif": Check(
+        pictures.label_exif,
+        "a label picture with an EXIF orientation, or drawn on its image's stored pixels",
+        "square pictures, where no shape tells",
+        Severity.WARNING,
+        "orientation 2 to 8 in the label, or in its image where only so the shapes agree",
     ),
     "interpolated_values": Check(
         values.interpolated_values,
@@ -71,6 +86,13 @@ IMAGE_CHECKS: dict[str, Check[ImageView]] = {
         "a wrong header in one form",
         Severity.WARNING,
         "corners farther apart than 0.1 voxel; axes off the right angle by a cosine over 0.001",
+    ),
+    "exif_orientation": Check(
+        pictures.exif_orientation,
+        "a picture whose EXIF data say how to turn it: read upright; programs differ",
+        "pictures turned before they were saved",
+        Severity.WARNING,
+        "orientation 2 to 8; says whether the shape tells that masks were drawn upright",
     ),
     "ct_values": Check(
         image.ct_values,

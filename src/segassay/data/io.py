@@ -14,7 +14,7 @@ from segassay.data.intensity import MOST_USABLE, n_unusable
 from segassay.data.placing import placed_on
 from segassay.data.volume import Volume, to_canonical
 from segassay.errors import CaseError, ContentError, ReadError
-from segassay.geometry.grid import Grid, require_same_grid
+from segassay.geometry.grid import require_same_grid
 
 SUFFIXES = (*nifti.SUFFIXES, *itk.SUFFIXES, *raster.SUFFIXES)
 """Endings of the files that can be read, longest first where one ends in another."""
@@ -30,7 +30,9 @@ class LabelMap:
     `volume.array` is uint8 where values allow, else int32, RAS+. `counts` maps every value to its
     number of voxels. `max_fraction` is the largest distance of a stored value from a whole number:
     0 for a proper label file, also for one stored as floats. `dtype` is the type on disk. `cropped`
-    tells that the format leaves out what holds no label.
+    tells that the format leaves out what holds no label. `n_greys` counts the values of a picture
+    that means one mask and held a rim of greys, levelled here; 0 for all others. `exif` is a
+    picture's own EXIF orientation, and `volume.exif` the one by which it was turned.
     """
 
     volume: Volume
@@ -38,6 +40,8 @@ class LabelMap:
     max_fraction: float
     dtype: str
     cropped: bool = False
+    n_greys: int = 0
+    exif: int = 1
 
 
 def stem_of(path: Path) -> str:
@@ -68,22 +72,26 @@ def read_image(path: Path) -> Volume:
     if voxels.array.dtype.kind == "f":
         _refuse_not_finite(path, image)
     turned, grid = to_canonical(image, voxels.affine)
-    return Volume(turned, grid, voxels.believable, voxels.spacing_known)
+    return Volume(turned, grid, voxels.believable, voxels.spacing_known, exif=voxels.turned)
 
 
-def read_labels(path: Path) -> LabelMap:
+def read_labels(path: Path, turn: int | None = None) -> LabelMap:
     """Read a label file; fractional values are rounded and reported in `max_fraction`.
+
+    A picture is turned upright as its own EXIF orientation says, or as `turn` does.
 
     Raises:
         ReadError: Missing, damaged, or not what its name says.
         ContentError: 4D, coloured, too large, NaN, or values beyond 32 bits.
     """
-    voxels = _read(path, as_labels=True)
+    voxels = _read(path, as_labels=True, turn=turn)
     whole, fraction = _whole(path, voxels.array)
     turned, grid = to_canonical(whole, voxels.affine)
-    volume = Volume(turned, grid, voxels.believable, voxels.spacing_known)
+    volume = Volume(turned, grid, voxels.believable, voxels.spacing_known, exif=voxels.turned)
     cropped = dicom_header.is_part(path) or itk.SEGMENTATION in path.as_posix().lower()
-    return LabelMap(volume, _count(whole), fraction, voxels.dtype, cropped)
+    return LabelMap(
+        volume, _count(whole), fraction, voxels.dtype, cropped, voxels.n_greys, voxels.exif
+    )
 
 
 def label_names(path: Path) -> dict[int, str]:
@@ -95,28 +103,50 @@ def label_names(path: Path) -> dict[int, str]:
     return nifti.label_table(path) if path.name.lower().endswith(nifti.SUFFIXES) else {}
 
 
-def read_label(ref: LabelRef, onto: Grid | None = None) -> LabelMap:
+def read_label(ref: LabelRef, onto: Volume | None = None) -> LabelMap:
     """Read the file of a label, together with the files of its further pieces.
 
-    A label whose format leaves out what is empty is put on the grid `onto`, its image's. Voxels
-    that the label ignores are not `known` to its volume.
+    With its image, `onto`, a label whose format leaves out what is empty is put on the image's
+    grid, and a picture that was drawn on the image's stored pixels is turned as the image was.
+    Voxels that the label ignores are not `known` to its volume.
 
     Raises:
         ReadError, ContentError: As `read_labels` does.
         GeometryError: A piece lies on another grid than the first one.
     """
-    first = _knowing(read_labels(ref.path), ref)
+    first = _knowing(_read_beside(ref.path, onto), ref)
     if first.cropped and onto is not None:
-        volume = placed_on(first.volume, onto)
+        volume = placed_on(first.volume, onto.grid)
         first = replace(first, volume=volume, counts=_count(volume.array))
     for path in ref.pieces:
-        piece = _knowing(read_labels(path), ref)
+        piece = _knowing(_read_beside(path, onto), ref)
         require_same_grid(piece.volume.grid, first.volume.grid, path.name)
         array = np.maximum(first.volume.array, piece.volume.array)
-        fraction = max(first.max_fraction, piece.max_fraction)
-        volume = replace(first.volume, array=array).knowing(piece.volume.known)
-        first = LabelMap(volume, _count(array), fraction, first.dtype)
+        first = replace(
+            first,
+            volume=replace(first.volume, array=array).knowing(piece.volume.known),
+            counts=_count(array),
+            max_fraction=max(first.max_fraction, piece.max_fraction),
+            cropped=False,
+            n_greys=max(first.n_greys, piece.n_greys),
+        )
     return first
+
+
+def _read_beside(path: Path, image: Volume | None) -> LabelMap:
+    """Read a label file; where EXIF plays a part, turned so that it has its image's shape.
+
+    Viewers show a picture upright, and masks are drawn on what they show. Only where the shape
+    forbids it the mask was drawn on pixels as stored: on its own, or on the image's.
+    """
+    labels = read_labels(path)
+    if image is None or image.grid.shape == labels.volume.grid.shape:
+        return labels
+    for turn in {1, image.exif} - {labels.volume.exif} if {image.exif, labels.exif} != {1} else ():
+        again = read_labels(path, turn)
+        if again.volume.grid.shape == image.grid.shape:
+            return again
+    return labels
 
 
 def is_empty(ref: LabelRef) -> bool:
@@ -149,20 +179,23 @@ def _holds(array: NDArray[Any], values: Sequence[int]) -> NDArray[np.bool_]:
     return np.asarray(mask)
 
 
-def _read(path: Path, *, as_labels: bool) -> nifti.NiftiVoxels:
+def _read(path: Path, *, as_labels: bool, turn: int | None = None) -> nifti.NiftiVoxels:
     """Return the voxels of any readable file as stored; of a picture as a NIfTI of one slice."""
     if path.name.lower().endswith(nifti.SUFFIXES):
         return nifti.read_nifti(path)
     if npz.is_part(path):
         return npz.read_npz(path)
     if path.name.lower().endswith(raster.SUFFIXES):
-        picture = raster.read_picture(path, as_labels=as_labels)
+        picture = raster.read_picture(path, as_labels=as_labels, turn=turn)
         return nifti.NiftiVoxels(
-            picture.T[..., None],
+            picture.array.T[..., None],
             raster.PICTURE_AFFINE,
-            str(picture.dtype),
+            str(picture.array.dtype),
             believable=False,
             spacing_known=False,
+            exif=picture.exif,
+            turned=picture.turned,
+            n_greys=picture.n_greys,
         )
     if path.name.lower().endswith(itk.SUFFIXES) or itk.is_layer(path):
         return itk.read_itk(path)

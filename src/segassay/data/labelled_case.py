@@ -50,7 +50,7 @@ def read_labelled_case(case: Case) -> LabelledCase:
         firsts.setdefault((ref.path, ref.pieces), ref)
     for first in firsts.values():
         try:
-            labels = read_label(first, image.grid)
+            labels = read_label(first, image)
             require_usable(labels, first, image)
         except CaseError as error:
             problems.append(error)

@@ -84,7 +84,8 @@ class NiftiVoxels:
 
     `believable` is `False` for a header that was never set: no qform, axes along +x +y +z, origin
     at zero. Such files say nothing about left and right. `spacing_known` is `False` where the
-    header holds no voxel size: none at all, or 1 mm throughout without a coordinate system.
+    header holds no voxel size: none at all, or 1 mm throughout without a coordinate system. What a
+    picture says beyond that, `data.raster.Picture` describes.
     """
 
     array: NDArray[Any]
@@ -92,6 +93,9 @@ class NiftiVoxels:
     dtype: str
     believable: bool
     spacing_known: bool
+    exif: int = 1
+    turned: int = 1
+    n_greys: int = 0
 
 
 def read_nifti(path: Path) -> NiftiVoxels:

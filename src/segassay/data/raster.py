@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from segassay.data.files import open_file
+from segassay.data.grey_masks import levelled
 from segassay.data.quiet import Quiet
 from segassay.errors import ContentError, ReadError, SegassayError
 
@@ -29,19 +31,61 @@ _NUMBERS = ("1", "L", "P", "I", "F", "I;16", "I;16L", "I;16B")
 """Pillow modes whose pixel is one number; of a palette picture the number is the label."""
 
 
-def read_picture(path: Path, *, as_labels: bool) -> NDArray[Any]:
-    """Read a picture `(row, column)`; colours become luma, or for labels their common channel.
+_ORIENTATION = 0x0112
+_UPRIGHT = range(1, 9)
+_TILTED = range(5, 9)
+"""EXIF orientations that exchange rows and columns."""
+
+_BACK = {6: 8, 8: 6}
+"""What undoes an EXIF orientation, where that is not itself."""
+
+_JPEG_HUE = 32
+"""Greys by which the channels of a grey JPEG picture may differ."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """Pixels `(row, column)`, turned upright.
+
+    `exif` is the file's own EXIF orientation, 1 where it has none; `turned` the one by which its
+    stored pixels were turned. `n_greys` counts the values of a label picture that means two of
+    them and holds more; 0 for all others.
+    """
+
+    array: NDArray[Any]
+    exif: int
+    turned: int
+    n_greys: int
+
+
+def read_picture(path: Path, *, as_labels: bool, turn: int | None = None) -> Picture:
+    """Read a picture; colours become luma, or for labels their common channel.
+
+    Args:
+        path: The file.
+        as_labels: Whether pixels are labels. Greys at the rim of a mask are then levelled, see
+            `data.grey_masks`.
+        turn: EXIF orientation by which the stored pixels are to be turned; `None` for the file's
+            own, as viewers do.
 
     Raises:
-        ReadError, ContentError: As `opened_picture`, or a coloured label picture.
+        ReadError, ContentError: As `opened_picture`; a label in colours, or in a JPEG of several
+            structures.
     """
-    with opened_picture(path) as picture:
-        return _numbers(path, picture, as_labels=as_labels)
+    with opened_picture(path) as (picture, exif):
+        stored = _numbers(path, picture, as_labels=as_labels)
+        if exif != _orientation(picture):  # Pillow turned it, as it does with TIFF
+            stored = turned(stored, _BACK.get(exif, exif))
+        stored, n_greys = _levelled(path, picture, stored) if as_labels else (stored, 0)
+        by = exif if turn is None else turn
+        return Picture(turned(stored, by), exif, by, n_greys)
 
 
 @contextmanager
-def opened_picture(path: Path) -> Iterator[Image.Image]:
+def opened_picture(path: Path) -> Iterator[tuple[Image.Image, int]]:
     """Open a picture with one page, its pixels read; the one place where Pillow meets a file.
+
+    Beside it comes the EXIF orientation that the file has, 1 for none.
 
     Raises:
         ReadError: Missing, damaged in any way, or not a picture.
@@ -50,8 +94,9 @@ def opened_picture(path: Path) -> Iterator[Image.Image]:
     try:
         with _quiet(), open_file(path) as file, Image.open(file, formats=_FORMATS) as picture:
             _check(path, picture)
+            early = _orientation(picture)  # of a TIFF it is gone once the pixels are read
             picture.load()
-            yield picture
+            yield picture, max(early, _orientation(picture))
     except (SegassayError, MemoryError):
         raise
     except UnidentifiedImageError as error:
@@ -68,6 +113,41 @@ def opened_picture(path: Path) -> Iterator[Image.Image]:
 def luma(colours: NDArray[Any]) -> NDArray[Any]:
     """Turn `(row, column, 3)` red, green and blue of 8 bits into grey, as for coloured pictures."""
     return np.asarray(Image.fromarray(np.asarray(colours, dtype=np.uint8)).convert("L"))
+
+
+def turned(array: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Turn stored pixels `(row, column)` upright as an EXIF orientation, 1 to 8, says."""
+    if orientation in _TILTED:
+        array = array.T
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    return array
+
+
+def _orientation(picture: Image.Image) -> int:
+    """Return the EXIF orientation; 1 where there is none, or EXIF data that cannot be read."""
+    try:
+        found = picture.getexif().get(_ORIENTATION, 1)
+    except Exception:  # of many kinds: Pillow reads what anybody may have written
+        return 1
+    return found if isinstance(found, int) and found in _UPRIGHT else 1
+
+
+def _levelled(path: Path, picture: Image.Image, stored: NDArray[Any]) -> tuple[NDArray[Any], int]:
+    """Return a label picture with its rim of greys levelled, and how many values it had."""
+    if picture.mode == "P" or stored.dtype.kind != "u":
+        return stored, 0
+    lossy = "jpeg" in (str(picture.format).lower(), str(picture.info.get("compression")).lower())
+    found = levelled(stored, lossy=lossy or picture.format == "MPO")
+    n_values = 0 if found is stored else int(np.unique(stored).size)
+    if found is None:
+        raise ContentError(
+            f"{path.name}: {n_values} values in a JPEG, which changes values, and not those of one "
+            "mask; export the label as PNG"
+        )
+    return found, n_values
 
 
 def _check(path: Path, picture: Image.Image) -> None:
@@ -87,6 +167,8 @@ def _numbers(path: Path, picture: Image.Image, *, as_labels: bool) -> NDArray[An
         seen = picture.convert("RGBA") if picture.mode == "P" else picture
         return np.asarray(seen.convert("L"))
     channels = np.asarray(picture.convert("RGB"))
+    if picture.format in ("JPEG", "MPO") and np.ptp(channels, axis=-1).max() <= _JPEG_HUE:
+        return np.asarray(picture.convert("L"))
     if not (channels == channels[..., :1]).all():
         raise ContentError(f"{path.name}: coloured label picture; expected one number per pixel")
     return channels[..., 0]

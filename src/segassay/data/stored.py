@@ -99,7 +99,9 @@ def encoded(label: StoredLabel, name: str) -> bytes:
 
 
 def _read_picture(path: Path) -> StoredLabel:
-    with raster.opened_picture(path) as picture:
+    with raster.opened_picture(path) as (picture, exif):
+        if exif != 1:
+            raise ContentError(f"{path.name}: turned by EXIF orientation {exif}; left as it is")
         if picture.mode not in _PLAIN_MODES:
             raise ContentError(f"{path.name}: picture of mode {picture.mode}; left as it is")
         array = np.array(picture)

@@ -27,6 +27,8 @@ class Volume:
     `known` marks the voxels whose label is known, `None` for all of them. The others were declared
     to be ignored: what lies there is neither a structure nor background, and nothing that is
     counted, compared or learned may rest on it.
+
+    `exif` is the EXIF orientation by which a picture was turned upright, 1 for none.
     """
 
     array: NDArray[Any]
@@ -34,6 +36,7 @@ class Volume:
     anatomical: bool
     spacing_known: bool
     known: NDArray[np.bool_] | None = None
+    exif: int = 1
 
     def knowing(self, known: NDArray[np.bool_] | None) -> "Volume":
         """Return the volume with only those of its known voxels that `known` marks, too."""

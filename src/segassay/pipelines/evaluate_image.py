@@ -60,7 +60,7 @@ def _rows(pairs: Sequence[Pair], judge: Judge, blind: Judge) -> Iterator[JudgedP
     seen = judge.trained_on(file_sha256(sound[0].image), voxel_sha256(image.array))
     most = max(1, min(_MASKS_AT_ONCE, _VOXELS_AT_ONCE // image.array.size))
     waiting: list[OpenPair] = []
-    files = LabelFiles(image.grid)
+    files = LabelFiles(image)
     for pair in sound:
         opened = open_pair(pair, image, files)
         if isinstance(opened, UnusablePair):

@@ -150,7 +150,7 @@ def measure_pairs(pairs: Sequence[Pair], judge: SliceJudge) -> Iterator[GoldLabe
     except CaseError as error:
         yield from ((f"row {pair.number}", str(error)) for pair in sound)
         return
-    files = LabelFiles(image.grid)
+    files = LabelFiles(image)
     for pair in sound:
         opened = open_pair(pair, image, files)
         if isinstance(opened, UnusablePair):

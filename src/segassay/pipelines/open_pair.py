@@ -13,7 +13,6 @@ from segassay.data.labelled_case import require_usable
 from segassay.data.pair_table import Pair
 from segassay.data.volume import Volume
 from segassay.errors import CaseError, ContentError, GeometryError
-from segassay.geometry.grid import Grid
 from segassay.records.remarks import Comment, comment
 from segassay.types import Remark, Status
 
@@ -81,15 +80,15 @@ def as_cases(groups: Sequence[Sequence[Pair]]) -> list[Case]:
 class LabelFiles:
     """The label files of one image that were read last: rows often share their gold."""
 
-    def __init__(self, grid: Grid) -> None:
-        self._grid = grid
+    def __init__(self, image: Volume) -> None:
+        self._image = image
         self._kept: dict[tuple[Path, tuple[int, ...]], LabelMap] = {}
 
     def __call__(self, ref: LabelRef) -> LabelMap:
         """Read a label's file, or give it again."""
         labels = self._kept.pop((ref.path, ref.ignore), None)
         if labels is None:
-            labels = read_label(ref, self._grid)
+            labels = read_label(ref, self._image)
         self._kept[ref.path, ref.ignore] = labels
         while len(self._kept) > _FILES_AT_ONCE:
             del self._kept[next(iter(self._kept))]

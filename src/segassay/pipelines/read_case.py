@@ -9,7 +9,6 @@ from segassay.data.files import checksum
 from segassay.data.io import LabelMap, read_image, read_label
 from segassay.data.volume import Volume
 from segassay.errors import CaseError, ReadError
-from segassay.geometry.grid import Grid
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,12 +26,12 @@ def read_case(case: Case) -> CaseFiles:
     """Read image and label files, each file once; never raises for a bad file."""
     first = {ref.path: ref for ref in reversed(case.labels)}
     image = _image(case.images[0])
-    grid = image.grid if isinstance(image, Volume) else None
+    onto = image if isinstance(image, Volume) else None
     return CaseFiles(
         case=case,
         image=image,
         image_sha256=file_sha256(case.images[0]),
-        labels={path: _label(ref, grid) for path, ref in first.items()},
+        labels={path: _label(ref, onto) for path, ref in first.items()},
         label_sha256={path: _sha256(ref) for path, ref in first.items()},
     )
 
@@ -64,9 +63,9 @@ def _image(path: Path) -> Volume | CaseError:
         return error
 
 
-def _label(ref: LabelRef, grid: Grid | None) -> LabelMap | CaseError:
+def _label(ref: LabelRef, image: Volume | None) -> LabelMap | CaseError:
     try:
-        return read_label(ref, grid)
+        return read_label(ref, image)
     except CaseError as error:
         return error
 

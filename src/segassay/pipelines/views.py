@@ -28,6 +28,7 @@ def image_view(files: CaseFiles, image: Volume) -> ImageView:
         anatomical=image.anatomical,
         modality=files.case.modality,
         header=header_facts(path),
+        exif=image.exif,
     )
 
 
@@ -50,6 +51,9 @@ def file_view(
         image_header=image.header,
         array=labels.volume.array,
         ignore=frozenset(refs[0].ignore),
+        n_greys=labels.n_greys,
+        exif=labels.exif,
+        turned=labels.volume.exif,
     )
 
 

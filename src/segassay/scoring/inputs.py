@@ -1,6 +1,7 @@
 """Images and masks as callers have them: paths, 2D pictures, 3D arrays."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -8,8 +9,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from segassay.data.case import LabelRef
 from segassay.data.intensity import MOST_USABLE, n_unusable
-from segassay.data.io import read_image, read_labels
+from segassay.data.io import read_image, read_label
 from segassay.data.volume import Volume
 from segassay.errors import ContentError, GeometryError
 from segassay.geometry.grid import Grid, require_same_grid
@@ -48,7 +50,7 @@ def image_and_mask(
     if isinstance(image, str | Path):
         volume = read_image(Path(image))
         volume = volume if spacing_mm is None else _respaced(volume, spacing_mm)
-        given = _given_mask(mask)
+        given = _given_mask(mask, volume)
     else:
         array, given = _numbers(image, "image"), _given_mask(mask)
         if array.ndim == 3 and _holds_colours(array, given, spacing_mm, channels_last):
@@ -67,10 +69,10 @@ def image_and_mask(
     return volume, np.asarray(flat != 0)
 
 
-def _given_mask(mask: ArrayOrPath) -> Volume | NDArray[Any]:
-    return (
-        read_labels(Path(mask)).volume if isinstance(mask, str | Path) else _numbers(mask, "mask")
-    )
+def _given_mask(mask: ArrayOrPath, image: Volume | None = None) -> Volume | NDArray[Any]:
+    if isinstance(mask, str | Path):
+        return read_label(LabelRef("mask", Path(mask)), image).volume
+    return _numbers(mask, "mask")
 
 
 def _numbers(given: Any, what: str) -> NDArray[Any]:
@@ -162,5 +164,4 @@ def _respaced(volume: Volume, spacing_mm: Sequence[float]) -> Volume:
         raise ContentError(f"spacing_mm: {spacing}; expected 3 positive numbers")
     affine = volume.grid.affine.copy()
     affine[:3, :3] *= np.array(spacing) / np.array(volume.grid.spacing_mm)
-    grid = Grid(volume.grid.shape, affine)
-    return Volume(volume.array, grid, volume.anatomical, spacing_known=True)
+    return replace(volume, grid=Grid(volume.grid.shape, affine), spacing_known=True)

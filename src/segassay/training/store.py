@@ -144,7 +144,7 @@ def load_case(recipe: SetRecipe, case: Case) -> StoredCase:
             )
         if ref.path not in layers:
             layers[ref.path] = len(maps)
-            coded, code = _compact(as_planes(read_label(ref, volume.grid).volume.array, stack.axis))
+            coded, code = _compact(as_planes(read_label(ref, volume).volume.array, stack.axis))
             maps.append(coded)
             codes.append(code)
         layer = layers[ref.path]
