@@ -1,10 +1,10 @@
 """The files that Quality Sentinel and SegAE were released as: a state dictionary and text vectors.
 
-Both are pickles of strangers. They are read as data (`models.plain_pickle`), and what they hold is
+Both are pickles of strangers. They are read as data (`models.torch_files`), and what they hold is
 compared with the published network before anything is made of it.
 """
 
-import zipfile
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from segassay.errors import ModelError
-from segassay.models.plain_pickle import load_plain_pickle, load_weights
 from segassay.models.quality_sentinel import TEXT_DIM, QualitySentinelNet
+from segassay.models.torch_files import read_tensors
 
 MOST_WEIGHTS_BYTES = 512 * 2**20
 """The released file has 125 MB."""
@@ -32,8 +32,7 @@ def read_sentinel_weights(path: Path) -> dict[str, Tensor]:
         ModelError: The file is missing, truncated, too large, asks for more than weights, or is
             of another network: the message names the first key that differs.
     """
-    _require_size(path, MOST_WEIGHTS_BYTES)
-    state = load_weights(path, path.name)
+    state = _read(path, MOST_WEIGHTS_BYTES)
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise ModelError(
             f"{path.name}: holds a {type(state).__name__}; expected a state dictionary of tensors"
@@ -53,8 +52,7 @@ def read_text_vectors(path: Path) -> dict[int, Tensor]:
         ModelError: The file is missing, truncated, too large, asks for more than tensors, or does
             not hold one vector of 512 numbers for each id.
     """
-    _require_size(path, MOST_VECTORS_BYTES)
-    found = load_plain_pickle(path)
+    found = _read(path, MOST_VECTORS_BYTES)
     if not isinstance(found, dict) or not found:
         raise ModelError(
             f"{path.name}: holds a {type(found).__name__}; expected vectors by structure id"
@@ -102,17 +100,16 @@ def _require_same_network(name: str, state: dict[str, Tensor]) -> None:
             )
 
 
-def _require_size(path: Path, most: int) -> None:
+def _read(path: Path, most: int) -> Any:
     try:
-        size = path.stat().st_size
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                size = max(size, sum(part.file_size for part in archive.infolist()))
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # a device or a pipe may never end
+            raise ModelError(f"{path.name}: is no file; give the downloaded file")
+        if found.st_size > most:
+            raise ModelError(
+                f"{path.name}: {found.st_size / 2**20:.0f} MiB; at most {most / 2**20:.0f} are read"
+            )
+        content = path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path.name}: {error.strerror}; give the downloaded file") from error
-    except zipfile.BadZipFile as error:
-        raise ModelError(f"{path.name}: a damaged archive ({error}); download it again") from error
-    if size > most:
-        raise ModelError(
-            f"{path.name}: {size / 2**20:.0f} MiB unpacked; at most {most / 2**20:.0f} are read"
-        )
+    return read_tensors(content, path.name, most_bytes=most)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import stat
 import zipfile
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -10,6 +11,7 @@ from segassay.engines.session import open_session
 from segassay.errors import ModelError, OutputError
 from segassay.models.folder import CARD, CHECKSUMS, WEIGHTS, JudgeFolder, open_judge
 from segassay.models.place import put_in_place
+from segassay.models.zip_parts import read_zip
 from segassay.records.whole_file import write_whole
 
 _PLACES = {
@@ -114,23 +116,15 @@ def _zipped(parts: dict[str, bytes]) -> bytes:
 def _read(bundle: Path) -> dict[str, bytes]:
     """Return files by their names in a judge folder; paths of the archive are never written to."""
     try:
-        with zipfile.ZipFile(bundle) as archive:
-            entries = [e for e in archive.infolist() if not e.is_dir()]
-            size = sum(e.file_size for e in entries)
-            if size > _MOST_BYTES or len(entries) > _MOST_FILES:
-                raise ModelError(
-                    f"{bundle.name}: {len(entries)} files, {size / 2**20:.0f} MiB unpacked; "
-                    f"at most {_MOST_FILES} and {_MOST_BYTES / 2**20:.0f} are read"
-                )
-            wanted = {_name(bundle, e.filename): e for e in entries}
-            return {name: archive.read(e) for name, e in wanted.items() if name}
+        if not stat.S_ISREG(bundle.stat().st_mode):  # a device or a pipe may never end
+            raise ModelError(f"{bundle.name}: is no file; give an exported bundle")
+        with bundle.open("rb") as file:
+            parts = read_zip(file, bundle.name, most_bytes=_MOST_BYTES, most_files=_MOST_FILES)
     except OSError as error:
         raise ModelError(f"{bundle.name}: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, RuntimeError, ValueError, NotImplementedError) as error:
-        raise ModelError(
-            f"{bundle.name}: not a whole bundle ({error}); get it again, or give the released "
-            "weights together with --embeddings"
-        ) from error
+    named = {_name(bundle, place): content for place, content in parts.items()}
+    named.pop("", None)
+    return named
 
 
 def _name(bundle: Path, place: str) -> str:
