@@ -163,7 +163,8 @@ def known_judges() -> dict[str, Path]:
     found: dict[str, Path] = {}
     for root in judge_roots():
         for meta in root.glob("*/meta.json") if root.is_dir() else ():
-            found.setdefault(meta.parent.name, meta.parent)
+            if not meta.parent.name.startswith("."):  # hidden: not finished, or put away
+                found.setdefault(meta.parent.name, meta.parent)
     return dict(sorted(found.items()))
 
 

@@ -1,12 +1,28 @@
 """Where a new judge folder comes to lie, and how: as a whole or not at all."""
 
+import re
 import shutil
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
+
+try:
+    import fcntl
+except ImportError:  # Windows: what a killed process leaves there is cleared by hand
+    fcntl = None  # type: ignore[assignment]
 
 from segassay.errors import OutputError
 from segassay.models.folder import judge_home, open_judge
+
+_LOCK = "being-written"
+"""Held in a working folder by the process that fills it, for as long as that lives."""
+
+_WORK = re.compile(r"\.(?P<judge>.+)-\w{8}")
+_UNLOCKED_S = 60.0
+"""A working folder is locked as soon as it is made; one without a lock is given so much time."""
 
 
 def default_place(name: str) -> Path:
@@ -26,13 +42,16 @@ def require_writable(folder: Path) -> None:
     require_free(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-").cleanup()
+        with _working_folder(folder):
+            pass
     except OSError as error:
         raise OutputError.of(folder, error) from error
 
 
 def put_in_place(folder: Path, fill: Callable[[Path], None]) -> Path:
     """Fill a new judge folder beside its place, verify it, and move it there as a whole.
+
+    What a process that was killed left there half-done is removed.
 
     Args:
         folder: The judge's folder; its name is the judge's.
@@ -45,8 +64,8 @@ def put_in_place(folder: Path, fill: Callable[[Path], None]) -> Path:
     require_free(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as work:
-            fresh = Path(work) / folder.name
+        with _working_folder(folder) as work:
+            fresh = work / folder.name
             fresh.mkdir()
             fill(fresh)
             open_judge(fresh)
@@ -54,3 +73,44 @@ def put_in_place(folder: Path, fill: Callable[[Path], None]) -> Path:
     except OSError as error:
         raise OutputError.of(folder, error) from error
     return folder
+
+
+@contextmanager
+def _working_folder(folder: Path) -> Iterator[Path]:
+    """Make a hidden folder beside a judge's place, and remove it in the end."""
+    _remove_left_behind(folder.parent)
+    with (
+        tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as work,
+        (Path(work) / _LOCK).open("w", encoding="utf-8") as lock,
+    ):
+        _take(lock)
+        yield Path(work)
+
+
+def _remove_left_behind(parent: Path) -> None:
+    """Remove working folders whose process is gone; only what can be nothing else is touched."""
+    for work in parent.iterdir():
+        name = _WORK.fullmatch(work.name)
+        if name is None or work.is_symlink() or not work.is_dir():
+            continue
+        if {inside.name for inside in work.iterdir()} <= {_LOCK, name["judge"]} and _is_left(work):
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _is_left(work: Path) -> bool:
+    try:
+        with (work / _LOCK).open("r+", encoding="utf-8") as lock:
+            return _take(lock)
+    except FileNotFoundError:
+        return time.time() - work.stat().st_mtime > _UNLOCKED_S
+
+
+def _take(lock: IO[str]) -> bool:
+    """Take a lock that ends with the process; return whether nobody else holds it."""
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -90,11 +90,11 @@ def _from_zip(content: bytes, name: str, most_bytes: int) -> Any:
     if order != sys.byteorder:
         raise ModelError(f"{name}: was saved on a machine of {order[:10]!r} byte order")
 
-    def find(key: str, kind: torch.dtype, count: int) -> Tensor:
+    def _find(key: str, kind: torch.dtype, count: int) -> Tensor:
         return _numbers(parts[f"{root}data/{key}"], kind, count)
 
     stream = BytesIO(parts[places[0]])
-    return read_pickle(stream, name, _allowed(name), persistent=_Storages(name, find))
+    return read_pickle(stream, name, _allowed(name), persistent=_Storages(name, _find))
 
 
 def _from_pickles(content: bytes, name: str, nested: Allowed) -> Any:
@@ -107,13 +107,13 @@ def _from_pickles(content: bytes, name: str, nested: Allowed) -> Any:
         read_pickle(stream, name, {})
     room = [len(content)]
 
-    def make(_key: str, kind: torch.dtype, count: int) -> Tensor:
+    def _make(_key: str, kind: torch.dtype, count: int) -> Tensor:
         room[0] -= count * kind.itemsize
         if room[0] < 0:
             raise EOFError("it announces more numbers than it has room for")
         return torch.zeros(count, dtype=kind)
 
-    storages = _Storages(name, make)
+    storages = _Storages(name, _make)
     found = read_pickle(stream, name, _allowed(name), persistent=storages)
     for key in read_pickle(stream, name, {}):
         numbers = storages.made.pop(key).numbers
@@ -169,22 +169,22 @@ class _Nested:
 
 
 def _allowed(name: str) -> Allowed:
-    def rebuild(
+    def _rebuild(
         storage: Any, offset: Any, size: Any, stride: Any, _grad: Any, _hooks: Any, *rest: Any
     ) -> Tensor:
         if type(storage) is not _Storage or any(rest):
             raise forbidden(name, "a tensor of another kind")
         return _part(storage.numbers, offset, size, stride)
 
-    def parameter(data: Any, _grad: Any, _hooks: Any) -> Tensor:
+    def _parameter(data: Any, _grad: Any, _hooks: Any) -> Tensor:
         if not isinstance(data, Tensor):
             raise TypeError("a parameter without numbers")
         return data
 
     return {
         "collections.OrderedDict": lambda: OrderedDict(),
-        "torch._utils._rebuild_tensor_v2": rebuild,
-        "torch._utils._rebuild_parameter": parameter,
+        "torch._utils._rebuild_tensor_v2": _rebuild,
+        "torch._utils._rebuild_parameter": _parameter,
         **{f"torch.{kind}": dtype for kind, dtype in _KINDS.items()},
     }
 
