@@ -4,7 +4,9 @@ A training leaves `calibration_rows.csv` beside the judge's folder: the network'
 tuning subjects' labels, from before any calibration. With them a change of the calibration needs
 neither the data nor the network. Scores change, so sheets and audits are to be made again.
 
-Usage: python benchmarks/recalibrate.py JUDGE_FOLDER CALIBRATION_ROWS
+Usage: python benchmarks/recalibrate.py JUDGE_FOLDER CALIBRATION_ROWS [RECIPE]
+
+A judge from before recipes told licences and sources of data takes these from RECIPE, by set.
 """
 
 import sys
@@ -13,12 +15,19 @@ from pathlib import Path
 from segassay.models.folder import open_judge
 from segassay.pipelines.calibrate_judge import recalibrate_folder
 from segassay.pipelines.judge_card import write_card
+from segassay.training.settings import read_recipe
 
 
-def main(folder: Path, rows: Path) -> None:
+def main(folder: Path, rows: Path, recipe: Path | None = None) -> None:
     """Renew `calibration.json`, `meta.json`, `card.md` and the checksums."""
     result = recalibrate_folder(folder, rows)
-    write_card(folder, open_judge(folder).meta, result)
+    meta = open_judge(folder).meta
+    told = {} if recipe is None else {entry.name: entry for entry in read_recipe(recipe).data}
+    for entry in meta["recipe"]["data"]:
+        if entry["name"] in told:
+            known = told[entry["name"]]
+            entry |= {"licence": known.licence, "source": known.source}
+    write_card(folder, meta, result)
     coverage, width = result.of_subjects
     print(
         f"{folder.name}: {result.n_labels} masks of {result.n_subjects} subjects: MAE "
@@ -28,4 +37,4 @@ def main(folder: Path, rows: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(*map(Path, sys.argv[1:4]))

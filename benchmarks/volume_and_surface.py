@@ -25,7 +25,7 @@ from volume_and_surface_figures import summarise, write_markdown
 
 from segassay.data.slicing import as_planes, pixel_mm, slicing_axis
 from segassay.metrics.evaluation import plain
-from segassay.metrics.overlap import NSD_MM, surface_counts
+from segassay.metrics.overlap import NSD_MM, surface_areas
 from segassay.models.error_types import error_type
 from segassay.pipelines.faulty_cases import ExpertCase
 from segassay.pipelines.frozen_test import FrozenPair, FrozenSet
@@ -113,7 +113,7 @@ def nsd_in_plane(mask: Mask, gold: Mask, expert: ExpertCase) -> float:
     axis = slicing_axis(expert.image.grid)
     pixel = pixel_mm(expert.image.grid, axis)
     counts = [
-        surface_counts(a, b, pixel, tolerance_mm=NSD_MM)
+        surface_areas(a, b, pixel, tolerance_mm=NSD_MM)
         for a, b in zip(as_planes(mask, axis), as_planes(gold, axis), strict=True)
     ]
     agreeing, total = np.sum(counts, axis=0)

@@ -18,7 +18,7 @@ from segassay.metrics.agreement import (
     risk_coverage,
     spearman,
 )
-from segassay.metrics.overlap import dice, surface_dice
+from segassay.metrics.overlap import dice
 
 TRUE = np.array([0.1, 0.4, 0.6, 0.9])
 PREDICTED = np.array([0.2, 0.3, 0.8, 0.7])
@@ -31,18 +31,6 @@ def test_dice_and_its_empty_cases() -> None:
     )
     assert isnan(dice(empty, empty))
     assert dice(empty, ~empty) == 0
-
-
-def test_surface_dice_of_shifted_squares() -> None:
-    a = np.zeros((30, 30), dtype=np.bool_)
-    a[5:15, 5:15] = True
-    b = np.roll(a, 2, axis=1)
-    assert surface_dice(a, a, (1, 1), tolerance_mm=0.5) == 1
-    assert surface_dice(a, b, (1, 1), tolerance_mm=2) == 1
-    assert surface_dice(a, b, (1, 3), tolerance_mm=2) < 0.7
-    assert surface_dice(a, b, (1, 1), tolerance_mm=0.5) == pytest.approx(32 / 72)
-    assert surface_dice(a, np.zeros_like(a), (1, 1), tolerance_mm=2) == 0
-    assert isnan(surface_dice(np.zeros_like(a), np.zeros_like(a), (1, 1), tolerance_mm=2))
 
 
 def test_correlations_match_scipy_and_say_nan_where_undefined() -> None:

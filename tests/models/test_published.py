@@ -253,7 +253,7 @@ def storage(count: int) -> Any:
 
 def rebuilt(offset: Any, size: Any, stride: Any, count: int = 512) -> bytes:
     rebuild = torch._utils._rebuild_tensor_v2
-    arguments = (storage(count), offset, size, stride, False, OrderedDict())
+    arguments: tuple[Any, ...] = (storage(count), offset, size, stride, False, OrderedDict())
     return pickle.dumps({13: Calls(rebuild, *arguments)})
 
 

@@ -1,12 +1,12 @@
 """Outlines of mask and map by hand, and what the judge expects of masks made worse."""
 
-from math import isnan
+from math import isnan, sqrt
 
 import numpy as np
 import pytest
 
 from segassay.data.phantom import LABELS, SPACING_MM, make_phantom
-from segassay.metrics.overlap import surface_counts, surface_dice
+from segassay.metrics.overlap import surface_areas, surface_dice
 from segassay.scoring import Judge
 from segassay.scoring.aggregate import SliceSums, estimate_volume
 from segassay.scoring.surface import outline_lengths
@@ -18,22 +18,26 @@ def square(shift: int = 0) -> np.ndarray:
     return mask
 
 
+SQUARE = 4 * 9 + 4 * sqrt(0.5)
+"""Outline of ten by ten cells, through the middles between cells: its corners are cut."""
+
+
 def test_outlines_agree_within_two_millimetres() -> None:
-    assert outline_lengths(square(), square(2), 1.0) == (72, 72)
-    assert outline_lengths(square(), square(), 0.5) == (36, 36)
+    assert outline_lengths(square(), square(2), 1.0) == pytest.approx((2 * SQUARE, 2 * SQUARE))
+    assert outline_lengths(square(), square(), 0.5) == pytest.approx((SQUARE, SQUARE))
     agreeing, total = outline_lengths(square(), square(2), 3.0)
-    assert total == 3 * 72
+    assert total == pytest.approx(3 * 2 * SQUARE)
     counted = surface_dice(square() > 0.5, square(2) > 0.5, (3, 3), tolerance_mm=2)
     assert agreeing / total == pytest.approx(counted)
 
 
 def test_an_outline_without_its_like_agrees_nowhere() -> None:
     nothing = np.zeros_like(square())
-    assert outline_lengths(square(), nothing, 1.0) == (0, 36)
-    assert outline_lengths(nothing, square(), 1.0) == (0, 36)
+    assert outline_lengths(square(), nothing, 1.0) == pytest.approx((0, SQUARE))
+    assert outline_lengths(nothing, square(), 1.0) == pytest.approx((0, SQUARE))
     assert outline_lengths(nothing, np.float32(0.4) * square(), 1.0) == (0, 0)
     empty = np.zeros((4, 4), dtype=np.bool_)
-    assert surface_counts(empty, empty, (1, 1), tolerance_mm=2) == (0, 0)
+    assert surface_areas(empty, empty, (1, 1), tolerance_mm=2) == (0, 0)
 
 
 def test_slices_count_with_the_outlines_they_stand_for() -> None:

@@ -1,11 +1,14 @@
 """How well two masks agree: Dice and normalised surface Dice."""
 
 from collections.abc import Sequence
+from itertools import product
 from math import nan
 
 import numpy as np
 import scipy.ndimage as ndi
 from numpy.typing import NDArray
+
+from segassay.metrics.surfels import Floats, surfel_areas
 
 BoolArray = NDArray[np.bool_]
 
@@ -30,12 +33,11 @@ def surface_dice(
 ) -> float:
     """Normalised surface Dice (Nikolov 2018): share of both surfaces within the tolerance.
 
-    The surface of a mask are its voxels with a neighbour (by a face) outside; beyond the array
-    counts as outside. Every surface voxel weighs the same, so a strongly anisotropic grid
-    weighs its through-plane faces less than a mesh would.
+    Surfaces weigh by their area, in a plane outlines by their length: see `metrics.surfels`. What
+    lies beyond the array counts as outside, so a mask has a surface where the array ends.
 
     Args:
-        a: Mask of any dimension.
+        a: Mask of one to three axes.
         b: Mask of the same shape.
         spacing_mm: Size of a voxel along each axis.
         tolerance_mm: Distance up to which surfaces agree.
@@ -43,29 +45,32 @@ def surface_dice(
     Returns:
         A number in [0, 1]; NaN when both masks are empty, 0 when one is.
     """
-    agreeing, total = surface_counts(a, b, spacing_mm, tolerance_mm=tolerance_mm)
+    agreeing, total = surface_areas(a, b, spacing_mm, tolerance_mm=tolerance_mm)
     return agreeing / total if total else nan
 
 
-def surface_counts(
+def surface_areas(
     a: BoolArray, b: BoolArray, spacing_mm: Sequence[float], *, tolerance_mm: float
-) -> tuple[int, int]:
-    """Return the surface voxels of two masks that agree, and all of them.
+) -> tuple[float, float]:
+    """Return the area of both surfaces that agrees, and that of both, in mm²; in a plane lengths.
 
     Arguments as in `surface_dice`, which is their ratio. (0, 0) when both masks are empty.
     """
     either = a | b
     if not either.any():
-        return 0, 0
+        return 0.0, 0.0
     window = _window(either)
-    edge_a, edge_b = _surface(a[window]), _surface(b[window])
-    total = int(np.count_nonzero(edge_a)) + int(np.count_nonzero(edge_b))
-    if not edge_a.any() or not edge_b.any():
-        return 0, total
-    near_b = ndi.distance_transform_edt(~edge_b, sampling=spacing_mm) <= tolerance_mm
-    near_a = ndi.distance_transform_edt(~edge_a, sampling=spacing_mm) <= tolerance_mm
-    agreeing = np.count_nonzero(edge_a & near_b) + np.count_nonzero(edge_b & near_a)
-    return int(agreeing), total
+    surfaces = [_surface(mask[window], spacing_mm) for mask in (a, b)]
+    total = float(sum(surface.sum() for surface in surfaces))
+    if not all(surface.any() for surface in surfaces):
+        return 0.0, total
+    near = [
+        ndi.distance_transform_edt(surface == 0, sampling=spacing_mm) <= tolerance_mm
+        for surface in reversed(surfaces)
+    ]
+    # Not `surface[close].sum()`: numbers added in another order, so that 1 would be nearly 1.
+    agreeing = sum((surface * close).sum() for surface, close in zip(surfaces, near, strict=True))
+    return float(agreeing), total
 
 
 def volume_surface_dice(
@@ -82,8 +87,15 @@ def volume_surface_dice(
     return surface_dice(a.squeeze(flat), b.squeeze(flat), kept, tolerance_mm=tolerance_mm)
 
 
-def _surface(mask: BoolArray) -> BoolArray:
-    return np.asarray(mask & ~ndi.binary_erosion(mask))
+def _surface(mask: BoolArray, spacing_mm: Sequence[float]) -> Floats:
+    """Return areas of surface elements, which lie between voxels: one more along each axis."""
+    padded = np.pad(mask, 1).view(np.uint8)
+    shape = [size + 1 for size in mask.shape]
+    neighbourhood = np.zeros(shape, dtype=np.uint8)
+    for bit, corner in enumerate(product((0, 1), repeat=mask.ndim)):
+        part = tuple(slice(at, at + size) for at, size in zip(corner, shape, strict=True))
+        neighbourhood |= padded[part] << bit
+    return surfel_areas(tuple(float(mm) for mm in spacing_mm))[neighbourhood]
 
 
 def _window(mask: BoolArray) -> tuple[slice, ...]:

@@ -79,8 +79,8 @@ def _trusted(gold: dict[str, Any]) -> str:
 
 def _network(gold: dict[str, Any]) -> str:
     base = gold["base"]
-    terms = f"What the network learned before, and the terms of its weights, are those of {base}, "
-    terms += "whose card follows below."
+    terms = f"What the network learned before stands in the card of {base} below, whose terms hold "
+    terms += f"on. The terms of {gold['source']} were not told to segassay: they hold, too."
     if gold["by"] == "learn":
         return f"{_taught(gold)} {terms}"
     full = gold.get("full")

@@ -62,6 +62,7 @@ def train_judge(recipe_path: Path, data: Path, out: Path, *, say: Say) -> Traine
     folder = out / recipe.name
     meta = _export(folder, recipe, material, net, pairs=training.progress.pairs)
     meta["minutes_trained"] = round(training.progress.seconds / 60, 1)
+    meta["device"] = training.progress.device
     masks = out / SEGMENTERS / MASKS if recipe.segmenters is not None else None
     result = calibrate_folder(folder, meta, recipe, data, material.splits, masks=masks, say=say)
     write_card(folder, meta, result)

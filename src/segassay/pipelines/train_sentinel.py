@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from segassay.data.sentinel_input import preprocess_json
 from segassay.models.folder import CARD, write_checksums, write_description
+from segassay.pipelines.terms import list_sources, say_terms
 from segassay.types import Say
 
 if TYPE_CHECKING:
@@ -70,8 +71,7 @@ def _card(meta: dict[str, Any]) -> str:
     return f"""# {meta["model_id"]}
 
 Quality Sentinel (Chen, Zhou, Yuille, arXiv 2406.00327) trained anew, **without pretraining**: a
-baseline for research, no verdict on the published weights. Not a medical device. Part of the data
-is for research or non-commercial use only, and so are these weights.
+baseline for research, no verdict on the published weights. Not a medical device. {say_terms(meta)}
 
 ## What it is
 
@@ -92,4 +92,8 @@ loss, optimiser and schedule are the published ones. Different are
 On {tuning["crops"]} crops of subjects kept from the weights: Pearson {tuning["pearson"]:.3f},
 mean absolute error {tuning["mae"]:.3f}. It gives no interval, is not calibrated, and does not see
 missing slices, cut ends or empty masks.
+
+## What it learned from
+
+{list_sources(meta)}
 """

@@ -20,8 +20,9 @@ class JudgedPair:
 
     `row` counts the table's rows from 1. Paths stand as in the table, of absolute ones only the
     file's name. `true_dice` is NaN for a row that could not be used and where mask and gold are
-    both empty; `true_nsd` is the surface Dice at 2 mm, NaN where no millimetres are known. `score`
-    is NaN for an empty mask; `expected_volume_error` and `expected_nsd` are those of `ScoreRow`.
+    both empty; `true_nsd` is the surface Dice at 2 mm, weighed by area, NaN without millimetres.
+    `score` is NaN for an empty mask; `expected_volume_error` and `expected_nsd` are those of
+    `ScoreRow`.
     `mask_only` is the judge's score with the image blacked out; `mean_of_structure` and
     `size_outlier` are the other baselines, made when all rows are there.
     `extra` holds the table's further columns.

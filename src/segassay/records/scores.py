@@ -78,7 +78,7 @@ class ScoreRow(BaseModel):
     expected_nsd: float = Field(
         default=nan,
         description="Expected normalised surface Dice at 2 mm (2 pixels without a spacing) in the "
-        "examined slices, 0 worst, 1 best; without an interval.",
+        "planes of examined slices, outlines weighed by length; 0 worst, 1 best; no interval.",
     )
     spacing_mm: str = Field(
         default="", description="Voxel size in mm along R, A, S, blanks between; empty if unknown."

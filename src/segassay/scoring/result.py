@@ -54,8 +54,9 @@ class Score:
             a spacing.
         expected_area_error_mm2: The same of a single image, in square millimetres.
         expected_nsd: Normalised surface Dice at 2 mm (2 pixels without a spacing) that the judge
-            expects, in [0, 1], low = bad; of the outlines in the examined slices, so faces of the
-            volume along the slicing axis do not count. It has no interval and is not calibrated.
+            expects, in [0, 1], low = bad; of the outlines in the examined slices, weighed by their
+            length, so faces of the volume along the slicing axis do not count. It has no interval
+            and is not calibrated.
             NaN for an empty mask and from judges that draw none.
     """
 

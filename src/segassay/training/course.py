@@ -100,6 +100,7 @@ class Course:
 
     def count(self, n_pairs: int) -> None:
         """Count an update, with the pairs that each process learned from."""
+        self.progress.device = self.fabric.device.type
         self.progress.updates += 1
         self.progress.pairs += n_pairs * self.fabric.world_size
 
@@ -108,6 +109,7 @@ class Course:
         if not self.fabric.is_global_zero:
             return
         row = {**asdict(self.progress), **figures}
+        del row["device"]
         rounded = {key: round(value, 5) for key, value in row.items()}
         append_row(self.out / "curves.csv", rounded)
         self.say(", ".join(f"{key} {value}" for key, value in rounded.items()))

@@ -9,12 +9,16 @@ from typing import Any
 
 @dataclass(slots=True)
 class Progress:
-    """How far a training is: updates made, pairs seen, seconds spent learning, restarts."""
+    """How far a training is: updates made, pairs seen, seconds spent learning, restarts.
+
+    `device` is the kind of device that learned last, as torch names it; empty before that.
+    """
 
     updates: int = 0
     pairs: int = 0
     seconds: float = 0.0
     restarts: int = 0
+    device: str = ""
 
 
 class Clock:

@@ -25,7 +25,9 @@ class SetRecipe(_Frozen):
     the sides in the names must be exchanged, `never` where the image itself has a side that its
     names do not tell. `plane` is the one that slices are taken in, by default as in use; sagittal
     slices are never mirrored, since a flip there is front to back. `structure` names the masks of
-    an unnamed folder. `named` is false where the label names are numbers.
+    an unnamed folder. `named` is false where the label names are numbers. `licence` is an SPDX
+    identifier such as `CC-BY-4.0`, `research-only`, or the owner's own words, `source` where the
+    data comes from: the judge's card tells both, and `None` is told as unknown.
     """
 
     name: str
@@ -38,6 +40,8 @@ class SetRecipe(_Frozen):
     mirror: Literal["free", "swap", "never"] = "swap"
     named: bool = True
     plane: Literal["usual", "axial", "coronal", "sagittal"] = "usual"
+    licence: str | None = Field(default=None, min_length=1)
+    source: str | None = Field(default=None, min_length=1)
 
 
 class PairRecipe(_Frozen):
