@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from segassay.cli.console import give, give_json
 from segassay.cli.options import Empty, Json, SourceOptions
 from segassay.cli.spread import spread
+from segassay.errors import DatasetError
 from segassay.types import counted
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ def info(source: SourceOptions, empty: Empty = False, as_json: Json = False) -> 
     else:
         give(*_lines(found))
     dataset.require_labels()
+    if not found.labels:
+        raise DatasetError(f"{found.name}: no label file is there; missing: {found.missing[0]}")
 
 
 def _lines(found: "DatasetInfo") -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""PNG, JPEG, TIFF and BMP pictures through Pillow."""
+"""PNG, JPEG, TIFF, BMP and GIF pictures through Pillow."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from segassay.data.grey_masks import levelled
 from segassay.data.quiet import Quiet
 from segassay.errors import ContentError, ReadError, SegassayError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif")
 
 PICTURE_AFFINE = np.diag([-1.0, -1.0, 1.0, 1.0])
 """Columns run to the patient's left, rows to the back, as pictures are looked at."""
@@ -160,6 +160,8 @@ def _check(path: Path, picture: Image.Image) -> None:
 
 
 def _numbers(path: Path, picture: Image.Image, *, as_labels: bool) -> NDArray[Any]:
+    if picture.format == "GIF" and picture.mode == "P" and _is_grey(picture):
+        picture = picture.convert("L")  # a GIF has a palette even where it means brightness
     if picture.mode in _NUMBERS and (as_labels or picture.mode != "P"):
         return np.asarray(picture)
     if not as_labels:
@@ -172,3 +174,8 @@ def _numbers(path: Path, picture: Image.Image, *, as_labels: bool) -> NDArray[An
     if not (channels == channels[..., :1]).all():
         raise ContentError(f"{path.name}: coloured label picture; expected one number per pixel")
     return channels[..., 0]
+
+
+def _is_grey(picture: Image.Image) -> bool:
+    colours = np.asarray(picture.convert("RGB"))
+    return bool((colours == colours[..., :1]).all())

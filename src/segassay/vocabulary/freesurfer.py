@@ -13,10 +13,11 @@ _LEAST_CORTEX = 3
 """Numbers of the cortex that show whose numbers these are: small ones every data set has."""
 
 
-def freesurfer_names(values: Iterable[int]) -> dict[int, str]:
+def freesurfer_names(values: Iterable[int], *, certain: bool = False) -> dict[int, str]:
     """Name the values of a label file, if they can only be FreeSurfer's; else return nothing.
 
     They are if all of them are in the table, and at least three in the thousands of the cortex.
+    Where it is `certain` whose numbers they are, those in the table are named.
 
     >>> freesurfer_names([4, 1005, 1008, 2035])[2035]
     'insula_cortex_right'
@@ -25,6 +26,8 @@ def freesurfer_names(values: Iterable[int]) -> dict[int, str]:
     """
     found = set(values)
     known = _table()
+    if certain:
+        return {value: known[value] for value in found if value in known}
     if not found <= set(known) or len([n for n in found if n >= 1000]) < _LEAST_CORTEX:
         return {}
     return {value: known[value] for value in found}

@@ -1,4 +1,8 @@
-"""BIDS: `sub-*/[ses-*/]anat/*` images with `*_dseg` or `*_mask` files, often in `derivatives/`."""
+"""BIDS: `sub-*/[ses-*/]anat/*` images with `*_dseg` or `*_mask` files, often in `derivatives/`.
+
+Also as VerSe has it, `rawdata/` and `derivatives/sub-*` with `*_seg-vert_msk`, and with the names
+that labels had before BIDS named them: `*_T1w_seg-manual`, `*_T2w_label-SC_seg`, `*_lesion_roi`.
+"""
 
 import re
 from collections import Counter
@@ -9,6 +13,7 @@ from pathlib import Path
 from segassay.data.case import Case, Dataset, FileIssue, LabelRef, Unmatched
 from segassay.data.files import is_dir, is_file
 from segassay.data.io import stem_of
+from segassay.data.readers.conventions import VERTEBRAE
 from segassay.data.readers.listing import (
     by_stem,
     distinct_cases,
@@ -29,7 +34,10 @@ LOOKS_FOR = "sub-*/anat/*_T1w.nii.gz with *_dseg.nii.gz, in derivatives/<pipelin
 _IMAGES = ("T1w", "T2w", "FLAIR", "PDw", "T2starw", "UNIT1", "inplaneT1", "inplaneT2", "ct")
 """Suffixes of images; where a label may belong to several, the first of them."""
 
-_LABELS = ("dseg", "mask")
+_LABELS = ("dseg", "mask", "seg", "gmseg", "lesion", "msk", "roi")
+_MEANS = {"SC": "spinal cord", "gmseg": "gray matter", "lesion": "lesion"}
+"""What labels of the spinal cord are called there; `GM` and its like are known names."""
+
 _OWN_SPACE = ("orig", "T1w", "T2w", "individual", "scanner")
 """Spaces of labels that lie on the subject's own image."""
 
@@ -38,7 +46,8 @@ _OF_LABELS = ("seg", "desc", "label", "space", "atlas", "res")
 
 _SUBJECT = re.compile(r"sub-[A-Za-z0-9]+$")
 _HOME = re.compile(r"(sub|ses)-[A-Za-z0-9]+$")
-_SAYS_NOTHING = ("derivatives", "anat")
+_RAW = "rawdata"
+_SAYS_NOTHING = ("derivatives", "anat", _RAW)
 """Folders that tell no two images apart."""
 
 
@@ -46,22 +55,31 @@ _SAYS_NOTHING = ("derivatives", "anat")
 class _Name:
     """A file with what its name says: `sub-1_space-MNI_dseg` has two entities and a suffix.
 
-    `text` is the name, without its ending; `T1w` alone has its subject and session put before it.
+    `words` are what stands between them: of `sub-1_T1w_seg-manual` the suffix of the image, while
+    its own suffix is `seg`. `text` is the name, without its ending; `T1w` alone has its subject and
+    session put before it.
     """
 
     path: Path
     text: str
     entities: dict[str, str]
     suffix: str
+    words: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, path: Path) -> "_Name":
         """Take a file's name apart."""
         stem = stem_of(path)
         text = stem if stem.startswith("sub-") else "_".join((*_homes(path), stem))
-        *parts, suffix = text.split("_")
-        pairs = (part.partition("-") for part in parts)
-        return cls(path, text, {key: value for key, _, value in pairs if value}, suffix)
+        *parts, last = text.split("_")
+        suffix, _, value = last.partition("-")
+        if value and suffix in _LABELS:
+            parts.append(last)
+        elif value:
+            suffix = last
+        pairs = [part.partition("-") for part in parts]
+        entities = {key: value for key, _, value in pairs if value}
+        return cls(path, text, entities, suffix, tuple(key for key, _, v in pairs if not v))
 
     @property
     def space(self) -> str:
@@ -139,7 +157,8 @@ def _with_folders(image: _Name, root: Path) -> str:
 def _subject_folders(root: Path) -> list[Path]:
     """Return the folders of subjects, in the data set and in each of its derivatives."""
     derivatives = root / "derivatives"
-    homes = [root, *(folders_of(derivatives) if is_dir(derivatives) else [])]
+    pipelines = [derivatives, *folders_of(derivatives)] if is_dir(derivatives) else []
+    homes = [root, *([root / _RAW] if is_dir(root / _RAW) else []), *pipelines]
     return [f for home in homes for f in folders_of(home) if _SUBJECT.match(f.name)]
 
 
@@ -194,6 +213,7 @@ def _image_of(label: _Name, images: Iterable[_Name]) -> _Name | None:
         image
         for image in images
         if image.space == label.space
+        and (image.suffix in label.words or not set(label.words).intersection(_IMAGES))
         and all(image.entities.get(key) == text for key, text in asked.items())
     ]
 
@@ -208,12 +228,34 @@ def _image_of(label: _Name, images: Iterable[_Name]) -> _Name | None:
 
 def _refs(label: _Name, root: Path) -> tuple[LabelRef, ...]:
     parts = label.path.relative_to(root).parts
-    source = parts[1] if parts[0] == "derivatives" else "label"
-    if label.suffix == "mask":
-        word = label.entities.get("label") or label.entities.get("desc") or "label_1"
+    in_pipeline = parts[0] == "derivatives" and not _SUBJECT.match(parts[1])
+    source = parts[1] if in_pipeline else "label"
+    word = _word(label)
+    if word or label.suffix == "mask":
         return (LabelRef(canonical_name(word) or "label_1", label.path, None, source),)
+    if label.entities.get("seg") == "vert":
+        refs = multilabel_refs(label.path, {})
+        named = (
+            replace(
+                r, structure=VERTEBRAE.get(r.values[0], r.structure) if r.values else r.structure
+            )
+            for r in refs
+        )
+        return tuple(replace(ref, source=source) for ref in named)
     found = multilabel_refs(label.path, _names(label, root))
     return tuple(replace(ref, source=source) for ref in found)
+
+
+def _word(label: _Name) -> str:
+    """Return what a name says of the one structure in its file; empty where it says nothing."""
+    if label.suffix == "dseg":
+        return ""
+    told = label.entities.get("label", "")
+    if label.suffix == "mask":
+        told = told or label.entities.get("desc", "")
+    others = [word for word in label.words if word not in _IMAGES]
+    word = told or next(iter(others), "") or label.suffix
+    return _MEANS.get(word, word if word not in _LABELS else "")
 
 
 def _add(refs: list[LabelRef], new: Iterable[LabelRef], label: _Name) -> None:

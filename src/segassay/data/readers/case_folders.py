@@ -16,18 +16,17 @@ from segassay.data.io import stem_of
 from segassay.data.readers.case_places import IMAGES, JOINED, MASKS, Place, apart, places
 from segassay.data.readers.listing import (
     by_stem,
-    declared_labels,
     declared_values,
     distinct_cases,
     files_of,
     leftover_files,
     multilabel_refs,
-    read_json,
     require_cases,
     subject_of,
 )
+from segassay.data.readers.value_names import root_names
 from segassay.data.text_table import read_rows
-from segassay.types import modality_of
+from segassay.types import Modality, modality_of
 from segassay.vocabulary.names import canonical_names
 
 TOTALSEGMENTATOR = "totalsegmentator"
@@ -91,17 +90,17 @@ def _read(
         masks[place], doubles = by_stem(place.masks(root))
         unmatched += [*doubles, *_leftover(place, root)]
     names = canonical_names((stem for files in masks.values() for stem in files), of=root.name)
-    labels = declared or _named_values(root)
+    labels = declared or root_names(root)
     cases = []
     for place, files in masks.items():
         joined = {} if files else place.joined(root)
         if place.image is None:
             unmatched += _without_image(place, [*files.values(), *joined.values()])
             continue
-        refs, doubles = _refs(files, names)
+        refs, doubles = mask_refs(files, names)
         unmatched += doubles
         every = refs or _joined_refs(joined, labels)
-        cases.append(_case(place, every, subject, meta.get(place.name, {})))
+        cases.append(_case(place, root, every, subject, meta.get(place.name, {})))
     kept, doubles = distinct_cases(cases)
     every_case = require_cases(kept, root, CASE_FOLDERS_LOOKS_FOR)
     told, values = (*unmatched, *doubles), declared_values(labels)
@@ -110,6 +109,7 @@ def _read(
 
 def _case(
     place: Place,
+    root: Path,
     refs: tuple[LabelRef, ...],
     subject: re.Pattern[str] | None,
     row: dict[str, str],
@@ -118,6 +118,8 @@ def _case(
     owner = subject_of(place.name, subject)
     images = () if place.image is None else (place.image,)
     modality = modality_of(stem_of(images[0])) if images else None
+    if modality is None and place.is_freesurfer(root):
+        modality = Modality.MR
     split = about.pop("split", None) or place.split
     return Case(place.name, owner, images, refs, modality, split, about)
 
@@ -133,6 +135,8 @@ def _without_image(place: Place, labels: list[Path]) -> list[Unmatched]:
 
 def _leftover(place: Place, root: Path) -> list[Unmatched]:
     """Return what no case can use: of its folder of masks, and of the folder around it."""
+    if place.is_freesurfer(root):
+        return []  # it leaves dozens of files beside the two that are looked for
     known = {*JOINED, MASKS} if is_dir(place.labels / MASKS) or not place.is_apart else set()
     used = {*place.masks(root), place.image}
     loose = [
@@ -143,11 +147,6 @@ def _leftover(place: Place, root: Path) -> list[Unmatched]:
     return [*loose, *leftover_files(place.labels / MASKS, root)]
 
 
-def _named_values(root: Path) -> Labels:
-    path = root / "labels.json"
-    return declared_labels(path, read_json(path), of=root.name) if is_file(path) else {}
-
-
 def _joined_refs(joined: dict[str, Path], labels: Labels) -> tuple[LabelRef, ...]:
     return tuple(
         replace(ref, source=source)
@@ -156,7 +155,7 @@ def _joined_refs(joined: dict[str, Path], labels: Labels) -> tuple[LabelRef, ...
     )
 
 
-def _refs(
+def mask_refs(
     files: dict[str, Path], names: dict[str, str]
 ) -> tuple[tuple[LabelRef, ...], list[Unmatched]]:
     """Refer to one file per structure; a second spelling of a structure is reported."""

@@ -21,13 +21,19 @@ JOINED = {
     "label": "label",
     "segmentation": "label",
     "seg": "label",
+    "segmentations": "label",
+    "aseg": "aseg",
+    "aparc+aseg": "aparc+aseg",
     "original_label": "original_label",
     "pseudo_label": "pseudo_label",
 }
 """Names of files that hold several structures, with the source that each one is told as."""
 
-IMAGES = ("ct", "mri", "mr", "image", "imaging")
+IMAGES = ("ct", "mri", "mr", "image", "imaging", "t1", "orig", "norm", "brain")
 """Names of the image of a case, by which it is known."""
+
+FREESURFER = "mri"
+"""FreeSurfer's folder, within that of a subject, for `orig.mgz` and `aseg.mgz`."""
 
 _IMAGE_ROOT = re.compile(r"(?:images?|imgs?|cts?)(?P<rest>.*)", re.IGNORECASE)
 _LABEL_WORDS = ("label", "labels", "mask", "masks", "segmentation", "segmentations", "gt")
@@ -59,6 +65,10 @@ class Place:
         alone = self.is_apart and not self.joined(root)
         return files_of(self.labels, root) if alone else []
 
+    def is_freesurfer(self, root: Path) -> bool:
+        """Whether FreeSurfer wrote the labels, by their name."""
+        return any("aseg" in source for source in self.joined(root))
+
     def joined(self, root: Path) -> dict[str, Path]:
         """Return the files that hold several structures, one per source."""
         found: dict[str, Path] = {}
@@ -78,7 +88,9 @@ def places(root: Path) -> Iterator[Place]:
     for images, labels, split in pairs:
         yield from apart(images, labels, root, split)
     if not pairs:
-        yield from (_together(folder, root) for folder in folders_of(root))
+        for folder in folders_of(root):
+            inner = folder / FREESURFER
+            yield _together(inner if is_dir(inner) else folder, root, folder.name)
 
 
 def apart(images: Path, labels: Path, root: Path, split: str | None = None) -> Iterator[Place]:
@@ -90,8 +102,8 @@ def apart(images: Path, labels: Path, root: Path, split: str | None = None) -> I
         yield Place(name, images / name, image, labels / name, split)
 
 
-def _together(folder: Path, root: Path) -> Place:
-    return Place(folder.name, folder, _image(folder, root), folder)
+def _together(folder: Path, root: Path, name: str = "") -> Place:
+    return Place(name or folder.name, folder, _image(folder, root), folder)
 
 
 def _roots_apart(root: Path) -> Iterator[tuple[Path, Path, str | None]]:

@@ -18,7 +18,20 @@ from segassay.vocabulary.names import canonical_names
 _MOST_BYTES = 2**26
 """Of a description; as objects in memory it takes some twenty times as much."""
 
-_PATIENT = re.compile(r"^(sub-[A-Za-z0-9]+|patient_?\d+)(?:_|$)", re.IGNORECASE)
+_PATIENT = re.compile(
+    r"^((?:sub-[A-Za-z0-9]+|patient_?\d+)(?=_|$)|BraTS-[A-Za-z]+-\d+(?=-\d+$))", re.IGNORECASE
+)
+_FREESURFER = re.compile(r"(?:aparc.*\+)?aseg", re.IGNORECASE)
+"""Names of FreeSurfer's label files."""
+
+_DOCUMENT = re.compile(r".*\.md|(?:readme|licen[cs]e|citation)(?:\.\w+)?", re.IGNORECASE)
+"""Files for people."""
+
+_DESCRIPTIONS = frozenset(
+    {"dataset.json", "labels.json", "plans.json", "predict_from_raw_data_args.json"}
+    | {"dataset_fingerprint.json", "postprocessing.json", "postprocessing.pkl", "summary.json"}
+)
+"""Files that nnU-Net leaves beside its predictions, and those that name values."""
 
 
 def files_of(folder: Path, root: Path) -> list[Path]:
@@ -49,8 +62,9 @@ def leftover_files(folder: Path, root: Path) -> list[Unmatched]:
 
 
 def _belongs(path: Path) -> bool:
-    """Whether a file is nobody's to miss: the system's, or the voxels of a header beside it."""
-    return files.is_system(path) or itk.is_data_of_header(path)
+    """Whether a file is nobody's to miss: about the data, or the voxels of a header beside it."""
+    is_about = path.name.lower() in _DESCRIPTIONS or _DOCUMENT.fullmatch(path.name) is not None
+    return files.is_system(path) or itk.is_data_of_header(path) or is_about
 
 
 def folders_of(folder: Path) -> list[Path]:
@@ -209,7 +223,8 @@ def multilabel_refs(path: Path, labels: dict[str, tuple[int, ...]]) -> tuple[Lab
         if named:
             return _segment_refs(named)
         values = [value for value in read_labels(path).counts if value != 0] or [1]
-        names = label_names(path) or freesurfer_names(values)
+        is_freesurfer = _FREESURFER.match(stem_of(path)) is not None
+        names = label_names(path) or freesurfer_names(values, certain=is_freesurfer)
     except CaseError:
         values, names = [1], {}
     spelt = canonical_names(names.values())

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from segassay.data.case import Case, Dataset, FileIssue, LabelRef, Unmatched
 from segassay.data.io import stem_of
+from segassay.data.readers.conventions import only_structure
+from segassay.data.readers.folder_roles import parts
 from segassay.data.readers.listing import (
     by_stem,
     files_of,
@@ -13,6 +15,7 @@ from segassay.data.readers.listing import (
     require_cases,
     subject_of,
 )
+from segassay.data.readers.pairing import LabelName
 from segassay.vocabulary.names import canonical_names
 
 NAME = "images+named-masks"
@@ -24,10 +27,20 @@ _SLICE = re.compile(r"^(?P<scan>.*\d)_\d+$")
 
 
 def sniff(root: Path) -> bool:
-    """Whether masks lie in one folder and the first one is named after an image."""
-    masks = files_of(root / "masks", root)
-    images, _ = by_stem(files_of(root / "images", root))
-    return any(_owner(stem_of(path), images) for path in masks[:20])
+    """Whether masks lie in one folder and the first ones are named after image and structure."""
+    found = _folders(root)
+    if found is None:
+        return False
+    images, _ = by_stem(files_of(found[0], root))
+    masks = [stem_of(path) for path in files_of(found[1], root)[:20]]
+    named = [_word(stem, owner) for stem in masks if (owner := _owner(stem, images)) is not None]
+    return any(named) and not any(stem in images for stem in masks)
+
+
+def _folders(root: Path) -> tuple[Path, Path] | None:
+    """Return the folders of images and of masks; `None` if there are none."""
+    found = [part for part in parts(root) if not part.split]
+    return (found[0].images, found[0].labels) if found else None
 
 
 def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
@@ -35,8 +48,10 @@ def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
 
     Slices of one scan, `<scan>_<slice>`, have the scan as their subject.
     """
-    images, unmatched = by_stem(files_of(root / "images", root))
-    masks, doubles = by_stem(files_of(root / "masks", root))
+    folders = _folders(root) or (root / "images", root / "masks")
+    images, unmatched = by_stem(files_of(folders[0], root))
+    masks, doubles = by_stem(files_of(folders[1], root))
+    only = only_structure(root.name)
     pieces: dict[str, dict[str, list[Path]]] = {case_id: {} for case_id in images}
     for stem, path in masks.items():
         owner = _owner(stem, images)
@@ -49,14 +64,13 @@ def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
                 )
             )
         else:
-            word = _PIECE.sub("", stem)[len(owner) + 1 :]
-            pieces[owner].setdefault(word, []).append(path)
+            pieces[owner].setdefault(_word(stem, owner) or only, []).append(path)
     names = canonical_names((word for found in pieces.values() for word in found), of=root.name)
     cases = [
         Case(case_id, _subject(case_id, subject), (image,), _refs(pieces[case_id], names))
         for case_id, image in images.items()
     ]
-    spare = [*leftover_files(root / "images", root), *leftover_files(root / "masks", root)]
+    spare = [u for folder in folders for u in leftover_files(folder, root)]
     return Dataset(
         root,
         NAME,
@@ -64,6 +78,13 @@ def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
         require_cases(cases, root, LOOKS_FOR),
         (*unmatched, *doubles, *spare),
     )
+
+
+def _word(stem: str, owner: str) -> str:
+    """Return what a mask's name says of its structure; empty where it only says `mask`."""
+    word = _PIECE.sub("", stem)[len(owner) + 1 :]
+    name = LabelName.of(f"x_{word}").key
+    return name.removeprefix("x").lstrip("_")
 
 
 def _owner(stem: str, images: Container[str]) -> str | None:

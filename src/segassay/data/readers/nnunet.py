@@ -18,6 +18,7 @@ from segassay.data.readers.listing import (
     missing_files,
     read_json,
 )
+from segassay.data.readers.pairing import match_names, same_text
 from segassay.errors import DatasetError
 
 LAYOUT = Layout(
@@ -62,18 +63,31 @@ def _found(root: Path, about: dict[str, Any], unmatched: list[Unmatched]) -> Ite
         for folder in (root / image_folder, root / label_folder):
             unmatched.extend(leftover_files(folder, root))
         found = _channels(root, image_folder, unmatched)
+        spelt = {same_text(stem): stem for stem in labels}
         n_files = 1 if _are_whole_pictures(found.values()) else n_channels
         for case_id, channels in found.items():
             if sorted(channels) == list(range(n_files)):
                 images = tuple(channels[number] for number in range(n_files))
-                yield Listed(case_id, images, labels.pop(case_id, None), split)
+                stem = spelt.get(same_text(case_id), case_id)
+                yield Listed(case_id, images, labels.pop(stem, None), split)
             else:
                 why = f"its case has channels {sorted(channels)}; expected {n_channels} from 0"
                 unmatched.extend(Unmatched(p, why) for p in channels.values())
-        unmatched.extend(
-            Unmatched(p, "label without a whole image", FileIssue.LABEL_WITHOUT_IMAGE)
-            for p in labels.values()
-        )
+        unmatched.extend(_misnamed(labels, found))
+
+
+def _misnamed(labels: dict[str, Path], cases: Iterable[str]) -> Iterator[Unmatched]:
+    """Tell of labels without a case what their names should be: nnU-Net itself takes no other."""
+    matches = match_names(cases, labels)
+    owners = {name.stem: case for case, names in matches.of_image.items() for name in names}
+    for stem, path in labels.items():
+        why = matches.lonely.get(stem) or matches.second.get(stem) or "label without a whole image"
+        if owners.get(stem, stem) != stem:
+            expected = f"{owners[stem]}{path.name[len(stem) :]}"
+            why = (
+                f"label of case {owners[stem]!r} by its name; nnU-Net expects {expected}: rename it"
+            )
+        yield Unmatched(path, why, FileIssue.LABEL_WITHOUT_IMAGE)
 
 
 def _channels(root: Path, folder: str, unmatched: list[Unmatched]) -> dict[str, dict[int, Path]]:

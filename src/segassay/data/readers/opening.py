@@ -2,15 +2,21 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
+from segassay.data import files
 from segassay.data.case import Dataset
 from segassay.data.files import exists, is_archive
+from segassay.data.io import is_readable
 from segassay.data.readers.legible import without_illegible_names
 from segassay.data.readers.listing import folders_of
+from segassay.data.readers.nearest import nearest_layout
 from segassay.data.readers.pairs import read_pairs
+from segassay.data.readers.polygons import polygon_file
 from segassay.data.readers.registry import READERS, Reader
 from segassay.errors import DatasetError, UsageError
+from segassay.types import Modality
 
 _LOOKED_AT = 50
 """Folders within a folder of no known layout that are looked at for data sets."""
@@ -24,6 +30,7 @@ def open_dataset(
     structure: str | None = None,
     names: Path | str | None = None,
     subject_regex: str | None = None,
+    modality: Modality | None = None,
 ) -> Dataset:
     """Open a data set without reading voxels.
 
@@ -32,21 +39,31 @@ def open_dataset(
         images: Instead of `path`: a folder of images, or one image.
         labels: With `images`: the folder of labels, or one label file.
         structure: With `images`: what the label files hold, if it is one structure.
-        names: With `images`: a `labels.json` that names the values.
+        names: With `images`: a `labels.json` or `dataset.json` that names the values.
         subject_regex: Its first group is the subject in a case id.
+        modality: Kind of the images where the data set does not tell it.
 
     Raises:
         UsageError: Both or neither of `path` and `images` with `labels` are given, or a file
-            goes with a folder.
+            goes with a folder, or the data set says that its images are of another kind.
         DatasetError: The layout is unknown, a description file is broken, or two cases share an id.
     """
     subject = _pattern(subject_regex)
     if path is None and images is not None and labels is not None:
-        name_file = None if names is None else Path(names)
-        return _checked(
-            read_pairs(
-                Path(images), Path(labels), structure=structure, names=name_file, subject=subject
-            )
+        image_place, label_place = Path(images), Path(labels)
+        _require_masks(label_place)
+        return _of_kind(
+            _checked(
+                read_pairs(
+                    image_place,
+                    label_place,
+                    structure=structure,
+                    names=None if names is None else Path(names),
+                    subject=subject,
+                ),
+                label_place,
+            ),
+            modality,
         )
     if path is None or images is not None or labels is not None:
         raise UsageError("give either a data set, or both images and labels")
@@ -58,13 +75,39 @@ def open_dataset(
         root = _only_folder(root)
         reader = _reader_of(root)
     if reader is None:
-        raise DatasetError(f"{root.name}: {_what_else(root)}")
-    return _checked(reader.read(root, subject))
+        raise DatasetError(f"{root.name or root}: {_what_else(root)}")
+    return _of_kind(_checked(reader.read(root, subject), root), modality)
 
 
-def _checked(dataset: Dataset) -> Dataset:
-    """Return what can be told apart and written down: a run counts its cases by their ids."""
+def _require_masks(labels: Path) -> None:
+    """Refuse a label file of outlines."""
+    outlines = polygon_file(labels) if files.is_file(labels) and not is_readable(labels) else None
+    if outlines is not None:
+        raise DatasetError(_not_read(*outlines))
+
+
+def _of_kind(dataset: Dataset, modality: Modality | None) -> Dataset:
+    """Return a data set whose images of unknown kind are of that kind."""
+    if modality is None:
+        return dataset
+    other = next((c for c in dataset.cases if c.modality not in (None, modality)), None)
+    if other is not None:
+        raise UsageError(
+            f"--modality {modality}: the data set says that {other.case_id!r} is {other.modality}; "
+            "leave the option out, or correct what the data set says"
+        )
+    return replace(dataset, cases=tuple(replace(c, modality=modality) for c in dataset.cases))
+
+
+def _checked(dataset: Dataset, place: Path) -> Dataset:
+    """Return what can be told apart and written down: a run counts its cases by their ids.
+
+    Where there is no label, outlines at `place` say why.
+    """
     dataset = without_illegible_names(dataset)
+    outlines = None if dataset.n_labels else polygon_file(place)
+    if outlines is not None:
+        raise DatasetError(f"{dataset.name}: {_not_read(*outlines)}")
     times = Counter(case.case_id for case in dataset.cases)
     double = next((case_id for case_id, n in times.items() if n > 1), None)
     if double is not None:
@@ -107,8 +150,12 @@ def _what_else(root: Path) -> str:
     inside = _sets_within(root)
     if inside:
         return f"holds data sets in {', '.join(inside)}; give one of them"
-    known = "; ".join(f"{name}: {reader.looks_for}" for name, reader in READERS.items())
-    return f"no known layout; looked for {known}; or give images and labels apart"
+    outlines = polygon_file(root)
+    return nearest_layout(root) if outlines is None else _not_read(*outlines)
+
+
+def _not_read(path: Path, kind: str) -> str:
+    return f"{path.name} holds {kind} polygons; polygons are not read: export masks"
 
 
 def _pattern(text: str | None) -> re.Pattern[str] | None:

@@ -1,31 +1,31 @@
-"""Two folders, or two files, given one by one."""
+"""Images and labels given one by one: two folders, two files, or an image and a folder of masks."""
 
 import re
 from dataclasses import replace
 from pathlib import Path
 
-from segassay.data.case import Case, Dataset, FileIssue, LabelRef, Unmatched
-from segassay.data.files import exists, is_dir, is_file
+from segassay.data.case import Case, Dataset, LabelRef, Unmatched
+from segassay.data.files import exists, is_dir
 from segassay.data.io import stem_of
-from segassay.data.readers.case_folders import read_apart
+from segassay.data.readers import paired_files
+from segassay.data.readers.case_folders import mask_refs, read_apart
+from segassay.data.readers.case_places import JOINED
 from segassay.data.readers.listing import (
     by_stem,
-    declared_labels,
     declared_values,
     files_of,
     folders_of,
     leftover_files,
-    multilabel_refs,
-    read_json,
     require_cases,
     subject_of,
 )
+from segassay.data.readers.paired_cases import Naming, paired_cases, with_one_structure
+from segassay.data.readers.pairing import match_names
+from segassay.data.readers.value_names import ValueNames, names_beside, read_names
 from segassay.errors import DatasetError, UsageError
-from segassay.vocabulary.names import canonical_name
+from segassay.vocabulary.names import canonical_names
 
 NAME = "pairs"
-
-_CHANNEL = re.compile(r"_\d{4}$")
 
 
 def read_pairs(
@@ -38,85 +38,113 @@ def read_pairs(
 ) -> Dataset:
     """Pair the files of two folders by name, or two files with each other.
 
-    Folders that hold a folder per case are paired by those.
+    Folders that hold a folder per case are paired by those. Where both are one folder, its names
+    must tell images and labels apart.
 
     Args:
         images: Folder or file. In folders, nnU-Net's channel numbers (`_0000`) may follow names.
-        labels: Folder or file.
+        labels: Folder or file; of one image, a folder may hold a mask per structure.
         structure: Name of the one structure in the label files; `None` for multi-label files.
-        names: A `labels.json` for multi-label files; `None` to take the values as they are.
+        names: A `labels.json` or `dataset.json` that names the values of multi-label files;
+            `None` to take what lies beside the labels, if anything does.
         subject: Pattern whose first group is the subject in a case id.
 
     Raises:
-        UsageError: One is a folder, the other a file.
+        UsageError: A folder of images with one label file, or images and labels are the same and
+            no name tells which is which.
         DatasetError: One does not exist, or there are no images.
     """
     for path in (images, labels):
         if not exists(path):
             raise DatasetError(f"{path.name}: no such file or folder")
-    if is_dir(images) != is_dir(labels):
-        raise UsageError(f"{images.name}, {labels.name}: give two folders or two files")
-    declared = declared_labels(names, read_json(names)) if names is not None else {}
-    if is_file(images) and is_file(labels):
-        case_id = stem_of(images)
-        refs = _refs(labels, structure, declared)
-        one = Case(case_id, subject_of(case_id, subject), (images,), refs)
-        return Dataset(images.parent, NAME, case_id, (one,), (), declared_values(declared))
-    return _folders(images, labels, structure, declared, subject)
+    if is_dir(images) and not is_dir(labels):
+        raise UsageError(
+            f"{images.name}, {labels.name}: a folder and one label file; give two folders, two "
+            "files, or an image and a folder of its masks"
+        )
+    beside = labels if is_dir(labels) else labels.parent
+    if structure is not None:
+        named = ValueNames()
+    else:
+        named = names_beside(beside) if names is None else read_names(names)
+    naming = Naming(images.parent.name, structure, named.labels, named.modality)
+    if _is_one(images, labels):
+        return _one_folder(images, naming, subject)
+    if is_dir(images):
+        return _folders(images, labels, naming, subject)
+    if is_dir(labels):
+        return _one_image(images, labels, naming, subject)
+    known = naming.known_by([stem_of(labels)])
+    return _one_case(images, known.refs(labels), (), known, subject)
+
+
+def _is_one(images: Path, labels: Path) -> bool:
+    return images.exists() and labels.exists() and images.samefile(labels)
+
+
+def _one_folder(folder: Path, naming: Naming, subject: re.Pattern[str] | None) -> Dataset:
+    """Read a folder that was given for both."""
+    if not is_dir(folder) or not paired_files.sniff(folder):
+        raise UsageError(
+            f"{folder.name}: given as images and as labels, and no name in it tells which is which "
+            "(as a.nii.gz and a_seg.nii.gz do); give each its own"
+        )
+    found = paired_files.read_folder(folder, replace(naming, data_set=folder.name), subject)
+    return replace(found, format=NAME)
+
+
+def _one_case(
+    image: Path,
+    refs: tuple[LabelRef, ...],
+    unmatched: tuple[Unmatched, ...],
+    naming: Naming,
+    subject: re.Pattern[str] | None,
+) -> Dataset:
+    case_id = stem_of(image)
+    case = Case(case_id, subject_of(case_id, subject), (image,), refs, naming.modality)
+    values = declared_values(naming.declared)
+    return Dataset(image.parent, NAME, case_id, (case,), unmatched, values)
+
+
+def _one_image(
+    image: Path, labels: Path, naming: Naming, subject: re.Pattern[str] | None
+) -> Dataset:
+    """Read one image with the files of a folder: its label map, or masks named by structure."""
+    files, doubles = by_stem(files_of(labels, labels))
+    told = (*doubles, *leftover_files(labels, labels))
+    joined = [stem for stem in files if stem in JOINED]
+    own = [
+        name.stem for name in match_names([stem_of(image)], files).of_image.get(stem_of(image), [])
+    ]
+    maps = own or joined
+    if naming.structure is not None and not maps and len(files) == 1:
+        maps = list(files)
+    if maps or naming.structure is not None:
+        if len(maps) != 1:
+            raise UsageError(
+                f"{labels.name}: holds {len(files)} files, none of them named like {image.name} "
+                "alone; give the label file itself"
+            )
+        return _one_case(image, naming.refs(files[maps[0]]), told, naming, subject)
+    refs, second = mask_refs(files, canonical_names(files, of=image.parent.name))
+    found = _one_case(image, refs, (*told, *second), naming, subject)
+    return replace(found, writes_absent=True)
 
 
 def _folders(
-    images: Path,
-    labels: Path,
-    structure: str | None,
-    declared: dict[str, tuple[int, ...]],
-    subject: re.Pattern[str] | None,
+    images: Path, labels: Path, naming: Naming, subject: re.Pattern[str] | None
 ) -> Dataset:
     root = images.parent if images.parent == labels.parent else images
-    if structure is None and folders_of(labels) and not files_of(labels, root):
-        cases_apart = read_apart(images, labels, root, subject, declared)
-        return replace(cases_apart, format=NAME, name=f"{images.name} + {labels.name}")
-    found, unmatched = by_stem(files_of(images, root))
-    files, doubles = by_stem(files_of(labels, root))
-    cases = []
-    for case_id, channels in _by_case(found, set(files)).items():
-        path = files.pop(case_id, None)
-        refs = _refs(path, structure, declared) if path is not None else ()
-        cases.append(Case(case_id, subject_of(case_id, subject), tuple(channels), refs))
-    lonely = [
-        Unmatched(p, "label without image", FileIssue.LABEL_WITHOUT_IMAGE) for p in files.values()
-    ]
+    name = f"{images.name} + {labels.name}"
+    if naming.structure is None and folders_of(labels) and not files_of(labels, root):
+        cases_apart = read_apart(images, labels, root, subject, naming.declared)
+        return replace(cases_apart, format=NAME, name=name)
+    cases, unmatched = paired_cases(
+        files_of(images, root), {"label": files_of(labels, root)}, naming, subject=subject
+    )
     spare = [*leftover_files(images, root), *leftover_files(labels, root)]
+    if naming.structure is None:
+        cases = with_one_structure(cases, images.parent.name)
     every = require_cases(cases, images, "images in that folder")
-    return Dataset(
-        root,
-        NAME,
-        f"{images.name} + {labels.name}",
-        every,
-        (*unmatched, *doubles, *lonely, *spare),
-        declared_values(declared),
-    )
-
-
-def _by_case(images: dict[str, Path], labels: set[str]) -> dict[str, list[Path]]:
-    """Put the channels of a case together, if the labels show that names end in channel numbers.
-
-    `img_0007` with a label `img_0007` is a case; so is its neighbour without a label.
-    """
-    numbered = any(
-        stem not in labels and _CHANNEL.search(stem) and _CHANNEL.sub("", stem) in labels
-        for stem in images
-    )
-    cases: dict[str, list[Path]] = {}
-    for stem, path in images.items():
-        case_id = _CHANNEL.sub("", stem) if numbered and stem not in labels else stem
-        cases.setdefault(case_id, []).append(path)
-    return cases
-
-
-def _refs(
-    path: Path, structure: str | None, declared: dict[str, tuple[int, ...]]
-) -> tuple[LabelRef, ...]:
-    if structure is not None:
-        return (LabelRef(canonical_name(structure), path),)
-    return multilabel_refs(path, declared)
+    declared = declared_values(naming.declared)
+    return Dataset(root, NAME, name, every, (*unmatched, *spare), declared)

@@ -12,10 +12,12 @@ from segassay.data.readers import (
     dicom,
     folders,
     manifest,
+    monai_label,
     msd,
     named_masks,
     nnunet,
     npz,
+    paired_files,
     sources,
 )
 
@@ -38,11 +40,12 @@ class Reader:
 READERS: dict[str, Reader] = {
     nnunet.LAYOUT.name: Reader(nnunet.LAYOUT.sniff, nnunet.read, nnunet.LAYOUT.looks_for),
     msd.LAYOUT.name: Reader(msd.LAYOUT.sniff, msd.read, msd.LAYOUT.looks_for),
+    monai_label.NAME: Reader(monai_label.sniff, monai_label.read, monai_label.LOOKS_FOR),
     folders.MASKS: Reader(folders.sniff_masks, folders.read_mask_folders, folders.MASKS_LOOKS_FOR),
+    named_masks.NAME: Reader(named_masks.sniff, named_masks.read, named_masks.LOOKS_FOR),
     folders.LABELS: Reader(
         folders.sniff_labels, folders.read_label_folder, folders.LABELS_LOOKS_FOR
     ),
-    named_masks.NAME: Reader(named_masks.sniff, named_masks.read, named_masks.LOOKS_FOR),
     sources.NAME: Reader(sources.sniff, sources.read, sources.LOOKS_FOR),
     case_folders.TOTALSEGMENTATOR: Reader(
         case_folders.sniff_totalsegmentator,
@@ -57,5 +60,8 @@ READERS: dict[str, Reader] = {
     bids.NAME: Reader(bids.sniff, bids.read, bids.LOOKS_FOR),
     npz.NAME: Reader(npz.sniff, npz.read, npz.LOOKS_FOR),
     manifest.NAME: Reader(manifest.sniff, manifest.read, manifest.LOOKS_FOR),
+    paired_files.NAME: Reader(
+        paired_files.sniff, paired_files.read, paired_files.LOOKS_FOR, searches=True
+    ),
     dicom.NAME: Reader(dicom.sniff, dicom.read, dicom.LOOKS_FOR, searches=True),
 }

@@ -4,28 +4,20 @@ import re
 from pathlib import Path
 
 from segassay.data.case import Dataset, LabelRef, Unmatched
-from segassay.data.files import is_dir, is_file
-from segassay.data.readers.folders import cases_with_masks
+from segassay.data.files import is_file
+from segassay.data.readers.conventions import only_structure
+from segassay.data.readers.folder_roles import SOURCE, image_folder
+from segassay.data.readers.folders import cases_with_masks, plain_image_folder
 from segassay.data.readers.listing import declared_labels, folders_of, read_json, require_cases
 from segassay.errors import DatasetError
-from segassay.vocabulary.targets import target_of
 
 NAME = "images+sources"
 LOOKS_FOR = "images/ and folders of masks named by their source (gold/, weak_…/, reader_…/)"
 
-UNNAMED = "label_1"
-"""The structure of masks that nothing names, as in label files without names."""
-
-_SOURCE = re.compile(
-    r"^(gold|silver|weak|pseudo|manual|expert|auto|pred|prediction|rater|reader|annotator|gt"
-    r"|ground|consensus|staple|medsam|sam)s?(?:[_\W\d]|$)",
-    re.IGNORECASE,
-)
-
 
 def sniff(root: Path) -> bool:
-    """Whether there are `images/` and at least one folder named like a source."""
-    return is_dir(root / "images") and bool(_sources(root))
+    """Whether there is a folder of images and at least one named like a source."""
+    return image_folder(root) is not None and bool(_sources(root))
 
 
 def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
@@ -34,10 +26,11 @@ def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
     The structure is what `labels.json` names, else the known target of a published set of that
     name, else `label_1`.
     """
-    structure = _named(root) or target_of(root.name) or UNNAMED
+    structure = _named(root) or only_structure(root.name)
     kinds = [LabelRef(structure, folder, source=folder.name) for folder in _sources(root)]
-    cases, unmatched = cases_with_masks(root, kinds, subject)
-    read_folders = {root / "images", *_sources(root)}
+    images = plain_image_folder(root)
+    cases, unmatched = cases_with_masks(images, root, kinds, subject)
+    read_folders = {images, *_sources(root)}
     others = [folder for folder in folders_of(root) if folder not in read_folders]
     unmatched += [Unmatched(p, "folder not named like a source of labels") for p in others]
     return Dataset(root, NAME, root.name, require_cases(cases, root, LOOKS_FOR), tuple(unmatched))
@@ -54,4 +47,4 @@ def _named(root: Path) -> str | None:
 
 
 def _sources(root: Path) -> list[Path]:
-    return [folder for folder in folders_of(root) if _SOURCE.match(folder.name)]
+    return [folder for folder in folders_of(root) if SOURCE.match(folder.name)]
