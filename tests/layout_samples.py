@@ -131,6 +131,23 @@ def npz(root: Path) -> Path:
     return root
 
 
+def paired_files(root: Path) -> Path:
+    for case in ("patient001_frame01", "patient001_frame12", "patient002_frame01"):
+        write_nifti(root / case[:10] / f"{case}.nii.gz", VOXELS)
+        write_nifti(root / case[:10] / f"{case}_seg.nii.gz", LABELS)
+    (root / "labels.json").write_text('{"liver": 1, "spleen": 2}')
+    return root
+
+
+def monai_label(root: Path) -> Path:
+    for case in ("spleen_3", "spleen_9", "spleen_10"):
+        write_nifti(root / f"{case}.nii.gz", VOXELS)
+        write_nifti(root / "labels" / "final" / f"{case}.nii.gz", LABELS)
+    (root / "labels.json").write_text('{"liver": 1, "spleen": 2}')
+    (root / "datastore_v2.json").write_text('{"objects": {}}')
+    return root
+
+
 def npz_without_image(root: Path) -> Path:
     np.savez_compressed(root / "z.npz", gts=LABELS.T)
     return root / "z.npz"
@@ -148,6 +165,8 @@ MAKERS = {
     "dicom": dicom,
     "bids": bids,
     "npz": npz,
+    "paired-files": paired_files,
+    "monai-label": monai_label,
     "manifest": manifest,
 }
 
@@ -179,6 +198,8 @@ STRAYS: dict[str, Callable[[Path], Path]] = {
     "totalsegmentator": lambda root: write_nifti(root / "z" / "segmentations" / "a.nii", LABELS),
     "dicom": lambda root: write_nifti(root / "z" / "labels.nii.gz", LABELS),
     "npz": npz_without_image,
+    "paired-files": lambda root: write_nifti(root / "z" / "z_seg.nii.gz", LABELS),
+    "monai-label": lambda root: write_nifti(root / "labels" / "final" / "z.nii.gz", LABELS),
     "bids": lambda root: write_nifti(root / "sub-9" / "anat" / "sub-9_dseg.nii.gz", LABELS),
 }
 """Writes a label without an image; a table has no files but those that it names."""

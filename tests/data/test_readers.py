@@ -222,11 +222,11 @@ def test_pairs_of_folders_of_files_and_of_nothing(tmp_path: Path) -> None:
     assert folders.structures == ("heart_ventricle_left",)
     image = root / "imagesTr" / "patient001_frame01_0000.nii.gz"
     one = open_dataset(images=image, labels=root / "labelsTr" / "patient001_frame01.nii.gz")
-    assert one.structures == ("label_1", "label_2")
+    assert one.structures == ("heart_ventricle_left", "kidney_left")  # of dataset.json beside them
     with pytest.raises(UsageError, match="either"):
         open_dataset(root, images=root)
-    with pytest.raises(UsageError, match="two folders or two files"):
-        open_dataset(images=image, labels=root / "labelsTr")
+    with pytest.raises(UsageError, match="two folders"):
+        open_dataset(images=root / "imagesTr", labels=image)
 
 
 def test_pairs_put_channels_together_where_labels_show_them(tmp_path: Path) -> None:
@@ -277,9 +277,10 @@ def test_broken_description_is_one_line(tmp_path: Path, text: str, words: str) -
     assert "\n" not in str(caught.value)
 
 
-def test_unknown_layout_says_what_was_looked_for(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"imagesTr.*masks/<structure>"):
+def test_an_unknown_layout_is_one_short_line_with_the_options(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="--images") as caught:
         open_dataset(tmp_path)
+    assert len(str(caught.value)) < 400
 
 
 def test_links_out_of_the_data_set_are_not_followed(tmp_path: Path) -> None:

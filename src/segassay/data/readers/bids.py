@@ -41,7 +41,7 @@ _MEANS = {"SC": "spinal cord", "gmseg": "gray matter", "lesion": "lesion"}
 _OWN_SPACE = ("orig", "T1w", "T2w", "individual", "scanner")
 """Spaces of labels that lie on the subject's own image."""
 
-_OF_LABELS = ("seg", "desc", "label", "space", "atlas", "res")
+_OF_LABELS = ("seg", "gmseg", "lesion", "desc", "label", "space", "atlas", "res")
 """Parts of a label's name that say nothing about which image it belongs to."""
 
 _SUBJECT = re.compile(r"sub-[A-Za-z0-9]+$")

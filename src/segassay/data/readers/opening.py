@@ -51,7 +51,7 @@ def open_dataset(
     subject = _pattern(subject_regex)
     if path is None and images is not None and labels is not None:
         image_place, label_place = Path(images), Path(labels)
-        _require_masks(label_place)
+        _require_masks(image_place, label_place)
         return _of_kind(
             _checked(
                 read_pairs(
@@ -79,9 +79,11 @@ def open_dataset(
     return _of_kind(_checked(reader.read(root, subject), root), modality)
 
 
-def _require_masks(labels: Path) -> None:
-    """Refuse a label file of outlines."""
-    outlines = polygon_file(labels) if files.is_file(labels) and not is_readable(labels) else None
+def _require_masks(images: Path, labels: Path) -> None:
+    """Refuse outlines that are given as labels, alone or beside the images."""
+    is_text = files.is_file(labels) and not is_readable(labels)
+    is_beside = files.is_dir(labels) and labels.resolve() == images.resolve()
+    outlines = polygon_file(labels) if is_text or is_beside else None
     if outlines is not None:
         raise DatasetError(_not_read(*outlines))
 

@@ -21,7 +21,7 @@ _IMAGE_WORDS = (
     r"images?|imgs?|imaging|volumes?|vols?|scans?|orig|original|training|train|test|input"
 )
 _LABEL_ENDING = re.compile(
-    rf"^(?P<key>.*[^ _.-])[ _.-]+(?P<word>{_LABEL_WORDS})[ _-]?\(?(?P<number>\d{{0,3}})\)?$",
+    rf"^(?P<key>.*?[^ _.-])[ _.-]+(?P<word>{_LABEL_WORDS})[ _-]?\(?(?P<number>\d{{0,3}})\)?$",
     re.IGNORECASE,
 )
 _LABEL_START = re.compile(
