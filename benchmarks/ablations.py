@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def _trained_as(path: str) -> Row:
-    recipe = open_judge(find_judge(path)).meta["recipe"]
+    recipe = open_judge(find_judge(path)).meta.model_dump()["recipe"]
     return {key: recipe[key] for key in ("updates", "batch", "seed")}
 
 

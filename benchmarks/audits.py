@@ -131,7 +131,7 @@ def main() -> None:
 
 def refuse_if_seen(judge: Path, entry: AuditedSet) -> None:
     """Stop where a judge learned from the set: it may not audit it."""
-    learned = open_judge(find_judge(str(judge))).meta["training_subjects"]
+    learned = open_judge(find_judge(str(judge))).meta.training_subjects
     seen = sorted(name for name in learned if name.startswith(entry.learned_as))
     if seen:
         raise SystemExit(f"{judge.name} learned from {', '.join(seen)}: it may not audit it")

@@ -22,6 +22,7 @@ from frozen import HERE, RUNS, Frozen, Row, kept_rows
 from leave_group_out import GROUPS, refuse_if_seen
 from planted_faults import table_row, write_table
 
+from segassay.models.folder import open_judge
 from segassay.pipelines.configs import FitConfig, SourceConfig
 from segassay.pipelines.fit_judge import fit_judge
 from segassay.pipelines.frozen_test import FrozenSet
@@ -62,7 +63,7 @@ def main() -> None:
 def figures(frozen: Frozen, entry: FrozenSet, learner: Path, minutes: float) -> Row:
     """Return a set's figures in every way."""
     folder, judge = open_base(str(learner))
-    kept = RUNS / "fit_unseen" / f"{folder.meta['model_id']}-v{frozen.test.version}"
+    kept = RUNS / "fit_unseen" / f"{folder.meta.model_id}-v{frozen.test.version}"
     measured = Measured(frozen, entry, judge, kept)
     gold = list(measured.gold())
     test = list(measured.tests())
@@ -111,7 +112,10 @@ def kept_judge(entry: FrozenSet, minutes: float) -> Path:
 
 def load_about(judge: Path) -> Row:
     """Return what came of the full fit, as the judge's description has it."""
-    about: Row = json.loads((judge / "meta.json").read_text())["gold"]["full"]
+    made = open_judge(judge).meta.adaptation
+    if made is None or made.full is None:
+        raise SystemExit(f"{judge.name}: its network did not learn on")
+    about: Row = made.full.model_dump()
     return about
 
 

@@ -60,7 +60,7 @@ def main() -> None:
     images = {label.image for labels, _ in found.values() for label in labels}
     figures = {
         "set": dataset.name,
-        "judge": folder.meta["model_id"],
+        "judge": folder.meta.model_id,
         "subjects": len(found),
         "images": len(images),
         "images_trained_on": sum(judge.trained_on(image) for image in images),

@@ -65,7 +65,7 @@ def main() -> None:
         path = str(options.judges / f"without-{group}")
         refuse_if_seen(path, names)
         folder, judge = open_base(path)
-        kept = RUNS / "fit_unseen" / f"{folder.meta['model_id']}-v{frozen.test.version}"
+        kept = RUNS / "fit_unseen" / f"{folder.meta.model_id}-v{frozen.test.version}"
         for entry in (e for e in frozen.test.sets if e.name in names):
             measured = Measured(frozen, entry, judge, kept)
             by_set[entry.name] = measured.figures(options.gold, options.draws)

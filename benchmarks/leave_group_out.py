@@ -73,7 +73,7 @@ def main() -> None:
 
 def refuse_if_seen(judge: str, sets: tuple[str, ...]) -> None:
     """Stop where a judge learned from a set that it is asked about as unknown."""
-    learned = open_judge(find_judge(judge)).meta["training_subjects"]
+    learned = open_judge(find_judge(judge)).meta.training_subjects
     seen = sorted({name for name in learned if any(name.startswith(s) for s in sets)})
     if seen:
         raise SystemExit(f"{judge} learned from {', '.join(seen)}: that would be no test")
@@ -81,7 +81,7 @@ def refuse_if_seen(judge: str, sets: tuple[str, ...]) -> None:
 
 def pairs_shown(judge: str) -> int:
     """Return how many pairs a judge was shown in training, its start included."""
-    return int(open_judge(find_judge(judge)).meta["pairs_seen"])
+    return open_judge(find_judge(judge)).meta.pairs_seen or 0
 
 
 def summary(rows: list[Row]) -> Row:

@@ -33,7 +33,7 @@ from segassay.data.case import Case
 from segassay.metrics.agreement import interval_coverage
 from segassay.metrics.overlap import dice
 from segassay.metrics.summary import JudgedLabels, agreement
-from segassay.models.folder import UNFAMILIAR, write_checksums
+from segassay.models.folder import UNFAMILIAR, write_checksums, write_document
 from segassay.pipelines.faulty_cases import ExpertCase, draw_faults, read_expert_case
 from segassay.pipelines.frozen_test import FrozenPair, FrozenSet
 from segassay.pipelines.gold_judge import open_base
@@ -96,7 +96,7 @@ def sweeps(frozen: Frozen, judges: Path, rows: Sequence[Row]) -> Row:
     """
     folder, judge = open_base(str(judges / "without-abdomen"))
     (entry,) = (e for e in frozen.test.sets if e.name == "btcv")
-    asked = Asked(frozen, entry, folder.meta["model_id"], judge)
+    asked = Asked(frozen, entry, folder.meta.model_id, judge)
     others = balanced([r for r in rows if r["group"] != "abdomen"])
     alone, among = (fit(labels_of(others, compared=c), adapt=c) for c in (False, True))
     found: dict[str, Row] = {"erosion": {}, "dilation": {}}
@@ -117,7 +117,7 @@ def all_rows(frozen: Frozen, judges: Path) -> dict[str, list[Row]]:
         refuse_if_seen(path, names)
         folder, judge = open_base(path)
         for entry in (e for e in frozen.test.sets if e.name in names):
-            asked = Asked(frozen, entry, folder.meta["model_id"], judge)
+            asked = Asked(frozen, entry, folder.meta.model_id, judge)
             for mix in MIXES:
                 rows = [row for case_id in entry.cases for row in asked.rows(case_id, mix)]
                 found[mix] += [{"group": group, "set": entry.name, **row} for row in rows]
@@ -307,8 +307,7 @@ def left_out_of_group(
 
 def write_into(judge: Path, rows: Sequence[Row]) -> None:
     """Write what the rows tell into a judge's folder."""
-    known = learned(rows).to_json()
-    (judge / UNFAMILIAR).write_text(json.dumps(known, indent=1) + "\n")
+    write_document(judge / UNFAMILIAR, learned(rows).to_document())
     write_checksums(judge)
 
 

@@ -45,10 +45,10 @@ def main() -> None:
     )
     result = {
         **sheet(rows[options.judge]),
-        "judge": meta["model_id"],
+        "judge": meta.model_id,
         "remark": f"no pretraining; every {options.every}th mask",
         "test_version": scores.frozen.test.version,
-        "training": {key: meta[key] for key in ("minutes_trained", "pairs_seen", "tuning")},
+        "training": meta.model_dump(include={"minutes_trained", "pairs_seen", "tuning"}),
         "beside": {"judge": scores.judges[options.beside].model_id, **sheet(rows[options.beside])},
         **{key: paired[key] for key in ("ahead", "ahead_ci")},
     }

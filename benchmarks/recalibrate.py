@@ -23,10 +23,15 @@ def main(folder: Path, rows: Path, recipe: Path | None = None) -> None:
     result = recalibrate_folder(folder, rows)
     meta = open_judge(folder).meta
     told = {} if recipe is None else {entry.name: entry for entry in read_recipe(recipe).data}
-    for entry in meta["recipe"]["data"]:
-        if entry["name"] in told:
-            known = told[entry["name"]]
-            entry |= {"licence": known.licence, "source": known.source}
+    data = tuple(
+        entry.model_copy(update=told[entry.name].model_dump(include={"licence", "source"}))
+        if entry.name in told
+        else entry
+        for entry in meta.sets
+    )
+    if meta.recipe is not None:
+        learned_by = meta.recipe.model_copy(update={"data": data})
+        meta = meta.model_copy(update={"recipe": learned_by})
     write_card(folder, meta, result)
     coverage, width = result.of_subjects
     print(

@@ -43,7 +43,8 @@ def main() -> None:
     frozen = Frozen(options.data)
     folder = open_judge(find_judge(options.judge))
     limits = {"largest_px": _NO_LIMIT, "largest_slice_px": _NO_LIMIT}
-    unlimited = {**folder.meta, "preprocess": {**folder.meta["preprocess"], **limits}}
+    seen = folder.meta.preprocess.model_copy(update=limits)
+    unlimited = folder.meta.model_copy(update={"preprocess": seen})
     judges = {"before": judge_of(replace(folder, meta=unlimited)), "since": judge_of(folder)}
     rows = [
         row

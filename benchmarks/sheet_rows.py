@@ -135,11 +135,13 @@ def slice_count_rows(expert: ExpertCase, judge_name: str, pairs: Sequence[Frozen
     if 1 in expert.image.grid.shape:
         return []
     folder = open_judge(find_judge(judge_name))
-    sampling = {"beyond": [0.15], **folder.meta.get("sampling", {})}
     some = pairs[::_EVERY]
     rows = []
     for count in SLICE_COUNTS:
-        meta = {**folder.meta, "sampling": {**sampling, "inside": count}}
+        sampling = None
+        if folder.meta.sampling is not None:
+            sampling = folder.meta.sampling.model_copy(update={"inside": count})
+        meta = folder.meta.model_copy(update={"sampling": sampling})
         judge = judge_of(replace(folder, meta=meta))
         labels = [(p.structure, p.mask) for p in some]
         scores = judge.score_labels(expert.image, labels, modality=expert.modality)

@@ -36,7 +36,7 @@ LIBRARIES: dict[str, set[str]] = {
     "records": {"polars", "pydantic"},
     "data": {"numpy", "scipy", "nibabel", "isal", "PIL", "polars"},
     "checks": {"numpy"},
-    "models": {"torch", "monai"},
+    "models": {"torch", "monai", "pydantic", "pydantic_core"},
     "repair": {"numpy", "nibabel"},
     "engines": {"numpy", "onnxruntime"},
     "scoring": {"numpy", "scipy"},

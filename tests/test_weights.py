@@ -70,7 +70,7 @@ def test_an_installed_model_is_found_and_loads(model: str, site: Path, tmp_path:
     )
     place, model_id = done.stdout.split()
     assert Path(place) == site / "segassay_weights" / model
-    assert model_id == open_judge(WEIGHTS / model).meta["model_id"]
+    assert model_id == open_judge(WEIGHTS / model).meta.model_id
 
 
 @pytest.mark.parametrize("model", MODELS)

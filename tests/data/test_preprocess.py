@@ -1,5 +1,6 @@
 """The judge's input: the same for a window and an inversion of scale, square in millimetres."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,8 +10,8 @@ from segassay.data.preprocess import (
     CONDITION_DIM,
     JudgePreprocess,
     PlaneStack,
+    fingerprint,
     plane_stack,
-    settings_from_json,
     untold,
 )
 from segassay.data.volume import Volume
@@ -141,5 +142,8 @@ def test_a_few_negative_voxels_or_another_modality_make_no_hounsfield_units() ->
 
 
 def test_fingerprint_follows_the_settings_and_survives_saving() -> None:
-    assert settings_from_json(PREPROCESS.as_json()).fingerprint() == PREPROCESS.fingerprint()
-    assert JudgePreprocess(crop_px=64).fingerprint() != PREPROCESS.fingerprint()
+    saved = PREPROCESS.as_json()
+    assert JudgePreprocess(**json.loads(json.dumps(saved))).as_json().keys() == saved.keys()
+    changes = {**dict.fromkeys(saved, 7), "window_hu": (-100.0, 300.0), "tells_nameless": False}
+    for key, value in changes.items():
+        assert fingerprint({**saved, key: value}) != fingerprint(saved), key

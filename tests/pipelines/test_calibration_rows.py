@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from segassay.errors import ReadError
+from segassay.models.description import Evidence
 from segassay.models.folder import find_judge, open_judge
 from segassay.pipelines.calibrate_judge import recalibrate_folder
 from segassay.pipelines.calibration_rows import read_calibration_rows, write_calibration_rows
 from segassay.pipelines.faulty_cases import JudgedFault
 from segassay.scoring import load_judge
-from segassay.types import DEFAULT_JUDGE
+from segassay.types import DEFAULT_JUDGE, Modality
 
 
 def judged(n_subjects: int) -> list[JudgedFault]:
@@ -36,9 +37,9 @@ def test_expert_labels_that_score_low_are_noted(tmp_path: Path) -> None:
     hard = [replace(r, recipe="untouched", true=1.0, value=0.6) for r in rows[::10]]
     write_calibration_rows([*rows, *hard], tmp_path / "rows.csv")
     recalibrate_folder(folder, tmp_path / "rows.csv")
-    about = open_judge(folder).meta["evidence"]["liver"]
-    assert about["labels"] == 132
-    assert 0.4 < about["untouched"] < 0.8
+    about = open_judge(folder).meta.evidence["liver"]
+    assert about.labels == 132
+    assert 0.4 < (about.untouched or 0) < 0.8
 
 
 def test_rows_come_back_as_they_were(tmp_path: Path) -> None:
@@ -57,11 +58,14 @@ def test_a_judge_is_calibrated_anew(tmp_path: Path) -> None:
     assert result.mae < 0.03
     assert result.of_subjects[0] > 0.8
     meta = open_judge(folder).meta
-    assert meta["evidence"] == {"liver": {"labels": 120, "subjects": 12, "modalities": ["ct"]}}
-    assert meta["tuning"]["coverage_of_subjects"] == pytest.approx(result.of_subjects[0], abs=1e-3)
+    ct = (Modality.CT,)
+    liver = Evidence(labels=120, subjects=12, modalities=ct, untouched=None)
+    assert meta.evidence == {"liver": liver}
+    assert meta.tuning is not None
+    assert meta.tuning["coverage_of_subjects"] == pytest.approx(result.of_subjects[0], abs=1e-3)
     assert (folder / "judge.onnx").read_bytes() == network
     assert (
-        load_judge(str(folder)).model_id == meta["model_id"]
+        load_judge(str(folder)).model_id == meta.model_id
     )  # its files still match their checksums
 
 

@@ -1,6 +1,5 @@
 """Data of a kind that no judge knows: its own labels weigh one another, in every process alike."""
 
-import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +18,7 @@ from segassay.data.labelled_case import LabelledCase
 from segassay.data.readers import open_dataset
 from segassay.data.volume import Volume
 from segassay.geometry.grid import Grid
-from segassay.models.folder import UNFAMILIAR, find_judge, write_checksums
+from segassay.models.folder import UNFAMILIAR, find_judge, write_checksums, write_document
 from segassay.pipelines import peers as choosing
 from segassay.pipelines.audit import audit
 from segassay.pipelines.configs import AuditConfig, EvaluateConfig, SourceConfig
@@ -60,7 +59,7 @@ def judge_folder(tmp_path: Path) -> Path:
     weigher = Adapter(0.0, 0.0, *features)
     same = Calibration.identity()
     known = Unfamiliar(same, weigher, same, n_sets=2, n_labels=50)
-    (folder / UNFAMILIAR).write_text(json.dumps(known.to_json()))
+    write_document(folder / UNFAMILIAR, known.to_document())
     write_checksums(folder)
     return folder
 

@@ -16,7 +16,7 @@ from PIL import Image
 from conftest import write_picture
 from segassay.cli import main
 from segassay.errors import ModelError
-from segassay.models.folder import TYPICAL, open_judge, write_checksums, write_description
+from segassay.models.folder import TYPICAL, open_judge, write_checksums, write_document
 from segassay.scoring import load_judge
 from segassay.scoring.traits import TRAITS
 from segassay.types import DEFAULT_JUDGE, Remark
@@ -80,8 +80,9 @@ def fitted(gold: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def description(folder: Path) -> dict[str, Any]:
-    meta: dict[str, Any] = open_judge(folder).meta
-    return dict(meta["gold"])
+    made = open_judge(folder).meta.adaptation
+    assert made is not None
+    return made.model_dump(mode="json")
 
 
 def test_it_is_better_than_before_on_subjects_left_out(fitted: Path) -> None:
@@ -112,9 +113,9 @@ def test_it_knows_what_is_unusual_and_keeps_no_image(
     """The same judge, told that nothing is unusual, thinks better of a label far too small."""
     folder = open_judge(fitted)
     assert folder.typical is not None
-    (kind,) = folder.typical["typical"]
-    assert kind["structure"] == "blob"
-    assert len(kind["centre"]) == len(kind["spread"]) == len(TRAITS)
+    (kind,) = folder.typical.typical
+    assert kind.structure == "blob"
+    assert len(kind.centre) == len(kind.spread) == len(TRAITS)
     assert folder.gold is None
     assert "typical.json" in (fitted / "card.md").read_text()
     rows, columns = np.mgrid[:SIDE, :SIDE]
@@ -122,8 +123,8 @@ def test_it_knows_what_is_unusual_and_keeps_no_image(
     write_picture(tmp_path / "speck.png", (255 * speck).astype(np.uint8))
     ignorant = tmp_path / "ignorant"
     shutil.copytree(fitted, ignorant)
-    usual = {**kind, "spread": [1e9] * len(TRAITS)}
-    write_description(ignorant / TYPICAL, {"typical": [usual]})
+    usual = kind.model_copy(update={"spread": (1e9,) * len(TRAITS)})
+    write_document(ignorant / TYPICAL, folder.typical.model_copy(update={"typical": (usual,)}))
     write_checksums(ignorant)
     knowing, other = (
         load_judge(str(judge)).score(

@@ -1,6 +1,5 @@
 """`segassay fit --full`: the network learns on from some subjects, and the others decide."""
 
-import json
 import shutil
 import sys
 from dataclasses import replace
@@ -12,12 +11,14 @@ import pytest
 from test_fit import description, fit, write_gold, write_own
 
 from segassay.errors import UsageError
+from segassay.models.description import LearningRecord
 from segassay.models.folder import (
     WEIGHTS,
     JudgeFolder,
     find_judge,
     open_judge,
     write_checksums,
+    write_document,
 )
 from segassay.pipelines import fit_network
 from segassay.pipelines.adapt_network import Lesson
@@ -40,9 +41,9 @@ def same_network(base: JudgeFolder, lesson: Lesson, work: Path, *, say: Say) -> 
     del say
     folder = work / "judge"
     shutil.copytree(base.path, folder)
-    meta = {**base.meta, "adapted": {"minutes": lesson.minutes, "updates": 1, "pairs": 64}}
-    (folder / "meta.json").write_text(json.dumps(meta))
-    (folder / "calibration.json").write_text(json.dumps(Calibration.identity().to_json()))
+    learning = LearningRecord(minutes=lesson.minutes, updates=1, pairs=64)
+    write_document(folder / "meta.json", base.meta.model_copy(update={"learning": learning}))
+    write_document(folder / "calibration.json", Calibration.identity().to_document())
     write_checksums(folder)
     return open_judge(folder)
 
@@ -108,9 +109,9 @@ def test_a_network_that_stays_is_measured_on_subjects_it_did_not_learn_from(
     assert about["unadapted"]["subjects"] == about["light"]["subjects"] == 1
     assert about["unadapted"]["n"] == about["light"]["n"] == 5
     meta = open_judge(out).meta
-    assert "adapted" not in meta
-    earlier = open_judge(find_judge(DEFAULT_JUDGE)).meta["training_voxels"]
-    assert len(set(meta["training_voxels"]) - set(earlier)) == 5
+    assert meta.learning is None
+    earlier = open_judge(find_judge(DEFAULT_JUDGE)).meta.training_voxels
+    assert len(set(meta.training_voxels) - set(earlier)) == 5
     card = (out / "card.md").read_text()
     assert "| | unadapted | light fit | this judge |" in card
     assert "No guarantee" in card
@@ -125,8 +126,8 @@ def test_a_network_that_stays_knows_the_names_it_learned(
     out = tmp_path / "full"
     assert fit(gold, out, "--full", "--minutes", "0.002", "--atlas", "2") == 0
     meta = open_judge(out).meta
-    assert meta["structures"] == ["blob"]
-    assert meta["evidence"]["blob"]["subjects"] == meta["gold"]["full"]["held_out"] == 1
+    assert meta.structures == ("blob",)
+    assert meta.evidence["blob"].subjects == description(out)["full"]["held_out"] == 1
     judge = load_judge(str(out))
     assert judge.knows(judge.named("blob"))
     assert not judge.knows(judge.named("liver"))

@@ -150,5 +150,5 @@ def test_shipped_judge_never_saw_a_subject_of_the_test(shared_data: Path) -> Non
         dataset = open_dataset(shared_data / entry.path)
         cases = {c.case_id: c.subject_id for c in dataset.cases}
         tested = {cases[case_id] for case_id in entry.cases}
-        learned = meta["training_subjects"][entry.name]
+        learned = meta.training_subjects[entry.name]
         assert not tested & {*learned["train"], *learned["tuning"]}

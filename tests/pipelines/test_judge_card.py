@@ -6,6 +6,15 @@ from typing import Any
 
 import pytest
 
+from segassay.data.preprocess import JudgePreprocess
+from segassay.models.description import (
+    Adaptation,
+    Counts,
+    Figures,
+    JudgeKind,
+    JudgeMeta,
+    MeasuredOn,
+)
 from segassay.pipelines.calibrate_judge import CalibrationResult
 from segassay.pipelines.gold_card import gold_card
 from segassay.pipelines.judge_card import write_card
@@ -27,23 +36,30 @@ RESULT = CalibrationResult(
 )
 
 
-def meta(*entries: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {
-        "model_id": "mine-20260101-00000000",
-        "kind": "map",
-        "recipe": {"data": list(entries), "echo": 2, "segmenters": None},
-        "parameters": 1_000_000,
-        "pairs_seen": 100,
-        "minutes_trained": 3.0,
+def meta(*entries: dict[str, Any], segmenters: Any = None, **more: Any) -> JudgeMeta:
+    return JudgeMeta.of(
+        model_id="mine-20260101-00000000",
+        kind=JudgeKind.MAP,
+        structures=(),
+        preprocess=JudgePreprocess().as_json(),
+        sampling={"inside": 10, "beyond": (0.15,)},
+        evidence={},
+        training_voxels=(),
+        training_images=(),
+        training_subjects={},
+        recipe={"data": list(entries), "echo": 2, "segmenters": segmenters},
+        parameters=1_000_000,
+        pairs_seen=100,
+        minutes_trained=3.0,
         **more,
-    }
+    )
 
 
 def entry(name: str, licence: str | None = None, **more: Any) -> dict[str, Any]:
     return {"name": name, "path": name, "licence": licence, **more}
 
 
-def card(folder: Path, about: dict[str, Any]) -> str:
+def card(folder: Path, about: JudgeMeta) -> str:
     for name in ("judge.onnx", "meta.json", "calibration.json"):
         (folder / name).write_text("{}")
     write_card(folder, about, RESULT)
@@ -51,9 +67,8 @@ def card(folder: Path, about: dict[str, Any]) -> str:
     return (folder / "card.md").read_text("utf-8")
 
 
-def of_recipe(name: str) -> dict[str, Any]:
-    recipe = read_recipe(RECIPES / name)
-    return {"recipe": {"data": [one.model_dump(mode="json") for one in recipe.data]}}
+def of_recipe(name: str) -> JudgeMeta:
+    return meta(*(one.model_dump(mode="json") for one in read_recipe(RECIPES / name).data))
 
 
 def test_a_users_judge_claims_nothing_that_was_not_told(tmp_path: Path) -> None:
@@ -126,27 +141,27 @@ def test_our_recipes_tell_licences_and_sources() -> None:
 
 
 def test_a_single_subject_and_networks_errors(tmp_path: Path) -> None:
-    about = meta(entry("mine"))
-    about["recipe"]["segmenters"] = {"folds": 2}
+    about = meta(entry("mine"), segmenters={"folds": 2})
     assert "errors of segmenters" in card(tmp_path, about)
     assert "errors of segmenters" not in card(tmp_path, meta(entry("mine")))
     write_card(tmp_path, about, replace(RESULT, by_set={}))
 
 
 def test_a_fitted_judges_card_names_the_labels_whose_terms_hold() -> None:
-    figures = {"n": 4, "subjects": 2, "pearson": 0.5, "spearman": None, "mae": 0.1}
+    figures: Figures = {"n": 4, "subjects": 2, "pearson": 0.5, "spearman": None, "mae": 0.1}
     figures |= {"interval_coverage": None, "interval_width": None}
-    gold = {
-        "by": "fit",
-        "base": "judge-small-1",
-        "source": "my labels",
-        "on": "simulated errors",
-        "subjects": 2,
-        "unadapted": figures,
-        "fitted": figures,
-        "corrected": False,
-        "evidence": {"liver": {"labels": 4, "subjects": 2}},
-    }
+    gold = Adaptation(
+        by="fit",
+        base="judge-small-1",
+        source="my labels",
+        on=MeasuredOn.SYNTHETIC,
+        labels=4,
+        subjects=2,
+        unadapted=figures,
+        fitted=figures,
+        corrected=False,
+        evidence={"liver": Counts(labels=4, subjects=2)},
+    )
     text = gold_card("mine-1", gold, "# judge-small-1\n\nTerms of the start.\n")
     first = text.split("## Card of")[0]
     assert "my labels" in first
@@ -156,7 +171,7 @@ def test_a_fitted_judges_card_names_the_labels_whose_terms_hold() -> None:
 
 
 def test_no_name_of_a_data_set_of_ours_is_in_the_package() -> None:
-    ours = {one["name"] for one in of_recipe("judge-small.yaml")["recipe"]["data"]}
+    ours = {one.name for one in of_recipe("judge-small.yaml").sets}
     # names of public data sets that readers and vocabularies know for everybody
     text = "".join(p.read_text("utf-8") for p in (SOURCE / "pipelines").rglob("*.py"))
     assert sorted(name for name in ours if f'"{name}"' in text) == []

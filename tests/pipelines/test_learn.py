@@ -1,6 +1,5 @@
 """`segassay learn`: labels nobody vouches for, learned in halves that judge each other."""
 
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from test_fit_full import row, same_network
 from conftest import write_picture
 from segassay.data.case import Case, LabelRef
 from segassay.errors import UsageError
-from segassay.models.folder import find_judge, open_judge, write_checksums
+from segassay.models.folder import find_judge, open_judge, write_checksums, write_document
 from segassay.pipelines import learn_labels
 from segassay.pipelines.learn_labels import FEWEST, MOST, drawn, halved, images_of
 from segassay.scoring import load_judge
@@ -44,8 +43,8 @@ def learned(labels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _taught_nothing(base, lesson, work, *, say):  # type: ignore[no-untyped-def]
     folder = same_network(base, lesson, work, say=say)
-    meta = {**folder.meta, "structures": [], "evidence": {}}
-    (folder.path / "meta.json").write_text(json.dumps(meta))
+    meta = folder.meta.model_copy(update={"structures": (), "evidence": {}})
+    write_document(folder.path / "meta.json", meta)
     write_checksums(folder.path)
     return open_judge(folder.path)
 
@@ -73,20 +72,20 @@ def test_two_networks_learn_for_real_and_nothing_is_touched(
     assert {p.name for p in tmp_path.iterdir()} == {"learned"}
     judge = load_judge(str(out))
     assert judge.knows(judge.named("blob"))
-    assert open_judge(out).meta["evidence"]["blob"]["subjects"] == 8
+    assert open_judge(out).meta.evidence["blob"].subjects == 8
 
 
 def test_no_image_is_judged_by_the_network_that_learned_it(
     learned: Path, labels: Path, tmp_path: Path
 ) -> None:
-    first, second = open_judge(learned).meta["learned"]
+    first, second = open_judge(learned).meta.learned or ((), ())
     assert (len(first), len(second)) == (5, 5)
     assert not set(first) & set(second)
     marked = tmp_path / "marked"
     shutil.copytree(learned, marked)
     rng = np.random.default_rng(0)
     low = Calibration.fit(rng.random(60), rng.random(60), np.full(60, 0.1), ["s"] * 60)
-    (marked / "other_calibration.json").write_text(json.dumps(low.to_json()))
+    write_document(marked / "other_calibration.json", low.to_document())
     write_checksums(marked)
     judge = load_judge(str(marked))
     low_scores = 0
@@ -152,7 +151,7 @@ def test_labels_off_their_image_are_named_and_empty_ones_are_no_fault(
     told = capsys.readouterr().err
     assert "p0: p0.png: shape (20, 20, 1)" in told
     assert "p1:" not in told
-    sides = open_judge(tmp_path / "out").meta["learned"]
+    sides = open_judge(tmp_path / "out").meta.learned or ()
     assert (
         sum(len(side) for side in sides) == description(tmp_path / "out")["unadapted"]["subjects"]
     )

@@ -161,8 +161,8 @@ def test_the_folder_tells_its_source_and_is_not_overwritten(
     folder = open_judge(home / "quality-sentinel")
     assert set(folder.files) == {p.name for p in folder.path.iterdir()}
     assert {"weights.safetensors", "text.npy"} <= set(folder.files)
-    assert len(folder.meta["structures"]) == 143
-    assert folder.meta["imported"]["weights"]["file"] == released.weights.name
+    assert len(folder.meta.structures) == 143
+    assert (folder.meta.imported or {})["weights"].file == released.weights.name
     assert run("models", "card", "quality-sentinel") == 0
     assert "Source and terms\n\nUnknown" in capsys.readouterr().out
     again = ("models", "import", released.weights, "--embeddings", released.embeddings)

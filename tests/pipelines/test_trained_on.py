@@ -1,6 +1,5 @@
 """An audit says which images its judge learned from, however their files are stored today."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import numpy as np
 
 from segassay.data.io import read_image
 from segassay.data.volume import voxel_sha256
-from segassay.models.folder import find_judge, write_checksums
+from segassay.models.folder import find_judge, open_judge, write_checksums, write_document
 from segassay.pipelines.audit import audit
 from segassay.pipelines.configs import AuditConfig, SourceConfig
 from segassay.types import Remark
@@ -18,10 +17,9 @@ from segassay.types import Remark
 def judge_that_saw(image: Path, folder: Path) -> Path:
     """A copy of the shipped judge that says it learned from these voxels."""
     shutil.copytree(find_judge("judge-v0"), folder)
-    meta = json.loads((folder / "meta.json").read_text())
-    del meta["training_images"]
-    meta["training_voxels"] = [voxel_sha256(read_image(image).array)]
-    (folder / "meta.json").write_text(json.dumps(meta))
+    voxels = (voxel_sha256(read_image(image).array),)
+    update = {"training_images": (), "training_voxels": voxels}
+    write_document(folder / "meta.json", open_judge(folder).meta.model_copy(update=update))
     write_checksums(folder)
     return folder
 

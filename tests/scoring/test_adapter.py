@@ -1,16 +1,16 @@
 """Corrections by ridge regression: found where there is something to find, and only there."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from segassay.models.description import Counts, MeasuredOn
 from segassay.records.remarks import remarks_of
 from segassay.scoring.adapter import Adapter, Labels, Measured, fit_adapter, folds_of
 from segassay.scoring.calibration import Calibration
 from segassay.scoring.fitting import fit, left_out
-from segassay.scoring.trust import OWN, SYNTHETIC, Trust
+from segassay.scoring.trust import Trust
 from segassay.types import Remark
 
 
@@ -57,7 +57,7 @@ def test_intervals_have_a_margin_where_only_planted_faults_were_measured() -> No
         fit(replace(known, only_planted=planted), adapt=True).calibration
         for planted in (False, True)
     )
-    again = Calibration.from_json(json.loads(json.dumps(planted.to_json())))
+    again = Calibration.from_document(planted.to_document())
     for value, low, high in (planted(0.5, 0.05), again(0.5, 0.05)):
         _, lower, upper = own(0.5, 0.05)
         assert value == pytest.approx(0.5)
@@ -88,7 +88,7 @@ def test_left_out_is_worse_than_seen_and_one_subject_gives_none() -> None:
 def test_it_survives_the_disk_and_far_features_are_cut() -> None:
     adapter, _ = fit_adapter(labels(told=0.08))
     assert adapter is not None
-    again = Adapter.from_json(adapter.to_json())
+    again = Adapter.from_document(adapter.to_document())
     label = Measured(0.5, 0.1, 3.0, np.linspace(-1, 1, 38))
     assert again(label) == pytest.approx(adapter(label), abs=1e-4)
     far, farther = (Measured(0.5, 0.1, 3.0, np.full(38, size)) for size in (50.0, 5000.0))
@@ -119,8 +119,8 @@ def test_a_fit_makes_no_good_judge_worse(n_subjects: int, seed: int) -> None:
 
 @pytest.mark.parametrize(("n", "given"), [(1, False), (8, False), (9, True), (40, True)])
 def test_a_guarantee_needs_nine_subjects(n: int, given: bool) -> None:
-    trust = Trust(n, SYNTHETIC, {"liver": {"labels": 5 * n, "subjects": n}})
+    trust = Trust(n, MeasuredOn.SYNTHETIC, {"liver": Counts(labels=5 * n, subjects=n)})
     assert (Remark.FEW_SUBJECTS in remarks_of(trust.limits)) is not given
     assert remarks_of(trust.evidence("liver")) == {Remark.SIMULATED_ERRORS_ONLY}
-    assert not remarks_of(Trust(n, OWN, trust.by_structure).evidence("liver"))
+    assert not remarks_of(Trust(n, MeasuredOn.OWN, trust.by_structure).evidence("liver"))
     assert remarks_of(trust.evidence("spleen")) == {Remark.NEVER_TESTED}

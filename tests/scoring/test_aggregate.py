@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from segassay.data.slicing import Sampling, choose_slices
+from segassay.models.corrections import CalibrationFile
 from segassay.scoring.aggregate import SliceSums, estimate_presence, estimate_volume
 from segassay.scoring.calibration import Calibration
 
@@ -74,7 +75,7 @@ def test_calibration_is_monotone_and_its_intervals_hold() -> None:
     raw = np.clip(0.3 + 0.5 * true + rng.normal(0, 0.02 + 0.2 * doubt), 0, 1)
     subjects = [str(n // 10) for n in range(1000)]
     fitted = Calibration.fit(raw[:1000], doubt[:1000], true[:1000], subjects)
-    again = Calibration.from_json(fitted.to_json())
+    again = Calibration.from_document(fitted.to_document())
     judged = np.array([again(*pair) for pair in zip(raw[1000:], doubt[1000:], strict=True)])
     assert np.corrcoef(judged[:, 0], true[1000:])[0, 1] > 0.85
     assert abs(float((judged[:, 0] - true[1000:]).mean())) < 0.02
@@ -114,7 +115,7 @@ def test_calibrations_of_earlier_judges_are_read_as_they_were() -> None:
         "below": 2.0,
         "above": 3.0,
     }
-    value, low, high = Calibration.from_json(earlier)(0.5, 0.1)
+    value, low, high = Calibration.from_document(CalibrationFile.model_validate(earlier))(0.5, 0.1)
     spread = 0.2 * 0.25 + 0.3 * 0.1
     assert (value, low, high) == pytest.approx((0.5, 0.5 - 2 * spread, 0.5 + 3 * spread))
 

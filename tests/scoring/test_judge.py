@@ -101,11 +101,11 @@ def test_unknown_name_is_judged_without_it_and_says_so(judge: Judge, phantom: Ph
 
 def test_a_low_score_says_that_expert_labels_scored_low_too(phantom: Phantom) -> None:
     folder = open_judge(find_judge(DEFAULT_JUDGE))
-    tested = folder.meta["evidence"]
+    tested = folder.meta.evidence
     hard = {}
     for untouched in (0.55, 0.9, None):
-        of_liver = {**tested["liver"], "untouched": untouched}
-        meta = {**folder.meta, "evidence": {**tested, "liver": of_liver}}
+        of_liver = tested["liver"].model_copy(update={"untouched": untouched})
+        meta = folder.meta.model_copy(update={"evidence": {**tested, "liver": of_liver}})
         judge = judge_of(replace(folder, meta=meta))
         masks = [np.roll(liver(phantom), shift, axis=0) for shift in (0, 20)]
         good, bad = (judge.score(phantom.image, m, "liver", modality="ct") for m in masks)
@@ -179,10 +179,10 @@ def test_damaged_judge_is_refused(tmp_path: Path) -> None:
 
 def test_shipped_judge_is_small_and_described(judge: Judge) -> None:
     folder = open_judge(find_judge("judge-v0"))
-    assert folder.meta["parameters"] <= 2_000_000
+    assert (folder.meta.parameters or 0) <= 2_000_000
     assert folder.onnx.stat().st_size < 20e6
     assert "research" in (folder.path / "card.md").read_text()
     assert not judge.trained_on("0" * 64)
-    assert judge.trained_on(folder.meta["training_images"][0])
-    for subjects in folder.meta["training_subjects"].values():
+    assert judge.trained_on(folder.meta.training_images[0])
+    for subjects in folder.meta.training_subjects.values():
         assert not set(subjects["train"]) & set(subjects["tuning"])

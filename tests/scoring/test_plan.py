@@ -14,7 +14,7 @@ def planned(preprocess: JudgePreprocess, name: str | None) -> LabelPlan:
     mask = np.zeros((300, 300, 4), dtype=np.bool_)
     mask[20:170, 20:170, 1:3] = True
     stack = PlaneStack(planes, 2, (0.8, 0.8), 3.0, spacing_known=True)
-    sampling = Sampling.from_json({"inside": 10, "beyond": [0.15]})
+    sampling = Sampling(10, (0.15,))
     return plan_label(stack, mask, preprocess, sampling, name=name, modality=Modality.CT)
 
 

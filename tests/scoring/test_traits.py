@@ -131,7 +131,7 @@ def test_the_smallest_image_has_traits() -> None:
 
 def test_it_comes_back_from_json(typical: TypicalLabels) -> None:
     image, mask = scene(seed=5)
-    again = TypicalLabels.from_json(typical.to_json())
+    again = TypicalLabels.from_document(typical.to_document())
     assert again.unusual(image, [("ball", mask)])[0] == pytest.approx(
         typical.unusual(image, [("ball", mask)])[0], abs=1e-2
     )

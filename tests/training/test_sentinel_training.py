@@ -13,6 +13,7 @@ from conftest import write_noisy_phantoms  # noqa: E402
 from segassay.data.phantom import LABELS, SPACING_MM, make_phantom  # noqa: E402
 from segassay.data.sentinel_input import SIZE, crop_window  # noqa: E402
 from segassay.errors import UsageError  # noqa: E402
+from segassay.models.description import JudgeKind  # noqa: E402
 from segassay.models.folder import open_judge  # noqa: E402
 from segassay.pipelines.train_judge import train_judge  # noqa: E402
 from segassay.scoring import Judge, load_judge  # noqa: E402
@@ -145,10 +146,10 @@ def judge(trained: Path) -> Judge:
 
 def test_a_training_continues_and_its_folder_says_what_it_is(trained: Path) -> None:
     meta = open_judge(trained).meta
-    assert meta["kind"] == "quality_sentinel"
-    assert meta["pairs_seen"] == 4
-    assert set(meta["structures"]) == set(LABELS)
-    assert meta["training_subjects"]["phantoms"]["train"]
+    assert meta.kind is JudgeKind.QUALITY_SENTINEL
+    assert meta.pairs_seen == 4
+    assert set(meta.structures) == set(LABELS)
+    assert meta.training_subjects["phantoms"]["train"]
     assert "without pretraining" in (trained / "card.md").read_text()
     curves = (trained.parent / "curves.csv").read_text().splitlines()
     assert len(curves) == 3

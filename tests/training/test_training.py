@@ -188,12 +188,12 @@ def test_two_exports_of_a_day_have_different_names(material: Material, tmp_path:
         weights = tmp_path / "judge.onnx"
         weights.write_bytes(content)
         meta = describe(recipe(), material, JudgePreprocess(), pairs=1, weights=weights)
-        names.append(meta["model_id"])
+        names.append(meta.model_id)
     assert len({name.rsplit("-", 1)[0] for name in names}) == 1
     assert names[0] != names[1] == names[2]
     stored = [case for s in (*material.train, *material.tuning) for case in s.cases]
-    assert meta["training_voxels"] == sorted({case.voxels_sha256 for case in stored})
-    assert len(meta["training_voxels"]) == 7
+    assert meta.training_voxels == tuple(sorted({case.voxels_sha256 for case in stored}))
+    assert len(meta.training_voxels) == 7
 
 
 def test_expected_dice_by_hand() -> None:

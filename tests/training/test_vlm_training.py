@@ -16,6 +16,7 @@ from segassay.data.phantom import LABELS, SPACING_MM, make_phantom  # noqa: E402
 from segassay.data.preprocess import JudgePreprocess  # noqa: E402
 from segassay.engines.direct_engine import DirectEngine  # noqa: E402
 from segassay.errors import UsageError  # noqa: E402
+from segassay.models.description import JudgeKind  # noqa: E402
 from segassay.models.folder import open_judge  # noqa: E402
 from segassay.models.segae_vlm import ExportedSegaeVlm, SegaeVlm  # noqa: E402
 from segassay.pipelines.train_judge import train_judge  # noqa: E402
@@ -138,12 +139,12 @@ def judge(trained: Path) -> Judge:
 
 def test_trained_folder_is_whole_and_says_what_it_is(trained: Path) -> None:
     folder = open_judge(trained)
-    assert folder.meta["kind"] == "direct"
-    assert set(folder.meta["structures"]) <= set(LABELS)
+    assert folder.meta.kind is JudgeKind.DIRECT
+    assert set(folder.meta.structures) <= set(LABELS)
     assert "one number" in (trained / "card.md").read_text()
     assert (trained.parent / "curves.svg").is_file()
     digest = hashlib.sha256((trained / "judge.onnx").read_bytes()).hexdigest()
-    assert folder.meta["model_id"].endswith(digest[:8])
+    assert folder.meta.model_id.endswith(digest[:8])
 
 
 def test_score_depends_on_image_mask_and_name(judge: Judge) -> None:

@@ -123,7 +123,7 @@ def _told(result: "GoldResult", *, as_json: bool) -> int:
     if as_json:
         give_json(result.to_json())
     else:
-        tell(f"measured on {result.gold['on']}, {result.gold['base']} -> {result.folder.name}")
+        tell(f"measured on {result.gold.on}, {result.gold.base} -> {result.folder.name}")
         for line in (network_line(result.gold), *comparison(result.gold), result.remark):
             if line:
                 tell(line)

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.data.intensity import holds_hu
-from segassay.data.preprocess import JudgePreprocess
+from segassay.data.intensity import SOFT_TISSUE_HU, holds_hu
 from segassay.data.slicing import as_planes, pixel_mm, slicing_axis
 from segassay.data.volume import Volume
 
@@ -89,7 +88,7 @@ def _cut(
     position = int(counts.argmax()) if counts.any() else n // 2
     plane = as_planes(image.array, axis)[position].astype(np.float32)
     if holds_hu(image.array):
-        plane = np.clip(plane, *JudgePreprocess.window_hu)
+        plane = np.clip(plane, *SOFT_TISSUE_HU)
     return SideCut(
         plane=plane_name(image, axis),
         index=position,

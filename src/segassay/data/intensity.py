@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from segassay.types import Modality
 
+SOFT_TISSUE_HU = (-200.0, 300.0)
+"""Window of CT that judges and pictures show."""
+
 _AIR_HU = -250.0
 _SHARE_OF_AIR = 0.001
 

@@ -9,13 +9,14 @@ look alike.
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.data.intensity import holds_hu
+from segassay.data.intensity import SOFT_TISSUE_HU, holds_hu
 from segassay.data.slicing import as_planes, pixel_mm, slicing_axis
 from segassay.data.volume import Volume
 from segassay.geometry.resample import Box, BoxResampler
@@ -66,16 +67,20 @@ class PlaneStack:
 
 
 def plane_stack(
-    volume: Volume, axis: int | None = None, *, modality: Modality | None = None
+    volume: Volume,
+    axis: int | None = None,
+    *,
+    modality: Modality | None = None,
+    window_hu: tuple[float, float] = SOFT_TISSUE_HU,
 ) -> PlaneStack:
-    """Turn an image volume into slices; HU are cut to a soft-tissue window first.
+    """Turn an image volume into slices; HU are cut to a window first.
 
     `axis` is the one that slices count along, by default the one that they were drawn along.
     """
     axis = slicing_axis(volume.grid) if axis is None else axis
     planes = as_planes(volume.array, axis)
     if holds_hu(volume.array, modality):
-        planes = np.clip(planes, *JudgePreprocess.window_hu)
+        planes = np.clip(planes, *window_hu)
     return PlaneStack(
         # One copy in slice order: thirteen labels will each cut a dozen slices out of it.
         planes=np.ascontiguousarray(planes, dtype=np.float32),
@@ -111,7 +116,9 @@ class JudgePreprocess:
     more than `largest_px` pixels along a side, or a slice of a volume of more than
     `largest_slice_px`, counts as if it had been reduced to so many: judges learned from images of
     no more, and take finer ones for what they never saw. `tells_nameless` is false of judges that
-    learned to do without modality and scale where there is no name (`untold`).
+    learned to do without modality and scale where there is no name (`untold`). Hounsfield units are
+    cut to `window_hu`. The rules are versions of code, see `models.description.SliceSettings`.
+    Defaults are for judges to be trained; those on a disk say all of it themselves.
     """
 
     crop_px: int = 96
@@ -122,18 +129,15 @@ class JudgePreprocess:
     largest_px: int = 400
     largest_slice_px: int = 260
     tells_nameless: bool = True
+    window_hu: tuple[float, float] = SOFT_TISSUE_HU
+    hu_rule: int = 1
+    axis_rule: int = 1
+    frame_rule: int = 1
     version: int = 1
-
-    window_hu = (-200.0, 300.0)
 
     def as_json(self) -> dict[str, Any]:
         """Return the settings as they are saved with a judge."""
         return asdict(self)
-
-    def fingerprint(self) -> str:
-        """Short stable name of these settings."""
-        text = json.dumps({**asdict(self), "window_hu": self.window_hu}, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def frame(
         self, mask: NDArray[np.bool_], pixel: tuple[float, float], *, least_mm: float = 0.0
@@ -297,6 +301,6 @@ def _frame_picture(
     return np.outer(rows, columns).astype(np.float32)
 
 
-def settings_from_json(data: dict[str, Any]) -> JudgePreprocess:
-    """Rebuild the settings saved with a judge; unknown keys raise `TypeError`."""
-    return JudgePreprocess(**data)
+def fingerprint(settings: Mapping[str, Any]) -> str:
+    """Return a short stable name of all that decides what a judge sees, as plain data."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]

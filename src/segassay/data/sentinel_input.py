@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from segassay.data.intensity import SOFT_TISSUE_HU
+
 WINDOW = (-200.0, 200.0)
 """Hounsfield units of black and white."""
 
@@ -25,10 +27,13 @@ def preprocess_json(*, window: bool = True) -> dict[str, object]:
     are stretched between their own ends (`data.intensity`), as images of any kind can be.
     """
     return {
-        "window_hu": list(WINDOW) if window else None,
+        "window_hu": WINDOW if window else None,
+        "soft_window_hu": SOFT_TISSUE_HU,
         "margin_px": _MARGIN,
         "size_px": SIZE,
         "most_slices": _MOST_SLICES,
+        "hu_rule": 1,
+        "axis_rule": 1,
         "version": 1,
     }
 

@@ -32,11 +32,6 @@ class Sampling:
     inside: int = 10
     beyond: tuple[float, ...] = (0.15, 0.5, 1.2)
 
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> "Sampling":
-        """Rebuild the sampling saved with a judge."""
-        return cls(int(data["inside"]), tuple(float(end) for end in data["beyond"]))
-
 
 @dataclass(frozen=True, slots=True)
 class SliceSample:

@@ -21,9 +21,17 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from segassay.errors import ModelError
+from segassay.models.corrections import (
+    AdapterFile,
+    CalibrationFile,
+    TypicalFile,
+    UncalibratedFile,
+    UnfamiliarFile,
+)
+from segassay.models.description import JudgeKind, JudgeMeta
+from segassay.models.documents import Document, read_document
 
 CARD = "card.md"
 FILES = ("judge.onnx", "meta.json", "calibration.json", CARD)
@@ -52,14 +60,17 @@ CHECKSUMS = "SHA256SUMS"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class JudgeFolder:
-    """A verified judge folder: its descriptions as written, `None` for those it does not have."""
+    """A verified judge folder with its documents, `None` for those it does not have.
+
+    `calibration` is `None` for Quality Sentinel alone.
+    """
 
     path: Path
-    meta: dict[str, Any]
-    calibration: dict[str, Any]
-    adapter: dict[str, Any] | None = None
-    typical: dict[str, Any] | None = None
-    unfamiliar: dict[str, Any] | None = None
+    meta: JudgeMeta
+    calibration: CalibrationFile | None
+    adapter: AdapterFile | None = None
+    typical: TypicalFile | None = None
+    unfamiliar: UnfamiliarFile | None = None
     network: str = "judge.onnx"
 
     @property
@@ -78,8 +89,8 @@ class JudgeFolder:
 
     @property
     def other(self) -> "JudgeFolder":
-        """The other half of a judge taught in halves; `OSError` or `ValueError` without one."""
-        calibration = json.loads((self.path / OTHER_CALIBRATION).read_text())
+        """The other half of a judge taught in halves; `ModelError` without one."""
+        calibration = read_document(self.path / OTHER_CALIBRATION, CalibrationFile)
         return replace(self, calibration=calibration, network=OTHER)
 
     @property
@@ -88,9 +99,14 @@ class JudgeFolder:
         return self.path / GOLD if GOLD in self.files else None
 
     @property
-    def kind(self) -> str:
-        """Which code runs it, see `scoring.loading.KINDS`; judge-v0 names none and draws a map."""
-        return str(self.meta.get("kind", "map"))
+    def card(self) -> str:
+        """Its card as Markdown; `ModelError` for one that cannot be read."""
+        try:
+            return (self.path / CARD).read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise ModelError(
+                f"{self.path.name}: {CARD} cannot be read ({error}); install the judge again"
+            ) from error
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -115,8 +131,7 @@ class JudgeFolder:
         Of their voxels, so that an image compressed anew is still known; the first judge kept
         checksums of files.
         """
-        kept = [self.meta.get(key, []) for key in ("training_voxels", "training_images")]
-        return frozenset(checksum for some in kept for checksum in some)
+        return frozenset((*self.meta.training_voxels, *self.meta.training_images))
 
 
 def model_id(name: str, weights: Path) -> str:
@@ -172,20 +187,22 @@ def open_judge(path: Path) -> JudgeFolder:
     """Verify and read a judge folder.
 
     Raises:
-        ModelError: A file is missing, differs from its checksum, or is not readable.
+        ModelError: A file is missing, differs from its checksum, or is not what it should be.
     """
     verify(path)
-    try:
-        meta = json.loads((path / "meta.json").read_text())
-        calibration = json.loads((path / "calibration.json").read_text())
-        present = _read_checksums(path)
-        adapter, typical, unfamiliar = (
-            json.loads((path / name).read_text()) if name in present else None
-            for name in (ADAPTER, TYPICAL, UNFAMILIAR)
-        )
-    except ValueError as error:
-        raise ModelError(f"{path.name}: broken description ({error}); install it again") from error
-    return JudgeFolder(path, meta, calibration, adapter, typical, unfamiliar)
+    meta = read_document(path / "meta.json", JudgeMeta)
+    present = _read_checksums(path)
+    if meta.kind is JudgeKind.QUALITY_SENTINEL:
+        read_document(path / "calibration.json", UncalibratedFile)
+        return JudgeFolder(path, meta, None)
+    return JudgeFolder(
+        path,
+        meta,
+        read_document(path / "calibration.json", CalibrationFile),
+        read_document(path / ADAPTER, AdapterFile) if ADAPTER in present else None,
+        read_document(path / TYPICAL, TypicalFile) if TYPICAL in present else None,
+        read_document(path / UNFAMILIAR, UnfamiliarFile) if UNFAMILIAR in present else None,
+    )
 
 
 def verify(path: Path) -> None:
@@ -207,11 +224,12 @@ def write_checksums(path: Path) -> None:
     present = {p.name: p for p in path.iterdir() if p.is_file() and p.name != CHECKSUMS}
     names = (*FILES, *_further(present))
     lines = [f"{_sha256(path / name)}  {name}\n" for name in names]
-    (path / CHECKSUMS).write_text("".join(lines))
+    (path / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
 
 
-def write_description(path: Path, data: dict[str, Any]) -> None:
-    """Write one of a judge's descriptions, the same data always the same bytes."""
+def write_document(path: Path, document: Document) -> None:
+    """Write one of a judge's documents, the same content always the same bytes."""
+    data = document.model_dump(mode="json")
     path.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
@@ -228,8 +246,10 @@ def _packaged() -> list[Path]:
 
 def _read_checksums(path: Path) -> dict[str, str]:
     try:
-        lines = (path / CHECKSUMS).read_text().splitlines()
-    except OSError as error:
+        if not (path / CHECKSUMS).is_file():
+            raise FileNotFoundError(CHECKSUMS)  # also for what never ends, as a pipe
+        lines = (path / CHECKSUMS).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
         raise ModelError(f"{path.name}: {CHECKSUMS} cannot be read; install it again") from error
     fields = [line.split(maxsplit=1) for line in lines if line]
     if any(len(pair) != 2 or pair[1] != Path(pair[1]).name for pair in fields):
@@ -238,5 +258,11 @@ def _read_checksums(path: Path) -> dict[str, str]:
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(
+            f"{path.parent.name}: {path.name} cannot be read ({error.strerror}); "
+            "install the judge again"
+        ) from error

@@ -1,6 +1,5 @@
 """A judge's network learns on from trusted labels, kept apart from those that test it."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,9 +8,17 @@ from typing import TYPE_CHECKING, Any
 from segassay.data.case import Case, Dataset
 from segassay.data.preprocess import JudgePreprocess
 from segassay.data.splits import SubjectSplit
-from segassay.errors import UsageError
+from segassay.errors import ModelError, UsageError
 from segassay.extras import require
-from segassay.models.folder import CARD, WEIGHTS, JudgeFolder, open_judge, write_checksums
+from segassay.models.description import Evidence, JudgeKind, JudgeMeta, LearningRecord
+from segassay.models.folder import (
+    CARD,
+    WEIGHTS,
+    JudgeFolder,
+    open_judge,
+    write_checksums,
+    write_document,
+)
 from segassay.pipelines.gold_figures import evidence_of
 from segassay.scoring.calibration import Calibration
 from segassay.scoring.fitting import GoldLabel
@@ -61,11 +68,11 @@ def require_adaptable(base: JudgeFolder) -> None:
         ModelError: It has no weights to train on from.
         UsageError: It is of another kind.
     """
-    recipe = base.meta.get("recipe", {})
-    if base.kind != "map" or "widths" not in recipe:
+    recipe = base.meta.recipe
+    if base.meta.kind is not JudgeKind.MAP or recipe is None or not recipe.widths:
         raise UsageError(
-            f"{base.path.name}: the network of a judge of kind {base.kind!r} cannot learn on; "
-            f"choose one that draws maps, such as {DEFAULT_JUDGE}"
+            f"{base.path.name}: the network of a judge of kind {base.meta.kind.value!r} cannot "
+            f"learn on; choose one that draws maps, such as {DEFAULT_JUDGE}"
         )
     base.require_weights()
 
@@ -92,22 +99,28 @@ def adapt_network(base: JudgeFolder, lesson: Lesson, work: Path, *, say: Say) ->
     material = _material(lesson)
     training = JudgeTraining(_recipe(base, lesson, material), material, work, say=say)
     net = training.run()
-    meta = {
-        **base.meta,
-        "structures": [canonical_name(name) for name in material.structures],
-        "evidence": {},
-        "adapted": {
-            "minutes": round(training.progress.seconds / 60, 1),
-            "updates": training.progress.updates,
-            "pairs": training.progress.pairs,
-        },
-    }
+    meta = base.meta.model_copy(
+        update={
+            "structures": tuple(canonical_name(name) for name in material.structures),
+            "evidence": {},
+            "learning": LearningRecord(
+                minutes=round(training.progress.seconds / 60, 1),
+                updates=training.progress.updates,
+                pairs=training.progress.pairs,
+            ),
+        }
+    )
     return _written(work / "judge", base, meta, training.recipe.network, net)
 
 
-def tested_on(
-    meta: dict[str, Any], rows: Sequence[GoldLabel], cases: Sequence[Case]
-) -> dict[str, Any]:
+def learning_of(meta: JudgeMeta) -> LearningRecord:
+    """Return how long the network of `adapt_network` learned; `ModelError` for another one."""
+    if meta.learning is None:
+        raise ModelError(f"{meta.model_id}: its network did not learn on")
+    return meta.learning
+
+
+def tested_on(meta: JudgeMeta, rows: Sequence[GoldLabel], cases: Sequence[Case]) -> JudgeMeta:
     """Return a judge's description that knows what it learned and was then tested on.
 
     Args:
@@ -115,32 +128,37 @@ def tested_on(
         rows: Labels of subjects that it did not learn from, as it measured them.
         cases: Where these labels come from.
     """
-    evidence: dict[str, dict[str, Any]] = {}
+    evidence: dict[str, Evidence] = {}
     for name, counts in evidence_of(rows).items():
         own = [c for c in cases if name in {canonical_name(ref.structure) for ref in c.labels}]
-        kinds = {str(case.modality) for case in own if case.modality}
-        if name in meta["structures"]:
-            evidence[name] = {**counts, "modalities": sorted(kinds)}
-    return {**meta, "structures": sorted(evidence), "evidence": evidence}
+        kinds = {case.modality for case in own if case.modality}
+        if name in meta.structures:
+            evidence[name] = Evidence(
+                **counts.model_dump(), modalities=tuple(sorted(kinds)), untouched=None
+            )
+    return meta.model_copy(update={"structures": tuple(sorted(evidence)), "evidence": evidence})
 
 
 def _recipe(base: JudgeFolder, lesson: Lesson, material: "Material") -> "JudgeRecipe":
     from segassay.training.settings import JudgeRecipe, PairRecipe
 
-    earlier = base.meta["recipe"]
-    untold = earlier.get("pairs", {}).get("untold", 0.0)
-    return JudgeRecipe(
-        name="adapted",
-        start_from=str(base.path),
-        data=tuple(stored.recipe for stored in material.train),
-        pairs=PairRecipe(recolour=_RECOLOURED, untold=untold),
-        network=earlier.get("network", "map"),
-        widths=tuple(earlier["widths"]),
-        minutes=lesson.minutes,
-        learning_rate=_LEARNING_RATE,
-        ema_halflife=50,
-        pool=1024,
-        seed=lesson.seed,
+    earlier = base.meta.recipe
+    if earlier is None:
+        raise ModelError(f"{base.path.name}: its recipe is not known, so it cannot learn on")
+    return JudgeRecipe.model_validate(
+        {
+            "name": "adapted",
+            "start_from": str(base.path),
+            "data": tuple(stored.recipe for stored in material.train),
+            "pairs": PairRecipe(recolour=_RECOLOURED, untold=earlier.pairs.untold),
+            "network": earlier.network,
+            "widths": earlier.widths,
+            "minutes": lesson.minutes,
+            "learning_rate": _LEARNING_RATE,
+            "ema_halflife": 50,
+            "pool": 1024,
+            "seed": lesson.seed,
+        }
     )
 
 
@@ -175,15 +193,15 @@ def _sets(lesson: Lesson, subjects: tuple[str, ...]) -> "tuple[StoredSet, ...]":
 
 
 def _written(
-    folder: Path, base: JudgeFolder, meta: dict[str, object], network: str, net: Any
+    folder: Path, base: JudgeFolder, meta: JudgeMeta, network: str, net: Any
 ) -> JudgeFolder:
     from segassay.training.export import export_onnx, write_weights
 
     folder.mkdir()
     export_onnx(net, JudgePreprocess(), folder / "judge.onnx", network=network)
     write_weights(net.state_dict(), folder / WEIGHTS)
-    (folder / "meta.json").write_text(json.dumps(meta))
-    (folder / "calibration.json").write_text(json.dumps(Calibration.identity().to_json()))
+    write_document(folder / "meta.json", meta)
+    write_document(folder / "calibration.json", Calibration.identity().to_document())
     (folder / CARD).write_bytes((base.path / CARD).read_bytes())
     write_checksums(folder)
     return open_judge(folder)

@@ -79,7 +79,7 @@ def bundle_metadata(folder: JudgeFolder) -> dict[str, Any]:
     meta = folder.meta
     return {
         "name": folder.path.name,
-        "version": meta["model_id"],
+        "version": meta.model_id,
         "task": "Expected Dice of a segmentation label, without ground truth",
         "description": "A judge of segassay; docs/README.md is its card.",
         "authors": "see docs/README.md",
@@ -89,10 +89,8 @@ def bundle_metadata(folder: JudgeFolder) -> dict[str, Any]:
             "inputs": {part.name: _tensor(part) for part in session.get_inputs()},
             "outputs": {part.name: _tensor(part) for part in session.get_outputs()},
         },
-        "kind": folder.kind,
-        "preprocess": meta["preprocess"],
-        "structures": meta["structures"],
-        "evidence": meta["evidence"],
+        "kind": meta.kind.value,
+        **meta.model_dump(mode="json", include={"preprocess", "structures", "evidence"}),
         "training_images": len(folder.training_images),
         "judge_sha256": folder.sha256,
     }

@@ -1,6 +1,5 @@
 """Calibration of a fresh judge on the tuning subjects, whose labels the weights never saw."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +10,14 @@ from numpy.typing import NDArray
 
 from segassay.data.pair_table import UNTOUCHED
 from segassay.data.splits import SubjectSplit
-from segassay.models.folder import open_judge, write_checksums, write_description
+from segassay.models.description import Evidence, JudgeMeta
+from segassay.models.folder import open_judge, write_checksums, write_document
 from segassay.pipelines.calibration_rows import ROWS, read_calibration_rows, write_calibration_rows
 from segassay.pipelines.faulty_cases import JudgedFault, judge_faults, read_expert_case
 from segassay.scoring import Judge, judge_of
 from segassay.scoring.calibration import Calibration
 from segassay.training.segmenters.masks import NetworkMasks
-from segassay.types import Say
+from segassay.types import Modality, Say
 
 if TYPE_CHECKING:
     from segassay.training.settings import JudgeRecipe
@@ -49,7 +49,7 @@ class CalibrationResult:
 
 def calibrate_folder(
     folder: Path,
-    meta: dict[str, Any],
+    meta: JudgeMeta,
     recipe: "JudgeRecipe",
     data: Path,
     splits: dict[str, SubjectSplit],
@@ -82,13 +82,12 @@ def recalibrate_folder(folder: Path, rows: Path) -> CalibrationResult:
     return _calibrated(folder, meta, read_calibration_rows(rows))
 
 
-def _calibrated(folder: Path, meta: dict[str, Any], rows: list[JudgedFault]) -> CalibrationResult:
+def _calibrated(folder: Path, meta: JudgeMeta, rows: list[JudgedFault]) -> CalibrationResult:
     labels = _Columns.of(rows)
     result = _cross_validated(rows, labels)
-    kinds = {entry["name"]: entry["modality"] for entry in meta["recipe"]["data"]}
+    kinds = {entry.name: entry.modality for entry in meta.sets}
     calibration = labels.fit(np.ones(len(rows), dtype=np.bool_))
-    meta["evidence"] = _evidence(rows, kinds, calibration)
-    meta["tuning"] = {
+    tuning = {
         "labels": result.n_labels,
         "subjects": result.n_subjects,
         "pearson": round(result.pearson, 4),
@@ -98,13 +97,15 @@ def _calibrated(folder: Path, meta: dict[str, Any], rows: list[JudgedFault]) -> 
         "coverage_of_subjects": round(result.of_subjects[0], 4),
         "width_of_subjects": round(result.of_subjects[1], 4),
     }
-    _write(folder, meta, calibration)
+    evidence = _evidence(rows, kinds, calibration)
+    told = meta.model_copy(update={"evidence": evidence, "tuning": tuning})
+    _write(folder, told, calibration)
     return result
 
 
-def _write(folder: Path, meta: dict[str, Any], calibration: Calibration) -> None:
-    write_description(folder / "meta.json", meta)
-    (folder / "calibration.json").write_text(json.dumps(calibration.to_json(), indent=1) + "\n")
+def _write(folder: Path, meta: JudgeMeta, calibration: Calibration) -> None:
+    write_document(folder / "meta.json", meta)
+    write_document(folder / "calibration.json", calibration.to_document())
     card = folder / "card.md"
     if not card.exists():
         card.write_text("Not yet described.\n")
@@ -212,8 +213,8 @@ def _mean_of(numbers: NDArray[np.intp], values: NDArray[Any]) -> float:
 
 
 def _evidence(
-    rows: list[JudgedFault], kinds: Mapping[str, str | None], calibration: Calibration
-) -> dict[str, Any]:
+    rows: list[JudgedFault], kinds: Mapping[str, Modality | None], calibration: Calibration
+) -> dict[str, Evidence]:
     """Count labels and subjects of each structure, and say in what kinds of images they were.
 
     And the median score of those that were left `untouched`.
@@ -223,12 +224,11 @@ def _evidence(
         own = [r for r in rows if r.structure == structure]
         subjects = {(r.set_name, r.subject_id) for r in own}
         of_sets = {kinds.get(r.set_name) for r in own}
-        found[structure] = {
-            "labels": len(own),
-            "subjects": len(subjects),
-            "modalities": sorted(kind for kind in of_sets if kind is not None),
-        }
         untouched = [calibration.value(r.value) for r in own if r.recipe == UNTOUCHED]
-        if untouched:
-            found[structure]["untouched"] = round(float(np.median(untouched)), 2)
+        found[structure] = Evidence(
+            labels=len(own),
+            subjects=len(subjects),
+            modalities=tuple(sorted(kind for kind in of_sets if kind is not None)),
+            untouched=round(float(np.median(untouched)), 2) if untouched else None,
+        )
     return found

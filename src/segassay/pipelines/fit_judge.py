@@ -89,9 +89,11 @@ def _require_alike(base: JudgeFolder, config: FitConfig) -> None:
     """Refuse a fitted judge whose correction asks for other comparisons than the new one will."""
     if base.adapter is not None and (base.gold is not None) != bool(config.atlas):
         was = "with" if base.gold is not None else "without"
+        made = base.meta.adaptation
+        origin = "" if made is None else f", {made.base},"
         raise UsageError(
             f"{base.path.name}: was fitted {was} --atlas, which cannot be changed afterwards; fit "
-            f"the judge that it was made from, {base.meta['gold']['base']}, to all trusted cases"
+            f"the judge that it was made from{origin} to all trusted cases"
         )
 
 

@@ -13,8 +13,9 @@ from segassay.data.case import Dataset
 from segassay.data.splits import SubjectSplit
 from segassay.errors import UsageError
 from segassay.metrics.agreement import mean_absolute_error, pearson
+from segassay.models.description import NetworkFit
 from segassay.models.folder import JudgeFolder
-from segassay.pipelines.adapt_network import Lesson, adapt_network, tested_on
+from segassay.pipelines.adapt_network import Lesson, adapt_network, learning_of, tested_on
 from segassay.pipelines.configs import FitConfig
 from segassay.pipelines.gold_judge import (
     FullFit,
@@ -104,14 +105,14 @@ def fit_network(
         light = _light_fit(learned, held)
         adapted = across_subjects(after)
         kept = is_better(held, light[:, 0], adapted)
-        about = {
-            **folder.meta["adapted"],
-            "kept": kept,
-            "learned_from": n_learned,
-            "held_out": n_held,
-            "mae": _compared(held, light[:, 0], adapted, mean_absolute_error),
-            "pearson": _compared(held, light[:, 0], adapted, pearson),
-        }
+        about = NetworkFit(
+            **learning_of(folder.meta).model_dump(),
+            kept=kept,
+            learned_from=n_learned,
+            held_out=n_held,
+            mae=_compared(held, light[:, 0], adapted, mean_absolute_error),
+            pearson=_compared(held, light[:, 0], adapted, pearson),
+        )
         full = FullFit(about, light if kept else None, frozenset(row.image for row in learned))
         rows = [replace(a, stated=h.stated) for a, h in zip(after, held, strict=True)]
         return make_gold_judge(

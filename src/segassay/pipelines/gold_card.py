@@ -1,8 +1,7 @@
 """The card of a judge that was fitted, taught or calibrated by somebody's labels."""
 
-from typing import Any
-
-from segassay.scoring.trust import FEWEST_SUBJECTS, OWN, Trust, counted
+from segassay.models.description import Adaptation, Figures, MeasuredOn
+from segassay.scoring.trust import FEWEST_SUBJECTS, Trust, counted
 
 _MEASURES = {
     "pearson": "Pearson",
@@ -19,12 +18,12 @@ _VERBS = {
 }
 
 
-def gold_card(model_id: str, gold: dict[str, Any], earlier: str) -> str:
+def gold_card(model_id: str, gold: Adaptation, earlier: str) -> str:
     """Return the card; `earlier` is that of the judge it was made from, whose terms hold on."""
-    verb = _VERBS[gold["by"]]
+    verb = _VERBS[gold.by]
     return f"""# {model_id}
 
-{gold["base"]}, {verb} {gold["source"]}. For research. Not a medical device. {_network(gold)}
+{gold.base}, {verb} {gold.source}. For research. Not a medical device. {_network(gold)}
 
 ## How well it does on these labels
 
@@ -38,56 +37,55 @@ def gold_card(model_id: str, gold: dict[str, Any], earlier: str) -> str:
 
 {_structures(gold)}
 
-## Card of {gold["base"]}
+## Card of {gold.base}
 
 {earlier}"""
 
 
-def comparison(gold: dict[str, Any]) -> list[str]:
+def comparison(gold: Adaptation) -> list[str]:
     """Return one line for each main figure: unadapted, light where there is both, and fitted."""
     return [f"{words}: {_cell(gold, key)}" for key, words in _MEASURES.items()]
 
 
-def network_line(gold: dict[str, Any]) -> str:
+def network_line(gold: Adaptation) -> str:
     """Say whether a network that learned on was better, in one line; empty without `--full`."""
-    full = gold.get("full")
+    full = gold.full
     if full is None:
         return ""
-    error = full["mae"]
-    told = f"On the {counted(full['held_out'])} held out the mean absolute error was "
+    error = full.mae
+    told = f"On the {counted(full.held_out)} held out the mean absolute error was "
     told += f"{error['unadapted']:.3f} unadapted, {error['light']:.3f} with a light fit, "
     told += f"{error['full']:.3f} by the adapted network: "
-    return told + ("it stays." if full["kept"] else "no better beyond noise.")
+    return told + ("it stays." if full.kept else "no better beyond noise.")
 
 
-def _trusted(gold: dict[str, Any]) -> str:
-    on = "the user's own predictions" if gold["on"] == OWN else gold["on"]
-    subjects = counted(gold["subjects"])
-    text = f"Measured on {on}, {gold['unadapted']['n']} masks of "
-    text += f"{counted(gold['unadapted']['subjects'])}; each subject was left out of the fit that "
+def _trusted(gold: Adaptation) -> str:
+    on = "the user's own predictions" if gold.on is MeasuredOn.OWN else gold.on
+    subjects = counted(gold.subjects)
+    text = f"Measured on {on}, {gold.unadapted['n']} masks of "
+    text += f"{_subjects(gold.unadapted)}; each subject was left out of the fit that "
     text += "judged it. The figures in brackets are 95 % intervals, resampled by subject."
-    trust = Trust.of({"gold": gold})
-    if trust is not None and trust.limits:
+    if Trust.of(gold).limits:
         text += f"\n\n**No guarantee**: {subjects} could be tested, {FEWEST_SUBJECTS} are needed "
         text += "before a 90 % interval says anything."
-    if gold["on"] != OWN:
+    if gold.on is not MeasuredOn.OWN:
         text += "\nErrors of real networks may be harder to see than these faults: measure on "
         text += "your own predictions with "
-        text += "`segassay evaluate`." if gold["by"] == "learn" else "`--pairs`."
+        text += "`segassay evaluate`." if gold.by == "learn" else "`--pairs`."
     return text
 
 
-def _network(gold: dict[str, Any]) -> str:
-    base = gold["base"]
+def _network(gold: Adaptation) -> str:
+    base = gold.base
     terms = f"What the network learned before stands in the card of {base} below, whose terms hold "
-    terms += f"on. The terms of {gold['source']} were not told to segassay: they hold, too."
-    if gold["by"] == "learn":
+    terms += f"on. The terms of {gold.source} were not told to segassay: they hold, too."
+    if gold.by == "learn":
         return f"{_taught(gold)} {terms}"
-    full = gold.get("full")
+    full = gold.full
     if full is None:
         return terms
-    told = f"{full['minutes']:g} minutes on {counted(full['learned_from'])}"
-    if full["kept"]:
+    told = f"{full.minutes:g} minutes on {counted(full.learned_from)}"
+    if full.kept:
         return (
             f"The network learned on for {told}. {network_line(gold)} The figures below are on "
             f"labels of subjects that it did not learn from. {terms}"
@@ -95,17 +93,17 @@ def _network(gold: dict[str, Any]) -> str:
     return f"{terms} It learned on for {told}, which was undone. {network_line(gold)}"
 
 
-def _taught(gold: dict[str, Any]) -> str:
+def _taught(gold: Adaptation) -> str:
     text = "**Nobody vouches for these labels.** Two networks learned half of the subjects each, "
-    text += f"for {gold['minutes']:g} minutes, and judge the other half: a label unlike what most "
-    text += "labels show is likely wrong, and what most of them get wrong alike was learned."
-    if gold["known_before"]:
-        text += f" {gold['known_before']} of the images had taught {gold['base']} already: there "
+    text += f"for {gold.minutes or 0:g} minutes, and judge the other half: a label unlike what "
+    text += "most labels show is likely wrong, and what most of them get wrong alike was learned."
+    if gold.known_before:
+        text += f" {gold.known_before} of the images had taught {gold.base} already: there "
         text += "the figures promise too much."
     return text
 
 
-def _table(gold: dict[str, Any]) -> str:
+def _table(gold: Adaptation) -> str:
     names = [name for name, _ in _columns(gold)]
     lines = [f"| | {' | '.join(names)} |", "|" + "---|" * (len(names) + 1)]
     for key, words in _MEASURES.items():
@@ -114,32 +112,38 @@ def _table(gold: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _cell(gold: dict[str, Any], key: str) -> str:
+def _cell(gold: Adaptation, key: str) -> str:
     return " -> ".join(_figure(figures, key) for _, figures in _columns(gold))
 
 
-def _columns(gold: dict[str, Any]) -> list[tuple[str, dict[str, Any] | None]]:
+def _columns(gold: Adaptation) -> list[tuple[str, Figures | None]]:
     """Return what stands side by side, all on the same labels."""
-    light = [("light fit", gold["light"])] if gold.get("light") is not None else []
-    return [("unadapted", gold["unadapted"]), *light, ("this judge", gold["fitted"])]
+    light = [] if gold.light is None else [("light fit", gold.light)]
+    return [("unadapted", gold.unadapted), *light, ("this judge", gold.fitted)]
 
 
-def _figure(figures: dict[str, Any] | None, key: str) -> str:
-    if figures is None or figures[key] is None:
+def _figure(figures: Figures | None, key: str) -> str:
+    value = None if figures is None else figures[key]
+    if figures is None or value is None or isinstance(value, tuple):
         return "n/a"
     ends = figures.get(f"{key}_ci")
-    text = f"{figures[key]:.3f}"
-    return text if ends is None else f"{text} ({ends[0]:.3f} to {ends[1]:.3f})"
+    text = f"{value:.3f}"
+    return f"{text} ({ends[0]:.3f} to {ends[1]:.3f})" if isinstance(ends, tuple) else text
 
 
-def _correction(gold: dict[str, Any]) -> str:
-    if gold["by"] != "fit":
+def _subjects(figures: Figures) -> str:
+    n = figures["subjects"]
+    return counted(n) if isinstance(n, int) else "n/a"
+
+
+def _correction(gold: Adaptation) -> str:
+    if gold.by != "fit":
         return "Expected Dice and interval follow from raw score and doubt, calibrated anew."
-    if gold["corrected"]:
+    if gold.corrected:
         text = "The raw score is corrected by ridge regression on embeddings, doubt, size and how "
         text += "unusual a label's size, place, form, brightness and border are beside the trusted "
         text += "ones (`typical.json`: centres and spreads, no image)"
-        n_cases = gold.get("compared_with", 0)
+        n_cases = gold.compared_with
         if not n_cases:
             return f"{text}."
         return (
@@ -150,9 +154,9 @@ def _correction(gold: dict[str, Any]) -> str:
     return "No correction of the raw score helped beyond noise, so only the calibration is new."
 
 
-def _structures(gold: dict[str, Any]) -> str:
-    if not gold["evidence"]:
+def _structures(gold: Adaptation) -> str:
+    if not gold.evidence:
         return "On no structure: the labels were too few, or of one subject."
-    rows = [f"| {n} | {c['labels']} | {c['subjects']} |" for n, c in gold["evidence"].items()]
+    rows = [f"| {n} | {c.labels} | {c.subjects} |" for n, c in gold.evidence.items()]
     intervals = "Intervals are made of all structures together."
     return "\n".join(["| structure | masks | subjects |", "|---|---|---|", *rows, "", intervals])

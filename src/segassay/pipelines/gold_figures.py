@@ -1,16 +1,14 @@
 """How well a judge does on labels whose truth is known, and on what that rests."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segassay.metrics.agreement import interval_coverage
 from segassay.metrics.summary import JudgedLabels, agreement
+from segassay.models.description import Counts, Figures
 from segassay.scoring.fitting import GoldLabel
-
-Figures = dict[str, Any]
 
 
 def figures_of(rows: Sequence[GoldLabel], stated: NDArray[np.float64]) -> Figures:
@@ -29,15 +27,18 @@ def figures_of(rows: Sequence[GoldLabel], stated: NDArray[np.float64]) -> Figure
     return {name: _finite(number) for name, number in plain.items()}
 
 
-def _finite(number: float | list[float]) -> float | list[float] | None:
+def _finite(number: float | list[float]) -> float | tuple[float, float] | None:
     """Return what JSON can hold: `None` for a figure that is not defined."""
-    return number if np.isfinite(number).all() else None
+    if not np.isfinite(number).all():
+        return None
+    return (number[0], number[1]) if isinstance(number, list) else number
 
 
-def evidence_of(rows: Sequence[GoldLabel]) -> dict[str, dict[str, int]]:
+def evidence_of(rows: Sequence[GoldLabel]) -> dict[str, Counts]:
     """Return for every structure how many labels of how many subjects there are."""
     found = {}
     for structure in sorted({row.structure for row in rows}):
         own = [row for row in rows if row.structure == structure]
-        found[structure] = {"labels": len(own), "subjects": len({row.subject for row in own})}
+        n_subjects = len({row.subject for row in own})
+        found[structure] = Counts(labels=len(own), subjects=n_subjects)
     return found

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.errors import UsageError
+from segassay.models.description import Adaptation, MeasuredOn, NetworkFit
 from segassay.models.folder import (
     ADAPTER,
     CARD,
@@ -21,7 +22,7 @@ from segassay.models.folder import (
     model_id,
     open_judge,
     write_checksums,
-    write_description,
+    write_document,
 )
 from segassay.models.place import put_in_place
 from segassay.pipelines.gold_card import gold_card
@@ -39,7 +40,7 @@ from segassay.scoring.fitting import (
 )
 from segassay.scoring.gold_cases import GoldCases
 from segassay.scoring.slice_judge import SliceJudge
-from segassay.scoring.trust import OWN, SYNTHETIC, Trust
+from segassay.scoring.trust import Trust
 from segassay.scoring.typical import TypicalLabels
 from segassay.types import DEFAULT_JUDGE
 
@@ -52,14 +53,13 @@ class FullFit:
     """What came of letting the network itself learn on.
 
     Attributes:
-        about: Its description: whether it was `kept`, how long it learned from how many subjects,
-            how many were held out, and `mae` and `pearson` on these, unadapted, light and full.
+        about: Its description.
         light: What the light fit to the subjects learned from says of the labels that the judge is
             made from, `(n, 3)`; `None` where the network was not kept.
         images: Checksums of the images that it learned from.
     """
 
-    about: dict[str, Any]
+    about: NetworkFit
     light: NDArray[np.float64] | None
     images: frozenset[str]
 
@@ -70,28 +70,25 @@ class GoldResult:
 
     Attributes:
         folder: The new judge.
-        gold: Its description, as in `meta.json`: figures `unadapted` and `fitted` on the same
-            labels, the latter `None` where too few subjects leave nothing to test on; `full` and
-            `light` where the network itself could learn on.
+        gold: What it was made of, and its figures.
         problems: Cases and rows that could not be used, and why.
     """
 
     folder: Path
-    gold: dict[str, Any]
+    gold: Adaptation
     problems: Problems
 
     @property
     def remark(self) -> str:
         """Say "no guarantee" with the reason; empty with enough subjects."""
-        trust = Trust.of({"gold": self.gold})
-        return "" if trust is None else text_of(trust.limits)
+        return text_of(Trust.of(self.gold).limits)
 
     def to_json(self) -> dict[str, Any]:
         """Return the summary printed with `--json`."""
         problems = [{"what": what, "reason": why} for what, why in self.problems]
         return {
             "judge": self.folder.name,
-            **self.gold,
+            **self.gold.model_dump(mode="json"),
             "remark": self.remark,
             "problems": problems,
         }
@@ -108,8 +105,8 @@ def open_base(name: str) -> tuple[JudgeFolder, SliceJudge]:
     judge = judge_of(folder)
     if not isinstance(judge, SliceJudge):
         raise UsageError(
-            f"{judge.model_id}: a judge of kind {folder.kind!r} cannot be fitted or calibrated; "
-            f"choose another one by --judge, such as {DEFAULT_JUDGE}"
+            f"{judge.model_id}: a judge of kind {folder.meta.kind.value!r} cannot be fitted or "
+            f"calibrated; choose another one by --judge, such as {DEFAULT_JUDGE}"
         )
     return folder, judge
 
@@ -148,36 +145,28 @@ def make_gold_judge(
     known = [row for row, kept in zip(rows, tested, strict=True) if kept]
     before = np.array([row.stated for row in known])
     after = None if stated is None else stated[tested]
-    about = {
-        "by": "fit" if adapt else "calibrate",
-        "base": base.meta["model_id"],
-        "source": source,
-        "on": OWN if own.any() else SYNTHETIC,
-        "labels": len(rows),
-        "subjects": 0 if after is None else len({row.subject for row in known}),
-        "corrected": fitted.adapter is not None,
-        "evidence": {} if after is None else evidence_of(known),
-        "unadapted": figures_of(known, before),
-        "fitted": None if after is None else figures_of(known, after),
-        **_of_network(full, known, tested),
-        "compared_with": 0 if compared_with is None else len(compared_with.cases),
-    }
     if fitted.adapter is None:
-        compared_with, about["compared_with"] = None, 0
+        compared_with = None
+    light = None if full is None else full.light
+    about = Adaptation(
+        by="fit" if adapt else "calibrate",
+        base=base.meta.model_id,
+        source=source,
+        on=MeasuredOn.OWN if own.any() else MeasuredOn.SYNTHETIC,
+        labels=len(rows),
+        subjects=0 if after is None else len({row.subject for row in known}),
+        corrected=fitted.adapter is not None,
+        evidence={} if after is None else evidence_of(known),
+        unadapted=figures_of(known, before),
+        fitted=None if after is None else figures_of(known, after),
+        light=None if light is None else figures_of(known, light[tested]),
+        full=None if full is None else full.about,
+        compared_with=0 if compared_with is None else len(compared_with.cases),
+    )
     images = {row.image for row in rows} | (full.images if full is not None else set())
     made = _Made(fitted, typical_of(rows), compared_with, about, frozenset(images))
     put_in_place(out, lambda fresh: _fill(fresh, out.name, base, made))
     return GoldResult(out, about, problems)
-
-
-def _of_network(
-    full: FullFit | None, known: Sequence[GoldLabel], tested: NDArray[np.bool_]
-) -> dict[str, Any]:
-    """Return the description of a full fit, and the light fit's figures on the same labels."""
-    if full is None:
-        return {}
-    light = None if full.light is None else figures_of(known, full.light[tested])
-    return {"full": full.about, "light": light}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -187,30 +176,31 @@ class _Made:
     fitted: Fitted
     typical: TypicalLabels
     compared_with: GoldCases | None
-    about: dict[str, Any]
+    about: Adaptation
     images: frozenset[str]
 
 
 def _fill(fresh: Path, name: str, base: JudgeFolder, made: _Made) -> None:
     """Write the new judge: the base's network, and everything that differs."""
     about, fitted = made.about, made.fitted
-    left = _WRITTEN_ANEW | ({ADAPTER, GOLD, TYPICAL} if about["by"] == "fit" else set())
+    left = _WRITTEN_ANEW | ({ADAPTER, GOLD, TYPICAL} if about.by == "fit" else set())
     for file in base.files:
         if file not in left:
             shutil.copyfile(base.path / file, fresh / file)
     if fitted.adapter is not None:
-        write_description(fresh / ADAPTER, fitted.adapter.to_json())
-        write_description(fresh / TYPICAL, made.typical.to_json())
+        write_document(fresh / ADAPTER, fitted.adapter.to_document())
+        write_document(fresh / TYPICAL, made.typical.to_document())
     if made.compared_with is not None:
         made.compared_with.save(fresh / GOLD)
-    write_description(fresh / "calibration.json", fitted.calibration.to_json())
-    meta = {
-        **{key: value for key, value in base.meta.items() if key != "adapted"},
-        "model_id": model_id(name, fresh / "calibration.json"),
-        "training_voxels": sorted(made.images.union(base.meta.get("training_voxels", []))),
-        "gold": about,
-    }
-    write_description(fresh / "meta.json", meta)
-    earlier = (base.path / CARD).read_text(encoding="utf-8")
-    (fresh / CARD).write_text(gold_card(meta["model_id"], about, earlier), encoding="utf-8")
+    write_document(fresh / "calibration.json", fitted.calibration.to_document())
+    meta = base.meta.model_copy(
+        update={
+            "model_id": model_id(name, fresh / "calibration.json"),
+            "training_voxels": tuple(sorted(made.images.union(base.meta.training_voxels))),
+            "learning": None,
+            "adaptation": about,
+        }
+    )
+    write_document(fresh / "meta.json", meta)
+    (fresh / CARD).write_text(gold_card(meta.model_id, about, base.card), encoding="utf-8")
     write_checksums(fresh)

@@ -1,14 +1,14 @@
 """Published weights become a judge folder: read as data, checked, exported, described."""
 
 import hashlib
-import json
 from pathlib import Path
-from typing import Any
 
 from segassay.data.sentinel_input import preprocess_json
 from segassay.errors import ModelError
 from segassay.extras import require
-from segassay.models.folder import CARD, model_id, write_checksums
+from segassay.models.corrections import UncalibratedFile
+from segassay.models.description import JudgeKind, JudgeMeta
+from segassay.models.folder import CARD, model_id, write_checksums, write_document
 from segassay.models.place import put_in_place
 from segassay.vocabulary.dap_atlas import dap_atlas_names
 
@@ -74,30 +74,29 @@ def _describe(
     n_parameters: int,
     source: dict[str, dict[str, str]],
 ) -> None:
-    meta: dict[str, Any] = {
-        "kind": "quality_sentinel",
-        "model_id": model_id(name, folder / "judge.onnx"),
-        "format": 1,
-        "preprocess": preprocess_json(),
-        "structures": structures,
-        "training_voxels": [],
-        "training_subjects": {},
-        "evidence": {},
-        "parameters": n_parameters,
-        "imported": source,
-    }
-    (folder / "meta.json").write_text(json.dumps(meta, indent=1) + "\n")
-    (folder / "calibration.json").write_text('{"as_released": true}\n')
-    (folder / CARD).write_text(_card(meta))
+    meta = JudgeMeta.of(
+        kind=JudgeKind.QUALITY_SENTINEL,
+        model_id=model_id(name, folder / "judge.onnx"),
+        preprocess=preprocess_json(),
+        structures=structures,
+        training_voxels=(),
+        training_images=(),
+        training_subjects={},
+        evidence={},
+        parameters=n_parameters,
+        imported=source,
+    )
+    write_document(folder / "meta.json", meta)
+    write_document(folder / "calibration.json", UncalibratedFile(as_released=True))
+    (folder / CARD).write_text(_card(meta), encoding="utf-8")
     write_checksums(folder)
 
 
-def _card(meta: dict[str, Any]) -> str:
+def _card(meta: JudgeMeta) -> str:
     files = "\n".join(
-        f"- {what}: `{of['file']}`, sha256 `{of['sha256']}`"
-        for what, of in meta["imported"].items()
+        f"- {what}: `{of.file}`, sha256 `{of.sha256}`" for what, of in (meta.imported or {}).items()
     )
-    return f"""# {meta["model_id"]}
+    return f"""# {meta.model_id}
 
 Imported weights of Quality Sentinel (Chen, Zhou, Yuille, arXiv 2406.00327), also released as SegAE.
 Not trained, tested or published by segassay. Not a medical device.
@@ -111,8 +110,8 @@ whoever gave them to you before you publish scores or pass the weights on.
 
 ## What it does
 
-A ResNet-50 of {meta["parameters"] / 1e6:.1f} M parameters that predicts the Dice of an axial CT
-slice for {len(meta["structures"])} structures of DAP Atlas; the score is the mean over at most ten
+A ResNet-50 of {(meta.parameters or 0) / 1e6:.1f} M parameters that predicts the Dice of an axial CT
+slice for {len(meta.structures)} structures of DAP Atlas; the score is the mean over at most ten
 slices, cut to 0 to 1, as the released inference computes it.
 
 ## What to know before believing a score

@@ -1,24 +1,25 @@
 """The card of a judge: purpose, sources and their terms, and how well it does."""
 
 from pathlib import Path
-from typing import Any
 
+from segassay.models.description import JudgeKind, JudgeMeta
 from segassay.models.folder import write_checksums
 from segassay.pipelines.calibrate_judge import CalibrationResult
 from segassay.pipelines.terms import list_sources, say_terms
+from segassay.types import Modality
 
 _ANSWERS = {
-    "map": "the mask that should be there",
-    "direct": "one number for the slice, its Dice (after SegAE, arXiv 2601.14406)",
+    JudgeKind.MAP: "the mask that should be there",
+    JudgeKind.DIRECT: "one number for the slice, its Dice (after SegAE, arXiv 2601.14406)",
 }
 
 _IMAGES = {
-    "ct": "CT",
-    "mr": "MRI",
-    "xray": "X-ray",
-    "ultrasound": "ultrasound",
-    "dermoscopy": "dermoscopy",
-    "other": "images of another kind",
+    Modality.CT: "CT",
+    Modality.MR: "MRI",
+    Modality.XRAY: "X-ray",
+    Modality.ULTRASOUND: "ultrasound",
+    Modality.DERMOSCOPY: "dermoscopy",
+    Modality.OTHER: "images of another kind",
 }
 _DEVICES = {"cpu": " on CPU", "cuda": " on a GPU", "mps": " on a GPU"}
 
@@ -27,14 +28,14 @@ _MET = "It met errors of small segmenters in training, not those of your network
 _NOT_MET = "Errors of real networks were not part of its training."
 
 
-def write_card(folder: Path, meta: dict[str, Any], result: CalibrationResult) -> None:
+def write_card(folder: Path, meta: JudgeMeta, result: CalibrationResult) -> None:
     """Write `card.md` and renew the checksums."""
     (folder / "card.md").write_text(_card(meta, result))
     write_checksums(folder)
 
 
-def _card(meta: dict[str, Any], result: CalibrationResult) -> str:
-    return f"""# {meta["model_id"]}
+def _card(meta: JudgeMeta, result: CalibrationResult) -> str:
+    return f"""# {meta.model_id}
 
 A judge of segmentation labels for research: it estimates the Dice of a label without ground truth.
 Not a medical device. {say_terms(meta)}
@@ -47,24 +48,25 @@ Not a medical device. {say_terms(meta)}
 """
 
 
-def _what_it_is(meta: dict[str, Any]) -> str:
-    start = f" Began with the weights of {meta['started_from']}." if "started_from" in meta else ""
-    if kept := meta["recipe"].get("keep_of_start"):
+def _what_it_is(meta: JudgeMeta) -> str:
+    start = f" Began with the weights of {meta.started_from}." if meta.started_from else ""
+    recipe = meta.recipe
+    if recipe is not None and (kept := recipe.keep_of_start):
         start += f" {kept:.0%} of these were kept, in the average with what it learned."
-    device = _DEVICES.get(meta.get("device", ""), "")
+    device = _DEVICES.get(meta.device or "", "")
     return f"""## What it is
 
 One network for 2D and 3D images. {_learned_kinds(meta)} It sees a crop around the mask with its
 neighbour slices, the whole slice at low resolution, name, modality and scale, and answers with
-{_ANSWERS[meta["kind"]]}. {meta["parameters"] / 1e6:.2f} M parameters, trained with
-{meta["pairs_seen"]} pairs of an image and a mask with a simulated error (every drawn pair is used
-{meta["recipe"]["echo"]} times), those of the judge it began with included; the last training took
-{meta["minutes_trained"]:.0f} minutes{device}.{start}"""
+{_ANSWERS[meta.kind]}. {(meta.parameters or 0) / 1e6:.2f} M parameters, trained with
+{meta.pairs_seen} pairs of an image and a mask with a simulated error (every drawn pair is used
+{1 if recipe is None else recipe.echo} times), those of the judge it began with included; the last
+training took {meta.minutes_trained or 0:.0f} minutes{device}.{start}"""
 
 
-def _learned_kinds(meta: dict[str, Any]) -> str:
+def _learned_kinds(meta: JudgeMeta) -> str:
     """Say what kinds of images it learned from, as far as the recipe tells."""
-    told = [entry.get("modality") for entry in meta["recipe"]["data"]]
+    told = [entry.modality for entry in meta.sets]
     kinds = [_IMAGES[kind] for kind in dict.fromkeys(told) if kind is not None]
     if not kinds:
         return "The kind of images it learned from was not told in the recipe."
@@ -72,8 +74,8 @@ def _learned_kinds(meta: dict[str, Any]) -> str:
     return f"It learned from {', '.join(kinds)}{more}."
 
 
-def _how_well(meta: dict[str, Any], result: CalibrationResult) -> str:
-    networks = bool(meta["recipe"].get("segmenters"))
+def _how_well(meta: JudgeMeta, result: CalibrationResult) -> str:
+    networks = meta.recipe is not None and bool(meta.recipe.segmenters)
     rows = "\n".join(
         f"| {name} | {n} | {pearson:.2f} | {mae:.3f} |"
         for name, (n, pearson, mae) in result.by_set.items()
@@ -97,7 +99,7 @@ look at. Structures that were never tested in such images (`evidence` in `meta.j
 without their name; what scores are worth there says `unfamiliar.json`, where there is one."""
 
 
-def _learned_from(meta: dict[str, Any]) -> str:
+def _learned_from(meta: JudgeMeta) -> str:
     return f"""## What it learned from
 
 {list_sources(meta)}

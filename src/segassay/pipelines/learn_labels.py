@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from segassay.data.io import read_image
 from segassay.data.splits import SubjectSplit
 from segassay.data.volume import voxel_sha256
 from segassay.errors import CaseError, UsageError
+from segassay.models.description import Adaptation, Evidence, JudgeKind, JudgeMeta, MeasuredOn
 from segassay.models.folder import (
     CARD,
     OTHER,
@@ -24,12 +24,13 @@ from segassay.models.folder import (
     JudgeFolder,
     model_id,
     write_checksums,
-    write_description,
+    write_document,
 )
 from segassay.models.place import put_in_place, require_writable
 from segassay.pipelines.adapt_network import (
     Lesson,
     adapt_network,
+    learning_of,
     require_adaptable,
     require_learning,
     tested_on,
@@ -50,7 +51,6 @@ from segassay.scoring.fitting import (
     left_out,
     subjects_of,
 )
-from segassay.scoring.trust import UNVOUCHED
 from segassay.types import Say
 
 FEWEST = 8
@@ -74,7 +74,7 @@ class Half:
         calibration: From raw to expected Dice, made on all of them.
     """
 
-    meta: dict[str, Any]
+    meta: JudgeMeta
     network: Path
     images: frozenset[str]
     rows: tuple[GoldLabel, ...]
@@ -224,60 +224,62 @@ def _taught(
 
 def _about(
     base: JudgeFolder, source: str, before: Sequence[GoldLabel], halves: Sequence[Half]
-) -> dict[str, Any]:
+) -> Adaptation:
     rows = [row for half in halves for row in half.rows]
     unadapted = np.array([row.stated for row in before])
     stated = [half.stated for half in halves if half.stated is not None]
     known = base.training_images
-    return {
-        "by": "learn",
-        "base": base.meta["model_id"],
-        "source": source,
-        "on": UNVOUCHED,
-        "labels": len(rows),
+    return Adaptation(
+        by="learn",
+        base=base.meta.model_id,
+        source=source,
+        on=MeasuredOn.UNVOUCHED,
+        labels=len(rows),
         # A calibration rests on one half.
-        "subjects": min(len({*subjects_of(half.rows).tolist()}) for half in halves),
-        "minutes": halves[0].meta["adapted"]["minutes"],
-        "known_before": len({row.image for row in before if row.image in known}),
-        "corrected": False,
-        "evidence": evidence_of(rows),
-        "unadapted": figures_of(before, unadapted),
-        "fitted": figures_of(rows, np.concatenate(stated)) if len(stated) == len(halves) else None,
-    }
+        subjects=min(len({*subjects_of(half.rows).tolist()}) for half in halves),
+        minutes=learning_of(halves[0].meta).minutes,
+        known_before=len({row.image for row in before if row.image in known}),
+        corrected=False,
+        evidence=evidence_of(rows),
+        unadapted=figures_of(before, unadapted),
+        fitted=figures_of(rows, np.concatenate(stated)) if len(stated) == len(halves) else None,
+    )
 
 
 def _fill(
-    fresh: Path, name: str, base: JudgeFolder, halves: Sequence[Half], about: dict[str, Any]
+    fresh: Path, name: str, base: JudgeFolder, halves: Sequence[Half], about: Adaptation
 ) -> None:
     for half, network, calibration in zip(
         halves, ("judge.onnx", OTHER), ("calibration.json", OTHER_CALIBRATION), strict=True
     ):
         shutil.copyfile(half.network, fresh / network)
-        write_description(fresh / calibration, half.calibration.to_json())
-    evidence = _joined([half.meta["evidence"] for half in halves])
-    meta = {
-        **{key: value for key, value in base.meta.items() if key != "adapted"},
-        "kind": "halves",
-        "model_id": model_id(name, fresh / "calibration.json"),
-        "structures": sorted(evidence),
-        "evidence": evidence,
-        "learned": [sorted(half.images) for half in halves],
-        "gold": about,
-    }
-    write_description(fresh / "meta.json", meta)
-    earlier = (base.path / CARD).read_text(encoding="utf-8")
-    (fresh / CARD).write_text(gold_card(meta["model_id"], about, earlier), encoding="utf-8")
+        write_document(fresh / calibration, half.calibration.to_document())
+    evidence = _joined([half.meta.evidence for half in halves])
+    meta = base.meta.model_copy(
+        update={
+            "kind": JudgeKind.HALVES,
+            "model_id": model_id(name, fresh / "calibration.json"),
+            "structures": tuple(sorted(evidence)),
+            "evidence": evidence,
+            "learned": tuple(tuple(sorted(half.images)) for half in halves),
+            "learning": None,
+            "adaptation": about,
+        }
+    )
+    write_document(fresh / "meta.json", meta)
+    (fresh / CARD).write_text(gold_card(meta.model_id, about, base.card), encoding="utf-8")
     write_checksums(fresh)
 
 
-def _joined(evidence: Sequence[dict[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+def _joined(evidence: Sequence[dict[str, Evidence]]) -> dict[str, Evidence]:
     """Return the labels, subjects and kinds of image of structures that both halves know."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, Evidence] = {}
     for name in set.intersection(*({*half} for half in evidence)):
         own = [half[name] for half in evidence]
-        found[name] = {
-            "labels": sum(counts["labels"] for counts in own),
-            "subjects": sum(counts["subjects"] for counts in own),
-            "modalities": sorted({kind for counts in own for kind in counts["modalities"]}),
-        }
+        found[name] = Evidence(
+            labels=sum(counts.labels for counts in own),
+            subjects=sum(counts.subjects for counts in own),
+            modalities=tuple(sorted({kind for counts in own for kind in counts.modalities})),
+            untouched=None,
+        )
     return found

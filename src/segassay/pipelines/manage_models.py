@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from segassay.errors import ModelError, OutputError, UsageError
-from segassay.models.folder import CARD, JudgeFolder, find_judge, known_judges, open_judge
+from segassay.models.folder import JudgeFolder, find_judge, known_judges, open_judge
 from segassay.models.place import default_place
 from segassay.pipelines.bundle import export_bundle, import_bundle
 from segassay.pipelines.import_sentinel import SENTINEL, import_sentinel
@@ -57,7 +57,7 @@ def verify_models(names: Sequence[str]) -> tuple[ModelLine, ...]:
 
 def model_card(name: str) -> str:
     """Return a judge's card as Markdown; raises `ModelError` for one that is missing or changed."""
-    return (open_judge(find_judge(name)).path / CARD).read_text(encoding="utf-8")
+    return open_judge(find_judge(name)).card
 
 
 def import_model(file: Path, *, embeddings: Path | None, out: Path | None) -> Path:
@@ -108,10 +108,10 @@ def _of(name: str, folder: JudgeFolder) -> ModelLine:
     size = sum((folder.path / file).stat().st_size for file in folder.files)
     return ModelLine(
         name=name,
-        model_id=str(meta.get("model_id", "")),
-        kind=folder.kind,
-        n_structures=len(meta.get("structures", ())),
-        n_tested=len({*meta.get("structures", ())} & {*meta.get("evidence", ())}),
+        model_id=meta.model_id,
+        kind=meta.kind.value,
+        n_structures=len(meta.structures),
+        n_tested=len({*meta.structures} & {*meta.evidence}),
         megabytes=round(size / 1e6, 1),
         problem="",
     )

@@ -1,8 +1,8 @@
 """Under which terms a judge's weights stand, as far as its recipe says it of the data."""
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+
+from segassay.models.description import JudgeMeta, RecipeSet
 
 _OPEN = re.compile(
     r"CC0|PDDL|ODC-BY|CC-BY-\d|CC-BY-SA|CC-BY$|APACHE|MIT$|BSD|UNLICENSE", re.IGNORECASE
@@ -15,12 +15,12 @@ _CREDIT = re.compile(r"CC0|PDDL|UNLICENSE", re.IGNORECASE)
 """Those that ask for nothing, not even for credit."""
 
 
-def say_terms(meta: Mapping[str, Any]) -> str:
-    """Say under which terms weights stand, from the licences that `meta["recipe"]` tells.
+def say_terms(meta: JudgeMeta) -> str:
+    """Say under which terms weights stand, from the licences that its recipe tells.
 
     Nothing is known of data beyond its recipe: what is not told there is not claimed.
     """
-    told = {entry["name"]: entry.get("licence") for entry in _sets(meta)}
+    told = {entry.name: entry.licence for entry in _sets(meta)}
     unknown = [name for name, licence in told.items() if licence is None]
     known = {name: _spelled(licence) for name, licence in told.items() if licence is not None}
     restricted = [name for name, licence in known.items() if _RESTRICTED.match(licence)]
@@ -40,31 +40,30 @@ def say_terms(meta: Mapping[str, Any]) -> str:
         parts.append(f"The terms of {', '.join(others)} stand below; they hold for the weights.")
     if not parts:
         parts.append(_of_open(set(known.values())))
-    if "started_from" in meta:
+    if meta.started_from is not None:
         parts.append(
-            f"Training began with the weights of {meta['started_from']}, whose terms hold on."
+            f"Training began with the weights of {meta.started_from}, whose terms hold on."
         )
     return " ".join(parts)
 
 
-def list_sources(meta: Mapping[str, Any]) -> str:
+def list_sources(meta: JudgeMeta) -> str:
     """Return a Markdown line for each data set: its name, where it comes from, its licence."""
     lines = [
-        f"- {entry['name']}: {entry.get('source') or 'source unknown'}, "
-        f"{_shown(entry.get('licence'))}"
+        f"- {entry.name}: {entry.source or 'source unknown'}, {_shown(entry.licence)}"
         for entry in _sets(meta)
     ]
     return "\n".join(lines)
 
 
-def _sets(meta: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+def _sets(meta: JudgeMeta) -> list[RecipeSet]:
     """Return the entries of the recipe, one for each place: a set may come in several planes."""
-    places: dict[Any, Mapping[str, Any]] = {}
-    for entry in meta["recipe"]["data"]:
-        place = entry.get("path") or (entry.get("images"), entry.get("labels"))
+    places: dict[object, RecipeSet] = {}
+    for entry in meta.sets:
+        place = entry.path or (entry.images, entry.labels)
         first = places.setdefault(place, entry)
-        if first.get("licence") is None and entry.get("licence") is not None:
-            places[place] = {**first, "licence": entry["licence"]}
+        if first.licence is None and entry.licence is not None:
+            places[place] = first.model_copy(update={"licence": entry.licence})
     return list(places.values())
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from segassay.data.preprocess import JudgePreprocess
 from segassay.extras import require
-from segassay.models.folder import WEIGHTS
+from segassay.models.description import JudgeMeta
+from segassay.models.folder import WEIGHTS, open_judge
 from segassay.pipelines.calibrate_judge import calibrate_folder
 from segassay.pipelines.gather_material import SEGMENTERS, gather_material, with_shapes
 from segassay.pipelines.judge_card import write_card
@@ -61,11 +62,12 @@ def train_judge(recipe_path: Path, data: Path, out: Path, *, say: Say) -> Traine
     net = training.run()
     folder = out / recipe.name
     meta = _export(folder, recipe, material, net, pairs=training.progress.pairs)
-    meta["minutes_trained"] = round(training.progress.seconds / 60, 1)
-    meta["device"] = training.progress.device
+    minutes = round(training.progress.seconds / 60, 1)
+    learned = {"minutes_trained": minutes, "device": training.progress.device or None}
+    meta = meta.model_copy(update=learned)
     masks = out / SEGMENTERS / MASKS if recipe.segmenters is not None else None
     result = calibrate_folder(folder, meta, recipe, data, material.splits, masks=masks, say=say)
-    write_card(folder, meta, result)
+    write_card(folder, open_judge(folder).meta, result)
     return TrainedJudge(folder, result.pearson, result.mae, result.n_labels)
 
 
@@ -82,7 +84,7 @@ def drawing(out: Path, say: Say) -> Say:
 
 def _export(
     folder: Path, recipe: "JudgeRecipe", material: "Material", net: Any, *, pairs: int
-) -> dict[str, Any]:
+) -> JudgeMeta:
     """Write the network, to use and to train on from; return its description."""
     from segassay.training.export import describe, export_onnx, write_weights
     from segassay.training.start import with_earlier
@@ -95,5 +97,4 @@ def _export(
     meta = describe(recipe, material, preprocess, pairs=pairs, weights=onnx)
     if recipe.start_from is not None:
         meta = with_earlier(meta, recipe.start_from)
-    meta["parameters"] = sum(part.numel() for part in net.parameters())
-    return meta
+    return meta.model_copy(update={"parameters": sum(p.numel() for p in net.parameters())})

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from segassay.data.sentinel_input import preprocess_json
-from segassay.models.folder import CARD, write_checksums, write_description
+from segassay.models.corrections import UncalibratedFile
+from segassay.models.description import JudgeKind, JudgeMeta
+from segassay.models.folder import CARD, write_checksums, write_document
 from segassay.pipelines.terms import list_sources, say_terms
 from segassay.types import Say
 
@@ -49,38 +51,38 @@ def train_sentinel(
     folder = out / recipe.name
     folder.mkdir(exist_ok=True)
     n_parameters = write_sentinel(net.state_dict(), text_vectors(material.structures), folder)
-    meta = {
+    meta = JudgeMeta.of(
         **provenance(
             recipe, material, pairs=training.progress.pairs, weights=folder / "judge.onnx"
         ),
-        "kind": "quality_sentinel",
-        "preprocess": preprocess_json(window=False),
-        "parameters": n_parameters,
-        "minutes_trained": round(training.progress.seconds / 60, 1),
-        "tuning": {"crops": n_crops, "pearson": round(pearson, 4), "mae": round(mae, 4)},
-    }
-    write_description(folder / "meta.json", meta)
-    (folder / "calibration.json").write_text('{"as_released": true}\n')
-    (folder / CARD).write_text(_card(meta))
+        kind=JudgeKind.QUALITY_SENTINEL,
+        preprocess=preprocess_json(window=False),
+        parameters=n_parameters,
+        minutes_trained=round(training.progress.seconds / 60, 1),
+        tuning={"crops": n_crops, "pearson": round(pearson, 4), "mae": round(mae, 4)},
+    )
+    write_document(folder / "meta.json", meta)
+    write_document(folder / "calibration.json", UncalibratedFile(as_released=True))
+    (folder / CARD).write_text(_card(meta), encoding="utf-8")
     write_checksums(folder)
     return TrainedSentinel(folder, pearson, mae, n_crops)
 
 
-def _card(meta: dict[str, Any]) -> str:
-    tuning, sets = meta["tuning"], ", ".join(meta["training_subjects"])
-    return f"""# {meta["model_id"]}
+def _card(meta: JudgeMeta) -> str:
+    tuning, sets = meta.tuning or {}, ", ".join(meta.training_subjects)
+    return f"""# {meta.model_id}
 
 Quality Sentinel (Chen, Zhou, Yuille, arXiv 2406.00327) trained anew, **without pretraining**: a
 baseline for research, no verdict on the published weights. Not a medical device. {say_terms(meta)}
 
 ## What it is
 
-A ResNet-50 of {meta["parameters"] / 1e6:.1f} M parameters that predicts the Dice of a slice; the
-score is the mean over at most ten slices with mask, as published. Network, crop, choice of slices,
-loss, optimiser and schedule are the published ones. Different are
+A ResNet-50 of {(meta.parameters or 0) / 1e6:.1f} M parameters that predicts the Dice of a slice;
+the score is the mean over at most ten slices with mask, as published. Network, crop, choice of
+slices, loss, optimiser and schedule are the published ones. Different are
 
 - the start: random weights, not ImageNet's;
-- the time: {meta["minutes_trained"]:.0f} minutes, {meta["pairs_seen"]} crops, not thirty epochs;
+- the time: {meta.minutes_trained or 0:.0f} minutes, {meta.pairs_seen} crops, not thirty epochs;
 - the data: {sets}; faults as for the other judges, drawn where they overlap the structure by 20
   pixels, as published;
 - the vectors of the names: this package's own instead of CLIP's;
@@ -89,7 +91,7 @@ loss, optimiser and schedule are the published ones. Different are
 
 ## How well it does
 
-On {tuning["crops"]} crops of subjects kept from the weights: Pearson {tuning["pearson"]:.3f},
+On {tuning["crops"]:.0f} crops of subjects kept from the weights: Pearson {tuning["pearson"]:.3f},
 mean absolute error {tuning["mae"]:.3f}. It gives no interval, is not calibrated, and does not see
 missing slices, cut ends or empty masks.
 

@@ -8,11 +8,11 @@ ones (`scoring.typical`) is told, too.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segassay.models.corrections import AdapterFile
 from segassay.scoring.aggregate import SliceSums
 
 Floats = NDArray[np.float64]
@@ -99,17 +99,21 @@ class Adapter:
         spread = _spread(features, self.mean, self.scale)
         return np.clip(self.intercept + self.slope * raw + spread @ self.weights, 0.0, 1.0)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the numbers as plain lists."""
-        arrays = {"mean": self.mean, "scale": self.scale, "weights": self.weights}
-        plain = {name: np.round(array, 7).tolist() for name, array in arrays.items()}
-        return {"intercept": round(self.intercept, 7), "slope": round(self.slope, 7), **plain}
+    def to_document(self) -> AdapterFile:
+        """Return the numbers as they are written."""
+        return AdapterFile(
+            intercept=round(self.intercept, 7),
+            slope=round(self.slope, 7),
+            mean=tuple(np.round(self.mean, 7).tolist()),
+            scale=tuple(np.round(self.scale, 7).tolist()),
+            weights=tuple(np.round(self.weights, 7).tolist()),
+        )
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> "Adapter":
-        """Rebuild from `to_json`."""
-        mean, scale, weights = (np.asarray(data[n], float) for n in ("mean", "scale", "weights"))
-        return cls(float(data["intercept"]), float(data["slope"]), mean, scale, weights)
+    def from_document(cls, file: AdapterFile) -> "Adapter":
+        """Rebuild from `to_document`."""
+        mean, scale, weights = (np.asarray(x, float) for x in (file.mean, file.scale, file.weights))
+        return cls(file.intercept, file.slope, mean, scale, weights)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from segassay.data.intensity import SOFT_TISSUE_HU
 from segassay.data.preprocess import PlaneStack, plane_stack
 from segassay.data.volume import Volume, voxel_sha256
 from segassay.records.remarks import Comment, comment
@@ -34,16 +35,17 @@ class Named:
 
 @dataclass(frozen=True, eq=False)
 class AskedImage:
-    """An image, what kind it is and whose, as far as known."""
+    """An image, what kind it is and whose, as far as known, and the window its HU are cut to."""
 
     volume: Volume
     modality: Modality | None
     subject: str | None = None
+    window_hu: tuple[float, float] = SOFT_TISSUE_HU
 
     @cached_property
     def stack(self) -> PlaneStack:
         """Its slices, made once for all its labels."""
-        return plane_stack(self.volume, modality=self.modality)
+        return plane_stack(self.volume, modality=self.modality, window_hu=self.window_hu)
 
     @cached_property
     def content(self) -> str:

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import hypot
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression, minimize
+
+from segassay.models.corrections import CalibrationFile
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -103,25 +104,23 @@ class Calibration:
         """Return the calibration that leaves scores raw and knows nothing of their errors."""
         return cls(np.array([0.0, 1.0]), np.array([0.0, 1.0]), np.zeros(4), 2.0, 2.0)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the numbers as plain lists."""
-        return {
-            "raw": np.round(self.raw, 5).tolist(),
-            "expected": np.round(self.expected, 5).tolist(),
-            "coefficients": np.round(self.coefficients, 6).tolist(),
-            "below": round(self.below, 5),
-            "above": round(self.above, 5),
-            "margin": self.margin,
-        }
+    def to_document(self) -> CalibrationFile:
+        """Return the numbers as they are written."""
+        return CalibrationFile(
+            raw=tuple(np.round(self.raw, 5).tolist()),
+            expected=tuple(np.round(self.expected, 5).tolist()),
+            coefficients=tuple(np.round(self.coefficients, 6).tolist()),
+            below=round(self.below, 5),
+            above=round(self.above, 5),
+            margin=self.margin,
+        )
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> "Calibration":
-        """Rebuild from `to_json`."""
-        raw, expected, coefficients = (
-            np.asarray(data[name]) for name in ("raw", "expected", "coefficients")
-        )
-        below, above = float(data["below"]), float(data["above"])
-        return cls(raw, expected, coefficients, below, above, float(data.get("margin", 0.0)))
+    def from_document(cls, file: CalibrationFile) -> "Calibration":
+        """Rebuild from `to_document`."""
+        raw, expected = np.asarray(file.raw), np.asarray(file.expected)
+        coefficients = np.asarray(file.coefficients)
+        return cls(raw, expected, coefficients, file.below, file.above, file.margin)
 
 
 def _equal_subjects(subjects: Sequence[str]) -> Floats:

@@ -22,6 +22,8 @@ from segassay.data.volume import Volume
 from segassay.errors import ModelError
 from segassay.geometry.grid import Grid
 from segassay.geometry.resample import resized
+from segassay.models.corrections import ReferenceCase, ReferenceCases
+from segassay.models.documents import parse_document
 from segassay.scoring.reverse import Reference, ReverseAccuracy
 from segassay.scoring.traits import Traits
 
@@ -157,18 +159,20 @@ class GoldCases:
         """
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-                about = json.loads(str(kept["about"]))
-                return cls([_read(kept, number, said) for number, said in enumerate(about)])
-        except (OSError, EOFError, BadZipFile, KeyError, ValueError, TypeError) as error:
+                said = str(kept["about"]).encode()
+                about = parse_document(said, ReferenceCases, path.parent.name, path.name)
+                return cls([_read(kept, number, case) for number, case in enumerate(about.cases)])
+        except (OSError, EOFError, BadZipFile, KeyError, ValueError, MemoryError) as error:
             raise ModelError(f"{path.name}: not a file of trusted cases ({error})") from error
 
 
-def _read(kept: Any, number: int, about: dict[str, Any]) -> GoldCase:
-    pixels = kept[f"image_{number}"]
-    names = about["structures"]
+def _read(kept: Any, number: int, about: ReferenceCase) -> GoldCase:
+    pixels, names = kept[f"image_{number}"], about.structures
+    if pixels.dtype != np.uint8 or pixels.ndim != 3:
+        raise ValueError(f"image {number}: {pixels.dtype} {pixels.shape}, expected bytes (i, j, k)")
     bits = np.unpackbits(kept[f"masks_{number}"], count=len(names) * pixels.size)
     masks = bits.astype(np.bool_).reshape(len(names), *pixels.shape)
-    volume = _volume(pixels, np.array(about["spacing_mm"]), known=bool(about["spacing_known"]))
+    volume = _volume(pixels, np.array(about.spacing_mm), known=about.spacing_known)
     if f"known_{number}" in kept:
         seen = np.unpackbits(kept[f"known_{number}"], count=pixels.size)
         volume = volume.knowing(seen.astype(np.bool_).reshape(pixels.shape))

@@ -35,11 +35,12 @@ class HalvesJudge(Judge):
     ) -> None:
         super().__init__(folder, engine=engine)
         self._first = MapJudge(folder, threads=threads, engine=engine)
-        try:
-            self._learned_by_first = frozenset(folder.meta["learned"][0])
-            self._second = MapJudge(folder.other, threads=threads, engine=engine)
-        except (KeyError, OSError, ValueError) as error:
-            raise ModelError.of_version(folder.path, error) from error
+        if folder.meta.learned is None:
+            raise ModelError(
+                f"{folder.path.name}: a judge of kind {folder.meta.kind} has no halves"
+            )
+        self._learned_by_first = frozenset(folder.meta.learned[0])
+        self._second = MapJudge(folder.other, threads=threads, engine=engine)
         self.preprocess = self._first.preprocess
 
     def scores(self, labels: Sequence[AskedLabel]) -> list[Score]:

@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Self
 from segassay.data.slicing import as_planes
 from segassay.data.volume import Volume
 from segassay.engines.network import runs_on
-from segassay.errors import ModelError, UsageError
+from segassay.errors import UsageError
+from segassay.models.description import SliceSettings
 from segassay.models.folder import JudgeFolder
 from segassay.records.remarks import Comment, comment
 from segassay.scoring.asked import AskedImage, AskedLabel, Named
@@ -41,13 +42,13 @@ class Judge(ABC):
     preprocess: str
 
     def __init__(self, folder: JudgeFolder, *, engine: Engine = Engine.ONNX) -> None:
-        try:
-            self.model_id: str = folder.meta["model_id"]
-            self._structures = frozenset(folder.meta["structures"])
-            self._tested: dict[str, dict[str, Any]] = folder.meta["evidence"]
-            self._trust = Trust.of(folder.meta)
-        except (KeyError, TypeError) as error:
-            raise ModelError.of_version(folder.path, error) from error
+        meta = folder.meta
+        self.model_id = meta.model_id
+        self._structures = frozenset(meta.structures)
+        self._tested = meta.evidence
+        self._trust = None if meta.adaptation is None else Trust.of(meta.adaptation)
+        seen = meta.preprocess
+        self._window_hu = seen.window_hu if isinstance(seen, SliceSettings) else seen.soft_window_hu
         self._images = folder.training_images
         self.engine = engine
         self.runs_on = runs_on(engine)
@@ -226,7 +227,7 @@ class Judge(ABC):
         subject: str | None = None,
     ) -> list[AskedLabel]:
         """Put labels `(structure, mask)` of one image into this judge's words."""
-        seen = AskedImage(image, modality, subject)
+        seen = AskedImage(image, modality, subject, self._window_hu)
         return [
             AskedLabel(seen, mask, self.named(structure, modality)) for structure, mask in masks
         ]
@@ -254,8 +255,9 @@ class Judge(ABC):
         if not self._tested:
             return True  # made before tests were counted, or for a test of its own
         counts = self._tested.get(structure or "")
-        kinds = None if counts is None else counts.get("modalities")
-        return counts is not None and (modality is None or not kinds or modality in kinds)
+        if counts is None:
+            return False
+        return modality is None or not counts.modalities or modality in counts.modalities
 
     def hard_on_experts(self, name: Named, value: float) -> tuple[Comment, ...]:
         """Say of a low score that expert labels of the structure scored low in the tests, too.
@@ -271,7 +273,8 @@ class Judge(ABC):
 
         NaN where none was tested, where the judge does not know such data, or was fitted since.
         """
-        usual = self._tested.get(name.known or "", {}).get("untouched")
+        counts = self._tested.get(name.known or "")
+        usual = None if counts is None else counts.untouched
         return nan if usual is None or self._trust is not None or not self.knows(name) else usual
 
     def evidence(self, name: Named) -> tuple[Comment, ...]:
@@ -279,10 +282,10 @@ class Judge(ABC):
         if self._trust is not None:
             return self._trust.evidence(None if name.given is None else canonical_name(name.given))
         counts = self._tested.get(name.known or "")
-        if not counts:
+        if counts is None:
             return (comment(Remark.NEVER_TESTED),)
-        subjects = counted(counts["subjects"])
-        text = f"tested on {counts['labels']} masks of {subjects} kept from training"
+        subjects = counted(counts.subjects)
+        text = f"tested on {counts.labels} masks of {subjects} kept from training"
         return (Comment(None, text),)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from segassay.errors import ModelError
+from segassay.models.description import JudgeKind
 from segassay.models.folder import JudgeFolder, find_judge, open_judge
 from segassay.scoring.direct_judge import DirectJudge
 from segassay.scoring.halves_judge import HalvesJudge
@@ -11,13 +11,12 @@ from segassay.scoring.map_judge import MapJudge
 from segassay.scoring.sentinel_judge import SentinelJudge
 from segassay.types import DEFAULT_JUDGE, Engine
 
-KINDS: dict[str, Callable[..., Judge]] = {
-    "map": MapJudge,
-    "direct": DirectJudge,
-    "halves": HalvesJudge,
-    "quality_sentinel": SentinelJudge,
+KINDS: dict[JudgeKind, Callable[..., Judge]] = {
+    JudgeKind.MAP: MapJudge,
+    JudgeKind.DIRECT: DirectJudge,
+    JudgeKind.HALVES: HalvesJudge,
+    JudgeKind.QUALITY_SENTINEL: SentinelJudge,
 }
-"""What `meta.json` calls `kind`, and the judge that runs such a folder; judge-v0 names none."""
 
 
 def load_judge(
@@ -44,11 +43,5 @@ def load_judge(
 def judge_of(
     folder: JudgeFolder, *, threads: int | None = None, engine: Engine | str = Engine.ONNX
 ) -> Judge:
-    """Return the judge of a verified folder; raises `ModelError` for a kind of a later version."""
-    kind = folder.kind
-    if kind not in KINDS:
-        raise ModelError(
-            f"{folder.path.name}: a judge of kind {kind!r}; this version knows "
-            f"{', '.join(KINDS)}: update segassay"
-        )
-    return KINDS[kind](folder, threads=threads, engine=Engine(engine))
+    """Return the judge of a verified folder; raises `ModelError` for a network that is damaged."""
+    return KINDS[folder.meta.kind](folder, threads=threads, engine=Engine(engine))

@@ -5,8 +5,6 @@ a missing slice or a missed end is not seen, the mean of slice Dice is called th
 nothing tells how far off it may be. What a released score cannot tell is said with each of them.
 """
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan
@@ -16,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.data.intensity import robust_ends
+from segassay.data.preprocess import fingerprint
 from segassay.data.sentinel_input import sentinel_input, sentinel_slices
 from segassay.data.slicing import as_planes, slicing_axis
 from segassay.engines.sentinel_engine import Floats, SentinelEngine
@@ -49,22 +48,22 @@ class SentinelJudge(Judge):
         self, folder: JudgeFolder, *, threads: int | None = None, engine: Engine = Engine.ONNX
     ) -> None:
         super().__init__(folder, engine=engine)
+        meta = folder.meta
+        self._window = meta.preprocess.window_hu
+        rows = {name: n for n, name in enumerate(meta.structures)}
         try:
-            settings = json.dumps(folder.meta["preprocess"], sort_keys=True)
-            self._window = folder.meta["preprocess"]["window_hu"]
-            rows = {name: n for n, name in enumerate(folder.meta["structures"])}
             text = np.load(folder.path / "text.npy", allow_pickle=False)
-        except (KeyError, ValueError, OSError) as error:
+        except (ValueError, OSError, EOFError, MemoryError) as error:
             raise ModelError.of_version(folder.path, error) from error
         if text.dtype != np.float32 or text.ndim != 2 or len(text) != len(rows):
             raise ModelError(
                 f"{folder.path.name}: text.npy holds {text.dtype} {text.shape}; expected a float32 "
                 f"row for each of its {len(rows)} structures; import it again"
             )
-        self._imported = "imported" in folder.meta
+        self._imported = meta.imported is not None
         self._rows, self._text = rows, text
         self._engine = SentinelEngine(folder.onnx, threads=threads, engine=engine)
-        self.preprocess = hashlib.sha256(settings.encode()).hexdigest()[:12]
+        self.preprocess = fingerprint(meta.preprocess.model_dump())
 
     def scores(self, labels: Sequence[AskedLabel]) -> list[Score]:
         """Score labels of one image; there may be none."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import log10, nan
 from typing import Self
 
-from segassay.data.preprocess import settings_from_json
+from segassay.data.preprocess import JudgePreprocess, fingerprint
 from segassay.data.slicing import Sampling
 from segassay.data.volume import Volume
 from segassay.errors import ModelError
@@ -31,29 +31,28 @@ from segassay.vocabulary.names import canonical_name
 
 _WIDEST = 0.7
 
-_FIRST_SAMPLING = {"inside": 10, "beyond": [0.15]}
-"""What judges examine that were made before sampling was saved with them."""
-
 
 class SliceJudge(Judge):
     """A judge that examines some slices of a label and leads their sums back to the volume."""
 
     def __init__(self, folder: JudgeFolder, *, engine: Engine = Engine.ONNX) -> None:
         super().__init__(folder, engine=engine)
+        meta, calibration = folder.meta, folder.calibration
+        if meta.sampling is None or calibration is None:
+            raise ModelError(f"{folder.path.name}: a judge of kind {meta.kind} examines no slices")
+        seen, sampling = meta.preprocess.model_dump(), meta.sampling.model_dump()
+        self.preprocess = fingerprint({**seen, "sampling": sampling})
+        self._settings, self._sampling = JudgePreprocess(**seen), Sampling(**sampling)
+        self._calibration = Calibration.from_document(calibration)
+        fitted, usual = folder.adapter, folder.typical
+        self._adapter = None if fitted is None else Adapter.from_document(fitted)
         try:
-            self._settings = settings_from_json(folder.meta["preprocess"])
-            self._sampling = Sampling.from_json(folder.meta.get("sampling", _FIRST_SAMPLING))
-            self._calibration = Calibration.from_json(folder.calibration)
-            fitted = folder.adapter
-            self._adapter = None if fitted is None else Adapter.from_json(fitted)
-            usual = folder.typical
-            self._typical = None if usual is None else TypicalLabels.from_json(usual)
-            self._gold = None if folder.gold is None else GoldCases.load(folder.gold)
-            other = None if self._trust is not None else folder.unfamiliar
-            self._unfamiliar = None if other is None else Unfamiliar.from_json(other)
-        except (KeyError, TypeError) as error:
+            self._typical = None if usual is None else TypicalLabels.from_document(usual)
+        except ValueError as error:
             raise ModelError.of_version(folder.path, error) from error
-        self.preprocess = self._settings.fingerprint()
+        self._gold = None if folder.gold is None else GoldCases.load(folder.gold)
+        other = None if self._trust is not None else folder.unfamiliar
+        self._unfamiliar = None if other is None else Unfamiliar.from_document(other)
         self._peers: Peers | None = None
         self._distrusted = False
 

@@ -2,17 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from segassay.models.description import Adaptation, Counts, MeasuredOn
 from segassay.records.remarks import Comment, comment
 from segassay.types import Remark
 
 FEWEST_SUBJECTS = 9
 """With fewer, a 90 % interval by conformal prediction would have to reach from 0 to 1."""
-
-OWN = "own predictions"
-SYNTHETIC = "synthetic faults only"
-UNVOUCHED = "synthetic faults in labels that nobody vouches for"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +17,18 @@ class Trust:
 
     Attributes:
         subjects: How many subjects its figures and intervals rest on.
-        measured_on: `OWN`, `SYNTHETIC` or `UNVOUCHED`.
+        measured_on: What they were measured on.
         by_structure: For each structure, `labels` and `subjects` that it was tested on.
     """
 
     subjects: int
-    measured_on: str
-    by_structure: Mapping[str, Mapping[str, int]]
+    measured_on: MeasuredOn
+    by_structure: Mapping[str, Counts]
 
     @classmethod
-    def of(cls, meta: Mapping[str, Any]) -> "Trust | None":
-        """Read a judge's description; `None` for a judge as it was published."""
-        gold = meta.get("gold")
-        return None if gold is None else cls(gold["subjects"], gold["on"], gold["evidence"])
+    def of(cls, made: Adaptation) -> "Trust":
+        """Return what an adapted judge rests on."""
+        return cls(made.subjects, made.on, made.evidence)
 
     @property
     def limits(self) -> tuple[Comment, ...]:
@@ -47,12 +42,13 @@ class Trust:
         counts = self.by_structure.get(structure or "")
         if not counts:
             return (comment(Remark.NEVER_TESTED),)
-        masks = "of your predictions" if self.measured_on == OWN else "masks"
+        own = self.measured_on is MeasuredOn.OWN
+        masks = "of your predictions" if own else "masks"
         tested = (
-            f"tested on {counts['labels']} {masks} of {counted(counts['subjects'])}, each left "
+            f"tested on {counts.labels} {masks} of {counted(counts.subjects)}, each left "
             "out in turn"
         )
-        simulated = () if self.measured_on == OWN else (comment(Remark.SIMULATED_ERRORS_ONLY),)
+        simulated = () if own else (comment(Remark.SIMULATED_ERRORS_ONLY),)
         return (Comment(None, tested), *simulated)
 
 

@@ -7,11 +7,11 @@ spread of the traits of some labels tell; no image is kept for it.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from segassay.data.volume import Volume
+from segassay.models.corrections import TypicalFile, TypicalKind
 from segassay.scoring.traits import TRAITS, BoolArray, Floats, Traits
 
 N_UNUSUAL = 1 + len(TRAITS)
@@ -115,28 +115,30 @@ class TypicalLabels:
         typical = self._by_kind.get((label.structure, label.in_mm))
         return _NOBODY_KNOWS if typical is None else typical.unusual(label.traits)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the numbers as plain lists."""
-        kinds = [
-            {
-                "structure": structure,
-                "in_mm": in_mm,
-                "centre": np.round(typical.centre, 5).tolist(),
-                "spread": np.round(typical.spread, 5).tolist(),
-            }
+    def to_document(self) -> TypicalFile:
+        """Return the numbers as they are written."""
+        kinds = (
+            TypicalKind(
+                structure=structure,
+                in_mm=in_mm,
+                centre=tuple(np.round(typical.centre, 5).tolist()),
+                spread=tuple(np.round(typical.spread, 5).tolist()),
+            )
             for (structure, in_mm), typical in self._by_kind.items()
-        ]
-        return {"traits": list(TRAITS), "typical": kinds}
+        )
+        return TypicalFile(traits=tuple(TRAITS), typical=tuple(kinds))
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "TypicalLabels":
-        """Rebuild from `to_json`."""
+    def from_document(cls, file: TypicalFile) -> "TypicalLabels":
+        """Rebuild from `to_document`; `ValueError` for other traits than those of today."""
+        if file.traits != tuple(TRAITS):
+            raise ValueError(f"traits {', '.join(file.traits)}, expected {', '.join(TRAITS)}")
         return cls(
             {
-                (str(one["structure"]), bool(one["in_mm"])): Typical(
-                    np.asarray(one["centre"], float), np.asarray(one["spread"], float)
+                (kind.structure, kind.in_mm): Typical(
+                    np.asarray(kind.centre, float), np.asarray(kind.spread, float)
                 )
-                for one in data["typical"]
+                for kind in file.typical
             }
         )
 

@@ -6,13 +6,12 @@ labels a little, and its intervals are wide; weighed by labels of the same data 
 sets of several kinds, none of which vouches for itself.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import isnan
-from typing import Any
 
 import numpy as np
 
+from segassay.models.corrections import UnfamiliarFile
 from segassay.records.remarks import Comment
 from segassay.scoring.adapter import Adapter, Measured
 from segassay.scoring.calibration import Calibration
@@ -57,25 +56,25 @@ class Unfamiliar:
             "judges asked had not seen",
         )
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the numbers as plain lists."""
-        return {
-            "alone": self.alone.to_json(),
-            "weigher": self.weigher.to_json(),
-            "among_peers": self.among_peers.to_json(),
-            "sets": self.n_sets,
-            "labels": self.n_labels,
-        }
+    def to_document(self) -> UnfamiliarFile:
+        """Return the numbers as they are written."""
+        return UnfamiliarFile(
+            alone=self.alone.to_document(),
+            weigher=self.weigher.to_document(),
+            among_peers=self.among_peers.to_document(),
+            sets=self.n_sets,
+            labels=self.n_labels,
+        )
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "Unfamiliar":
-        """Rebuild from `to_json`."""
+    def from_document(cls, file: UnfamiliarFile) -> "Unfamiliar":
+        """Rebuild from `to_document`."""
         return cls(
-            Calibration.from_json(data["alone"]),
-            Adapter.from_json(data["weigher"]),
-            Calibration.from_json(data["among_peers"]),
-            int(data["sets"]),
-            int(data["labels"]),
+            Calibration.from_document(file.alone),
+            Adapter.from_document(file.weigher),
+            Calibration.from_document(file.among_peers),
+            file.sets,
+            file.labels,
         )
 
 

@@ -17,6 +17,7 @@ from torch import nn
 
 from segassay.data.preprocess import CONDITION_DIM, CROP_CHANNELS, FIELD_CHANNELS, JudgePreprocess
 from segassay.data.slicing import Sampling
+from segassay.models.description import JudgeMeta
 from segassay.models.folder import model_id
 from segassay.training.material import Material
 from segassay.training.networks import NETWORKS
@@ -107,7 +108,7 @@ def describe(
     *,
     pairs: int,
     weights: Path,
-) -> dict[str, Any]:
+) -> JudgeMeta:
     """Collect what a score needs to know about the judge besides its weights.
 
     Args:
@@ -117,12 +118,12 @@ def describe(
         pairs: Number of pairs shown.
         weights: The exported network; part of its checksum makes two exports of a day differ.
     """
-    return {
+    return JudgeMeta.of(
         **provenance(recipe, material, pairs=pairs, weights=weights),
-        "kind": NETWORKS[recipe.network].judge,
-        "preprocess": preprocess.as_json(),
-        "sampling": asdict(Sampling()),
-    }
+        kind=NETWORKS[recipe.network].judge,
+        preprocess=preprocess.as_json(),
+        sampling=asdict(Sampling()),
+    )
 
 
 def provenance(
@@ -130,16 +131,18 @@ def provenance(
 ) -> dict[str, Any]:
     """Say what a judge of any kind is called and what it learned from; arguments as in `describe`.
 
+    Returns fields of `JudgeMeta`.
+
     Training images are named by the checksum of their voxels, training subjects by set and id, so
     that an audit can say "the judge has seen this" and an experiment can refuse to cheat.
     """
     return {
         "model_id": model_id(f"{recipe.name}-{datetime.now(UTC):%Y%m%d}", weights),
-        "format": 1,
         "structures": list(material.structures),
         "training_voxels": sorted(
             {case.voxels_sha256 for s in (*material.train, *material.tuning) for case in s.cases}
         ),
+        "training_images": (),
         "training_subjects": {
             name: {"train": list(split.train), "tuning": list(split.tuning)}
             for name, split in material.splits.items()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from segassay.data.preprocess import CONDITION_DIM, CROP_CHANNELS, FIELD_CHANNELS
+from segassay.models.description import JudgeKind
 from segassay.models.direct_net import DirectNet, ExportedDirect
 from segassay.models.hypotheses_net import HypothesesNet
 from segassay.models.judge_net import ExportedJudge, JudgeNet, JudgeNetConfig, expected_dice
@@ -35,7 +36,7 @@ class NetworkKind:
         exported: The module that the ONNX file holds, and the names of its outputs.
     """
 
-    judge: str
+    judge: JudgeKind
     build: Callable[[JudgeRecipe, tuple[str, ...]], nn.Module]
     loss: Callable[[Any, PairBatch, JudgeRecipe], LossParts | NumberLossParts]
     verdict: Callable[[Any, PairBatch], tuple[Tensor, Tensor]]
@@ -103,35 +104,35 @@ _NUMBERS = ("dice", "size", "presence", "embedding")
 
 NETWORKS: dict[str, NetworkKind] = {
     "map": NetworkKind(
-        judge="map",
+        judge=JudgeKind.MAP,
         build=lambda recipe, _: JudgeNet(_sizes(recipe)),
         loss=lambda net, batch, recipe: judge_loss(net, batch, recipe.loss),
         verdict=_map_verdict,
         exported=(ExportedJudge, _DRAWN),
     ),
     "hypotheses": NetworkKind(
-        judge="map",
+        judge=JudgeKind.MAP,
         build=lambda recipe, _: HypothesesNet(_sizes(recipe)),
         loss=lambda net, batch, recipe: hypotheses_loss(net, batch, recipe.loss),
         verdict=_mixed_verdict,
         exported=(ExportedJudge, _DRAWN),
     ),
     "direct": NetworkKind(
-        judge="direct",
+        judge=JudgeKind.DIRECT,
         build=lambda recipe, _: DirectNet(_sizes(recipe)),
         loss=lambda net, batch, recipe: number_loss(net, batch, recipe.number_loss, regression),
         verdict=_logit_verdict,
         exported=(partial(ExportedDirect, logit=True), _NUMBERS),
     ),
     "sentinel_head": NetworkKind(
-        judge="direct",
+        judge=JudgeKind.DIRECT,
         build=lambda recipe, _: DirectNet(_sizes(recipe)),
         loss=lambda net, batch, recipe: number_loss(net, batch, recipe.number_loss, as_published),
         verdict=_number_verdict,
         exported=(partial(ExportedDirect, logit=False), _NUMBERS),
     ),
     "segae_vlm": NetworkKind(
-        judge="direct",
+        judge=JudgeKind.DIRECT,
         build=_vlm,
         loss=lambda net, batch, recipe: number_loss(net, batch, recipe.number_loss, regression),
         verdict=_logit_verdict,

@@ -1,11 +1,10 @@
 """Training that begins with the weights of a finished judge, and what it owes to its training."""
 
-from typing import Any
-
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from segassay.errors import ModelError
+from segassay.models.description import JudgeMeta
 from segassay.models.folder import find_judge, open_judge
 from segassay.training.widen import widen
 
@@ -38,19 +37,20 @@ def _fitting(narrow: dict[str, Tensor], wide: dict[str, Tensor]) -> dict[str, Te
     return widen(narrow, shapes, factor=len(wide[_STEM]) // len(narrow[_STEM]))
 
 
-def with_earlier(meta: dict[str, Any], name_or_path: str) -> dict[str, Any]:
+def with_earlier(meta: JudgeMeta, name_or_path: str) -> JudgeMeta:
     """Add to a judge's description what the judge that it started from had learned from."""
     earlier = open_judge(find_judge(name_or_path)).meta
-    subjects = {name: dict(split) for name, split in meta["training_subjects"].items()}
-    for name, split in earlier["training_subjects"].items():
+    subjects = {name: dict(split) for name, split in meta.training_subjects.items()}
+    for name, split in earlier.training_subjects.items():
         own = subjects.setdefault(name, {})
         for part, ids in split.items():
-            own[part] = [*own.get(part, []), *(i for i in ids if i not in own.get(part, []))]
-    return {
-        **meta,
-        "started_from": earlier["model_id"],
-        "training_subjects": subjects,
-        "training_images": earlier.get("training_images", []),
-        "training_voxels": sorted({*meta["training_voxels"], *earlier.get("training_voxels", [])}),
-        "pairs_seen": meta["pairs_seen"] + earlier["pairs_seen"],
-    }
+            own[part] = tuple(dict.fromkeys((*own.get(part, ()), *ids)))
+    return meta.model_copy(
+        update={
+            "started_from": earlier.model_id,
+            "training_subjects": subjects,
+            "training_images": earlier.training_images,
+            "training_voxels": tuple(sorted({*meta.training_voxels, *earlier.training_voxels})),
+            "pairs_seen": (meta.pairs_seen or 0) + (earlier.pairs_seen or 0),
+        }
+    )
