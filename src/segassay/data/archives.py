@@ -9,7 +9,7 @@ piece, to find its members; one packed otherwise is refused, as nothing of it ca
 import io
 import os
 import stat
-import tarfile
+import struct
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
@@ -17,9 +17,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
+from segassay.data.section import Section
 from segassay.data.seekable_gzip import SeekableGzip, Stop
+from segassay.data.tar_index import tar_entries
+from segassay.data.zip_file import MOST_MEMBERS, open_zip, open_zipped
 from segassay.errors import DatasetError, ReadError
 
 _ZIP = ".zip"
@@ -27,7 +30,10 @@ _TAR = ".tar"
 _GZIPPED_TARS = (".tar.gz", ".tgz")
 _OTHER_TARS = (".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst")
 
-_MOST_MEMBERS = 2_000_000
+_MOST_NAME_BYTES = 2**27
+"""Of all names, and of the folders that they imply."""
+
+_LONGEST_NAME = 4096
 _DEEPEST = 32
 _MOST_LINKS = 8
 """Links that are followed one after the other; more are a circle."""
@@ -39,12 +45,12 @@ _HIGHEST_RATIO = 1000
 
 _DAMAGED = (
     zipfile.BadZipFile,
-    tarfile.TarError,
     EOFError,
     NotImplementedError,
     OSError,
     OverflowError,
     RuntimeError,
+    struct.error,
     ValueError,
     zlib.error,
 )
@@ -76,10 +82,20 @@ class Archive(ABC):
         self._members = {member.name: member for member in members}
         self._links = links
         self._folders: dict[str, set[str]] = {"": set()}
+        n_bytes = 0
         for name in (*self._members, *links):
-            parts = PurePosixPath(name).parts
-            for n in range(len(parts)):
-                self._folders.setdefault("/".join(parts[:n]), set()).add(parts[n])
+            parts = name.split("/")
+            for n in range(len(parts), 0, -1):
+                above = "/".join(parts[: n - 1])
+                names = self._folders.setdefault(above, set())
+                if parts[n - 1] in names:
+                    break  # and so are all above it
+                names.add(parts[n - 1])
+                n_bytes += len(above) + len(parts[n - 1])
+            if n_bytes > _MOST_NAME_BYTES:
+                raise DatasetError(
+                    f"{path.name}: over {_MOST_NAME_BYTES} bytes of names; unpack it"
+                )
 
     def is_dir(self, name: str) -> bool:
         """Whether there is a folder of that name; `.` is the archive itself."""
@@ -141,7 +157,7 @@ class Archive(ABC):
 
 class _Zip(Archive):
     def __init__(self, path: Path):
-        self._file = zipfile.ZipFile(path)
+        self._file = open_zip(path)
         infos = self._file.infolist()
         _require_few(path, len(infos))
         members, links = [], {}
@@ -151,7 +167,7 @@ class _Zip(Archive):
             if info.is_dir() or not name:
                 continue
             if stat.S_ISLNK(info.external_attr >> 16):
-                target = self._file.read(info)[:4096].decode("utf-8", errors="replace")
+                target = self._target(path, info).decode("utf-8", errors="replace")
                 links[name] = _safe_target(path, name, target)
                 continue
             self._infos[name] = info
@@ -159,34 +175,39 @@ class _Zip(Archive):
             members.append(Member(name, info.file_size, info.compress_size, encrypted=encrypted))
         super().__init__(path, members, links)
 
+    def _target(self, path: Path, info: zipfile.ZipInfo) -> bytes:
+        if info.file_size > _LONGEST_NAME:
+            raise DatasetError(
+                f"{path.name}: link {info.filename[:80]!r} of {info.file_size} bytes; pack it anew"
+            )
+        with open_zipped(self._file, info) as file:
+            return file.read(_LONGEST_NAME)
+
     def _open(self, member: Member) -> BinaryIO:
-        return cast(BinaryIO, self._file.open(self._infos[member.name]))
+        return open_zipped(self._file, self._infos[member.name])
 
 
 class _Tar(Archive):
     def __init__(self, path: Path):
         members, links = [], {}
-        with self._bytes_of(path) as stream, tarfile.open(fileobj=stream, mode="r:") as file:
-            for n, info in enumerate(file, start=1):
+        with self._bytes_of(path) as stream:
+            for n, entry in enumerate(tar_entries(stream), start=1):
                 _require_few(path, n)
-                name = _safe(path, info.name)
-                if info.issym():
-                    links[name] = _safe_target(path, name, info.linkname)
-                elif info.islnk():
-                    links[name] = _safe(path, info.linkname)
-                elif info.isreg() and not info.issparse():
-                    members.append(Member(name, info.size, info.size, info.offset_data))
+                name = _safe(path, entry.name)
+                if entry.target:
+                    is_hard, target = entry.is_hard, entry.target
+                    links[name] = (
+                        _safe(path, target) if is_hard else _safe_target(path, name, target)
+                    )
+                else:
+                    members.append(Member(name, entry.n_bytes, entry.n_bytes, entry.begins_at))
         super().__init__(path, members, links)
 
     def _open(self, member: Member) -> BinaryIO:
-        with self._bytes_of(self._path) as file:
-            file.seek(member.begins_at)
-            data = file.read(member.n_bytes)
-        if len(data) < member.n_bytes:
-            raise EOFError("the archive ends within the file")
-        return io.BytesIO(data)
+        stream = self._bytes_of(self._path)
+        return io.BufferedReader(Section(stream, member.begins_at, member.n_bytes))
 
-    def _bytes_of(self, path: Path) -> BinaryIO:
+    def _bytes_of(self, path: Path) -> io.BufferedReader:
         return path.open("rb")
 
 
@@ -195,7 +216,7 @@ class _GzippedTar(_Tar):
         self._stops: list[Stop] = []
         super().__init__(path)
 
-    def _bytes_of(self, path: Path) -> BinaryIO:
+    def _bytes_of(self, path: Path) -> io.BufferedReader:
         return io.BufferedReader(SeekableGzip(path, self._stops))
 
 
@@ -227,8 +248,8 @@ def _indexed(path: Path, _time: int, _size: int, _process: int) -> Archive:
 
 
 def _require_few(path: Path, n_members: int) -> None:
-    if n_members > _MOST_MEMBERS:
-        raise DatasetError(f"{path.name}: more than {_MOST_MEMBERS} files; unpack it")
+    if n_members > MOST_MEMBERS:
+        raise DatasetError(f"{path.name}: more than {MOST_MEMBERS} files; unpack it")
 
 
 def _safe(path: Path, name: str) -> str:
@@ -236,6 +257,8 @@ def _safe(path: Path, name: str) -> str:
     posix = PurePosixPath(name.replace("\\", "/"))
     if posix.is_absolute() or ".." in posix.parts or any(":" in p for p in posix.parts[:1]):
         raise DatasetError(f"{path.name}: holds {name!r}, which lies outside of it; pack it anew")
+    if len(name) > _LONGEST_NAME:
+        raise DatasetError(f"{path.name}: a name of {len(name)} letters; at most {_LONGEST_NAME}")
     if len(posix.parts) > _DEEPEST:
         raise DatasetError(f"{path.name}: folders {len(posix.parts)} deep; at most {_DEEPEST}")
     return "" if str(posix) == "." else str(posix)

@@ -4,6 +4,7 @@ Arrays are `(slice, row, column)`, or `(row, column)` with colours behind for a 
 is millimetres along x, y, z. They say nothing of left and right: `NiftiVoxels.believable`.
 """
 
+import io
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,8 @@ from segassay.data import files
 from segassay.data.memory import require_memory
 from segassay.data.nifti import NiftiVoxels
 from segassay.data.raster import PICTURE_AFFINE, luma
-from segassay.errors import ContentError, ReadError, SegassayError
+from segassay.data.zip_file import open_zip, open_zipped
+from segassay.errors import ContentError, DatasetError, ReadError, SegassayError
 
 SUFFIX = ".npz"
 IMAGE = "imgs"
@@ -28,6 +30,7 @@ LABELS = "gts"
 _SPACING = "spacing"
 _KINDS = "buif"
 _MOST_VOXELS = 2**31
+_HEADER_BYTES = 1 << 14
 
 
 def is_part(path: Path) -> bool:
@@ -68,8 +71,10 @@ def read_npz(path: Path) -> NiftiVoxels:
 @contextmanager
 def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
-        with files.open_file(path) as file, zipfile.ZipFile(file) as arrays:
+        with files.open_file(path) as file, open_zip(path, within=file) as arrays:
             yield arrays
+    except DatasetError as error:
+        raise ReadError(str(error)) from error
     except SegassayError:
         raise
     except Exception as error:  # of many kinds: zipfile, zlib, numpy's parser of headers
@@ -80,17 +85,19 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
 def _array(arrays: zipfile.ZipFile, name: str, file_name: str) -> NDArray[Any]:
     if f"{name}.npy" not in arrays.namelist():
         raise ReadError(f"{file_name}: holds no array {name!r}; expected {IMAGE} and {LABELS}")
-    with arrays.open(f"{name}.npy") as stream:
+    info = arrays.getinfo(f"{name}.npy")
+    with open_zipped(arrays, info) as stream:
         _require_plain(stream, f"{file_name}: {name}")
-    with arrays.open(f"{name}.npy") as stream:
+        stream.seek(0)
         return np.asarray(npy.read_array(stream, allow_pickle=False))
 
 
 def _require_plain(stream: IO[bytes], where: str) -> None:
     """Check the header before any memory is taken; objects would be unpickled, and are refused."""
-    version = npy.read_magic(stream)
+    head = io.BytesIO(stream.read(_HEADER_BYTES))  # its length is read from the file, too
+    version = npy.read_magic(head)
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, _, dtype = read(stream)
+    shape, _, dtype = read(head)
     n_voxels = int(np.prod(shape, dtype=float))
     if dtype.kind not in _KINDS:
         raise ContentError(f"{where} holds {dtype}; expected numbers")
