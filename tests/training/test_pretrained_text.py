@@ -1,7 +1,10 @@
 """Text towers of others: read from a local folder, offline, safetensors only."""
 
 import json
+import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -121,3 +124,30 @@ def test_a_damaged_folder_is_one_line(clip: Path) -> None:
     with pytest.raises(UsageError, match="cannot load it") as caught:
         pretrained_vectors(clip, TEXTS)
     assert "\n" not in str(caught.value)
+
+
+ALONE = """
+import os, sys
+def watch(event, arguments):
+    if event in {"socket.connect", "socket.getaddrinfo", "socket.sendto"}:
+        os.write(2, f"{event} {arguments}".encode())
+        os._exit(99)
+sys.addaudithook(watch)
+before = dict(os.environ)
+from pathlib import Path
+import huggingface_hub.constants as hub
+from transformers import logging as logs
+state = hub.HF_HUB_OFFLINE, logs.get_verbosity(), logs.is_progress_bar_enabled()
+from segassay.training.pretrained_text import pretrained_vectors
+print(pretrained_vectors(Path(sys.argv[1]), ["liver"]).shape[1])
+assert (hub.HF_HUB_OFFLINE, logs.get_verbosity(), logs.is_progress_bar_enabled()) == state
+assert dict(os.environ) == before, set(os.environ) ^ set(before)
+"""
+
+
+def test_a_process_is_left_as_it_was_and_asks_no_network(clip: Path) -> None:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "TRANSFORMERS"))}
+    command = [sys.executable, "-c", ALONE, str(clip)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["12"]

@@ -322,14 +322,19 @@ SIDE_BY_SIDE = """
 import sys
 from pathlib import Path
 from segassay.training import loop
+from segassay.training.course import HelperDone
 from segassay.training.material import load_material
 from segassay.training.settings import read_recipe
 
 loop._TUNING_PAIRS = 16
 recipe, data, here = read_recipe(Path(sys.argv[1])), Path(sys.argv[2]), Path(sys.argv[1]).parent
 material = load_material(recipe, data, say=print)
-net = loop.JudgeTraining(recipe, material, here, say=print).run()
-print("ended", sum(parameter.numel() for parameter in net.parameters()))
+training = loop.JudgeTraining(recipe, material, here, say=print)
+try:
+    net = training.run()
+    print("ended", sum(parameter.numel() for parameter in net.parameters()))
+except HelperDone:
+    print("helped")
 """
 
 
@@ -349,7 +354,8 @@ def test_two_devices_learn_side_by_side(root: Path, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("ended") == 1  # the helper's way ends with the training
+    # The helper's own output is the launcher's matter; it came to its end, and did not go on.
+    assert done.stdout.count("ended") == 1
     with (tmp_path / "curves.csv").open() as file:
         (row,) = csv.DictReader(file)
     assert (row["updates"], row["pairs"]) == ("3", "24")

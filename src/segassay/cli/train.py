@@ -34,9 +34,9 @@ def judge(
         raise UsageError("give --data, or --pack to learn where the data are not")
     if pack is not None:
         updates = learn_from_pack(config, pack, out, say=tell)
-        tell(f"{updates} updates: {out}; the same with --data makes the judge of it")
-    elif data is not None:
-        trained = train_judge(config, data, out, say=tell)
+        if updates is not None:
+            tell(f"{updates} updates: {out}; the same with --data makes the judge of it")
+    elif data is not None and (trained := train_judge(config, data, out, say=tell)) is not None:
         tell(f"judge: {trained.folder}")
         n, r, mae = trained.n_labels, trained.pearson, trained.mae
         tell(f"{n} tuning labels: Pearson {r:.3f}, MAE {mae:.3f}")

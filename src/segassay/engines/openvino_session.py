@@ -15,6 +15,8 @@ from segassay.extras import require
 
 Floats = NDArray[np.float32]
 
+_while_importing = Lock()
+
 
 class OpenVinoSession:
     """An ONNX file on OpenVINO, run as a session of onnxruntime is; safe to share."""
@@ -62,8 +64,15 @@ def _has_bfloat16(core: Any) -> bool:
 def _core() -> Any:
     """Load OpenVINO without its telemetry, which sends an event as soon as it is imported.
 
-    Nothing of it is loaded where its module is marked as absent; OpenVINO then uses a stub.
+    Nothing of it is loaded where its module is marked as absent; OpenVINO then uses a stub. The
+    mark is taken away again: other code of the process may have a use for the module.
     """
-    if "openvino_telemetry" not in sys.modules:
-        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
-    return require("openvino", extra="fast").Core()
+    with _while_importing:
+        absent = "openvino_telemetry" not in sys.modules
+        if absent:
+            sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+        try:
+            return require("openvino", extra="fast").Core()
+        finally:
+            if absent:
+                del sys.modules["openvino_telemetry"]

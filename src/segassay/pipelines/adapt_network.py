@@ -188,7 +188,9 @@ def _sets(lesson: Lesson, subjects: tuple[str, ...]) -> "tuple[StoredSet, ...]":
     for modality in dict.fromkeys(case.modality for case in lesson.dataset.cases):
         cases = tuple(case for case in lesson.dataset.cases if case.modality is modality)
         entry = SetRecipe(name=lesson.dataset.name, modality=modality, mirror="never")
-        found.append(load_set(entry, replace(lesson.dataset, cases=cases), frozenset(subjects)))
+        own = replace(lesson.dataset, cases=cases)
+        # What is left out was told when the labels were measured.
+        found.append(load_set(entry, own, frozenset(subjects), say=lambda _: None))
     return tuple(stored for stored in found if stored.holders)
 
 

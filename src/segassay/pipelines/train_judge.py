@@ -34,7 +34,7 @@ class TrainedJudge:
     n_labels: int
 
 
-def train_judge(recipe_path: Path, data: Path, out: Path, *, say: Say) -> TrainedJudge:
+def train_judge(recipe_path: Path, data: Path, out: Path, *, say: Say) -> TrainedJudge | None:
     """Train, export, calibrate and describe a judge.
 
     Args:
@@ -44,17 +44,31 @@ def train_judge(recipe_path: Path, data: Path, out: Path, *, say: Say) -> Traine
             there is continued. The finished judge lies in `out / recipe name`.
         say: Gets a line of progress now and then.
 
+    Returns:
+        The judge; `None` in a process that only helped, where the recipe asks for several devices.
+
     Raises:
         UsageError: The recipe is missing or wrong, or its sets leave fewer than two subjects to
             calibrate on.
         MissingExtraError: torch is not installed.
     """
     require("torch", extra="train")
-    from segassay.training.loop import JudgeTraining
+    from segassay.training.course import HelperDone
     from segassay.training.settings import read_recipe
 
     recipe = read_recipe(recipe_path)
     material = with_shapes(recipe, gather_material(recipe_path, recipe, data, out, say=say))
+    try:
+        return _trained(recipe, material, data, out, say)
+    except HelperDone:
+        return None
+
+
+def _trained(
+    recipe: "JudgeRecipe", material: "Material", data: Path, out: Path, say: Say
+) -> TrainedJudge:
+    from segassay.training.loop import JudgeTraining
+
     if recipe.network == "quality_sentinel":
         rival = train_sentinel(recipe, material, out, say=drawing(out, say))
         return TrainedJudge(rival.folder, rival.pearson, rival.mae, rival.n_crops)

@@ -50,7 +50,7 @@ def pack_material(
     return Packed(pack.stat().st_size / 2**20, side, n_cases)
 
 
-def learn_from_pack(recipe_path: Path, pack: Path, out: Path, *, say: Say) -> int:
+def learn_from_pack(recipe_path: Path, pack: Path, out: Path, *, say: Say) -> int | None:
     """Learn, and do no more: `train_judge` with the data finishes the judge from the checkpoint.
 
     Args:
@@ -60,7 +60,7 @@ def learn_from_pack(recipe_path: Path, pack: Path, out: Path, *, say: Say) -> in
         say: Gets a line of progress now and then.
 
     Returns:
-        Updates made in all.
+        Updates made in all; `None` in a process that only helped.
 
     Raises:
         ReadError: The pack is missing or damaged.
@@ -68,13 +68,17 @@ def learn_from_pack(recipe_path: Path, pack: Path, out: Path, *, say: Say) -> in
         MissingExtraError: torch is not installed.
     """
     recipe = _recipe(recipe_path)
+    from segassay.training.course import HelperDone
     from segassay.training.loop import JudgeTraining
     from segassay.training.pack import read_pack
 
     material = with_shapes(recipe, read_pack(pack, recipe))
     out.mkdir(parents=True, exist_ok=True)
     training = JudgeTraining(recipe, material, out, say=drawing(out, say))
-    training.run()
+    try:
+        training.run()
+    except HelperDone:
+        return None
     return training.progress.updates
 
 

@@ -23,6 +23,13 @@ _APART = 100_000
 Verdict = TypeVar("Verdict")
 
 
+class HelperDone(Exception):  # noqa: N818  # nothing went wrong
+    """Raised in each process that helps another one to learn, where the training ends.
+
+    The first process goes on from there; whoever started the training lets the others end.
+    """
+
+
 class Course:
     """The processes, the folder and the progress of one training.
 
@@ -66,7 +73,7 @@ class Course:
         state: Callable[[], dict[str, Any]],
         look_every_s: float = 300.0,
     ) -> Verdict:
-        """Learn until the recipe's minutes or updates are spent; only the first process goes on.
+        """Learn until the recipe's minutes or updates are spent.
 
         All processes go by the first one's clock, so that they end together.
 
@@ -78,6 +85,9 @@ class Course:
 
         Returns:
             What the last look saw.
+
+        Raises:
+            HelperDone: In all processes but the first.
         """
         progress = self.progress
         saved = looked = progress.seconds
@@ -95,7 +105,7 @@ class Course:
         verdict = look(curve)
         self.save(state())
         if not self.fabric.is_global_zero:
-            raise SystemExit(0)
+            raise HelperDone
         return verdict
 
     def count(self, n_pairs: int) -> None:

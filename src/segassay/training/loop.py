@@ -79,7 +79,11 @@ class JudgeTraining:
         return self.average.module
 
     def run(self) -> torch.nn.Module:
-        """Learn until the recipe's minutes or updates are spent; return the finished network."""
+        """Learn until the recipe's minutes or updates are spent; return the finished network.
+
+        Raises:
+            HelperDone: In all processes but the first, where there are several.
+        """
         pool, rng = self._pool()
         self.course.follow(
             update=lambda share: self._update(pool(rng), share),

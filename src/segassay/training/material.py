@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segassay.data.splits import SubjectSplit, split_subjects
+from segassay.errors import UsageError
 from segassay.training.settings import JudgeRecipe
 from segassay.training.store import StoredSet, load_set, open_recipe
 
@@ -28,13 +29,22 @@ class Material:
 
 
 def load_material(recipe: JudgeRecipe, root: Path, *, say: Callable[[str], None]) -> Material:
-    """Read all sets of a recipe below `root`; test subjects' files are never opened."""
+    """Read all sets of a recipe below `root`; test subjects' files are never opened.
+
+    Raises:
+        UsageError: A set has nothing to learn from, or its labels come from several sources.
+    """
     train, tuning, splits = [], [], {}
     for entry in recipe.data:
         dataset = open_recipe(entry, root)
         split = split_subjects([c.subject_id for c in dataset.cases if c.labels])
         splits[entry.name] = split
-        train.append(load_set(entry, dataset, frozenset(split.train)))
-        tuning.append(load_set(entry, dataset, frozenset(split.tuning)))
+        train.append(load_set(entry, dataset, frozenset(split.train), say=say))
+        tuning.append(load_set(entry, dataset, frozenset(split.tuning), say=say))
+        if not train[-1].cases:
+            raise UsageError(
+                f"{entry.name}: none of its {len(split.train)} subjects has a case to learn from; "
+                "mend the labels (segassay check says how), or leave the set out"
+            )
         say(f"{entry.name}: {len(train[-1].cases)} cases to learn, {len(tuning[-1].cases)} to tune")
     return Material(tuple(train), tuple(s for s in tuning if s.cases), splits)

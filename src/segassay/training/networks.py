@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from segassay.data.preprocess import CONDITION_DIM, CROP_CHANNELS, FIELD_CHANNELS
@@ -19,6 +18,7 @@ from segassay.training.batches import PairBatch
 from segassay.training.loss import LossParts, hypotheses_loss, judge_loss, mixed_dice
 from segassay.training.number_loss import NumberLossParts, as_published, number_loss, regression
 from segassay.training.pretrained_text import pretrained_vectors
+from segassay.training.seeded import seeded
 from segassay.training.settings import JudgeRecipe
 from segassay.vocabulary.describe import describe
 from segassay.vocabulary.names import mirrored
@@ -45,8 +45,8 @@ class NetworkKind:
 
 def build_net(recipe: JudgeRecipe, names: tuple[str, ...] = ()) -> nn.Module:
     """Build the untrained network of a recipe; `names` are those of the structures it learns."""
-    torch.manual_seed(recipe.seed)
-    return NETWORKS[recipe.network].build(recipe, names)
+    with seeded(recipe.seed):
+        return NETWORKS[recipe.network].build(recipe, names)
 
 
 def _sizes(recipe: JudgeRecipe) -> JudgeNetConfig:

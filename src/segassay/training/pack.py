@@ -25,7 +25,7 @@ from segassay.geometry.resample import resized
 from segassay.training.material import Material
 from segassay.training.segmenters.masks import NetworkMasks
 from segassay.training.settings import JudgeRecipe, SetRecipe
-from segassay.training.store import Bytes, CodedLabel, StoredCase, StoredSet, coded_label
+from segassay.training.store import CodedLabel, Codes, StoredCase, StoredSet, coded_label
 from segassay.types import Modality
 
 _SIDES = (256, 192, 160, 128, 112, 96, 80, 64)
@@ -206,7 +206,7 @@ def _read_cases(
         place = f"{part}/{entry.name}/{number}"
         step = (float(said["pixel_mm"][0]), float(said["pixel_mm"][1]))
         layers = sorted({layer for layer, *_ in said["labels"].values()})
-        maps: tuple[Bytes, ...] = tuple(_get(archive, f"{place}/map_{k}") for k in layers)
+        maps: tuple[Codes, ...] = tuple(_get(archive, f"{place}/map_{k}") for k in layers)
         yield StoredCase(
             set_name=entry.name,
             case_id=said["case_id"],
@@ -227,7 +227,7 @@ def _read_cases(
 
 
 def _label(
-    planes: Bytes, step: tuple[float, float], layer: int, codes: list[int], *unknown: list[int]
+    planes: Codes, step: tuple[float, float], layer: int, codes: list[int], *unknown: list[int]
 ) -> CodedLabel:
     """Describe a label as packed; the first packs do not say what is unknown."""
     ignore = tuple(code for some in unknown for code in some)

@@ -1,7 +1,7 @@
 """Text vectors of a CLIP or BERT-like tower that lies on this machine. Nothing is downloaded."""
 
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,21 +32,39 @@ def pretrained_vectors(folder: Path, texts: Sequence[str]) -> Tensor:
             f"text_tower {folder}: expected a local folder with config.json, tokenizer and "
             f"*.safetensors; found {found}"
         )
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     transformers = require("transformers", extra="text")
     try:
-        return _read(transformers, str(folder), texts)
+        with _offline_and_silent(transformers):
+            return _read(transformers, str(folder), texts)
     except (OSError, ValueError, KeyError, AttributeError, RuntimeError) as error:
         raise UsageError(
             f"text_tower {folder}: transformers cannot load it ({' '.join(str(error).split())})"
         ) from error
 
 
+@contextmanager
+def _offline_and_silent(transformers: Any) -> Iterator[None]:
+    """Let nothing be asked of a network nor told to stderr, and leave the process as it was.
+
+    The switch is the hub's own, which also turns off its telemetry. Its environment variable is
+    read but once, when the hub is imported, and would hold for the whole process from then on.
+    """
+    hub, logs = require("huggingface_hub", extra="text").constants, transformers.logging
+    before = hub.HF_HUB_OFFLINE, logs.get_verbosity(), logs.is_progress_bar_enabled()
+    hub.HF_HUB_OFFLINE = True
+    logs.set_verbosity_error()
+    logs.disable_progress_bar()
+    try:
+        yield
+    finally:
+        hub.HF_HUB_OFFLINE = before[0]
+        logs.set_verbosity(before[1])
+        if before[2]:
+            logs.enable_progress_bar()
+
+
 @torch.no_grad()
 def _read(transformers: Any, folder: str, texts: Sequence[str]) -> Tensor:
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
     local = {"local_files_only": True, "trust_remote_code": False}
     config = transformers.AutoConfig.from_pretrained(folder, **local)
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **local)

@@ -21,6 +21,7 @@ from segassay.training.batches import joined_batches
 from segassay.training.course import Course
 from segassay.training.material import Material
 from segassay.training.progress import Progress, RunningMeans
+from segassay.training.seeded import seeded
 from segassay.training.sentinel_loss import optimal_partners, ranking_loss, weighted_square_error
 from segassay.training.sentinel_pairs import SentinelBatch, SentinelDraw, collate
 from segassay.training.settings import JudgeRecipe
@@ -52,8 +53,9 @@ class SentinelTraining:
         rng = np.random.default_rng(1)
         self.fixed = [tuning.batch(recipe.batch, rng) for _ in range(_TUNING_CROPS // recipe.batch)]
         self.course = Course(recipe, out, say)
-        torch.manual_seed(recipe.seed)
-        net = QualitySentinelNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        with seeded(recipe.seed):
+            net = QualitySentinelNet()
+        net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimizer = torch.optim.Adam(
             net.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
         )
@@ -70,6 +72,9 @@ class SentinelTraining:
 
         Returns:
             The network, and on crops of the tuning subjects: Pearson, MAE and their number.
+
+        Raises:
+            HelperDone: In all processes but the first, where there are several.
         """
         fresh = self._fresh()
         agreement = self.course.follow(

@@ -4,26 +4,29 @@ Images are kept as bytes between their 0.1 and 99.9 percentiles: the judge stand
 anyway, and all training sets together fit into a laptop's memory that way.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segassay.data.case import Case, Dataset
 from segassay.data.intensity import robust_ends
-from segassay.data.io import read_image, read_label
+from segassay.data.labelled_case import read_labelled_case
 from segassay.data.preprocess import plane_stack
 from segassay.data.readers import open_dataset
 from segassay.data.slicing import as_planes
 from segassay.data.volume import voxel_sha256
-from segassay.errors import UsageError
+from segassay.errors import CaseError, UsageError
 from segassay.training.segmenters.masks import NetworkMasks
 from segassay.training.settings import SetRecipe
-from segassay.types import Modality
+from segassay.types import Modality, Say
 
 Bytes = NDArray[np.uint8]
+Codes = NDArray[np.unsignedinteger[Any]]
+"""Numbers of label values: bytes, or two where a map holds more than 256 values."""
 
 _AXES = {"sagittal": 0, "coronal": 1, "axial": 2}
 """Axis of a RAS+ volume that slices of each plane count along."""
@@ -54,7 +57,8 @@ class CodedLabel:
 class StoredCase:
     """One image as `(slice, row, column)` bytes with its label maps of the same shape.
 
-    `networks` holds what segmenters made of it that did not learn from its subject.
+    `networks` holds what segmenters made of it that did not learn from its subject. `problems` tell
+    why labels of the case are not among `labels`.
     """
 
     set_name: str
@@ -66,9 +70,10 @@ class StoredCase:
     pixel_mm: tuple[float, float]
     thickness_mm: float
     spacing_known: bool
-    maps: tuple[Bytes, ...]
+    maps: tuple[Codes, ...]
     labels: dict[str, CodedLabel]
     networks: NetworkMasks | None = None
+    problems: tuple[str, ...] = ()
 
     def mask(self, structure: str, index: int | list[int]) -> NDArray[np.bool_]:
         """Return the expert mask `(row, column)` of one slice, or of several stacked."""
@@ -110,44 +115,53 @@ def open_recipe(recipe: SetRecipe, root: Path) -> Dataset:
     )
 
 
-def load_set(recipe: SetRecipe, dataset: Dataset, subjects: frozenset[str]) -> StoredSet:
-    """Read the labelled cases of these subjects; a file that cannot be read raises its error."""
-    return StoredSet.of(recipe, tuple(_load_cases(recipe, dataset, subjects)))
+def load_set(
+    recipe: SetRecipe, dataset: Dataset, subjects: frozenset[str], *, say: Say
+) -> StoredSet:
+    """Read the labelled cases of these subjects, with the labels that an audit calls valid.
 
-
-def _load_cases(
-    recipe: SetRecipe, dataset: Dataset, subjects: frozenset[str]
-) -> Iterator[StoredCase]:
-    for case in dataset.cases:
-        if case.subject_id in subjects and case.labels:
-            yield load_case(recipe, case)
-
-
-def load_case(recipe: SetRecipe, case: Case) -> StoredCase:
-    """Read one case with all its label files.
+    A label or an image that cannot be used is left out, and `say` gets a line that tells why.
 
     Raises:
         UsageError: Two sources label one structure, and which to learn from is not said.
-        CaseError: A file cannot be used.
     """
-    volume = read_image(case.images[0])
-    stack = plane_stack(volume, _AXES.get(recipe.plane), modality=recipe.modality)
-    layers: dict[Path, int] = {}
-    maps: list[Bytes] = []
+    wanted = [case for case in dataset.cases if case.subject_id in subjects and case.labels]
+    return StoredSet.of(recipe, tuple(_load_cases(recipe, wanted, say)))
+
+
+def _load_cases(recipe: SetRecipe, cases: Sequence[Case], say: Say) -> Iterator[StoredCase]:
+    for case in cases:
+        try:
+            stored = load_case(recipe, case)
+        except CaseError as error:
+            say(f"{recipe.name}: case {case.case_id} is left out: {error}")
+            continue
+        for problem in stored.problems:
+            say(f"{recipe.name}: a label of case {case.case_id} is left out: {problem}")
+        if stored.labels:
+            yield stored
+
+
+def load_case(recipe: SetRecipe, case: Case) -> StoredCase:
+    """Read one case with all its label files that can be used, see `read_labelled_case`.
+
+    Raises:
+        UsageError: Two sources label one structure, and which to learn from is not said.
+        CaseError: The image cannot be read.
+    """
+    _require_one_source(recipe, case)
+    read = read_labelled_case(case)
+    stack = plane_stack(read.image, _AXES.get(recipe.plane), modality=recipe.modality)
+    layers: dict[int, int] = {}
+    maps: list[Codes] = []
     codes: list[dict[int, int]] = []
     labels = {}
-    for ref in case.labels:
-        if ref.structure in labels:
-            raise UsageError(
-                f"{recipe.name}: case {case.case_id!r} has {ref.structure!r} from several sources; "
-                "name one of them with 'images' and 'labels'"
-            )
-        if ref.path not in layers:
-            layers[ref.path] = len(maps)
-            coded, code = _compact(as_planes(read_label(ref, volume).volume.array, stack.axis))
+    for ref, found in read.labels.items():
+        layer = layers.setdefault(id(found), len(maps))
+        if layer == len(maps):
+            coded, code = _compact(as_planes(found.volume.array, stack.axis))
             maps.append(coded)
             codes.append(code)
-        layer = layers[ref.path]
         labels[ref.structure] = coded_label(
             layer, maps[layer], codes[layer], ref.values, stack.pixel_mm, ref.ignore
         )
@@ -155,7 +169,7 @@ def load_case(recipe: SetRecipe, case: Case) -> StoredCase:
         set_name=recipe.name,
         case_id=case.case_id,
         subject_id=case.subject_id,
-        voxels_sha256=voxel_sha256(volume.array),
+        voxels_sha256=voxel_sha256(read.image.array),
         modality=recipe.modality,
         planes=to_bytes(stack.planes),
         pixel_mm=stack.pixel_mm,
@@ -163,10 +177,21 @@ def load_case(recipe: SetRecipe, case: Case) -> StoredCase:
         spacing_known=stack.spacing_known,
         maps=tuple(maps),
         labels=labels,
+        problems=tuple(map(str, read.problems)),
     )
 
 
-def coded_mask(planes: Bytes, codes: tuple[int, ...]) -> NDArray[np.bool_]:
+def _require_one_source(recipe: SetRecipe, case: Case) -> None:
+    names = [ref.structure for ref in case.labels]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(
+            f"{recipe.name}: case {case.case_id!r} has {twice!r} from several sources; "
+            "name one of them with 'images' and 'labels'"
+        )
+
+
+def coded_mask(planes: Codes, codes: tuple[int, ...]) -> NDArray[np.bool_]:
     """Return where `planes` holds one of the codes; comparing is ten times faster than a table."""
     mask = np.zeros(planes.shape, dtype=np.bool_)
     for code in codes:
@@ -181,16 +206,16 @@ def to_bytes(planes: NDArray[np.float32]) -> Bytes:
     return np.asarray(np.clip(np.rint(scaled), 0, 255), dtype=np.uint8)
 
 
-def _compact(planes: NDArray[np.int32]) -> tuple[Bytes, dict[int, int]]:
-    """Renumber label values to bytes: FreeSurfer ids go beyond 2000, but never 256 at once."""
+def _compact(planes: NDArray[np.integer[Any]]) -> tuple[Codes, dict[int, int]]:
+    """Number label values from 0, in bytes where these suffice: some maps hold hundreds."""
     values, coded = np.unique(planes, return_inverse=True)
     code = {int(value): number for number, value in enumerate(values)}
-    return coded.reshape(planes.shape).astype(np.uint8), code
+    return coded.reshape(planes.shape).astype(np.min_scalar_type(len(values) - 1)), code
 
 
 def coded_label(
     layer: int,
-    planes: Bytes,
+    planes: Codes,
     code: dict[int, int],
     values: tuple[int, ...] | None,
     pixel: tuple[float, float],

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from segassay.models.segmenters import Segmenter
 from segassay.training.augment import tone_curve
+from segassay.training.seeded import seeded
 from segassay.training.segmenters.slices import SquareCase, with_neighbours
 from segassay.training.settings import SegmenterRecipe
 
@@ -37,8 +38,13 @@ def fit_segmenter(
     kind: str, sets: Sequence[FoldSet], recipe: SegmenterRecipe, *, seed: int
 ) -> list[Weights]:
     """Train one network and return its weights at the recipe's shares of the updates, in order."""
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
+    with seeded(seed):
+        return _fit(kind, sets, recipe, np.random.default_rng(seed))
+
+
+def _fit(
+    kind: str, sets: Sequence[FoldSet], recipe: SegmenterRecipe, rng: np.random.Generator
+) -> list[Weights]:
     heads = {s.name: len(s.structures) for s in sets}
     net = Segmenter(kind, heads).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(net.parameters(), lr=recipe.learning_rate, weight_decay=1e-2)
