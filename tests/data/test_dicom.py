@@ -211,20 +211,10 @@ def test_label_files_go_to_the_series_beside_them(tmp_path: Path) -> None:
     (tmp_path / "a" / "notes.txt").write_text("x")
     dataset = open_dataset(tmp_path)
     assert [[(r.structure, r.source) for r in c.labels] for c in dataset.cases] == [
-        [("liver", "label"), ("spleen", "label")],
+        [("liver", "seg"), ("spleen", "seg")],
         [("liver", "second"), ("spleen", "second"), ("liver", "seg"), ("spleen", "seg")],
     ]
     assert [u.path.name for u in dataset.unmatched] == ["notes.txt", "astray.nii.gz"]
-
-
-def test_folder_of_several_series_is_told(tmp_path: Path) -> None:
-    write_series(tmp_path / "mixed", change=other_series)
-    write_series(tmp_path / "good")
-    dataset = open_dataset(tmp_path)
-    assert [c.case_id for c in dataset.cases] == ["good"]
-    assert [u.reason for u in dataset.unmatched] == [
-        "holds 2 series; put each into a folder of its own"
-    ]
 
 
 def test_nothing_of_the_patient_is_kept(tmp_path: Path) -> None:

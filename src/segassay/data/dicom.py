@@ -16,7 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.data import files
-from segassay.data.dicom_header import EXTRA, SEGMENT, as_read_error, is_dicom, is_part, pydicom
+from segassay.data.dicom_frames import Frames, stacked
+from segassay.data.dicom_header import (
+    EXTRA,
+    SEGMENT,
+    as_read_error,
+    is_dicom,
+    is_part,
+    is_series,
+    pydicom,
+    require_decoder,
+    series_files,
+)
 from segassay.data.memory import require_memory
 from segassay.data.nifti import NiftiVoxels
 from segassay.data.raster import PICTURE_AFFINE, luma
@@ -39,10 +50,11 @@ _UNEVEN = 0.1
 
 
 def read_dicom(path: Path) -> NiftiVoxels:
-    """Read a folder that holds one series, a single image, or one segment of a SEG object.
+    """Read a series, a single image, or one segment of a SEG object.
 
-    Stored values are rescaled (Hounsfield units in CT). A series whose gantry was tilted keeps its
-    sheared grid, as it was scanned.
+    A series is a folder that holds no other, or a part of a folder. Stored values are rescaled
+    (Hounsfield units in CT). A series whose gantry was tilted keeps its sheared grid, as it was
+    scanned.
 
     Raises:
         ReadError: Missing, damaged, or compressed in a way no installed decoder reads.
@@ -53,6 +65,8 @@ def read_dicom(path: Path) -> NiftiVoxels:
         return _read_segment(path.parent, int(path.name.removeprefix(SEGMENT)))
     if files.is_file(path):
         slices = [_read_slice(path)]
+    elif is_series(path):
+        slices = [_read_slice(p) for p in series_files(path)]
     else:
         slices = [_read_slice(p) for p in files.children(path) if is_dicom(p)]
     slices = [one for one in slices if "Rows" in one.data and "SegmentSequence" not in one.data]
@@ -105,7 +119,7 @@ def _stack(folder: Path, slices: Sequence[_Slice]) -> NiftiVoxels:
     affine[:3, 0] = along_row * sizes[0][1]
     affine[:3, 1] = along_column * sizes[0][0]
     affine[:3, 2], affine[:3, 3] = step, places[order[0]]
-    array = np.stack([_pixels(slices[n]).T for n in order], axis=-1)
+    array = _light_is_high(slices[0], np.stack([_pixels(slices[n]).T for n in order], axis=-1))
     return _voxels(folder, array, _TO_RAS @ affine)
 
 
@@ -149,6 +163,7 @@ def _step(
 def _pixels(one: _Slice) -> NDArray[np.float32]:
     """Return one image `(row, column)`, rescaled; colours become luma."""
     data = one.data
+    require_decoder(one.path, data)
     with as_read_error(one.path):
         stored = data.pixel_array
         slope = float(data.get("RescaleSlope") or 1.0)
@@ -159,14 +174,18 @@ def _pixels(one: _Slice) -> NDArray[np.float32]:
         raise ContentError(
             f"{one.path.name}: image of shape {stored.shape}; expected rows, columns"
         )
-    pixels = np.asarray(stored, dtype=np.float32) * np.float32(slope) + np.float32(shift)
-    dark_is_high = data.get("PhotometricInterpretation") == "MONOCHROME1"
+    return np.asarray(stored, dtype=np.float32) * np.float32(slope) + np.float32(shift)
+
+
+def _light_is_high(one: _Slice, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Turn the scale of an image, all its slices, round where high values are shown dark."""
+    dark_is_high = one.data.get("PhotometricInterpretation") == "MONOCHROME1"
     return np.asarray(pixels.max() - pixels if dark_is_high else pixels, dtype=np.float32)
 
 
 def _read_picture(one: _Slice) -> NiftiVoxels:
     """Read an image without a place in the patient, as X-ray and ultrasound have them."""
-    array = _pixels(one).T[..., None]
+    array = _light_is_high(one, _pixels(one)).T[..., None]
     sizes = one.data.get("PixelSpacing") or one.data.get("ImagerPixelSpacing")
     affine = PICTURE_AFFINE.copy()
     if sizes:
@@ -178,18 +197,38 @@ def _read_picture(one: _Slice) -> NiftiVoxels:
 def _read_frames(one: _Slice) -> NiftiVoxels:
     """Read an enhanced image of many frames."""
     highdicom = require("highdicom", extra=EXTRA)
+    require_decoder(one.path, one.data)
     with _as_content_error(one.path, "frames that make no volume"):
-        volume = highdicom.Image.from_dataset(one.data, copy=False).get_volume()
-    return _voxels(one.path, np.asarray(volume.array, np.float32), _TO_RAS @ volume.affine)
+        image = highdicom.Image.from_dataset(one.data, copy=False)
+        try:
+            volume = image.get_volume()
+            array, affine = np.asarray(volume.array, np.float32), volume.affine
+        except RuntimeError:  # no box: a tilted gantry gives a sheared one
+            frames = Frames.of(image)
+            array, affine = stacked(frames, np.asarray(image.get_frames(), np.float32))
+    return _voxels(one.path, _light_is_high(one, array), _TO_RAS @ affine)
 
 
 def _read_segment(path: Path, number: int) -> NiftiVoxels:
     segmentation = _segmentation(path, files.stamp(path))
     with _as_content_error(path, f"segment {number} makes no volume"):
-        volume = segmentation.get_volume(segment_numbers=[number])
-    array = np.asarray(volume.array)[..., 0]
+        try:
+            volume = segmentation.get_volume(segment_numbers=[number])
+            array, affine = np.asarray(volume.array)[..., 0], volume.affine
+        except RuntimeError:  # drawn on a tilted gantry's series, it lies on a sheared grid
+            array, affine = _sheared_segment(segmentation, number)
     whole = array if array.dtype.kind in "bui" else (array >= 0.5).astype(np.uint8)
-    return _voxels(path, whole, _TO_RAS @ volume.affine)
+    return _voxels(path, whole, _TO_RAS @ affine)
+
+
+def _sheared_segment(segmentation: Any, number: int) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    frames = Frames.of(segmentation)
+    pixels = np.asarray(segmentation.pixel_array).reshape(-1, *frames.size)
+    if str(segmentation.SegmentationType) == "LABELMAP":
+        return stacked(frames, (pixels == number).astype(np.uint8))
+    own = [n for n, of in enumerate(frames.segments) if of == number]
+    most = float(segmentation.get("MaximumFractionalValue") or 1)
+    return stacked(frames, (pixels >= 0.5 * most).astype(np.uint8), own)
 
 
 @lru_cache(maxsize=1)
@@ -198,7 +237,9 @@ def _segmentation(path: Path, _stamp: tuple[int, int]) -> Any:
     highdicom = require("highdicom", extra=EXTRA)
     content = files.in_memory(path)
     with as_read_error(path):
-        return highdicom.seg.segread(content)
+        data = highdicom.seg.segread(content)
+    require_decoder(path, data)
+    return data
 
 
 def _voxels(path: Path, array: NDArray[Any], affine: NDArray[np.float64]) -> NiftiVoxels:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from segassay.extras import require
 
 SEGMENT = "segment-"
 """A path `seg.dcm/segment-3` names one segment of a SEG object: segments may overlap."""
+
+SERIES = "series-"
+"""A path `folder/series-2` names one series of a folder that holds several."""
 
 EXTRA = "dicom"
 _TAGS = (
@@ -30,6 +34,9 @@ _TAGS = (
     "ImagePositionPatient",
     "SegmentSequence",
     "ReferencedSeriesSequence",
+    "FrameOfReferenceUID",
+    "SeriesDescription",
+    "ContentCreatorName",
 )
 
 _quiet = Quiet(logging.getLogger("pydicom"))
@@ -39,7 +46,8 @@ _quiet = Quiet(logging.getLogger("pydicom"))
 class DicomFacts:
     """What a reader needs to know of a file to sort it; `segments` maps numbers to labels.
 
-    `patient` and `series` serve to compare files, and are empty in many anonymised sets.
+    `patient`, `series` and `frame` (of reference) serve to compare files, and are empty in many
+    anonymised sets. `description` and `creator` tell the authors of labels apart.
     """
 
     modality: str
@@ -49,6 +57,9 @@ class DicomFacts:
     is_placed: bool
     segments: dict[int, str]
     of_series: tuple[str, ...]
+    frame: str
+    description: str
+    creator: str
 
 
 def is_dicom(path: Path) -> bool:
@@ -84,6 +95,9 @@ def dicom_facts(path: Path) -> DicomFacts:
                 str(s.get("SeriesInstanceUID", ""))
                 for s in head.get("ReferencedSeriesSequence") or ()
             ),
+            frame=str(head.get("FrameOfReferenceUID") or ""),
+            description=str(head.get("SeriesDescription") or ""),
+            creator=str(head.get("ContentCreatorName") or ""),
         )
 
 
@@ -92,9 +106,63 @@ def is_part(path: Path) -> bool:
     return path.name.startswith(SEGMENT) and files.is_file(path.parent)
 
 
+def is_series(path: Path) -> bool:
+    """Whether a path names one series of a folder that holds several."""
+    number = path.name.removeprefix(SERIES)
+    return number.isdecimal() and number != path.name and not files.exists(path)
+
+
+def series_files(path: Path) -> tuple[Path, ...]:
+    """Return the files of the series that a path names; none if there is no such series.
+
+    Raises:
+        MissingExtraError: pydicom is not installed.
+    """
+    every = _series_in(path.parent, files.stamp(path.parent))
+    number = int(path.name.removeprefix(SERIES))
+    return every[number - 1] if 0 < number <= len(every) else ()
+
+
+@lru_cache(maxsize=4)
+def _series_in(folder: Path, _stamp: tuple[int, int]) -> tuple[tuple[Path, ...], ...]:
+    """Return the image files of a folder by series, in the order of their first files' names.
+
+    Kept, since the series of a folder are read one after the other.
+    """
+    found: dict[str, list[Path]] = {}
+    for path in files.children(folder):
+        if files.is_system(path) or not is_dicom(path):
+            continue
+        try:
+            facts = dicom_facts(path)
+        except ReadError:
+            continue  # told where the data set is listed
+        if facts.is_image and facts.is_placed:
+            found.setdefault(facts.series, []).append(path)
+    return tuple(map(tuple, found.values()))
+
+
 def pydicom() -> Any:
     """Return the library; raises `MissingExtraError` where it is not installed."""
     return require("pydicom", extra=EXTRA)
+
+
+def require_decoder(path: Path, data: Any) -> None:
+    """Refuse a file whose compression no installed decoder reads, and name the one that does.
+
+    Raises:
+        ReadError: There is none here, or none at all.
+    """
+    syntax = getattr(getattr(data, "file_meta", None), "TransferSyntaxUID", None)
+    if syntax is None or not syntax.is_encapsulated:
+        return
+    try:
+        is_available = require("pydicom.pixels", extra=EXTRA).get_decoder(syntax).is_available
+    except NotImplementedError as error:
+        raise ReadError(f"{path.name}: stored as {syntax.name}; export it uncompressed") from error
+    if not is_available:
+        packages = "pylibjpeg pylibjpeg-openjpeg" if "JPEG 2000" in syntax.name else "python-gdcm"
+        raise ReadError(f"{path.name}: stored as {syntax.name}; run: pip install {packages}")
 
 
 @contextmanager

@@ -115,9 +115,6 @@ def read_label(ref: LabelRef, onto: Volume | None = None) -> LabelMap:
         GeometryError: A piece lies on another grid than the first one.
     """
     first = _knowing(_read_beside(ref.path, onto), ref)
-    if first.cropped and onto is not None:
-        volume = placed_on(first.volume, onto.grid)
-        first = replace(first, volume=volume, counts=_count(volume.array))
     for path in ref.pieces:
         piece = _knowing(_read_beside(path, onto), ref)
         require_same_grid(piece.volume.grid, first.volume.grid, path.name)
@@ -134,7 +131,9 @@ def read_label(ref: LabelRef, onto: Volume | None = None) -> LabelMap:
 
 
 def _read_beside(path: Path, image: Volume | None) -> LabelMap:
-    """Read a label file; where EXIF plays a part, turned so that it has its image's shape.
+    """Read a label file: put on its image's grid if the format leaves out what is empty.
+
+    Where EXIF plays a part, it is turned so that it has its image's shape.
 
     Viewers show a picture upright, and masks are drawn on what they show. Only where the shape
     forbids it the mask was drawn on pixels as stored: on its own, or on the image's.
@@ -142,6 +141,9 @@ def _read_beside(path: Path, image: Volume | None) -> LabelMap:
     labels = read_labels(path)
     if image is None or image.grid.shape == labels.volume.grid.shape:
         return labels
+    if labels.cropped:
+        volume = placed_on(labels.volume, image.grid)
+        return replace(labels, volume=volume, counts=_count(volume.array))
     for turn in {1, image.exif} - {labels.volume.exif} if {image.exif, labels.exif} != {1} else ():
         again = read_labels(path, turn)
         if again.volume.grid.shape == image.grid.shape:
@@ -200,6 +202,8 @@ def _read(path: Path, *, as_labels: bool, turn: int | None = None) -> nifti.Nift
     if path.name.lower().endswith(itk.SUFFIXES) or itk.is_layer(path):
         return itk.read_itk(path)
     if dicom_header.is_part(path) or dicom_header.is_dicom(path) or files.is_dir(path):
+        return dicom.read_dicom(path)
+    if dicom_header.is_series(path) and files.is_dir(path.parent):
         return dicom.read_dicom(path)
     if not path.suffix:
         files.open_file(path).close()  # says why, where there is no such file

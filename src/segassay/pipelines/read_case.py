@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segassay.data.case import Case, LabelRef
+from segassay.data.dicom_header import is_series, series_files
 from segassay.data.files import checksum
 from segassay.data.io import LabelMap, read_image, read_label
 from segassay.data.volume import Volume
@@ -50,6 +51,9 @@ def unusable_case(case: Case, error: CaseError) -> CaseFiles:
 
 def file_sha256(path: Path) -> str:
     """Return the checksum of a file, empty if it cannot be read."""
+    if is_series(path):
+        every = ",".join(map(file_sha256, series_files(path)))
+        return hashlib.sha256(every.encode()).hexdigest()
     try:
         return checksum(path)
     except ReadError:

@@ -1,14 +1,15 @@
 """DICOM: a folder per series, with labels as SEG objects or as files beside the series."""
 
+import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
 from segassay.data import files
 from segassay.data.case import Case, Dataset, FileIssue, LabelRef, Unmatched
-from segassay.data.dicom_header import SEGMENT, DicomFacts, dicom_facts, is_dicom
+from segassay.data.dicom_header import SEGMENT, SERIES, DicomFacts, dicom_facts, is_dicom
 from segassay.data.io import VOLUMES, stem_of
 from segassay.data.readers.listing import (
     declared_labels,
@@ -47,8 +48,9 @@ class _Found:
 class _Index:
     """The images of a set by series and by folder, so that a label need not look at each.
 
-    `below` holds, for some series (none: for all images), the one image in or below a folder, and
-    `None` for a folder with several.
+    `by_series` has frames of reference, too: an object that names no series may share one. `below`
+    holds, for some of them (none: for all images), the one image in or below a folder, and `None`
+    for a folder with several.
     """
 
     by_series: dict[str, list[Path]]
@@ -59,12 +61,16 @@ class _Index:
         """Index images with their headers."""
         by_series: dict[str, list[Path]] = {}
         for image, facts in images.items():
-            by_series.setdefault(facts.series, []).append(image)
+            for uid in {facts.series, facts.frame} - {""}:
+                by_series.setdefault(uid, []).append(image)
         return cls(by_series, {frozenset(): _one_below(images)})
 
-    def owner_of(self, path: Path, of_series: tuple[str, ...]) -> Path | None:
-        """Return the nearest image to a label: of the series that it names, else of all."""
-        known = frozenset(series for series in of_series if series in self.by_series)
+    def owner_of(self, path: Path, facts: DicomFacts | None) -> Path | None:
+        """Return the nearest image to a label: of what it names, series or frame, else of all."""
+        named_series = () if facts is None else facts.of_series
+        known = frozenset(series for series in named_series if series in self.by_series)
+        if not known and facts is not None and facts.frame in self.by_series:
+            known = frozenset({facts.frame})
         if known not in self.below:
             named = [image for series in known for image in self.by_series[series]]
             if len(named) == 1:
@@ -131,13 +137,22 @@ def _sorted(root: Path) -> _Found:
             found.labels.append(path)
         elif path != root / "labels.json":
             found.unmatched.append(Unmatched(path, "neither DICOM nor a volume of labels"))
-    for folder, every in list(found.series.items()):
-        n_series = len({facts.series for facts in every})
-        if n_series > 1:
-            why = f"holds {n_series} series; put each into a folder of its own"
-            found.unmatched.append(Unmatched(folder, why))
-            del found.series[folder]
+    found.series = {
+        place: facts
+        for folder, every in found.series.items()
+        for place, facts in _by_series(folder, every).items()
+    }
     return found
+
+
+def _by_series(folder: Path, every: list[DicomFacts]) -> dict[Path, list[DicomFacts]]:
+    """Split what lies in a folder, as exports of an archive do, into its series."""
+    found: dict[str, list[DicomFacts]] = {}
+    for facts in every:
+        found.setdefault(facts.series, []).append(facts)
+    if len(found) == 1:
+        return {folder: every}
+    return {folder / f"{SERIES}{n}": facts for n, facts in enumerate(found.values(), start=1)}
 
 
 def _sort_dicom(path: Path, found: _Found) -> None:
@@ -164,35 +179,78 @@ def _refs(
     index = _Index.of(images)
     for path in (*found.segmentations, *found.labels):
         facts = found.segmentations.get(path)
-        owner = index.owner_of(path, () if facts is None else facts.of_series)
+        owner = index.owner_of(path, facts)
         if owner is None:
             why = "label of no one image; lay it beside its series"
             found.unmatched.append(Unmatched(path, why, FileIssue.LABEL_WITHOUT_IMAGE))
         else:
             new = multilabel_refs(path, labels) if facts is None else _segments(path, facts)
             of_image[owner].append((path, new))
-    return {image: _told_apart(every) for image, every in of_image.items()}
+    sources = _sources(list(of_image.values()), found)
+    return {
+        image: [_made_by(ref, sources.get(path, "")) for path, new in every for ref in new]
+        for image, every in of_image.items()
+    }
 
 
-def _told_apart(every: list[tuple[Path, tuple[LabelRef, ...]]]) -> list[LabelRef]:
-    """Join an image's label files; several are sources by their names, equal segments by number."""
-    refs: list[LabelRef] = []
-    for path, new in every:
-        source = stem_of(path) if len(every) > 1 else "label"
-        for ref in new:
-            taken = {(other.structure, other.source) for other in refs}
-            is_taken = (ref.structure, source) in taken
-            name = f"{source}/{ref.path.name}" if is_taken else source
-            refs.append(replace(ref, source=name))
-    return refs
+def _made_by(ref: LabelRef, source: str) -> LabelRef:
+    """Return a label with the name of who made its file; what its file tells apart stays so."""
+    parts = [source, "" if ref.source == "label" else ref.source]
+    return replace(ref, source="/".join(filter(None, parts)) or ref.source)
+
+
+def _sources(
+    of_images: list[list[tuple[Path, tuple[LabelRef, ...]]]], found: _Found
+) -> dict[Path, str]:
+    """Name who made each label file, in one way for the whole set; empty if nobody has to be named.
+
+    That is where two files of one image hold the same structure. Names are taken from what tells
+    the files of each image apart and comes back most often: the files' names, the folders they lie
+    in, what SEG objects say of their series or their author. Else the files' whole places are.
+    """
+    structures = [
+        [name for _, new in every for name in {ref.structure for ref in new}] for every in of_images
+    ]
+    if all(len(set(names)) == len(names) for names in structures):
+        return {}
+
+    def folder_up(levels: int) -> Callable[[Path], str]:
+        """Name a file by a folder above it."""
+        return lambda path: path.parents[levels].name if len(path.parents) > levels else ""
+
+    def said(what: str) -> Callable[[Path], str]:
+        """Name a file by its header; a NIfTI file says nothing."""
+        return lambda path: str(getattr(found.segmentations.get(path), what, ""))
+
+    ways = [stem_of, *map(folder_up, range(3)), said("description"), said("creator")]
+    best: dict[Path, str] = {}
+    for way in ways:
+        named = [{path: way(path) for path, _ in every} for every in of_images]
+        names = {path: name for every in named for path, name in every.items()}
+        tells = all(len(set(every.values())) == len(every) for every in named)
+        fewer = not best or len(set(names.values())) < len(set(best.values()))
+        if tells and fewer and all(names.values()):
+            best = names
+    if best:
+        return best
+    places = [path for every in of_images for path, _ in every]
+    above = Path(os.path.commonpath(places)) if len(places) > 1 else places[0].parent
+    return {path: _without_ending(path.relative_to(above).as_posix()) for path in places}
 
 
 def _segments(path: Path, facts: DicomFacts) -> tuple[LabelRef, ...]:
+    """Refer to the segments of a SEG object; those of one name are pieces of one structure."""
     names = canonical_names(facts.segments.values())
-    return tuple(
-        LabelRef(names[label] or f"label_{number}", path / f"{SEGMENT}{number}")
-        for number, label in facts.segments.items()
-    )
+    refs: dict[str, LabelRef] = {}
+    for number, label in facts.segments.items():
+        structure, place = names[label] or f"label_{number}", path / f"{SEGMENT}{number}"
+        first = refs.get(structure)
+        refs[structure] = (
+            LabelRef(structure, place)
+            if first is None
+            else replace(first, pieces=(*first.pieces, place))
+        )
+    return tuple(refs.values())
 
 
 def _one_below(images: Iterable[Path]) -> dict[Path, Path | None]:

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -236,15 +237,20 @@ def multilabel_refs(path: Path, labels: dict[str, tuple[int, ...]]) -> tuple[Lab
 
 
 def _segment_refs(segments: tuple[itk.Segment, ...]) -> tuple[LabelRef, ...]:
-    """Refer to every segment of a Slicer file; a second one of a name is a source of its own."""
+    """Refer to every segment of a Slicer file; those of one name are parts of one structure.
+
+    Only where they overlap, so that they lie in several layers, they are sources of their own.
+    """
     spelt = canonical_names(segment.name for segment in segments)
-    refs: list[LabelRef] = []
+    refs: dict[tuple[str, Path], LabelRef] = {}
     for number, segment in enumerate(segments, start=1):
         name = spelt[segment.name] or f"label_{number}"
-        is_taken = any(ref.structure == name for ref in refs)
+        is_taken = any(ref.structure == name for ref in refs.values())
         source = f"segment_{number}" if is_taken else "label"
-        refs.append(LabelRef(name, segment.path, (segment.value,), source))
-    return tuple(refs)
+        first = refs.get((name, segment.path), LabelRef(name, segment.path, (), source))
+        values = (*(first.values or ()), segment.value)
+        refs[name, segment.path] = replace(first, values=values)
+    return tuple(refs.values())
 
 
 def distinct_cases(cases: Iterable[Case]) -> tuple[list[Case], list[Unmatched]]:
