@@ -5,6 +5,7 @@ from pathlib import Path
 from segassay.cli.options import (
     ImageLimit,
     JudgeName,
+    ModalityName,
     Out,
     Overwrite,
     PairTable,
@@ -23,6 +24,7 @@ def evaluate(
     judge: JudgeName = DEFAULT_JUDGE,
     peers: PeerCount = 10,
     limit: ImageLimit = None,
+    modality: ModalityName = None,
     overwrite: Overwrite = False,
     telling: TellOptions,
 ) -> int:
@@ -33,7 +35,13 @@ def evaluate(
     from segassay.report.evaluation_page import summary_lines
 
     config = EvaluateConfig(
-        table=pairs, out=out, judge=judge, peers=peers, limit=limit, overwrite=overwrite
+        table=pairs,
+        out=out,
+        judge=judge,
+        peers=peers,
+        limit=limit,
+        modality=modality,
+        overwrite=overwrite,
     )
     result = run(config, progress=telling.progress("images"), say=telling.say)
     tell_some(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from segassay.cli.console import CaseProgress, tell
-from segassay.types import DEFAULT_JUDGE, Engine
+from segassay.types import DEFAULT_JUDGE, Engine, Modality
 
 if TYPE_CHECKING:
     from segassay.pipelines.configs import SourceConfig
@@ -24,7 +24,12 @@ Structure = Annotated[
     str | None, typer.Option("--structure", help="Name of what is labelled, as in 'liver'.")
 ]
 Names = Annotated[
-    Path | None, typer.Option("--names", help="labels.json with the values' names, for --labels.")
+    Path | None,
+    typer.Option("--names", help="labels.json or dataset.json that names the labels' values."),
+]
+ModalityName = Annotated[
+    Modality | None,
+    typer.Option("--modality", help="Kind of image, where the data does not tell it."),
 ]
 SubjectRegex = Annotated[
     str | None,
@@ -96,6 +101,7 @@ class SourceOptions:
     structure: Structure = None
     names: Names = None
     subject_regex: SubjectRegex = None
+    modality: ModalityName = None
 
     def config(self) -> "SourceConfig":
         """Return the checked config; raises pydantic's `ValidationError`."""
@@ -108,6 +114,7 @@ class SourceOptions:
             structure=self.structure,
             names=self.names,
             subject_regex=self.subject_regex,
+            modality=self.modality,
         )
 
 

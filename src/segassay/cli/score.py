@@ -1,20 +1,36 @@
 """`segassay score`: one image and one mask."""
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from segassay.cli.console import give, give_json
-from segassay.cli.options import EngineName, Json, JudgeName, Structure
-from segassay.types import DEFAULT_JUDGE, Engine, Modality
+from segassay.cli.options import EngineName, Json, JudgeName, ModalityName, Names, Structure
+from segassay.cli.spread import spread
+from segassay.types import DEFAULT_JUDGE, Engine
 
 
+@dataclass(frozen=True, kw_only=True)
+class MaskOptions:
+    """What of a mask is scored, and what is known of it."""
+
+    structure: Structure = None
+    label: Annotated[
+        str | None,
+        typer.Option("--label", metavar="VALUE", help="Which value of the mask, or its name."),
+    ] = None
+    names: Names = None
+    modality: ModalityName = None
+
+
+@spread
 def score(
+    *,
     image: Annotated[Path, typer.Argument(help="Image file.")],
-    mask: Annotated[Path, typer.Argument(help="Mask file; any value but zero is mask.")],
-    structure: Structure = None,
-    modality: Annotated[Modality | None, typer.Option("--modality", help="Kind of image.")] = None,
+    mask: Annotated[Path, typer.Argument(help="Mask file; of several values --label is scored.")],
+    of: MaskOptions,
     judge: JudgeName = DEFAULT_JUDGE,
     engine: EngineName = Engine.ONNX,
     as_json: Json = False,
@@ -22,9 +38,7 @@ def score(
     """Score one mask: its expected Dice, 0 worst to 1 best, with a 90 % interval."""
     from segassay.pipelines.score import score_pair
 
-    found = score_pair(
-        image, mask, structure=structure, modality=modality, judge=judge, engine=engine
-    )
+    found = score_pair(image, mask, judge=judge, engine=engine, **asdict(of))
     if as_json:
         give_json(found.to_dict())
         return

@@ -8,13 +8,13 @@ Other columns are carried along untouched.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from segassay.data.case import LabelRef
 from segassay.data.io import stem_of
 from segassay.data.text_table import Row, read_rows
-from segassay.errors import DatasetError
+from segassay.errors import DatasetError, UsageError
 from segassay.types import Modality, modality_of
 from segassay.vocabulary.names import canonical_name
 
@@ -50,13 +50,15 @@ class Pair:
         return self.mask.structure
 
 
-def read_pair_table(path: Path) -> tuple[Pair, ...]:
+def read_pair_table(path: Path, modality: Modality | None = None) -> tuple[Pair, ...]:
     """Read a table of pairs; no file that it names is opened.
 
-    A row that cannot be used stays in, with its problem.
+    A row that cannot be used stays in, with its problem. `modality` is the kind of the images whose
+    rows do not tell it.
 
     Raises:
         DatasetError: The table cannot be read, lacks a column, or has no rows.
+        UsageError: A row says that its image is of another kind.
     """
     if path.is_dir():
         raise DatasetError(f"{path.name}: is a folder; expected a table with {_columns()}")
@@ -70,7 +72,16 @@ def read_pair_table(path: Path) -> tuple[Pair, ...]:
             f"{path.name}: lacks the column {', '.join(missing)}; there are {there}; "
             f"expected {_columns()}"
         )
-    return tuple(_pair(path, number, row) for number, row in enumerate(rows, start=1))
+    pairs = [_pair(path, number, row) for number, row in enumerate(rows, start=1)]
+    if modality is None:
+        return tuple(pairs)
+    other = next((pair for pair in pairs if pair.modality not in (None, modality)), None)
+    if other is not None:
+        raise UsageError(
+            f"--modality {modality}: row {other.number} of {path.name} says {other.modality}; "
+            "leave the option out, or correct the table"
+        )
+    return tuple(replace(pair, modality=modality) for pair in pairs)
 
 
 def _columns() -> str:

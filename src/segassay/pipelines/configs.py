@@ -10,7 +10,7 @@ from segassay.data.case import Dataset
 from segassay.data.corruption.spread import known_families
 from segassay.data.readers import open_dataset
 from segassay.errors import UsageError
-from segassay.types import DEFAULT_JUDGE, Engine, Severity
+from segassay.types import DEFAULT_JUDGE, Engine, Modality, Severity
 from segassay.vocabulary.names import canonical_name
 
 
@@ -25,6 +25,7 @@ class SourceConfig(BaseModel):
     structure: str | None = None
     names: Path | None = None
     subject_regex: str | None = None
+    modality: Modality | None = None
 
     @model_validator(mode="after")
     def _names_need_pairs(self) -> "SourceConfig":
@@ -44,6 +45,7 @@ class SourceConfig(BaseModel):
             structure=self.structure,
             names=self.names,
             subject_regex=self.subject_regex,
+            modality=self.modality,
         )
 
 
@@ -149,7 +151,10 @@ class PairsConfig(CasesConfig):
 
 
 class EvaluateConfig(BaseModel):
-    """Options of `segassay evaluate`; `limit` counts images, `peers` is as in an audit."""
+    """Options of `segassay evaluate`; `limit` counts images, `peers` is as in an audit.
+
+    `modality` is the kind of the images whose rows do not tell it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -158,6 +163,7 @@ class EvaluateConfig(BaseModel):
     judge: str = DEFAULT_JUDGE
     peers: int = Field(default=10, ge=0, le=50)
     limit: int | None = Field(default=None, ge=1)
+    modality: Modality | None = None
     overwrite: bool = False
 
 

@@ -63,7 +63,7 @@ def evaluate(
         OutputError: The result folder cannot be written.
         UsageError: The folder holds a run with another table, other options or another judge.
     """
-    pairs = read_pair_table(config.table)
+    pairs = read_pair_table(config.table, config.modality)
     groups = images_of(pairs)[: config.limit]
     judge = load_judge(config.judge)
     record = open_run(_record(config, pairs, judge), config.out, overwrite=config.overwrite)
@@ -88,7 +88,7 @@ def _record(config: EvaluateConfig, pairs: Sequence[Pair], judge: Judge) -> RunR
     return new_record(
         "evaluate",
         judge,
-        options={"limit": config.limit, "peers": config.peers},
+        options={"limit": config.limit, "peers": config.peers, "modality": config.modality},
         circumstances={"table": config.table.name, "judge": Path(config.judge).name},
         dataset={
             "name": config.table.stem,

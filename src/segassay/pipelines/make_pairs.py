@@ -134,7 +134,10 @@ def _record(config: PairsConfig, dataset: Dataset) -> RunRecord:
             "untouched": config.untouched,
             "label_source": config.label_source,
         },
-        circumstances={key: None if path is None else path.name for key, path in paths.items()},
+        circumstances={
+            **{key: None if path is None else path.name for key, path in paths.items()},
+            "modality": source.modality,
+        },
         dataset={**about(dataset), "fingerprint": fingerprint(dataset)},
     )
 

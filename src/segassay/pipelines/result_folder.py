@@ -177,6 +177,7 @@ def _circumstances(config: AuditConfig) -> dict[str, object]:
     return {
         **{key: None if path is None else path.name for key, path in paths.items()},
         "names": None if source.names is None else source.names.name,
+        "modality": source.modality,
         "judge": None if config.judge is None else Path(config.judge).name,
         "n_worst": config.n_worst,
         "pseudonymise": config.pseudonymise,

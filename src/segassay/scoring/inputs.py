@@ -9,12 +9,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.data.case import LabelRef
 from segassay.data.intensity import MOST_USABLE, n_unusable
-from segassay.data.io import read_image, read_label
+from segassay.data.io import read_image
 from segassay.data.volume import Volume
 from segassay.errors import ContentError, GeometryError
 from segassay.geometry.grid import Grid, require_same_grid
+from segassay.scoring.chosen_label import Label, chosen_of, read_chosen
 
 ArrayOrPath: TypeAlias = NDArray[Any] | str | Path
 BoolArray = NDArray[np.bool_]
@@ -28,20 +28,23 @@ def image_and_mask(
     mask: ArrayOrPath,
     spacing_mm: Sequence[float] | None = None,
     channels_last: bool | None = None,
+    label: Label | None = None,
 ) -> tuple[Volume, BoolArray]:
     """Make a volume of an image, and of a mask a boolean array `(i, j, k)` on the same grid.
 
     Args:
         image: A path; or a 2D array `(row, column)`, grey or RGB(A) `(row, column, 3 or 4)`; or a
             3D array `(i, j, k)` in RAS+ order, as `nibabel.as_closest_canonical` gives it.
-        mask: A path or an array, any value but zero is mask.
+        mask: A path or an array with one value besides zero, or several of which `label` is one.
         spacing_mm: Size of a pixel along the array's axes, in the array's order; replaces a
             header's. `None`: the header's, or unknown.
         channels_last: Whether an image array `(n, m, 3 or 4)` holds colours. `None`: it does where
             the mask is a single slice, and does not where the mask is a volume; only where that
             does not tell, the length of `spacing_mm` does.
+        label: Which value of the mask is meant, or its name; see `chosen_label`.
 
     Raises:
+        UsageError: The mask holds several values and none is chosen, or none has that name.
         ReadError: A file is missing or damaged.
         GeometryError: The mask lies on another grid.
         ContentError: NaN, infinite or huge voxels, no real numbers, not an image, a spacing that
@@ -50,9 +53,9 @@ def image_and_mask(
     if isinstance(image, str | Path):
         volume = read_image(Path(image))
         volume = volume if spacing_mm is None else _respaced(volume, spacing_mm)
-        given = _given_mask(mask, volume)
+        given = _given_mask(mask, label, volume)
     else:
-        array, given = _numbers(image, "image"), _given_mask(mask)
+        array, given = _numbers(image, "image"), _given_mask(mask, label)
         if array.ndim == 3 and _holds_colours(array, given, spacing_mm, channels_last):
             array = array[..., :3] @ _LUMA
         volume = _as_volume(array, spacing_mm)
@@ -69,10 +72,12 @@ def image_and_mask(
     return volume, np.asarray(flat != 0)
 
 
-def _given_mask(mask: ArrayOrPath, image: Volume | None = None) -> Volume | NDArray[Any]:
+def _given_mask(
+    mask: ArrayOrPath, label: Label | None, image: Volume | None = None
+) -> Volume | NDArray[Any]:
     if isinstance(mask, str | Path):
-        return read_label(LabelRef("mask", Path(mask)), image).volume
-    return _numbers(mask, "mask")
+        return read_chosen(Path(mask), label, image)
+    return chosen_of(_numbers(mask, "mask"), label)
 
 
 def _numbers(given: Any, what: str) -> NDArray[Any]:

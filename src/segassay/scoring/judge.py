@@ -13,6 +13,7 @@ from segassay.models.description import SliceSettings
 from segassay.models.folder import JudgeFolder
 from segassay.records.remarks import Comment, comment
 from segassay.scoring.asked import AskedImage, AskedLabel, Named
+from segassay.scoring.chosen_label import Label, name_of
 from segassay.scoring.inputs import ArrayOrPath, BoolArray, image_and_mask
 from segassay.scoring.label_alone import label_alone
 from segassay.scoring.peers import Peers
@@ -62,6 +63,7 @@ class Judge(ABC):
         spacing_mm: Sequence[float] | None = None,
         modality: Modality | str | None = None,
         channels_last: bool | None = None,
+        label: Label | None = None,
     ) -> Score:
         """Tell how good a mask is.
 
@@ -70,25 +72,29 @@ class Judge(ABC):
                 `(i, j, k)` in RAS+ order. Of 3 or 4 along the last axis: a volume where the mask
                 is one or `spacing_mm` has three numbers, a colour picture where the mask is 2D or
                 `spacing_mm` has two.
-            mask: Path or array on the image's grid; any value but zero belongs to the structure.
+            mask: Path or array on the image's grid, with one value besides zero; of several,
+                `label` says which one is meant.
             structure: Its name, as in "liver" or "Left Kidney". Unknown names are allowed; the
-                score is then made without the name and says so.
+                score is then made without the name and says so. `None`: the name in `label`.
             spacing_mm: Pixel size along the image array's axes; read from a file's header.
             modality: One of `types.Modality`, such as "ct"; other spellings ("MRI", "US") are
                 understood. `None` if unknown.
             channels_last: Whether the last axis of an image array holds colours; `None` to tell
                 it from the mask and the spacing.
+            label: A voxel value, several of them, or a name that the file itself, or a
+                `labels.json` or `dataset.json` beside it, gives a value.
 
         Raises:
-            UsageError: The modality is none that is known.
+            UsageError: The modality is none that is known, or the mask holds several values and
+                none of them is chosen.
             ReadError: A file is missing or damaged.
             GeometryError: Image and mask lie on different grids.
             ContentError: Image or mask hold NaN or no real numbers, an array has an impossible
                 shape, or the spacing is not positive.
         """
-        volume, voxels = image_and_mask(image, mask, spacing_mm, channels_last)
-        kind = _modality(modality)
-        return self.score_volume(volume, voxels, structure=structure, modality=kind)
+        volume, voxels = image_and_mask(image, mask, spacing_mm, channels_last, label)
+        kind, name = _modality(modality), structure or name_of(label)
+        return self.score_volume(volume, voxels, structure=name, modality=kind)
 
     def score_many(self, items: Iterable[Mapping[str, Any]]) -> list[Score]:
         """Score several labels; every item holds the keyword arguments of `score`."""
@@ -159,6 +165,7 @@ class Judge(ABC):
         spacing_mm: Sequence[float] | None = None,
         modality: Modality | str | None = None,
         channels_last: bool | None = None,
+        label: Label | None = None,
     ) -> Suggestion:
         """Suggest a correction of the mask's worst slice. Arguments as in `score`.
 
@@ -170,9 +177,9 @@ class Judge(ABC):
                 f"{self.model_id} answers with a number and draws no mask, so it has nothing to "
                 f"suggest; ask a judge with a map, such as {DEFAULT_JUDGE}"
             )
-        volume, voxels = image_and_mask(image, mask, spacing_mm, channels_last)
-        kind = _modality(modality)
-        return self.suggest_volume(volume, voxels, structure=structure, modality=kind)
+        volume, voxels = image_and_mask(image, mask, spacing_mm, channels_last, label)
+        kind, name = _modality(modality), structure or name_of(label)
+        return self.suggest_volume(volume, voxels, structure=name, modality=kind)
 
     def suggest_volume(
         self,
