@@ -7,6 +7,7 @@ import pytest
 
 from layout_samples import label_folder, nnunet
 from segassay.cli import main
+from segassay.records.run import read_run
 
 
 def ended(*words: object) -> int:
@@ -24,7 +25,9 @@ def test_the_kind_of_images_is_part_of_a_run(
     assert json.loads(capsys.readouterr().out)["modality"] == ["mr"]
     out = tmp_path / "out"
     assert ended("check", *places, "--modality", "ct", "-o", out, "-q") in (0, 3)
-    assert json.loads((out / "run.json").read_text())["config"]["modality"] == "ct"
+    record = read_run(out)
+    assert record is not None
+    assert record.config["modality"] == "ct"
     assert ended("check", *places, "--modality", "mr", "-o", out, "-q") == 2  # another run
     assert ended("info", root, "--modality", "photograph") == 2
     assert ended("info", nnunet(tmp_path / "mr"), "--modality", "ct") == 2
