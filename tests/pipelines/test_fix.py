@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -322,3 +323,61 @@ def test_on_the_command_line(
     code, _, err = call()
     assert code == 2
     assert len(err.splitlines()) == 1
+
+
+def test_a_copy_follows_the_data_set(faulty: Path, tmp_path: Path) -> None:
+    fix(config(faulty, out=tmp_path / "out"))
+    for folder in ("images", "labels"):
+        shutil.copy(faulty / folder / "p4.nii.gz", faulty / folder / "p3.nii.gz")
+    shutil.copy(faulty / "labels" / "p4.nii.gz", faulty / "labels" / "p1.nii.gz")  # now sound
+    names = faulty / "labels.json"
+    before = names.stat()
+    names.write_text(names.read_text().replace("liver", "river"))
+    os.utime(names, ns=(before.st_atime_ns, before.st_mtime_ns))  # same size, same time
+    shutil.copy(faulty / "images" / "p4.nii.gz", faulty / "images" / "p5.nii.gz")
+    again = fix(config(faulty, out=tmp_path / "out"))
+    fix(config(faulty, out=tmp_path / "fresh"))
+    out, fresh = snapshot(tmp_path / "out"), snapshot(tmp_path / "fresh")
+    assert {**out, "fixes.jsonl": ""} == {**fresh, "fixes.jsonl": ""}
+    changed = {"images/p3.nii.gz", "labels/p3.nii.gz", "labels/p1.nii.gz", "labels.json"}
+    assert set(again.rest.renewed) == changed
+    assert again.rest.gone == ()
+
+
+def test_what_a_data_set_no_longer_has_is_told_and_stays(faulty: Path, tmp_path: Path) -> None:
+    fix(config(faulty, out=tmp_path / "out"))
+    gone = {"images/p1.nii.gz", "labels/p1.nii.gz", "images/p4.nii.gz"}
+    for file in gone:
+        (faulty / file).unlink()
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    again = fix(config(faulty, out=tmp_path / "out"))
+    assert set(again.rest.gone) == {*gone, "notes.txt"} == set(again.to_json()["gone"])  # type: ignore[call-overload]
+    assert gone <= set(snapshot(tmp_path / "out"))
+
+
+def test_changed_files_alone_follow_the_data_set(faulty: Path, tmp_path: Path) -> None:
+    options = {"out": tmp_path / "out", "changed_only": True}
+    fix(config(faulty, **options))
+    shutil.copy(faulty / "labels" / "p4.nii.gz", faulty / "labels" / "p1.nii.gz")
+    again = fix(config(faulty, **options))
+    assert set(snapshot(tmp_path / "out")) == {"labels/p2.nii.gz", "fixes.jsonl"}
+    assert again.rest.gone == ()
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o444, 0o664])
+def test_repaired_files_keep_their_mode(faulty: Path, tmp_path: Path, mode: int) -> None:
+    for path in (faulty / "labels").iterdir():
+        path.chmod(mode)
+    fix(config(faulty, out=tmp_path / "out"))
+    fix(config(faulty, in_place=True))
+    backup = faulty.with_name("phantoms-before-fix")
+    for root in (tmp_path / "out", faulty, backup):
+        found = {path.stat().st_mode & 0o777 for path in (root / "labels").iterdir()}
+        assert found == {mode}
+
+
+def test_a_link_in_a_circle_is_left_out(faulty: Path, tmp_path: Path) -> None:
+    (faulty / "circle.txt").symlink_to("circle.txt")
+    os.mkfifo(faulty / "pipe.txt")
+    fix(config(faulty, out=tmp_path / "out"))
+    assert not {"circle.txt", "pipe.txt"} & {p.name for p in (tmp_path / "out").iterdir()}

@@ -75,6 +75,8 @@ def _tell(result: "FixResult") -> None:
     lines = [f"{fix.file}: {change.why}" for fix in result.fixes for change in fix.changes]
     lines += [f"cannot be read: {line}" for line in result.failed]
     lines += [f"left alone: {line}" for line in result.left]
+    lines += [f"the data set has changed, copied anew: {file}" for file in result.rest.renewed]
+    lines += [f"no longer of the data set, remove it: {file}" for file in result.rest.gone]
     tell_some(lines, most=_SHOWN, rest=": add --json")
     would = "would be " if result.where is None else ""
     before = f", {result.n_before} before" if result.n_before else ""

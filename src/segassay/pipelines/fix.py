@@ -12,7 +12,7 @@ from segassay.errors import OutputError, UsageError
 from segassay.pipelines.configs import SourceConfig, one_by_one
 from segassay.pipelines.keep_records import Progress
 from segassay.pipelines.plan_fix import FilePlan, n_label_files, plan_fixes
-from segassay.pipelines.write_fix import Destination, files_below
+from segassay.pipelines.write_fix import Destination, Rest, files_below
 from segassay.records.run import library_versions, now
 from segassay.repair.log import FileFix, append_fix
 from segassay.repair.rules import REPAIRS
@@ -62,7 +62,8 @@ class FixResult:
     """What was, or would be, repaired. `failed` and `left` are one line per file.
 
     `where` is the copy or the backup, `None` for a dry run; `n_before` files had been repaired by
-    the run that this one goes on with.
+    the run that this one goes on with, and `repaired` names them all. `rest` tells how the other
+    files of a copy have changed since.
     """
 
     where: Path | None
@@ -71,6 +72,8 @@ class FixResult:
     left: list[str] = field(default_factory=list)
     n_files: int = 0
     n_before: int = 0
+    repaired: set[str] = field(default_factory=set)
+    rest: Rest = field(default_factory=Rest)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -85,6 +88,8 @@ class FixResult:
             "repaired_before": self.n_before,
             "failed": self.failed,
             "left_alone": self.left,
+            "copied_anew": list(self.rest.renewed),
+            "gone": list(self.rest.gone),
             "out": None if self.where is None else self.where.name,
             "exit_code": int(self.exit_code),
         }
@@ -111,11 +116,26 @@ def fix(config: FixConfig, *, progress: Progress | None = None) -> FixResult:
             _take(plan, dataset.root, destination, known, result)
             if progress is not None:
                 progress(result.n_files, total, plan.case_id)
-        if config.out is not None and destination is not None and not config.changed_only:
-            destination.copy_rest(_rest(config, dataset))
+        if config.out is not None and destination is not None:
+            result.rest = _make_up_to_date(config, dataset, destination, known, result)
     except OSError as error:
         raise OutputError.of(result.where or dataset.root, error) from error
     return result
+
+
+def _make_up_to_date(
+    config: FixConfig,
+    dataset: Dataset,
+    destination: Destination,
+    known: dict[str, tuple[str, str]],
+    result: FixResult,
+) -> Rest:
+    """Make a copy what a first run into it would be; files that are gone are told, not removed."""
+    if not config.changed_only:
+        return destination.copy_rest(_rest(config, dataset), result.repaired)
+    sound = {file: after for file, (_, after) in known.items() if file not in result.repaired}
+    stay = [file for file, after in sound.items() if not destination.take_back(file, after)]
+    return Rest(gone=tuple(stay))
 
 
 def _take(
@@ -139,10 +159,12 @@ def _take(
         logged = known.get(file) == (plan.before_sha256, after)
         if destination is not None and logged and destination.holds(file, after):
             result.n_before += 1
+            result.repaired.add(file)
             return
         if destination is not None:
             _write(destination, fixed, plan.content, logged=logged)
         result.fixes.append(fixed)
+        result.repaired.add(file)
 
 
 def _write(destination: Destination, fixed: FileFix, content: bytes, *, logged: bool) -> None:

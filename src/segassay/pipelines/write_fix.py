@@ -1,5 +1,6 @@
 """Where repaired files go: into a copy of the data set, or in place with originals in a backup."""
 
+import filecmp
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -11,6 +12,14 @@ from segassay.data.files import checksum
 from segassay.errors import OutputError, ReadError
 from segassay.records.whole_file import is_unfinished, write_whole
 from segassay.repair.log import NAME, read_fixes
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """How a copy changed since an earlier run: copied anew, and no longer in the data set."""
+
+    renewed: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +79,41 @@ class Destination:
                 return
 
     def put(self, file: str, content: bytes) -> None:
-        """Write a repaired file in one step."""
+        """Write a repaired file in one step, with the rights of the original."""
         path = self.into / file
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, content)
+        write_whole(path, content, like=self.root / file)
 
-    def copy_rest(self, files: Iterable[Path]) -> None:
-        """Copy files of the data set that are not in the copy yet; what lies outside is left."""
+    def take_back(self, file: str, sha256: str) -> bool:
+        """Remove a file that an earlier run repaired, unless it was changed since."""
+        if self.holds(file, sha256):
+            (self.into / file).unlink()
+        return not (self.into / file).exists()
+
+    def copy_rest(self, files: Iterable[Path], repaired: Iterable[str]) -> Rest:
+        """Copy the files of the data set that were not repaired; what lies outside is left.
+
+        Those that the copy has already are compared byte by byte: the data set may have changed.
+        """
+        filecmp.clear_cache()
+        wanted = {NAME, *repaired}
+        renewed = []
         for path in files:
-            real = path.resolve()
+            real = Path(os.path.realpath(path))
             if not path.is_file() or not real.is_relative_to(self.root):
                 continue
-            inside = path if path.is_relative_to(self.root) else real
-            target = self.into / inside.relative_to(self.root)
+            file = (path if path.is_relative_to(self.root) else real).relative_to(self.root)
+            target = self.into / file
+            if file.as_posix() in wanted:
+                continue
+            wanted.add(file.as_posix())
             if not target.exists():
                 _copy(path, target)
+            elif not filecmp.cmp(path, target, shallow=False):
+                _copy(path, target)
+                renewed.append(file.as_posix())
+        there = (path.relative_to(self.into).as_posix() for path in files_below(self.into))
+        return Rest(tuple(renewed), tuple(file for file in there if file not in wanted))
 
 
 def _copy(path: Path, target: Path) -> None:

@@ -2,18 +2,25 @@
 
 import os
 import uuid
+from contextlib import suppress
 from pathlib import Path
+from stat import S_IMODE
 
 _UNFINISHED = ".unfinished"
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, *, like: Path | None = None) -> None:
     """Write a file in one step: a reader sees the old content or the new, never a part of it.
+
+    Args:
+        path: The file.
+        content: All of it.
+        like: File whose mode the new one gets; of `path` itself also the owner, where allowed.
 
     Raises:
         OSError: The folder cannot be written; an old file is then still as it was.
     """
-    fresh = _write_beside(path, content)
+    fresh = _write_beside(path, content, like)
     try:
         fresh.replace(path)
     except OSError:
@@ -47,10 +54,12 @@ def is_unfinished(path: Path) -> bool:
     return path.name.endswith(_UNFINISHED)
 
 
-def _write_beside(path: Path, content: bytes) -> Path:
+def _write_beside(path: Path, content: bytes, like: Path | None = None) -> Path:
     fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{_UNFINISHED}")
     try:
         with fresh.open("xb") as file:
+            if like is not None and like.exists():
+                _take_rights(file.fileno(), like.stat(), owner=like == path)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -58,6 +67,15 @@ def _write_beside(path: Path, content: bytes) -> Path:
         fresh.unlink(missing_ok=True)
         raise
     return fresh
+
+
+def _take_rights(file: int, like: os.stat_result, *, owner: bool) -> None:
+    """Give an open file the mode of another one, before anything is in it."""
+    if owner and hasattr(os, "fchown"):
+        with suppress(PermissionError):  # who may repair a file may not give it away
+            os.fchown(file, like.st_uid, like.st_gid)
+    if hasattr(os, "fchmod"):
+        os.fchmod(file, S_IMODE(like.st_mode))
 
 
 def _create_plainly(path: Path, content: bytes) -> bool:
