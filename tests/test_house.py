@@ -111,6 +111,40 @@ def test_no_words_of_a_row_are_matched() -> None:
     assert matched == []
 
 
+def test_text_is_written_and_read_as_utf8() -> None:
+    """What the machine prefers is another encoding on Windows, and there alone."""
+    unsaid = []
+    for where, node in nodes(ast.Call):
+        assert isinstance(node, ast.Call)
+        if _as_text(node) and not any(word.arg == "encoding" for word in node.keywords):
+            unsaid.append(f"{where} {ast.unparse(node)[:60]}")
+    assert unsaid == []
+
+
+OPENED_OTHERWISE = ("os", "tarfile", "source", "config()", "destination")
+"""Ends of what has an `open` of its own that takes no encoding."""
+
+
+def _as_text(call: ast.Call) -> bool:
+    """Whether a call reads or writes text without a second positional argument for its encoding."""
+    function, arguments = call.func, call.args
+    name = function.attr if isinstance(function, ast.Attribute) else ast.unparse(function)
+    if isinstance(function, ast.Attribute) and name in {"read_text", "write_text"}:
+        ours = ast.unparse(function.value) == "files"
+        return not ours and len(arguments) < (1 if name == "read_text" else 2)
+    if name not in {"open", "fdopen", "NamedTemporaryFile", "TemporaryFile", "TextIOWrapper"}:
+        return False
+    if isinstance(function, ast.Attribute) and ast.unparse(function.value).endswith(
+        OPENED_OTHERWISE
+    ):
+        return False
+    modes = [*arguments, *(word.value for word in call.keywords if word.arg == "mode")]
+    told = [mode.value for mode in modes if isinstance(mode, ast.Constant)]
+    if arguments and not told:
+        return isinstance(function, ast.Name)  # a member of an archive, a picture
+    return not any(isinstance(mode, str) and "b" in mode for mode in told)
+
+
 def test_errors_show_what_came() -> None:
     """At least nine in ten messages hold a value; the rest are about options that exclude."""
     blind, total = [], 0

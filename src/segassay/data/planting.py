@@ -83,8 +83,9 @@ def plant_dataset(root: Path, *, n_clean: int = 9) -> list[Planted]:
         "numTraining": len(FAULTS) + n_clean,
         "file_ending": ".nii.gz",
     }
-    (root / "dataset.json").write_text(json.dumps(about, indent=2))
-    (root / "planted.json").write_text(json.dumps([asdict(p) for p in planted], indent=2))
+    (root / "dataset.json").write_text(json.dumps(about, indent=2), encoding="utf-8")
+    about_planted = json.dumps([asdict(p) for p in planted], indent=2)
+    (root / "planted.json").write_text(about_planted, encoding="utf-8")
     return planted
 
 

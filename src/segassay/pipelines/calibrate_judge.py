@@ -108,7 +108,7 @@ def _write(folder: Path, meta: JudgeMeta, calibration: Calibration) -> None:
     write_document(folder / "calibration.json", calibration.to_document())
     card = folder / "card.md"
     if not card.exists():
-        card.write_text("Not yet described.\n")
+        card.write_text("Not yet described.\n", encoding="utf-8")
     write_checksums(folder)
 
 

@@ -101,7 +101,7 @@ class FrozenPair:
 def read_frozen_test(path: Path) -> FrozenTest:
     """Read `pairs.yaml`; raises `UsageError` for a file of another form."""
     try:
-        found = FrozenTest.model_validate(yaml.safe_load(path.read_text()))
+        found = FrozenTest.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise UsageError(
             f"{path.name}: not a frozen test ({' '.join(str(error).split())})"

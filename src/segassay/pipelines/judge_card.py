@@ -30,7 +30,7 @@ _NOT_MET = "Errors of real networks were not part of its training."
 
 def write_card(folder: Path, meta: JudgeMeta, result: CalibrationResult) -> None:
     """Write `card.md` and renew the checksums."""
-    (folder / "card.md").write_text(_card(meta, result))
+    (folder / "card.md").write_text(_card(meta, result), encoding="utf-8")
     write_checksums(folder)
 
 

@@ -35,7 +35,7 @@ def draw_curves(folder: Path) -> Path | None:
         OSError: The picture cannot be written.
     """
     try:
-        with (folder / TABLE).open(newline="") as file:
+        with (folder / TABLE).open(newline="", encoding="utf-8") as file:
             rows = [
                 {key: _number(text) for key, text in row.items()} for row in csv.DictReader(file)
             ]

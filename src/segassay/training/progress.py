@@ -58,10 +58,10 @@ def append_row(path: Path, row: dict[str, float]) -> None:
     """Add a row under the table's own columns; a look without an update has no loss to tell."""
     names = list(row)
     if path.exists():
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8") as file:
             names = next(csv.reader(file), names)
     new = not path.exists()
-    with path.open("a", newline="") as file:
+    with path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=names, extrasaction="ignore")
         if new:
             writer.writeheader()

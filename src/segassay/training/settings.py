@@ -191,7 +191,7 @@ def read_recipe(path: Path) -> JudgeRecipe:
 
 def _read_values(path: Path) -> Any:
     try:
-        values = yaml.safe_load(path.read_text())
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UsageError(f"{path}: no such recipe; recipes lie in recipes/") from error
     except yaml.YAMLError as error:
