@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from segassay.cli import main
-from segassay.records.command_line import command_line, typed_command, without_places
+from segassay.cli.typed import typed_words, typing
+from segassay.pipelines.audit import audit
+from segassay.pipelines.configs import AuditConfig, SourceConfig
+from segassay.records.command_line import without_places
 
 
 @pytest.mark.parametrize(
@@ -28,9 +31,17 @@ def test_paths_are_cut_to_their_names(words: list[str], kept: tuple[str, ...]) -
 
 
 def test_a_command_is_known_only_while_it_runs() -> None:
-    with typed_command(["info", "/data/a"]):
-        assert command_line() == ("info", "a")
-    assert command_line() == ()
+    with typing(["info", "/data/a"]):
+        assert typed_words() == ("info", "/data/a")
+    assert typed_words() == ()
+
+
+def test_a_run_from_python_tells_of_no_command(phantom_set: Path, tmp_path: Path) -> None:
+    """Not even inside a program that has words of its own."""
+    source = SourceConfig(path=phantom_set)
+    with typing(["somebody", "else"]):
+        audit(AuditConfig(source=source, out=tmp_path / "a", judge=None), command="check")
+    assert json.loads((tmp_path / "a" / "manifest.json").read_text("utf-8"))["argv"] == []
 
 
 def test_the_manifest_holds_the_command_without_its_places(

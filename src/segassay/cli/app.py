@@ -9,8 +9,8 @@ import typer
 from segassay import __version__
 from segassay.cli import audit, check, demo, evaluate, fit, fix, info, models, pairs, score, train
 from segassay.cli.console import give, lead_nowhere, prepare_streams, tell
+from segassay.cli.typed import typing
 from segassay.errors import OutputError, SegassayError, UsageError
-from segassay.records.command_line import typed_command
 from segassay.types import ExitCode
 
 app = typer.Typer(
@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     words = sys.argv[1:] if argv is None else list(argv)
     prepare_streams()
     try:
-        with typed_command(words):
+        with typing(words):
             code = app(args=words, standalone_mode=False)
         status = int(code) if isinstance(code, int) else int(ExitCode.DONE)
         if status == ExitCode.INTERRUPTED:  # how some versions of typer pass an interruption on

@@ -13,6 +13,7 @@ from segassay.cli.options import (
     TellOptions,
 )
 from segassay.cli.spread import spread
+from segassay.cli.typed import typed_words
 from segassay.types import DEFAULT_JUDGE
 
 
@@ -42,6 +43,7 @@ def evaluate(
         limit=limit,
         modality=modality,
         overwrite=overwrite,
+        argv=typed_words(),
     )
     result = run(config, progress=telling.progress("images"), say=telling.say)
     tell_some(

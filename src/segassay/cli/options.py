@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from segassay.cli.console import CaseProgress, tell
+from segassay.cli.typed import typed_words
 from segassay.types import DEFAULT_JUDGE, Engine, Modality
 
 if TYPE_CHECKING:
@@ -129,7 +130,12 @@ class CaseOptions:
     def as_config(self) -> dict[str, Any]:
         """Return what `CasesConfig` takes."""
         names = tuple(self.structures or ())
-        return {"structures": names, "limit": self.limit, "overwrite": self.overwrite}
+        return {
+            "structures": names,
+            "limit": self.limit,
+            "overwrite": self.overwrite,
+            "argv": typed_words(),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

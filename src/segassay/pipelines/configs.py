@@ -70,7 +70,8 @@ class CasesConfig(BaseModel):
     """Options of every command that goes through a data set case by case.
 
     `structures` are spelled canonically, and each entry may hold several with commas between them.
-    `part` of `parts` takes every so many-th case, so that several machines share the work.
+    `part` of `parts` takes every so many-th case, so that several machines share the work. `argv`
+    is what was typed, for the run's record, which keeps no places of it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -82,6 +83,7 @@ class CasesConfig(BaseModel):
     part: int = Field(default=1, ge=1)
     parts: int = Field(default=1, ge=1)
     overwrite: bool = False
+    argv: tuple[str, ...] = ()
 
     @field_validator("structures")
     @classmethod
@@ -151,7 +153,7 @@ class PairsConfig(CasesConfig):
 
 
 class EvaluateConfig(BaseModel):
-    """Options of `segassay evaluate`; `limit` counts images, `peers` is as in an audit.
+    """Options of `segassay evaluate`; `limit` counts images, `peers` and `argv` as in an audit.
 
     `modality` is the kind of the images whose rows do not tell it.
     """
@@ -165,6 +167,7 @@ class EvaluateConfig(BaseModel):
     limit: int | None = Field(default=None, ge=1)
     modality: Modality | None = None
     overwrite: bool = False
+    argv: tuple[str, ...] = ()
 
 
 class LearnConfig(BaseModel):

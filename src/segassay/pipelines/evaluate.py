@@ -88,6 +88,7 @@ def _record(config: EvaluateConfig, pairs: Sequence[Pair], judge: Judge) -> RunR
     return new_record(
         "evaluate",
         judge,
+        argv=config.argv,
         options={"limit": config.limit, "peers": config.peers, "modality": config.modality},
         circumstances={"table": config.table.name, "judge": Path(config.judge).name},
         dataset={

@@ -124,6 +124,7 @@ def _record(config: PairsConfig, dataset: Dataset) -> RunRecord:
     return new_record(
         "pairs",
         None,
+        argv=config.argv,
         options={
             "per_label": config.per_label,
             "seed": config.seed,

@@ -2,6 +2,7 @@
 
 import shutil
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from segassay.data.files import checksum, stamp
 from segassay.errors import OutputError, UsageError
 from segassay.pipelines.configs import AuditConfig
 from segassay.pipelines.pseudonyms import PRIVATE
-from segassay.records.command_line import command_line
+from segassay.records.command_line import without_places
 from segassay.records.run import (
     MANIFEST,
     RunRecord,
@@ -52,6 +53,7 @@ def begin_run(
     record = new_record(
         command,
         judge,
+        argv=config.argv,
         options=_options(config),
         circumstances=_circumstances(config),
         dataset={**about(dataset), "fingerprint": found},
@@ -63,6 +65,7 @@ def new_record(
     command: str,
     judge: Judge | None,
     *,
+    argv: Sequence[str],
     options: dict[str, Any],
     circumstances: dict[str, Any],
     dataset: dict[str, Any],
@@ -72,6 +75,7 @@ def new_record(
     Args:
         command: The verb.
         judge: The judge, if the run has one.
+        argv: The words that were typed, program name left out.
         options: What results depend on, besides data and judge.
         circumstances: Options that no result depends on; of paths only the names.
         dataset: What is told of the data; results depend on its `fingerprint`.
@@ -81,7 +85,7 @@ def new_record(
         run_id=uuid.uuid4().hex[:12],
         config_key=config_key([options, dataset["fingerprint"], model_sha256, engine]),
         command=command,
-        argv=command_line(),
+        argv=without_places(argv),
         config={**options, **circumstances},
         dataset=dataset,
         model_id="" if judge is None else judge.model_id,

@@ -1,26 +1,7 @@
 """What was typed, as far as a record may keep it: no place on the machine, only names."""
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-
-_typed: ContextVar[tuple[str, ...]] = ContextVar("typed", default=())
-
-
-@contextmanager
-def typed_command(words: Sequence[str]) -> Iterator[None]:
-    """Let records that are begun inside know the command line `words`, program name left out."""
-    token = _typed.set(without_places(words))
-    try:
-        yield
-    finally:
-        _typed.reset(token)
-
-
-def command_line() -> tuple[str, ...]:
-    """Return the words of the command that runs, without places; empty where Python called."""
-    return _typed.get()
+from collections.abc import Sequence
 
 
 def without_places(words: Sequence[str]) -> tuple[str, ...]:
