@@ -36,7 +36,8 @@ from segassay.pipelines.configs import AuditConfig, SourceConfig
 from segassay.pipelines.exhibits import make_exhibits
 from segassay.records.scores import ScoreRow
 from segassay.records.table import csv_bytes
-from segassay.report.model import Exhibit, key_of
+from segassay.records.triage import key_of
+from segassay.report.model import Exhibit
 from segassay.scoring import load_judge
 from segassay.types import Remark
 

@@ -23,6 +23,19 @@ def test_labels_of_training_images_are_counted() -> None:
     assert "2 of 3" in note
 
 
+def test_a_structure_is_not_said_to_be_learned_and_not_learned() -> None:
+    """The same image may be known, and what is labelled on it not: two notes for two groups."""
+    known, unknown, *rest = notes(
+        [Remark.TRAINED_ON_IMAGE],
+        *[[Remark.TRAINED_ON_IMAGE, Remark.NEVER_LEARNED]] * 2,
+    )
+    assert "1 of 3" in known
+    assert "2 of 3" in unknown
+    assert len(rest) == 2
+    (alone, *_) = notes([Remark.TRAINED_ON_IMAGE, Remark.NEVER_LEARNED])
+    assert "1 of 1" in alone
+
+
 def test_unknown_structures_are_named_by_what_weighed_them() -> None:
     both = [Remark.NEVER_LEARNED, Remark.COMPARED]
     weighed, alone, _ = notes(both, [Remark.NEVER_LEARNED], [Remark.COMPARED])

@@ -9,7 +9,7 @@ from report_samples import finding, report, row
 from segassay.records.findings import Finding
 from segassay.report import issues
 from segassay.report.issues import issue_list
-from segassay.types import Severity, Status
+from segassay.types import Remark, Severity, Status
 
 
 def lines(text: str, section: str) -> list[str]:
@@ -21,16 +21,27 @@ def test_sections_and_order() -> None:
     text = issue_list(report())
     assert text.index("Cannot be judged") < text.index("Low scores") < text.index("Found by rules")
     assert lines(text, "Cannot be judged as they are") == [
-        "- [ ] `d` liver: **FAILED**, d.nii.gz: no such file"
+        "- [ ] `d` liver: **not readable**. d.nii.gz: no such file."
     ]
     worst, *others = lines(text, "Low scores, worst first")
     assert worst == (
-        "- [ ] `a` liver: **FAIL**, score 0.31 (0.21 to 0.41), parts are missing, worst slice 3, "
-        "12 voxels"
+        "- [ ] `a` liver: **likely wrong**, score 0.31 (0.21 to 0.41), parts are missing, "
+        "worst slice 3. 12 voxels."
     )
-    assert "`b` liver: **REVIEW**, score 0.72" in others[-1]
+    assert [line.split(": ")[0].split(" ")[-1] for line in others] == ["spleen"]
     assert "3 voxels" not in text
-    assert "0.95" not in text
+
+
+def test_message_and_suggestion_are_sentences_and_commands_stay_code() -> None:
+    odd = Finding(
+        "grid", Severity.WARNING, "a", "kidney_left", "kidney_left lies 14.2 mm off",
+        "look first; `segassay fix DATA --dry-run` copies the header.",
+    )  # fmt: skip
+    text = issue_list(report(rows=(), findings=(odd,)))
+    assert lines(text, "Found by rules") == [
+        "- [ ] `a` kidney_left: **warning**. kidney_left lies 14.2 mm off. "
+        "Look first; `segassay fix DATA --dry-run` copies the header."
+    ]
 
 
 def test_names_cannot_be_markup() -> None:
@@ -50,7 +61,7 @@ def test_a_fault_of_a_file_is_one_line_with_the_step() -> None:
     found = finding("a", None, Severity.ERROR, "corners lie 15 mm apart")
     text = issue_list(report(rows=rows, findings=(found,)))
     assert lines(text, "Cannot be judged as they are") == [
-        "- [ ] `a` 3 labels: **INVALID**, corners lie 15 mm apart, fill them"
+        "- [ ] `a` 3 labels: **invalid**. Corners lie 15 mm apart. Fill them."
     ]
     assert "Found by rules" not in text
 
@@ -58,17 +69,18 @@ def test_a_fault_of_a_file_is_one_line_with_the_step() -> None:
 def test_a_good_score_does_not_hide_what_a_rule_found() -> None:
     found = finding("c", "liver", Severity.WARNING, "many holes")
     text = issue_list(report(rows=(row("c", 0.95),), findings=(found,)))
-    assert lines(text, "Found by rules") == ["- [ ] `c` liver: **warning**, many holes, fill them"]
+    assert lines(text, "Found by rules") == ["- [ ] `c` liver: **warning**. Many holes. Fill them."]
 
 
-def test_many_equal_errors_are_one_line() -> None:
-    alike = tuple(row(f"a{n}", 0.3 + n / 100) for n in range(6))
-    other = row("z", 0.5, error_type="too_large")
-    text = issue_list(report(rows=(*alike, other, row("g", 0.9)), findings=()))
-    assert [line[:12] for line in lines(text, "Low scores, worst first")] == ["- [ ] `z` li"]
+def test_a_structure_that_differs_is_one_line() -> None:
+    differs = {"status": Status.ABSTAINED, "remarks": {Remark.STRUCTURE_DIFFERS}}
+    alike = tuple(row(f"a{n}", 0.3 + n / 100, **differs) for n in range(8))
+    doubted = row("z", 0.1, structure="spleen", status=Status.ABSTAINED)
+    text = issue_list(report(rows=(*alike, doubted), findings=()))
+    assert "Low scores" not in text
+    assert [line[7] for line in lines(text, "Scores of low confidence")] == ["z"]
     (line,) = lines(text, "Protocol or domain differences")
-    assert line.startswith("- [ ] liver: 6 of 8 labels score low in the same way")
-    assert line.endswith("segassay fit")
+    assert line.startswith("- [ ] liver: 8 labels ")
 
 
 def test_suspected_misses_the_surest_first() -> None:
@@ -106,17 +118,19 @@ def test_a_list_takes_no_longer_than_there_are_labels_and_findings(
     in_words: list[str] = []
     plain = issues.plain_text
 
-    def told(text: str) -> str:
+    def told(text: str, **options: bool) -> str:
         in_words.append(text)
-        return plain(text)
+        return plain(text, **options)
 
     monkeypatch.setattr(issues, "plain_text", told)
-    rows = tuple(row(f"c{n}", n / 800, error_type=f"e{n % 9}") for n in range(400))
-    found = Walked(finding(f"c{n}", "liver", Severity.WARNING, f"hole {n}") for n in range(400))
+    rows = tuple(row(f"c{n}", n / 800, structure=f"s{n // 7}") for n in range(400))
+    found = Walked(
+        finding(f"c{n}", f"s{n // 7}", Severity.WARNING, f"hole {n}") for n in range(400)
+    )
     text = issue_list(report(rows=rows, findings=found))
-    assert Walked.times <= 2
+    assert Walked.times <= 3
     assert len(lines(text, "Low scores, worst first")) == 201
-    assert lines(text, "Low scores, worst first")[7].endswith("hole 7")
+    assert lines(text, "Low scores, worst first")[7].endswith("Hole 7.")
     assert "hole 199" in in_words
     assert "hole 200" not in in_words
 

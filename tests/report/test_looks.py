@@ -127,7 +127,7 @@ def test_everybody_tells_the_colours_apart(eye: str) -> None:
     assert set(lines) == {"#e69f00", "#56b4e9"}
     groups: list[tuple[str, ...]] = [("#e69f00", "#56b4e9", "#000000")]
     groups += [
-        tuple(s[name] for name in ("failbar", "reviewbar", "passbar")) for s in (light, dark)
+        tuple(s[name] for name in ("wrongbar", "checkbar", "plausiblebar")) for s in (light, dark)
     ]
     for group in groups:
         for one, other in combinations(group, 2):

@@ -2,18 +2,22 @@
 
 import re
 from dataclasses import replace
-from math import nan
+from math import isnan, nan
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from report_samples import exhibit, render, row, view
+from report_samples import exhibit, finding, render, report, row, view
 from segassay.records.scores import ScoreRow
+from segassay.records.triage import Verdict
 from segassay.report import html
-from segassay.report.model import Exhibit, Place, protocol_differences, size_words, verdict
-from segassay.types import Status
+from segassay.report.advice import next_steps, tiles
+from segassay.report.model import Exhibit, Place, size_words, worst_labels
+from segassay.types import Remark, Severity, Status
 
 
 def test_page_stands_alone_and_names_are_harmless(tmp_path: Path) -> None:
@@ -22,7 +26,7 @@ def test_page_stands_alone_and_names_are_harmless(tmp_path: Path) -> None:
     assert page.count("<article") == 2
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert "https://" not in page
-    for words in ("0.31", "FAIL", "no such file", "12 voxels", "parts are missing"):
+    for words in ("0.31", "likely wrong", "no such file", "12 voxels", "parts are missing"):
         assert words in page
     assert sorted(p.name for p in tmp_path.iterdir()) == ["cases", "index.html", "issues.md"]
 
@@ -111,12 +115,14 @@ def test_a_label_on_other_slices_is_shown_beside_where_it_should_be(tmp_path: Pa
     assert size_words(row("b", 0.4, expected_volume_error=7.9)) != ""
 
 
-def test_protocol_difference_is_said_on_the_page_and_beside_the_picture(tmp_path: Path) -> None:
-    alike = tuple(row(f"a{n}", 0.3) for n in range(8))
+def test_a_structure_that_differs_is_one_note_that_its_labels_lead_to(tmp_path: Path) -> None:
+    differs = {"status": Status.ABSTAINED, "remarks": {Remark.STRUCTURE_DIFFERS}, "reason": "it"}
+    alike = tuple(row(f"a{n}", 0.3, **differs) for n in range(8))
+    assert report(rows=alike).differences == {"liver": "too_small"}
     page = render(tmp_path, (exhibit(alike[0]),), rows=alike).read_text()
-    assert "liver: protocol or domain difference" in page
-    assert "segassay fit" in page
-    assert "perhaps <a" in page
+    assert page.count('id="differences"') == 1
+    (article,) = page.split("<article")[1:]
+    assert 'href="#differences"' in article
 
 
 @pytest.mark.parametrize(("error", "words"), [
@@ -141,16 +147,84 @@ def test_size_and_outline_stand_beside_the_score(tmp_path: Path) -> None:
     assert "within 2" not in render(tmp_path, (exhibit(bare),), rows=(bare,)).read_text()
 
 
-def test_verdicts() -> None:
-    assert verdict(row("a", 0.3)) == "FAIL"
-    assert verdict(row("a", 0.7)) == "REVIEW"
-    assert verdict(row("a", 0.9)) == "PASS"
-    assert verdict(row("a", 0.9, status=Status.ABSTAINED)) == "REVIEW"
-    assert verdict(row("a", nan, status=Status.ABSENT_SUSPECT)) == "MISSED?"
+def test_an_error_is_named_only_where_the_verdict_earns_it() -> None:
+    """A label of 0.97 is not one of which parts are missing."""
+    rows = tuple(row(f"a{n}", score) for n, score in enumerate((0.3, 0.6, 0.97)))
+    data = report(rows=rows, findings=())
+    assert [bool(data.looks(r)) for r in rows] == [True, True, False]
 
 
-def test_many_equal_errors_are_a_protocol_difference() -> None:
-    low = tuple(row(f"a{n}", 0.4) for n in range(6))
-    assert protocol_differences((*low, row("b", 0.9), row("c", 0.9))) == {"liver": "too_small"}
-    assert protocol_differences((*low, *(row(f"g{n}", 0.9) for n in range(7)))) == {}
-    assert protocol_differences((*low, row("b", 0.9))) == {}
+def test_a_plausible_label_is_not_painted_red_where_it_may_well_be_right(tmp_path: Path) -> None:
+    error = np.full((60, 80), 0.45, dtype=np.float32)
+    for score, painted in ((0.3, True), (0.97, False)):
+        of = row("a", score)
+        page = render(tmp_path, (exhibit(of, error=error),), rows=(of,)).read_text()
+        assert ('class="veil"' in page) is painted
+
+
+def test_what_a_rule_found_is_one_click_from_its_label(tmp_path: Path) -> None:
+    """The rule that made the verdict stands beside it, also where it speaks of a pair."""
+    pair = replace(
+        finding("a", None, Severity.ERROR, "exchanged"),
+        evidence={"pair": ["kidney_left", "kidney_right"]},
+    )
+    rows = (row("a", 0.92, structure="kidney_left", error_type="good"), row("a", 0.95))
+    found = (finding("a", "liver", Severity.INFO, "3 voxels"), pair)
+    data = report(rows=rows, findings=found)
+    assert [data.verdict(r) for r in rows] == [Verdict.LIKELY_WRONG, Verdict.CHECK]
+    assert [data.rules_about(r) for r in rows] == [(("holes", 1),), ()]
+    page = render(tmp_path, (), rows=rows, findings=found).read_text()
+    (cells,) = re.findall(r'<tr[^>]* data-structure="kidney_left" data-verdict.*?</tr>', page)
+    assert cells.count('href="#finding-1"') == 2  # beside the verdict, and among the rules
+    assert page.count('id="finding-1"') == 1
+    (case,) = (tmp_path / "cases").iterdir()
+    assert 'href="#finding-1"' in case.read_text()
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(list(Status)),
+            st.sampled_from([nan, 0.0, 0.4, 0.7, 0.95]),
+            st.integers(0, 2),
+            st.booleans(),
+        ),
+        max_size=30,
+    )
+)
+def test_every_number_at_the_head_counts_what_it_lists(
+    drawn: list[tuple[Status, float, int, bool]],
+) -> None:
+    """Counts add up to the labels; what a step or a tile counts has that verdict."""
+    rows = tuple(
+        row(f"c{n}", score if status in (Status.SCORED, Status.ABSTAINED) else nan, status=status,
+            structure=f"s{kind}", n_voxels=9 * filled)
+        for n, (status, score, kind, filled) in enumerate(drawn)
+    )  # fmt: skip
+    data = report(rows=rows, findings=())
+    assert sum(data.counts.values()) == len(rows)
+    low = data.counts.get(Verdict.LOW_CONFIDENCE, 0)
+    assert low == sum(r.status is Status.ABSTAINED and not isnan(r.score) for r in rows)
+    by_name = {verdict.name.lower(): n for verdict, n in data.counts.items()}
+    addresses = [(s.address, s.n_rows) for s in next_steps(data) if s.address]
+    addresses += [(tile.address, tile.n) for tile in tiles(data)]
+    for address, n in addresses:
+        section, _, wanted = address.partition(":")
+        if section == "labels":
+            names = wanted.removeprefix("verdict=").split(",")
+            listed = len(rows) if wanted == "all" else sum(by_name.get(k, 0) for k in names)
+            assert n == listed, address
+
+
+@given(st.lists(st.tuples(st.booleans(), st.floats(0, 1)), min_size=1, max_size=20))
+def test_scores_of_low_confidence_never_come_before_what_is_to_be_looked_at(
+    drawn: list[tuple[bool, float]],
+) -> None:
+    rows = tuple(
+        row(f"c{n}", score, status=Status.ABSTAINED if doubted else Status.SCORED)
+        for n, (doubted, score) in enumerate(drawn)
+    )
+    data = report(rows=rows, findings=())
+    order = [data.verdict(r) for r in worst_labels(data, 99)]
+    assert order == sorted(order, key=list(Verdict).index)
+    assert len(order) == len(rows)

@@ -20,7 +20,7 @@ from segassay.records.run import RunRecord, now
 from segassay.records.scores import ScoreRow
 from segassay.records.shards import CaseRecord, read_records
 from segassay.records.table import write_table
-from segassay.records.triage import with_low_confidence
+from segassay.records.triage import verdicts, with_low_confidence, worst_first
 from segassay.records.whole_file import write_whole
 from segassay.report.html import render_report
 from segassay.report.model import Exhibit, ReportData
@@ -61,8 +61,8 @@ class AuditResult:
         """Return the summary printed with `--json`."""
         statuses = Counter(row.status.value for row in self.rows)
         severities = Counter(f.severity.value for f in self.findings)
-        scored = [row for row in self.rows if not isnan(row.score)]
-        worst = sorted(scored, key=lambda row: row.score)[:10]
+        ranked = worst_first(self.rows, verdicts(self.rows, self.findings))
+        worst = [row for row in ranked if not isnan(row.score)][:10]
         return {
             "cases": self.n_cases,
             "cases_failed": self.n_failed,
@@ -204,7 +204,7 @@ def _write(
     )
     exhibits: Iterable[Exhibit] = ()
     if judge is not None:
-        shown = pictured(rows, config.n_worst)
+        shown = pictured(data)
         exhibits = make_exhibits(shown, {case.case_id: case for case in cases}, judge)
     render_report(data, exhibits, config.out)
 

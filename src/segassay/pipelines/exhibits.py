@@ -15,16 +15,16 @@ from segassay.data.volume import Volume
 from segassay.errors import CaseError
 from segassay.pipelines.read_case import CaseFiles, read_case
 from segassay.records.scores import ScoreRow
+from segassay.records.triage import Verdict, key_of
 from segassay.report.model import (
     Exhibit,
     Place,
+    ReportData,
     SliceView,
     is_elsewhere,
-    key_of,
     worst_labels,
 )
 from segassay.scoring import Judge, Suggestion
-from segassay.types import REVIEW_BELOW
 
 _SLICES = 3
 """Slices of a label that are shown, worst first."""
@@ -36,13 +36,13 @@ _ON_CASE_PAGES = 3
 """Times as many labels are shown on the cases' own pages as on the first."""
 
 
-def pictured(rows: Sequence[ScoreRow], n_worst: int) -> tuple[ScoreRow, ...]:
-    """Choose the labels to show: the `n_worst`, and for the cases' pages more of the low ones."""
-    first = worst_labels(rows, n_worst)
-    more = worst_labels(rows, _ON_CASE_PAGES * n_worst)
+def pictured(data: ReportData) -> tuple[ScoreRow, ...]:
+    """Choose the labels to show: the worst, and for the cases' pages more, if not plausible."""
+    first = worst_labels(data, data.n_worst)
+    more = worst_labels(data, _ON_CASE_PAGES * data.n_worst)
     told = {key_of(row) for row in first}
-    low = (row for row in more if key_of(row) not in told and not row.score >= REVIEW_BELOW)
-    return (*first, *low)
+    rest = (row for row in more if key_of(row) not in told)
+    return (*first, *(row for row in rest if data.verdict(row) is not Verdict.PLAUSIBLE))
 
 
 def make_exhibits(

@@ -13,8 +13,8 @@ _LISTED = 8
 """Structures that a note names."""
 
 _HELP = (
-    "A judge that learned these labels for some minutes mostly tells more (segassay learn "
-    "DATASET), and so does one that learned trusted cases (segassay fit GOLD --full)."
+    "Retraining on these labels for some minutes (segassay learn DATASET) or on reference cases "
+    "(segassay fit GOLD --full) usually helps."
 )
 
 
@@ -30,22 +30,37 @@ def notes_on(
     notes = []
     if not judge.suggests:
         notes.append("This judge answers with a number: pictures show the label alone.")
-    n_seen = sum(Remark.TRAINED_ON_IMAGE in row.remarks for row in rows)
-    if n_seen:
-        notes.append(
-            f"The judge was trained on the images of {n_seen} of {len(rows)} labels: their scores "
-            "are better informed than they would be on new data."
-        )
+    notes += _on_training_images(rows)
     unknown = list(_on_the_unknown(rows, familiarity))
     return (*notes, *unknown, *([_HELP] if unknown else []))
+
+
+def _on_training_images(rows: Sequence[ScoreRow]) -> Iterable[str]:
+    """Tell labels that the judge learned from those that only lie on an image it has seen.
+
+    The same image may be in its training under other names, or with other structures.
+    """
+    seen = [row for row in rows if Remark.TRAINED_ON_IMAGE in row.remarks]
+    learned = sum(Remark.NEVER_LEARNED not in row.remarks for row in seen)
+    if learned:
+        yield (
+            f"The judge was trained on the images of {learned} of {len(rows)} labels, with these "
+            "structures: scores of these labels are optimistic, expect lower ones on new data."
+        )
+    if len(seen) > learned:
+        yield (
+            f"The judge was trained on the images of {len(seen) - learned} of {len(rows)} labels, "
+            "but with other structures or under other names: of these labels it knows no more than "
+            "of those on new images."
+        )
 
 
 def _on_the_unknown(rows: Sequence[ScoreRow], familiarity: float | None) -> Iterable[str]:
     if familiarity is not None and familiarity < FAMILIAR:
         compared = any(Remark.COMPARED in row.remarks for row in rows)
         yield (
-            f"The judge hardly follows faults planted in labels of this data set (r = "
-            f"{familiarity:.2f}; where it knows the data, {FAMILIAR} and more): it does not know "
+            f"The judge's scores hardly follow simulated errors in this data set (r = "
+            f"{familiarity:.2f}; on data that it knows, {FAMILIAR} and more): it does not know "
             "such images, and intervals are wide."
             + (" Labels were compared with those of other cases." if compared else "")
         )
@@ -54,14 +69,14 @@ def _on_the_unknown(rows: Sequence[ScoreRow], familiarity: float | None) -> Iter
     alone = {row.structure for row in unknown} - weighed
     if weighed:
         yield (
-            f"The judge never learned {_listed(weighed)} in such images. These labels were "
-            "compared with those of other cases: what most of them do alike counts as right, even "
-            "where all are wrong."
+            f"The judge did not learn {_listed(weighed)} in such images. These labels were "
+            "compared with those of other cases: what most of them have in common counts as right, "
+            "even where all are wrong."
         )
     if alone:
         yield (
-            f"The judge never learned {_listed(alone)} in such images, and nothing else weighed "
-            "its scores: they may rank little."
+            f"The judge did not learn {_listed(alone)} in such images, and there was nothing to "
+            "compare these labels with: their ranking may be unreliable."
         )
 
 

@@ -8,15 +8,16 @@ images; it cannot tell which, so its scores are of low confidence.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import isnan
+from math import isnan, nan
 from statistics import median
 
+from segassay.records.findings import Finding
 from segassay.records.remarks import comment
 from segassay.records.scores import ScoreRow
-from segassay.types import Remark, Status
+from segassay.types import Remark, Severity, Status
 
 WRONG_BELOW = 0.65
 """Share of the usual score below which a label is likely wrong."""
@@ -45,7 +46,18 @@ class Verdict(StrEnum):
     FAILED = "not readable"
     LOW_CONFIDENCE = "low confidence"
     PLAUSIBLE = "plausible"
+    NOT_SCORED = "not scored"
+    EMPTY = "empty"
+    """Empty, and the judge cannot tell whether it should be."""
     ABSENT = "absent"
+
+
+LabelKey = tuple[str, str, str]
+
+
+def key_of(row: ScoreRow) -> LabelKey:
+    """Return what tells one label of a run from all others: case, structure, source."""
+    return row.case_id, row.structure, row.source
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +132,10 @@ _BY_STATUS = {
     Status.ABSENT_SUSPECT: Verdict.MISSING,
     Status.INVALID: Verdict.INVALID,
     Status.FAILED: Verdict.FAILED,
-    Status.ABSTAINED: Verdict.LOW_CONFIDENCE,
 }
+
+_OF_THE_DATA_SET = frozenset({"split_leakage", "duplicates"})
+"""Rules whose errors about a case leave its labels as right as they were."""
 
 
 def verdict(row: ScoreRow, usual: Usual | None) -> Verdict:
@@ -130,10 +144,61 @@ def verdict(row: ScoreRow, usual: Usual | None) -> Verdict:
     Likely wrong is a label that scores far below them and whose interval does not reach them.
     `usual` may be `None` for a row without a score.
     """
-    if row.status is not Status.SCORED or usual is None:
-        return _BY_STATUS.get(row.status, Verdict.LOW_CONFIDENCE)
+    if row.status in _BY_STATUS:
+        return _BY_STATUS[row.status]
+    if isnan(row.score) or usual is None:
+        return Verdict.NOT_SCORED if row.n_voxels else Verdict.EMPTY
+    if row.status is Status.ABSTAINED:
+        return Verdict.LOW_CONFIDENCE
     if row.score < WRONG_BELOW * usual.level and not row.score_hi >= usual.level:
         return Verdict.LIKELY_WRONG
     if row.score < CHECK_BELOW * usual.level:
         return Verdict.CHECK
     return Verdict.PLAUSIBLE
+
+
+def verdicts(rows: Sequence[ScoreRow], findings: Iterable[Finding] = ()) -> dict[LabelKey, Verdict]:
+    """Return the verdict on every label of a run, so that each label has exactly one.
+
+    A label with an error by a rule is never plausible, whatever its score: it is likely wrong where
+    the error is about the label itself, and to be checked where it is about its file or case.
+    """
+    usual = usual_scores(rows)
+    errors = [f for f in findings if f.severity is Severity.ERROR]
+    labels = {
+        (f.case_id, name)
+        for f in errors
+        for name in ([f.structure] if f.structure is not None else f.evidence.get("pair", ()))
+    }
+    cases = {f.case_id for f in errors if f.structure is None and f.check not in _OF_THE_DATA_SET}
+
+    def of(row: ScoreRow) -> Verdict:
+        """By the score, then by the rules, which know better."""
+        found = verdict(row, usual.get(row.structure))
+        by_score = found in (Verdict.CHECK, Verdict.LOW_CONFIDENCE, Verdict.PLAUSIBLE)
+        if by_score and (row.case_id, row.structure) in labels:
+            return Verdict.LIKELY_WRONG
+        if found is Verdict.PLAUSIBLE and row.case_id in cases:
+            return Verdict.CHECK
+        return found
+
+    return {key_of(row): of(row) for row in rows}
+
+
+def worst_first(rows: Sequence[ScoreRow], found: Mapping[LabelKey, Verdict]) -> list[ScoreRow]:
+    """Order labels by the verdicts `found`, then by scores as shares of what structures score.
+
+    Scores of low confidence so come after all that are likely wrong or to be checked. Labels
+    without a score are ordered by the probability that the structure is there.
+    """
+    usual = usual_scores(rows)
+    places = {verdict: n for n, verdict in enumerate(Verdict)}
+
+    def rank(row: ScoreRow) -> tuple[int, float, LabelKey]:
+        """Where a row stands; NaN must not get into a sort."""
+        level = usual[row.structure].level if row.structure in usual else nan
+        within = (row.score / level if level > 0 else row.score, -row.presence, 0.0)
+        number = next(value for value in within if not isnan(value))
+        return places[found[key_of(row)]], number, key_of(row)
+
+    return sorted(rows, key=rank)

@@ -1,58 +1,113 @@
 """The words of a report's summary: what came of the labels, what to do, what to trust."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isnan
 
-from segassay.report.model import (
-    FAIL_BELOW,
-    ReportData,
-    follows_difference,
-    protocol_differences,
-)
-from segassay.types import REVIEW_BELOW, Remark, Severity, Status
+from segassay.records.triage import Verdict
+from segassay.report.model import ReportData
+from segassay.types import Remark, Severity
 
-STATUS_WORDS = {
-    Status.SCORED: "scored",
-    Status.ABSTAINED: "scored, but the judge does not trust itself",
-    Status.ABSENT_OK: "empty, and the structure is not in the image",
-    Status.ABSENT_SUSPECT: "empty, but the structure seems to be there",
-    Status.INVALID: "cannot be judged as they are stored",
-    Status.FAILED: "could not be read",
+VERDICT_SENTENCES = {
+    Verdict.LIKELY_WRONG: "likely wrong",
+    Verdict.CHECK: "to check",
+    Verdict.MISSING: "empty, but the structure seems to be in the image",
+    Verdict.INVALID: "cannot be scored as stored",
+    Verdict.FAILED: "could not be read",
+    Verdict.LOW_CONFIDENCE: "scored with low confidence",
+    Verdict.PLAUSIBLE: "plausible",
+    Verdict.NOT_SCORED: "not scored",
+    Verdict.EMPTY: "empty, and the judge cannot tell whether rightly so",
+    Verdict.ABSENT: "empty, and the structure does not seem to be in the image",
 }
+"""What labels of a verdict are, behind their number; each label is counted once."""
+
+_UNUSABLE = (Verdict.FAILED, Verdict.INVALID)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do, and the section of the page to do it with."""
+    """One thing to do, and the list to do it with.
+
+    `address` is a place on the first page such as `labels:verdict=check`: a section and, behind the
+    colon, what its filter is set to. `n_rows` then stand in the list. Both are empty, 0, where
+    there is no list to work through.
+    """
 
     text: str
-    section: str
+    address: str = ""
+    n_rows: int = 0
 
 
 def next_steps(data: ReportData) -> tuple[Step, ...]:
     """Return what to do with this data set, in order; never empty."""
-    differences = protocol_differences(data.rows)
-    low = [r for r in data.scored if r.score < FAIL_BELOW]
-    own = [r for r in low if not follows_difference(r, differences)]
-    n_between = sum(FAIL_BELOW <= r.score < REVIEW_BELOW for r in data.scored)
-    broken = {r.label_path for r in data.rows if r.status in (Status.FAILED, Status.INVALID)}
-    told = {r.reason for r in data.rows if r.status is Status.INVALID}
-    errors = [f for f in data.findings if f.severity is Severity.ERROR and f.message not in told]
+    counts = {verdict: data.counts.get(verdict, 0) for verdict in Verdict}
+    files = {row.label_path for row in data.rows if data.verdict(row) in _UNUSABLE}
+    told = {row.reason for row in data.rows if data.verdict(row) is Verdict.INVALID}
+    errors = [f.message for f in data.findings if f.severity is Severity.ERROR]
     warnings = data.severities[Severity.WARNING.value]
-    missed = [r for r in data.rows if r.status is Status.ABSENT_SUSPECT]
-    steps = [
-        (len(broken), "Mend {} that cannot be read or judged as stored", "file", "labels"),
-        (len(errors), "Settle {} that rules found", "error", "findings"),
-        (len(own), f"Look at {{}} scored below {FAIL_BELOW}, worst first", "label", "worst"),
-        (n_between, f"Look at {{}} scored {FAIL_BELOW} to {REVIEW_BELOW}", "label", "worst"),
-        (len(missed), "Look at {} whose structure seems to be there", "empty mask", "worst"),
-        (warnings, "Check {} of the rules", "warning", "findings"),
-        (len(differences), "Decide about {}: see the note below", "structure", "differences"),
-    ]
-    found = [Step(text.format(_counted(n, noun)) + ".", to) for n, text, noun, to in steps if n]
-    if not found:
-        return (Step("Nothing stands out. Look at a few of the lowest scores all the same.", ""),)
-    return (*found, Step("Then audit again, into a new folder.", ""))
+    unusable = sum(counts[verdict] for verdict in _UNUSABLE)
+    steps = []
+    if unusable:
+        text = f"Repair {counted(len(files), 'file')} that cannot be read or scored as stored"
+        steps.append(Step(f"{text} ({counted(unusable, 'label')})", unusable_address(), unusable))
+    if not told.issuperset(errors):
+        text = f"Resolve {counted(len(errors), 'error')} found by rules"
+        steps.append(Step(text, "findings:severity=error", len(errors)))
+    for verdict, before, noun, after in (
+        (Verdict.LIKELY_WRONG, "Look at", "label", "likely to be wrong, worst first"),
+        (Verdict.MISSING, "Look at", "empty mask", "whose structure seems to be in the image"),
+        (Verdict.CHECK, "Look at", "label", "to check"),
+        (Verdict.LOW_CONFIDENCE, "Sample", "label", "scored with low confidence"),
+    ):
+        n = counts[verdict]
+        if n:
+            text = f"{before} {counted(n, noun)} {after}"
+            steps.append(Step(text, verdict_address(verdict), n))
+    if warnings:
+        text = f"Check {counted(warnings, 'warning')} by rules"
+        steps.append(Step(text, "findings:severity=warning", warnings))
+    if data.differences:
+        text = f"Decide about {counted(len(data.differences), 'structure')}: see the note below"
+        steps.append(Step(text, "differences"))
+    if not steps:
+        return (Step("Nothing stands out. Look at a few of the lowest scores all the same."),)
+    last = Step("Audit again, into a new folder.")
+    return (*(replace(step, text=f"{step.text}.") for step in steps), last)
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A number at the head of the page, what it counts, and where that is listed."""
+
+    n: int
+    words: str
+    address: str
+    kind: str = ""
+
+
+def tiles(data: ReportData) -> tuple[Tile, ...]:
+    """Return the numbers at the head of the page; those of labels only where there are rows."""
+    found = []
+    if data.rows:
+        found.append(Tile(len(data.rows), _noun(len(data.rows), "label"), "labels:all"))
+        for verdict in (Verdict.LIKELY_WRONG, Verdict.CHECK, Verdict.LOW_CONFIDENCE):
+            n, words = data.counts.get(verdict, 0), VERDICT_SENTENCES[verdict]
+            found.append(Tile(n, words, verdict_address(verdict), verdict.name.lower()))
+    for severity in (Severity.ERROR, Severity.WARNING):
+        n = data.severities[severity.value]
+        words = f"{_noun(n, severity.value)} by rules"
+        found.append(Tile(n, words, f"findings:severity={severity}"))
+    return tuple(found)
+
+
+def verdict_address(*verdicts: Verdict) -> str:
+    """Return where the first page lists the labels of some verdicts, and no others."""
+    return "labels:verdict=" + ",".join(verdict.name.lower() for verdict in verdicts)
+
+
+def unusable_address() -> str:
+    """Return where the first page lists labels that could not even be looked at."""
+    return verdict_address(*_UNUSABLE)
 
 
 def trust(data: ReportData) -> tuple[str, ...]:
@@ -65,15 +120,20 @@ def trust(data: ReportData) -> tuple[str, ...]:
     if widths:
         mean = sum(widths) / len(widths)
         sentences.append(f"The 90 % intervals are {mean:.2f} wide on average.")
-    doubted = sum(row.status is Status.ABSTAINED for row in data.scored)
+    doubted = data.counts.get(Verdict.LOW_CONFIDENCE, 0)
     if doubted:
-        sentences.append(f"Of {n} scores, the judge does not trust {doubted} itself.")
+        sentences.append(f"Of {counted(n, 'score')}, {doubted} have low confidence.")
     untested = sorted({row.structure for row in data.scored if Remark.NEVER_TESTED in row.remarks})
     if untested:
         shown = ", ".join(untested[:8]) + (", …" if len(untested) > 8 else "")
-        sentences.append(f"It was never tested on: {shown}.")
+        sentences.append(f"The judge was not tested on: {shown}.")
     return tuple(sentences)
 
 
-def _counted(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+def counted(n: int, noun: str) -> str:
+    """Return a number with its noun, in the plural where there is not just one."""
+    return f"{n} {_noun(n, noun)}"
+
+
+def _noun(n: int, noun: str) -> str:
+    return noun if n == 1 else f"{noun}s"

@@ -14,13 +14,17 @@ class CasePage:
     """One case: its labels worst first, its findings, its place among all pages.
 
     `before` and `after` are the files of its neighbours in the order from the worst case on, empty
-    at the ends. `about` is what tables of the data set say of the case.
+    at the ends. Each finding has its number in `ReportData.findings`. `evidence` says what scores
+    rest on, each sentence with the structures that it holds for; `files` are those of the labels.
+    `about` is what tables of the data set say of the case.
     """
 
     case_id: str
     file: str
     labels: tuple[Listed, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[tuple[int, Finding], ...]
+    evidence: dict[str, list[str]]
+    files: tuple[str, ...]
     about: dict[str, str]
     number: int
     n_pages: int
@@ -33,21 +37,31 @@ def case_pages(data: ReportData, labels: Sequence[Listed]) -> Iterator[CasePage]
     by_case: dict[str, list[Listed]] = defaultdict(list)
     for label in labels:
         by_case[label.row.case_id].append(label)
-    findings: dict[str, list[Finding]] = defaultdict(list)
-    for finding in data.findings:
-        findings[finding.case_id].append(finding)
-    order = [case_id for case_id in worst_cases(data.rows) if by_case[case_id][0].page]
+    findings: dict[str, list[tuple[int, Finding]]] = defaultdict(list)
+    for number, finding in enumerate(data.findings):
+        findings[finding.case_id].append((number, finding))
+    order = [case_id for case_id in worst_cases(data) if by_case[case_id][0].page]
     files = ["", *(by_case[case_id][0].page for case_id in order), ""]
     for n, case_id in enumerate(order, start=1):
-        own = sorted(findings[case_id], key=lambda f: SEVERITIES.index(f.severity))
+        own = sorted(findings[case_id], key=lambda f: SEVERITIES.index(f[1].severity))
         yield CasePage(
             case_id=case_id,
             file=files[n],
             labels=tuple(by_case[case_id]),
             findings=tuple(own),
+            evidence=_evidence(by_case[case_id]),
+            files=tuple(dict.fromkeys(x.row.label_path for x in by_case[case_id])),
             about={} if data.pseudonymised else data.about_cases.get(case_id, {}),
             number=n,
             n_pages=len(order),
             before=files[n - 1],
             after=files[n + 1],
         )
+
+
+def _evidence(labels: Sequence[Listed]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for label in labels:
+        if label.row.evidence and label.row.structure not in found[label.row.evidence]:
+            found[label.row.evidence].append(label.row.structure)
+    return {text: names for text, names in found.items() if names}

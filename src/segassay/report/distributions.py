@@ -1,15 +1,14 @@
 """The scores of each structure as bars and dots."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isnan
+from math import isnan, nan
 
 import numpy as np
 
+from segassay.records.triage import CHECK_BELOW, WRONG_BELOW, Verdict
 from segassay.report.listing import Listed
-from segassay.report.model import FAIL_BELOW
-from segassay.types import REVIEW_BELOW
 
 BINS = 25
 WIDTH = 300
@@ -42,16 +41,25 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """Scores of one structure."""
+    """Scores of one structure.
+
+    `usual` is what correct labels of it score, NaN where none has a score. `counts` are its labels
+    of each verdict.
+    """
 
     structure: str
     bars: tuple[Bar, ...]
     dots: tuple[Dot, ...]
     median: float
+    usual: float
+    counts: Counter[Verdict]
+    n_labels: int
     n_scored: int
-    n_low: int
-    n_other: int
     evidence: str
+
+    def count(self, name: str) -> int:
+        """Return the number of labels with the verdict of a name."""
+        return self.counts[Verdict[name]]
 
 
 def distributions(labels: Sequence[Listed], *, most_dots: int) -> list[Distribution]:
@@ -70,28 +78,33 @@ def distributions(labels: Sequence[Listed], *, most_dots: int) -> list[Distribut
 
 def _distribution(structure: str, own: Sequence[Listed], most_dots: int) -> Distribution:
     scores = np.array([label.row.score for label in own if not isnan(label.row.score)])
+    usual = next((x.usual for x in own if not isnan(x.usual)), nan)
     drawn = [x for x in own if not isnan(x.row.score) and x.number <= most_dots]
     return Distribution(
         structure,
-        _bars(scores),
+        _bars(scores, usual),
         _dots(drawn),
-        float(np.median(scores)) if scores.size else float("nan"),
+        float(np.median(scores)) if scores.size else nan,
+        usual,
+        Counter(label.verdict for label in own),
+        len(own),
         int(scores.size),
-        int((scores < REVIEW_BELOW).sum()),
-        len(own) - int(scores.size),
         next((x.row.evidence.split("; ")[0] for x in own if x.row.evidence), ""),
     )
 
 
-def _bars(scores: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[Bar, ...]:
+def _bars(scores: np.ndarray[tuple[int], np.dtype[np.float64]], usual: float) -> tuple[Bar, ...]:
+    """Count scores in bars, in the colours of their verdicts, intervals left aside."""
     counts, _ = np.histogram(scores, bins=BINS, range=(0, 1))
     wide = WIDTH / BINS
     bars = []
     for n in np.flatnonzero(counts).tolist():
         height = 4 + (_BAR_HEIGHT - 4) * float(counts[n]) / float(counts.max())
-        middle = (n + 0.5) / BINS
-        kind = "fail" if middle < FAIL_BELOW else "review" if middle < REVIEW_BELOW else "pass"
-        bars.append(Bar(n * wide + 1, _BAR_HEIGHT + 2 - height, wide - 2, height, kind))
+        share = (n + 0.5) / BINS / max(usual, 1e-6)
+        kind = Verdict.CHECK if share < CHECK_BELOW else Verdict.PLAUSIBLE
+        kind = Verdict.LIKELY_WRONG if share < WRONG_BELOW else kind
+        top = _BAR_HEIGHT + 2 - height
+        bars.append(Bar(n * wide + 1, top, wide - 2, height, kind.name.lower()))
     return tuple(bars)
 
 

@@ -19,7 +19,7 @@ _LONGEST_PX = 1024
 
 _MARGIN = 0.35
 _LEAST_PX = 24
-_FAINT = 0.1
+FAINT = 0.1
 """Error probabilities up to this are not painted: the map would be pink all over."""
 
 _ERROR_COLOUR = (213, 62, 79)
@@ -50,15 +50,15 @@ class Picture:
     window: tuple[int, int, int, int]
 
 
-def draw(view: SliceView) -> Picture:
-    """Make the parts of one slice."""
+def draw(view: SliceView, *, faint: float = FAINT) -> Picture:
+    """Make the parts of one slice; error probabilities up to `faint` are not painted."""
     rows, columns = view.mask.shape
     drawn = view.mask if view.suggested is None else view.mask | view.suggested
     window = _window(drawn, view.pixel_mm)
     return Picture(
         view=view,
         grey=_grey(view.image),
-        error="" if view.error is None else _veil(view.error[window]),
+        error="" if view.error is None else _veil(view.error[window], faint),
         label=outline(view.mask),
         suggested="" if view.suggested is None else outline(view.suggested),
         size=(columns, rows),
@@ -117,8 +117,8 @@ def _grey(image: NDArray[np.float32]) -> str:
     return _data_uri(picture)
 
 
-def _veil(error: NDArray[np.float32]) -> str:
-    strength = np.clip((error - _FAINT) / (1 - _FAINT), 0, 1)
+def _veil(error: NDArray[np.float32], faint: float) -> str:
+    strength = np.clip((error - faint) / (1 - faint), 0, 1)
     steps = np.rint(strength * _STRENGTHS) / _STRENGTHS
     if not steps.any():
         return ""

@@ -7,27 +7,33 @@ from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, select_autoescape
+from markupsafe import Markup, escape
 
-from segassay.report.advice import STATUS_WORDS, next_steps, trust
+from segassay.records.triage import Verdict, key_of
+from segassay.report.advice import (
+    VERDICT_SENTENCES,
+    counted,
+    next_steps,
+    tiles,
+    trust,
+    verdict_address,
+)
 from segassay.report.case_pages import case_pages
 from segassay.report.distributions import HEIGHT, WIDTH, distributions
-from segassay.report.figures import Picture, draw
-from segassay.report.issues import error_words, issue_list
+from segassay.report.figures import FAINT, Picture, draw
+from segassay.report.issues import issue_list
 from segassay.report.listing import Listed, list_labels
 from segassay.report.model import (
-    FAIL_BELOW,
     SEVERITIES,
     Exhibit,
     Place,
     ReportData,
-    follows_difference,
+    error_name,
     is_volume,
-    key_of,
-    protocol_differences,
     size_words,
-    verdict,
     worst_labels,
 )
 from segassay.report.subgroups import LEAST_SUBJECTS, subgroups
@@ -48,7 +54,6 @@ class Drawn:
     slices: tuple[Picture, ...]
     planes: tuple[Picture, ...]
     caption: str
-    alike: bool
 
     @property
     def label_elsewhere(self) -> Picture | None:
@@ -76,7 +81,7 @@ def render_report(data: ReportData, exhibits: Iterable[Exhibit], out: Path) -> P
     """
     environment = _environment()
     labels = list_labels(data)
-    drawn = _draw_all(data, labels, exhibits)
+    drawn = _draw_all(labels, exhibits)
     _write_case_pages(environment, data, labels, drawn, out / "cases")
     issues = issue_list(data)
     (out / "issues.md").write_text(issues, encoding="utf-8")
@@ -94,8 +99,9 @@ def _environment() -> Environment:
         finalize=_legible,
     )
     environment.filters["score"] = _score_text
-    environment.filters["verdict"] = verdict
-    environment.filters["error_words"] = error_words
+    environment.filters["counted"] = counted
+    environment.filters["code"] = _with_code
+    environment.filters["error_name"] = error_name
     environment.filters["size_words"] = size_words
     environment.tests["volume"] = is_volume
     parts = [environment.get_template(name).render() for name in _SCRIPTS]
@@ -106,8 +112,7 @@ def _environment() -> Environment:
         script=script,
         script_hash=f"sha256-{digest}",
         review_below=REVIEW_BELOW,
-        fail_below=FAIL_BELOW,
-        status_words={status.value: words for status, words in STATUS_WORDS.items()},
+        verdict_sentences=VERDICT_SENTENCES,
         severities=[severity.value for severity in SEVERITIES],
     )
     return environment
@@ -120,21 +125,30 @@ def _index(
     drawn: Sequence[Drawn],
     issues: str,
 ) -> str:
-    worst = {key_of(row): n for n, row in enumerate(worst_labels(data.rows, data.n_worst))}
+    worst = {key_of(row): n for n, row in enumerate(worst_labels(data, data.n_worst))}
     shown = [d for d in drawn if key_of(d.label.row) in worst]
+    steps, heads = next_steps(data), tiles(data)
+    asked = [
+        *(step.address for step in steps),
+        *(tile.address for tile in heads),
+        *map(verdict_address, data.counts),
+        *(f"labels:structure={quote(name)}" for name in data.differences),
+    ]
+    found = sorted(enumerate(data.findings), key=lambda f: SEVERITIES.index(f[1].severity))
     return environment.get_template("index.html.j2").render(
         data=data,
         labels=labels,
         shown=sorted(shown, key=lambda d: worst[key_of(d.label.row)]),
         any_volume=any(is_volume(d.label.row) for d in drawn),
-        steps=next_steps(data),
+        steps=steps,
+        tiles=heads,
+        addresses=tuple(dict.fromkeys(asked)),
         limits=trust(data),
         distributions=distributions(labels, most_dots=_MOST_ROWS),
         figure=(WIDTH, HEIGHT),
         subgroups=subgroups(data),
         least_subjects=LEAST_SUBJECTS,
-        differences=protocol_differences(data.rows),
-        findings=sorted(data.findings, key=lambda f: SEVERITIES.index(f.severity)),
+        findings=found,
         pages={label.row.case_id: label.page for label in labels},
         most_rows=_MOST_ROWS,
         issues=issues,
@@ -152,29 +166,23 @@ def _write_case_pages(
         old.unlink()
     template = environment.get_template("case.html.j2")
     by_number = {d.number: d for d in drawn}
-    differences = protocol_differences(data.rows)
     for page in case_pages(data, labels):
         folder.mkdir(exist_ok=True)
         pictured = [by_number[x.number] for x in page.labels if x.number in by_number]
-        text = template.render(data=data, page=page, shown=pictured, differences=differences)
+        text = template.render(data=data, page=page, shown=pictured)
         (folder / page.file).write_text(text, encoding="utf-8")
 
 
-def _draw_all(
-    data: ReportData, labels: Sequence[Listed], exhibits: Iterable[Exhibit]
-) -> list[Drawn]:
-    differences = protocol_differences(data.rows)
+def _draw_all(labels: Sequence[Listed], exhibits: Iterable[Exhibit]) -> list[Drawn]:
     listed = {key_of(label.row): label for label in labels}
-    return [
-        Drawn(
-            listed[key_of(exhibit.row)],
-            tuple(map(draw, exhibit.slices)),
-            tuple(map(draw, exhibit.planes)),
-            _caption(exhibit),
-            follows_difference(exhibit.row, differences),
-        )
-        for exhibit in exhibits
-    ]
+    return [_drawn(listed[key_of(exhibit.row)], exhibit) for exhibit in exhibits]
+
+
+def _drawn(label: Listed, exhibit: Exhibit) -> Drawn:
+    """Draw a label. On a plausible one only what is rather wrong than right is painted."""
+    faint = 0.5 if label.verdict is Verdict.PLAUSIBLE else FAINT
+    slices = tuple(draw(view, faint=faint) for view in exhibit.slices)
+    return Drawn(label, slices, tuple(map(draw, exhibit.planes)), _caption(exhibit))
 
 
 def _caption(exhibit: Exhibit) -> str:
@@ -194,6 +202,16 @@ def _caption(exhibit: Exhibit) -> str:
 
 def _score_text(value: float) -> str:
     return "n/a" if isnan(value) else f"{value:.2f}"
+
+
+def _with_code(text: str) -> Markup:
+    """Show what stands between backticks as code."""
+    parts = [escape(visible(part)) for part in text.split("`")]
+    if len(parts) % 2 == 0:
+        return Markup("`").join(parts)
+    return Markup().join(
+        Markup("<code>{}</code>").format(part) if n % 2 else part for n, part in enumerate(parts)
+    )
 
 
 def _legible(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """The issue list: markdown, one line per label or file, to be pasted into a tracker."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -8,64 +9,51 @@ from typing import NamedTuple, TypeVar
 
 from segassay.records.findings import Finding
 from segassay.records.scores import ScoreRow
-from segassay.report.model import (
-    SEVERITIES,
-    ReportData,
-    follows_difference,
-    is_volume,
-    protocol_differences,
-    verdict,
-)
+from segassay.records.triage import Verdict
+from segassay.report.model import SEVERITIES, ReportData, error_name, is_volume
 from segassay.report.visible import visible
-from segassay.types import REVIEW_BELOW, Severity, Status
+from segassay.types import Severity, Status
 
 T = TypeVar("T")
 
-_WORDS = {
-    "too_small": "parts are missing",
-    "too_large": "too much is marked",
-    "misplaced": "misplaced or badly outlined",
-    "wrong_place": "in the wrong place",
-    "good": "",
-    "": "",
-}
 _MOST = 200
 """Lines of a section: nobody works through more in one go, and trackers limit the text."""
 
 
+_LOW = frozenset({Verdict.LIKELY_WRONG, Verdict.CHECK})
+
+
 class _Alike(NamedTuple):
-    """A structure of which so many of the scored labels score low with one type of error."""
+    """A structure of which so many labels score low, most with one type of error."""
 
     structure: str
     kind: str
-    n_low: int
     n_scored: int
 
 
 def issue_list(data: ReportData) -> str:
     """Return what to look at as markdown, in sections; what cannot even be judged comes first.
 
-    A rule's finding stands on the line of its label where that has one. Labels that all score low
-    in the same way are one line (`protocol_differences`).
+    A rule's finding stands on the line of its label where that has one. Labels of structures that
+    differ from the judge's tests altogether are one line (`ReportData.differences`).
     """
-    differences = protocol_differences(data.rows)
-    scored = data.scored
-    low = _low(scored, differences)
+    low = [row for row in data.scored if data.verdict(row) in _LOW and not data.is_by_rule(row)]
+    doubted = [
+        row
+        for row in data.scored
+        if data.verdict(row) is Verdict.LOW_CONFIDENCE and row.structure not in data.differences
+    ]
     told = [
         *_section("Cannot be judged as they are", _broken(data), partial(_broken_line, data)),
         *_section("Low scores, worst first", low, partial(_scored_line, data)),
         *_section("Empty, but the structure seems to be there", _missed(data), _missed_line),
         *_section("Found by rules", _by_rules(data, low), _rule_line),
-        *_section("Protocol or domain differences", _alike(scored, differences), _alike_line),
+        *_section("Scores of low confidence", doubted, partial(_scored_line, data)),
+        *_section("Protocol or domain differences", _alike(data), _alike_line),
     ]
     title = f"# Labels to look at: {plain_text(data.title)}"
-    nothing = ["", "Nothing: no label scored low, no rule found a fault."]
+    nothing = ["", "Nothing: no label scored low, and no rule found anything."]
     return "\n".join([title, *(told or nothing)]) + "\n"
-
-
-def error_words(row: ScoreRow) -> str:
-    """Say in words what is wrong with a scored label; empty if nothing is."""
-    return _WORDS.get(row.error_type, row.error_type)
 
 
 def _section(title: str, entries: Sequence[T], line: Callable[[T], str]) -> list[str]:
@@ -76,11 +64,6 @@ def _section(title: str, entries: Sequence[T], line: Callable[[T], str]) -> list
     if len(entries) > _MOST:
         lines.append(f"- … and {len(entries) - _MOST} more: see scores.csv, findings.jsonl")
     return lines
-
-
-def _low(scored: Sequence[ScoreRow], differences: dict[str, str]) -> list[ScoreRow]:
-    low = (row for row in scored if row.score < REVIEW_BELOW)
-    return [row for row in low if not follows_difference(row, differences)]
 
 
 def _broken(data: ReportData) -> list[list[ScoreRow]]:
@@ -96,26 +79,25 @@ def _broken_line(data: ReportData, rows: Sequence[ScoreRow]) -> str:
     row = rows[0]
     what = row.structure if len(rows) == 1 else f"{len(rows)} labels"
     step = next((f.suggestion for f in data.findings_of(row) if f.message == row.reason), "")
-    return _line(row.case_id, what, [f"**{verdict(row)}**", row.reason, step])
+    return _line(row.case_id, what, f"**{data.verdict(row)}**", row.reason, step)
 
 
 def _scored_line(data: ReportData, row: ScoreRow) -> str:
-    parts = [f"**{verdict(row)}**", f"score {row.score:.2f}"]
+    parts = [f"**{data.verdict(row)}**", f"score {row.score:.2f}"]
     if not isnan(row.score_lo):
         parts[-1] += f" ({row.score_lo:.2f} to {row.score_hi:.2f})"
-    parts.append(error_words(row))
+    parts.append(data.looks(row))
     parts.append(f"worst slice {row.worst_slice}" if is_volume(row) else "")
-    own = [f.message for f in data.findings_of(row) if _loud(f) and f.structure is not None]
-    return _line(row.case_id, row.structure, [*parts, *own])
+    own = [data.findings[number].message for _, number in data.rules_about(row)]
+    return _line(row.case_id, row.structure, ", ".join(part for part in parts if part), *own)
 
 
 def _missed(data: ReportData) -> list[ScoreRow]:
-    missed = [row for row in data.rows if row.status is Status.ABSENT_SUSPECT]
-    return sorted(missed, key=lambda row: -row.presence)
+    return [row for row in data.ranked if row.status is Status.ABSENT_SUSPECT]
 
 
 def _missed_line(row: ScoreRow) -> str:
-    return _line(row.case_id, row.structure, [f"**{verdict(row)}**", row.reason])
+    return _line(row.case_id, row.structure, f"**{Verdict.MISSING}**", row.reason)
 
 
 def _by_rules(data: ReportData, low: Sequence[ScoreRow]) -> list[Finding]:
@@ -132,22 +114,22 @@ def _by_rules(data: ReportData, low: Sequence[ScoreRow]) -> list[Finding]:
 
 
 def _rule_line(found: Finding) -> str:
-    parts = [f"**{found.severity.value}**", found.message, found.suggestion]
-    return _line(found.case_id, found.structure or "file", parts)
+    what = found.structure or "file"
+    return _line(found.case_id, what, f"**{found.severity}**", found.message, found.suggestion)
 
 
-def _alike(scored: Sequence[ScoreRow], differences: dict[str, str]) -> list[_Alike]:
-    """Count the scored labels of every structure that differs, and those that do so."""
-    of_all = Counter(row.structure for row in scored)
-    low = Counter(row.structure for row in scored if follows_difference(row, differences))
-    return [_Alike(name, kind, low[name], of_all[name]) for name, kind in differences.items()]
+def _alike(data: ReportData) -> list[_Alike]:
+    """Count the scored labels of every structure that differs from the judge's tests."""
+    n_scored = Counter(row.structure for row in data.scored)
+    return [_Alike(name, kind, n_scored[name]) for name, kind in data.differences.items()]
 
 
 def _alike_line(alike: _Alike) -> str:
+    kind = error_name(alike.kind)
     return (
-        f"- [ ] {plain_text(alike.structure)}: {alike.n_low} of {alike.n_scored} labels score low "
-        f"in the same way ({_WORDS.get(alike.kind, alike.kind)}): another protocol, or images the "
-        "judge does not know; fit a judge to a few cases that you trust: segassay fit"
+        f"- [ ] {plain_text(alike.structure)}: {alike.n_scored} labels score far lower than in the "
+        f"judge's tests{f' ({kind})' if kind else ''}: another protocol, or images that the judge "
+        "does not know; fit a judge to a few reference cases: `segassay fit`"
     )
 
 
@@ -155,14 +137,28 @@ def _loud(finding: Finding) -> bool:
     return finding.severity is not Severity.INFO
 
 
-def _line(case_id: str, what: str, parts: Sequence[str]) -> str:
-    told = ", ".join(plain_text(part) for part in parts if part)
-    return f"- [ ] `{plain_text(case_id)}` {plain_text(what)}: {told}"
+def _line(case_id: str, what: str, first: str, *sentences: str) -> str:
+    told = [_code_kept(first), *(_sentence(text) for text in sentences if text)]
+    return f"- [ ] `{plain_text(case_id)}` {plain_text(what)}: {'. '.join(told)}".rstrip(".") + "."
 
 
-def plain_text(text: str) -> str:
+def _sentence(text: str) -> str:
+    """Begin with a capital letter, unless it begins with a name, and leave the full stop off."""
+    text = _code_kept(text).strip().rstrip(".")
+    first = text.split(" ", 1)[0]
+    return text[:1].upper() + text[1:] if first.isalpha() else text
+
+
+def _code_kept(text: str) -> str:
+    """Make text plain, but for commands between backticks; an odd backtick is none of these."""
+    if text.count("`") % 2:
+        return plain_text(text)
+    return "`".join(plain_text(part, strip=False) for part in text.split("`"))
+
+
+def plain_text(text: str, *, strip: bool = True) -> str:
     """Keep names from being markup: no line breaks, no backticks, no HTML, no links."""
-    flat = visible(" ".join(text.split()))
+    flat = visible(re.sub(r"\s+", " ", text))
     for sign in "`<>[]|":
         flat = flat.replace(sign, " ")
-    return flat
+    return flat.strip() if strip else flat

@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import inf, isnan
 
 from segassay.records.findings import Finding
 from segassay.records.scores import ScoreRow
-from segassay.report.model import SEVERITIES, ReportData, key_of
+from segassay.records.triage import Verdict, key_of
+from segassay.report.model import SEVERITIES, ReportData
 from segassay.report.page_names import page_names
 from segassay.types import Severity
 
@@ -19,13 +19,22 @@ _MOST_PAGES = 1000
 class Listed:
     """One label: its place in the list of all, and the page of its case.
 
-    `severity` is the worst a rule found about it, "none" if nothing. `page` is empty where the case
-    has none; `anchor` names the label on it.
+    `by_rule` tells that a rule made the verdict what it is, whatever the score says.
+    `looks` says what is wrong with it, empty if nothing seems to be; `usual` is the score of
+    correct labels that it was held against. `severity` is the worst a rule found about it, "none"
+    if nothing; `rules` are those that found an error or a warning about it, each with the number of
+    its finding in `ReportData.findings`. `page` is empty where the case has none; `anchor` names
+    the label on it.
     """
 
     number: int
     row: ScoreRow
+    verdict: Verdict
+    by_rule: bool
+    looks: str
+    usual: float
     severity: str
+    rules: tuple[tuple[str, int], ...]
     page: str
     anchor: str
 
@@ -36,35 +45,35 @@ class Listed:
 
 
 def list_labels(data: ReportData) -> tuple[Listed, ...]:
-    """Return all labels: those without a score, then from the worst score on."""
-    pages = page_names(worst_cases(data.rows)[:_MOST_PAGES])
+    """Return all labels, worst first."""
+    pages = page_names(worst_cases(data)[:_MOST_PAGES])
     severities = _severities(data.findings)
     anchors: dict[tuple[str, str, str], str] = {}
     seen: dict[str, int] = defaultdict(int)
     for row in data.rows:
         seen[row.case_id] += 1
         anchors[key_of(row)] = f"label-{seen[row.case_id]}"
-    rows = [*(row for row in data.rows if isnan(row.score)), *data.scored]
     return tuple(
         Listed(
             number,
             row,
+            data.verdict(row),
+            data.is_by_rule(row),
+            data.looks(row),
+            data.compared_with(row),
             severities.get((row.case_id, row.structure))
             or severities.get((row.case_id, None), "none"),
+            data.rules_about(row),
             pages.get(row.case_id, ""),
             anchors[key_of(row)],
         )
-        for number, row in enumerate(rows, start=1)
+        for number, row in enumerate(data.ranked, start=1)
     )
 
 
-def worst_cases(rows: Sequence[ScoreRow]) -> list[str]:
-    """Return the case ids, the case with the lowest score first, cases without any score last."""
-    lowest: dict[str, float] = {}
-    for row in rows:
-        score = inf if isnan(row.score) else row.score
-        lowest[row.case_id] = min(score, lowest.get(row.case_id, inf))
-    return sorted(lowest, key=lambda case_id: (lowest[case_id], case_id))
+def worst_cases(data: ReportData) -> list[str]:
+    """Return the case ids, the case with the worst label first."""
+    return list(dict.fromkeys(row.case_id for row in data.ranked))
 
 
 def _severities(findings: Sequence[Finding]) -> Mapping[tuple[str, str | None], str]:

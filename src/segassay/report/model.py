@@ -1,7 +1,6 @@
 """What a report is made of."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import isnan, nan
@@ -11,15 +10,30 @@ from numpy.typing import NDArray
 
 from segassay.records.findings import Finding
 from segassay.records.scores import ScoreRow
-from segassay.types import REVIEW_BELOW, Severity, Status
-
-FAIL_BELOW = 0.6
-
-_FEWEST_ALIKE = 8
-"""Labels of a structure below which equal errors may be chance."""
+from segassay.records.triage import (
+    LabelKey,
+    Usual,
+    Verdict,
+    key_of,
+    usual_scores,
+    verdict,
+    verdicts,
+    worst_first,
+)
+from segassay.types import Remark, Severity, Status
 
 _EVEN = 0.1
 """Sizes nearer than this to the expected one are not told from it in words."""
+
+_ERROR_WORDS = {
+    "too_small": "parts are missing",
+    "too_large": "too much is marked",
+    "misplaced": "misplaced or badly outlined",
+    "wrong_place": "in the wrong place",
+    "good": "",
+}
+_FAULTY = frozenset({Verdict.LIKELY_WRONG, Verdict.CHECK, Verdict.LOW_CONFIDENCE})
+"""Verdicts beside which it is said what the error looks like."""
 
 SEVERITIES = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 """Worst first."""
@@ -86,7 +100,8 @@ class ReportData:
     `rows` holds all labels, `notes` what a reader must know before believing a number. The
     `n_worst` labels are shown on the first page. `about_cases` is what the data set's own tables
     say about each case, by case id: sex, age, scanner and the like, as text. Where the run is
-    `pseudonymised` that is told of groups only, never of a single case.
+    `pseudonymised` that is told of groups only, never of a single case. `usual` is what
+    correct labels score, by structure; `ranked` are the rows, worst first.
     """
 
     title: str
@@ -99,12 +114,18 @@ class ReportData:
     unmatched: tuple[str, ...] = ()
     unlabelled: tuple[str, ...] = ()
     pseudonymised: bool = False
+    usual: dict[str, Usual] = field(init=False, repr=False)
+    ranked: tuple[ScoreRow, ...] = field(init=False, repr=False)
+    _verdicts: dict[LabelKey, Verdict] = field(init=False, repr=False)
     _by_label: dict[tuple[str, str | None], list[tuple[int, Finding]]] = field(
         init=False, repr=False
     )
 
     def __post_init__(self) -> None:
-        """Find the findings of each label once: there may be a hundred thousand of both."""
+        """Find verdicts and findings of each label once: there may be a hundred thousand."""
+        object.__setattr__(self, "usual", usual_scores(self.rows))
+        object.__setattr__(self, "_verdicts", verdicts(self.rows, self.findings))
+        object.__setattr__(self, "ranked", tuple(worst_first(self.rows, self._verdicts)))
         by_label = defaultdict(list)
         for number, finding in enumerate(self.findings):
             by_label[finding.case_id, finding.structure].append((number, finding))
@@ -113,14 +134,43 @@ class ReportData:
     @property
     def scored(self) -> tuple[ScoreRow, ...]:
         """Rows that have a score, worst first."""
-        rows = [row for row in self.rows if not isnan(row.score)]
-        return tuple(sorted(rows, key=_worse))
+        return tuple(row for row in self.ranked if not isnan(row.score))
 
     @property
-    def statuses(self) -> dict[str, int]:
-        """Number of labels of each status that occurs."""
-        counts = Counter(row.status for row in self.rows)
-        return {status.value: counts[status] for status in Status if counts[status]}
+    def counts(self) -> dict[Verdict, int]:
+        """Number of labels of each verdict that occurs, worst first; they add up to all labels."""
+        counts = Counter(self._verdicts[key_of(row)] for row in self.rows)
+        return {kind: counts[kind] for kind in Verdict if counts[kind]}
+
+    def verdict(self, row: ScoreRow) -> Verdict:
+        """Return what to think of one of the labels."""
+        return self._verdicts[key_of(row)]
+
+    def is_by_rule(self, row: ScoreRow) -> bool:
+        """Tell whether an error by a rule made the verdict worse than the score alone would."""
+        return self.verdict(row) is not verdict(row, self.usual.get(row.structure))
+
+    def looks(self, row: ScoreRow) -> str:
+        """Say in words what is wrong with a label; empty unless its verdict says that much."""
+        if self.verdict(row) not in _FAULTY:
+            return ""
+        return error_name(row.error_type)
+
+    def compared_with(self, row: ScoreRow) -> float:
+        """Return the score of correct labels that a label was held against; NaN without a score."""
+        return nan if isnan(row.score) else self.usual[row.structure].level
+
+    @property
+    def differences(self) -> dict[str, str]:
+        """Structures that score far lower than in the judge's tests, with the usual type of error.
+
+        Their labels follow another protocol, or the judge does not know such images.
+        """
+        kinds: dict[str, Counter[str]] = defaultdict(Counter)
+        for row in self.rows:
+            if Remark.STRUCTURE_DIFFERS in row.remarks:
+                kinds[row.structure][row.error_type] += 1
+        return {name: counts.most_common(1)[0][0] for name, counts in sorted(kinds.items())}
 
     @property
     def severities(self) -> dict[str, int]:
@@ -138,25 +188,34 @@ class ReportData:
         own.sort(key=lambda numbered: (SEVERITIES.index(numbered[1].severity), numbered[0]))
         return tuple(finding for _, finding in own)
 
+    def rules_about(self, row: ScoreRow) -> tuple[tuple[str, int], ...]:
+        """Return the rules that found an error or a warning about a label, not its case as such.
 
-def worst_labels(rows: Sequence[ScoreRow], n: int) -> tuple[ScoreRow, ...]:
-    """Return the `n` worst labels, worst first, and behind them suspected misses.
+        Each with the number of its finding in `findings`.
+        """
+        of_case = self._by_label.get((row.case_id, None), ())
+        own = [
+            *self._by_label.get((row.case_id, row.structure), ()),
+            *(pair for pair in of_case if row.structure in pair[1].evidence.get("pair", ())),
+        ]
+        own.sort(key=lambda numbered: numbered[0])
+        return tuple((f.check, n) for n, f in own if f.severity is not Severity.INFO)
 
-    Of these there are a quarter of `n`, or as many as the scored labels leave room for.
+
+def worst_labels(data: ReportData, n: int) -> tuple[ScoreRow, ...]:
+    """Return the `n` worst labels that have a score, worst first, and behind them suspected misses.
+
+    Of these there are a quarter of `n`, or as many as the scored labels leave room for. Scores of
+    low confidence come after all that are likely wrong or to be checked.
     """
-    scored = sorted((row for row in rows if not isnan(row.score)), key=_worse)[:n]
-    missed = [row for row in rows if row.status is Status.ABSENT_SUSPECT]
-    missed.sort(key=lambda row: -row.presence)
+    scored = data.scored[:n]
+    missed = [row for row in data.ranked if row.status is Status.ABSENT_SUSPECT]
     return (*scored, *missed[: max(n // 4, n - len(scored))])
 
 
-def key_of(row: ScoreRow) -> tuple[str, str, str]:
-    """Return what tells one label of a run from all others."""
-    return row.case_id, row.structure, row.source
-
-
-def _worse(row: ScoreRow) -> tuple[float, str, str, str]:
-    return row.score, row.case_id, row.structure, row.source
+def error_name(error_type: str) -> str:
+    """Say in words what an error of a type looks like."""
+    return _ERROR_WORDS.get(error_type, error_type)
 
 
 def is_volume(row: ScoreRow) -> bool:
@@ -182,40 +241,3 @@ def size_words(row: ScoreRow) -> str:
     if error >= 1:
         return f"{1 + error:.2g} times what is expected"
     return f"{abs(error):.0%} {'more' if error > 0 else 'less'} than expected"
-
-
-def verdict(row: ScoreRow) -> str:
-    """Return the word shown for a row: PASS, REVIEW, FAIL, or its status."""
-    if row.status in (Status.SCORED, Status.ABSTAINED) and not isnan(row.score):
-        if row.score < FAIL_BELOW:
-            return "FAIL"
-        return "REVIEW" if row.score < REVIEW_BELOW or row.status is Status.ABSTAINED else "PASS"
-    return {
-        Status.ABSENT_OK: "ABSENT",
-        Status.ABSENT_SUSPECT: "MISSED?",
-        Status.INVALID: "INVALID",
-        Status.FAILED: "FAILED",
-    }.get(row.status, "n/a")
-
-
-def protocol_differences(rows: tuple[ScoreRow, ...]) -> dict[str, str]:
-    """Return structures of which over half score low with one type of error, with that type.
-
-    That many equal errors are not mistakes: the labels follow another protocol, or the judge does
-    not know such images.
-    """
-    scored: dict[str, list[ScoreRow]] = {row.structure: [] for row in rows}
-    for row in rows:
-        if not isnan(row.score):
-            scored[row.structure].append(row)
-    found = {}
-    for structure, own in scored.items():
-        low = Counter(row.error_type for row in own if row.score < FAIL_BELOW)
-        if len(own) >= _FEWEST_ALIKE and low and low.most_common(1)[0][1] > len(own) / 2:
-            found[structure] = low.most_common(1)[0][0]
-    return found
-
-
-def follows_difference(row: ScoreRow, differences: dict[str, str]) -> bool:
-    """Tell whether a low score is one of the many alike of `protocol_differences`."""
-    return row.score < FAIL_BELOW and differences.get(row.structure) == row.error_type

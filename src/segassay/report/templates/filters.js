@@ -9,10 +9,17 @@
   const structures = Array.from(document.querySelectorAll(".dist tbody tr"));
   const kept = `segassay filters ${location.pathname}`;
 
+  // What the sticky bars cover is left free above a place that a link leads to.
+  const nav = document.querySelector("nav");
+  const keepClear = () => {
+    const over = getComputedStyle(form).position === "sticky" ? form.offsetHeight : 0;
+    document.documentElement.style.setProperty("--bar", `${nav.offsetHeight + over}px`);
+  };
+
   const fits = (row, wanted, words) => {
-    const { structure, status, severity, score } = row.dataset;
+    const { structure, verdict, severity, score } = row.dataset;
     if (wanted.structure && structure !== wanted.structure) return false;
-    if (wanted.status && status !== wanted.status) return false;
+    if (wanted.verdict && !wanted.verdict.split(",").includes(verdict)) return false;
     if (wanted.severity && severity !== wanted.severity) return false;
     if ((wanted.least || wanted.most) && score === "") return false;
     if (wanted.least && Number(score) < Number(wanted.least)) return false;
@@ -35,13 +42,20 @@
     form.classList.toggle("active", active);
     document.getElementById("count").textContent =
       active ? `${seen.size} of ${rows.length}` : `${rows.length} in all`;
+    keepClear();
     try { sessionStorage.setItem(kept, JSON.stringify(wanted)); } catch { /* not kept, then */ }
   };
+  const reset = () => { for (const field of form.elements) if (field.name) field.value = ""; };
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", show);
   form.addEventListener("reset", (event) => {
     event.preventDefault();
-    for (const field of form.elements) if (field.name) field.value = "";
+    reset();
+    show();
+  });
+  whenAsked("labels", (wanted) => {
+    reset();
+    for (const [name, text] of wanted) if (form.elements[name]) form.elements[name].value = text;
     show();
   });
   try {
@@ -50,6 +64,8 @@
     }
   } catch { /* nothing kept */ }
   show();
+  followAddress();
+  addEventListener("resize", keepClear);
 
   // One dot of a figure is reached by Tab, the others from it by the arrow keys.
   for (const chart of document.querySelectorAll(".chart")) {
