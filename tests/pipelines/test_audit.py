@@ -130,7 +130,7 @@ def test_bad_case_is_one_line_and_the_others_go_on(
 def test_label_that_is_gone_counts_as_unlabelled(phantom_set: Path, tmp_path: Path) -> None:
     (phantom_set / "labels" / "p2.nii.gz").unlink()
     assert run("check", phantom_set, "-o", tmp_path / "out", "-q") == 0
-    assert "1 images have no label: p2" in (tmp_path / "out" / "index.html").read_text()
+    assert "1 image without a label: p2" in (tmp_path / "out" / "index.html").read_text()
 
 
 def test_manifest_that_names_a_missing_file(phantom_set: Path, tmp_path: Path) -> None:
