@@ -162,6 +162,17 @@ def test_a_plausible_label_is_not_painted_red_where_it_may_well_be_right(tmp_pat
         assert ('class="veil"' in page) is painted
 
 
+def test_commands_in_findings_stand_as_code(tmp_path: Path) -> None:
+    odd = replace(
+        finding("a", "liver", Severity.ERROR, "a ` b <i>"), suggestion="run `fix <D>` now"
+    )
+    render(tmp_path, (), findings=(odd,))
+    for path in (tmp_path / "index.html", tmp_path / "cases" / "a.html"):
+        page = path.read_text()
+        assert "run <code>fix &lt;D&gt;</code> now" in page
+        assert "a ` b &lt;i&gt;" in page
+
+
 def test_what_a_rule_found_is_one_click_from_its_label(tmp_path: Path) -> None:
     """The rule that made the verdict stands beside it, also where it speaks of a pair."""
     pair = replace(

@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, select_autoescape
-from markupsafe import Markup, escape
 
 from segassay.records.triage import Verdict, key_of
 from segassay.report.advice import (
@@ -100,7 +99,6 @@ def _environment() -> Environment:
     )
     environment.filters["score"] = _score_text
     environment.filters["counted"] = counted
-    environment.filters["code"] = _with_code
     environment.filters["error_name"] = error_name
     environment.filters["size_words"] = size_words
     environment.tests["volume"] = is_volume
@@ -202,16 +200,6 @@ def _caption(exhibit: Exhibit) -> str:
 
 def _score_text(value: float) -> str:
     return "n/a" if isnan(value) else f"{value:.2f}"
-
-
-def _with_code(text: str) -> Markup:
-    """Show what stands between backticks as code."""
-    parts = [escape(visible(part)) for part in text.split("`")]
-    if len(parts) % 2 == 0:
-        return Markup("`").join(parts)
-    return Markup().join(
-        Markup("<code>{}</code>").format(part) if n % 2 else part for n, part in enumerate(parts)
-    )
 
 
 def _legible(value: Any) -> Any:
