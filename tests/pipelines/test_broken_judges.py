@@ -1,5 +1,6 @@
 """Judges that are broken, or made to break us: one line, exit code 5, and the others are listed."""
 
+import importlib.util
 import json
 import os
 import shutil
@@ -14,9 +15,12 @@ import pytest
 
 from segassay.cli import main
 from segassay.data.phantom import LABELS, make_phantom
+from segassay.errors import ModelError
 from segassay.models.folder import known_judges, open_judge, write_document
 from segassay.pipelines.bundle import export_bundle
 from segassay.scoring import load_judge
+from segassay.scoring.adapter import Adapter, Measured
+from segassay.types import Engine
 
 
 def run(*arguments: str | Path) -> int:
@@ -67,6 +71,12 @@ BROKEN: dict[str, Callable[[Path], None]] = {
     "typical a list": holding("typical.json", b"[]"),
     "adapter a list": holding("adapter.json", b"[]"),
 }
+
+
+def of_crop(folder: Path) -> None:
+    """Ask for crops that the network does not take."""
+    seen = json.loads((folder / "meta.json").read_text())["preprocess"]
+    edited(preprocess={**seen, "crop_px": 64})(folder)
 
 
 def sums(folder: Path) -> None:
@@ -159,6 +169,27 @@ def test_an_audit_with_a_broken_judge_writes_nothing(
     sums(home / "mine")
     assert run("audit", phantom_set, "-o", tmp_path / "out", "--judge", "mine") == 5
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("ask_for_another", [of_crop, edited(kind="direct")], ids=["crop", "kind"])
+def test_a_network_that_is_not_what_the_description_says_is_refused(
+    ask_for_another: Callable[[Path], None], home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask_for_another(home / "mine")
+    sums(home / "mine")
+    assert run("models", "verify", "mine") == 5
+    with pytest.raises(ModelError, match=r"^mine: judge\.onnx "):
+        load_judge("mine")
+    if importlib.util.find_spec("openvino") is not None:
+        with pytest.raises(ModelError, match=r"^mine: judge\.onnx "):
+            load_judge("mine", engine=Engine.OPENVINO)
+
+
+def test_a_correction_of_another_network_is_refused() -> None:
+    ones = np.ones(3)
+    adapter = Adapter(0.0, 1.0, ones, ones, ones)
+    with pytest.raises(ModelError, match="3 features"):
+        adapter(Measured(0.5, 0.1, 3.0, np.zeros(4)))
 
 
 def test_what_a_judge_sees_is_read_from_its_folder(home: Path) -> None:

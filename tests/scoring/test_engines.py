@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from segassay.data.phantom import LABELS, SPACING_MM, make_phantom
-from segassay.engines.network import open_network, runs_on
+from segassay.data.preprocess import JudgePreprocess
+from segassay.engines.network import open_network, runs_on, slice_ports
 from segassay.errors import MissingExtraError, ModelError
 from segassay.models.folder import find_judge, open_judge
 from segassay.pipelines.configs import AuditConfig, SourceConfig
@@ -63,7 +64,7 @@ def test_a_file_that_openvino_cannot_read_is_a_model_error(tmp_path: Path) -> No
     broken = tmp_path / "judge.onnx"
     broken.write_bytes(open_judge(find_judge(DEFAULT_JUDGE)).onnx.read_bytes()[:4000])
     with pytest.raises(ModelError, match=r"judge\.onnx: openvino cannot load it"):
-        open_network(broken, threads=1, engine=Engine.OPENVINO)
+        open_network(broken, slice_ports(JudgePreprocess()), threads=1, engine=Engine.OPENVINO)
 
 
 def test_openvino_is_asked_for_by_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:

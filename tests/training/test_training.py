@@ -173,7 +173,7 @@ def test_exported_judge_answers_like_the_network(material: Material, tmp_path: P
     rng = np.random.default_rng(1)
     pairs = [draw(rng) for _ in range(3)]
     inputs: list[JudgeInput] = [pair.seen for pair in pairs]
-    answers = OnnxEngine(tmp_path / "judge.onnx", threads=1)(inputs)
+    answers = OnnxEngine(tmp_path / "judge.onnx", JudgePreprocess(), threads=1)(inputs)
     batch = collate(pairs)
     with torch.no_grad():
         expected = ExportedJudge(net).eval()(batch.crop, batch.field, batch.condition)
@@ -286,7 +286,9 @@ def test_every_kind_of_network_learns_and_is_exported(
     assert all(0 <= float(v) <= 1 for v in (*dice, *presence))
     export_onnx(net, JudgePreprocess(), tmp_path / "judge.onnx", network=kind)
     drawn = NETWORKS[kind].judge == "map"
-    engine = (OnnxEngine if drawn else DirectEngine)(tmp_path / "judge.onnx", threads=1)
+    engine = (OnnxEngine if drawn else DirectEngine)(
+        tmp_path / "judge.onnx", JudgePreprocess(), threads=1
+    )
     answers = engine([pair.seen for pair in pairs])
     np.testing.assert_allclose(answers.presence, presence.numpy(), atol=1e-4)
 

@@ -109,7 +109,7 @@ def test_exported_network_answers_like_torch(
 ) -> None:
     path = tmp_path / "judge.onnx"
     export_onnx(net, JudgePreprocess(), path, network="segae_vlm")
-    answers = DirectEngine(path, threads=1)([pair.seen for pair in pairs])
+    answers = DirectEngine(path, JudgePreprocess(), threads=1)([pair.seen for pair in pairs])
     batch = collate(pairs)
     with torch.no_grad():
         expected = ExportedSegaeVlm(net).eval()(batch.crop, batch.field, batch.condition)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from segassay.data.preprocess import JudgeInput
-from segassay.engines.network import open_network
+from segassay.data.preprocess import JudgeInput, JudgePreprocess
+from segassay.engines.network import open_network, slice_ports
 from segassay.engines.onnx_engine import Floats, in_batches
 from segassay.types import Engine
 
@@ -28,9 +28,15 @@ class DirectEngine:
     """Runs one ONNX file on the CPU; safe to share between threads."""
 
     def __init__(
-        self, path: Path, *, threads: int | None = None, engine: Engine = Engine.ONNX
+        self,
+        path: Path,
+        settings: JudgePreprocess,
+        *,
+        threads: int | None = None,
+        engine: Engine = Engine.ONNX,
     ) -> None:
-        self._session = open_network(path, threads=threads, engine=engine)
+        ports = slice_ports(settings, "dice", "size", "presence", "embedding")
+        self._session = open_network(path, ports, threads=threads, engine=engine)
 
     def __call__(self, inputs: Sequence[JudgeInput]) -> DirectAnswers:
         """Judge slices, in batches. `inputs` must not be empty."""

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.data.preprocess import JudgeInput
-from segassay.engines.network import open_network
+from segassay.data.preprocess import JudgeInput, JudgePreprocess
+from segassay.engines.network import open_network, slice_ports
 from segassay.types import Engine
 
 _BATCH = 8
@@ -37,9 +37,15 @@ class OnnxEngine:
     """Runs one ONNX file on the CPU; safe to share between threads."""
 
     def __init__(
-        self, path: Path, *, threads: int | None = None, engine: Engine = Engine.ONNX
+        self,
+        path: Path,
+        settings: JudgePreprocess,
+        *,
+        threads: int | None = None,
+        engine: Engine = Engine.ONNX,
     ) -> None:
-        self._session = open_network(path, threads=threads, engine=engine)
+        ports = slice_ports(settings, "map", "outside", "presence", "kind", "embedding")
+        self._session = open_network(path, ports, threads=threads, engine=engine)
 
     def __call__(self, inputs: Sequence[JudgeInput]) -> JudgeAnswers:
         """Judge slices, in batches. `inputs` must not be empty."""

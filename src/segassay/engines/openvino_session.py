@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,13 @@ from segassay.extras import require
 Floats = NDArray[np.float32]
 
 _while_importing = Lock()
+
+
+class Port(NamedTuple):
+    """An input or output of a network, as onnxruntime tells of it; outputs without a shape."""
+
+    name: str
+    shape: tuple[int, ...]
 
 
 class OpenVinoSession:
@@ -37,8 +44,20 @@ class OpenVinoSession:
                 f"{path.name}: openvino cannot load it: {error}; ask for --engine onnx"
             ) from error
         self._outputs = [output.any_name for output in compiled.outputs]
+        self._inputs = {
+            part.any_name: tuple(_length(side) for side in part.get_partial_shape())
+            for part in compiled.inputs
+        }
         self._request = compiled.create_infer_request()
         self._one_at_a_time = Lock()
+
+    def get_inputs(self) -> list[Port]:
+        """Return name and shape of every input."""
+        return [Port(name, shape) for name, shape in self._inputs.items()]
+
+    def get_outputs(self) -> list[Port]:
+        """Return the names of the outputs in their order."""
+        return [Port(name, ()) for name in self._outputs]
 
     def run(self, names: Sequence[str] | None, feeds: Mapping[str, Floats]) -> list[Floats]:
         """Return the outputs called `names`, by default all in their order."""
@@ -46,6 +65,11 @@ class OpenVinoSession:
             answers = self._request.infer(dict(feeds)).to_tuple()
         found = dict(zip(self._outputs, answers, strict=True))
         return [found[name] for name in names or self._outputs]
+
+
+def _length(side: Any) -> int:
+    """Return how long an axis is, -1 for any length."""
+    return int(side.get_length()) if side.is_static else -1
 
 
 def openvino_precision() -> str:

@@ -5,11 +5,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.engines.network import open_network
+from segassay.data.sentinel_input import SIZE
+from segassay.engines.network import Ports, open_network
 from segassay.types import Engine
 
 _BATCH = 10
 """Slices per call: all that are looked at of one mask."""
+
+_PORTS = Ports({"slices": (2, SIZE, SIZE), "text": (512,)}, ("dice",))
 
 Floats = NDArray[np.float32]
 
@@ -20,7 +23,7 @@ class SentinelEngine:
     def __init__(
         self, path: Path, *, threads: int | None = None, engine: Engine = Engine.ONNX
     ) -> None:
-        self._session = open_network(path, threads=threads, engine=engine)
+        self._session = open_network(path, _PORTS, threads=threads, engine=engine)
 
     def __call__(self, slices: Floats, text: Floats) -> Floats:
         """Predict the Dice of slices.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from segassay.errors import ModelError
 from segassay.models.corrections import AdapterFile
 from segassay.scoring.aggregate import SliceSums
 
@@ -88,7 +89,16 @@ class Adapter:
     weights: Floats
 
     def __call__(self, label: Measured) -> float:
-        """Return the corrected score of a label, in [0, 1]."""
+        """Return the corrected score of a label, in [0, 1].
+
+        Raises:
+            ModelError: It was made for another network, or for other comparisons.
+        """
+        if len(label.features) != len(self.weights):
+            raise ModelError(
+                f"a correction of {len(self.weights)} features cannot be made of the "
+                f"{len(label.features)} that the network gives: install the judge again"
+            )
         return float(self.of(np.array([label.raw]), label.features[None])[0])
 
     def of(self, raw: Floats, features: Floats) -> Floats:

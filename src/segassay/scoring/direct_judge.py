@@ -22,7 +22,7 @@ class DirectJudge(SliceJudge):
         self, folder: JudgeFolder, *, threads: int | None = None, engine: Engine = Engine.ONNX
     ) -> None:
         super().__init__(folder, engine=engine)
-        self._engine = DirectEngine(folder.onnx, threads=threads, engine=engine)
+        self._engine = DirectEngine(folder.onnx, self._settings, threads=threads, engine=engine)
 
     def examine(self, plans: Sequence[LabelPlan]) -> list[list[SliceSums]]:
         """Turn the predicted Dice of every slice into sums."""

@@ -29,7 +29,7 @@ class MapJudge(SliceJudge):
         self, folder: JudgeFolder, *, threads: int | None = None, engine: Engine = Engine.ONNX
     ) -> None:
         super().__init__(folder, engine=engine)
-        self._engine = OnnxEngine(folder.onnx, threads=threads, engine=engine)
+        self._engine = OnnxEngine(folder.onnx, self._settings, threads=threads, engine=engine)
 
     def examine(self, plans: Sequence[LabelPlan]) -> list[list[SliceSums]]:
         """Compare the masks with the maps that the network draws."""
