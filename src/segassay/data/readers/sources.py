@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 from segassay.data.case import Dataset, LabelRef, Unmatched
-from segassay.data.files import is_file
+from segassay.data.dicom_header import is_dicom
+from segassay.data.files import children, is_file
 from segassay.data.readers.conventions import only_structure
 from segassay.data.readers.folder_roles import SOURCE, image_folder
 from segassay.data.readers.folders import cases_with_masks, plain_image_folder
@@ -16,8 +17,14 @@ LOOKS_FOR = "images/ and folders of masks named by their source (gold/, weak_…
 
 
 def sniff(root: Path) -> bool:
-    """Whether there is a folder of images and at least one named like a source."""
-    return image_folder(root) is not None and bool(_sources(root))
+    """Whether there is a folder of images and at least one named like a source.
+
+    A patient's DICOM series beside two readers' SEG objects looks like it, but is no such set.
+    """
+    images = image_folder(root)
+    if images is None or any(map(is_dicom, children(images)[:3])):
+        return False
+    return bool(_sources(root))
 
 
 def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
