@@ -11,7 +11,7 @@ import pytest
 from isal import isal_zlib
 from numpy.typing import NDArray
 
-from segassay.data import nifti
+from segassay.data import gunzip, nifti
 from segassay.data.header import facts_of, header_facts
 from segassay.data.io import read_image, read_labels
 from segassay.data.mask_file import write_mask
@@ -107,10 +107,10 @@ def members(data: bytes, size: int) -> bytes:
 def test_gzip_of_many_members_is_unpacked_whole_or_in_part(size: int) -> None:
     data = np.random.default_rng(0).integers(0, 60, 300 * min(size, 3000), np.uint8).tobytes()
     raw = members(data, size)
-    assert nifti._gunzip(raw, len(data) + 9) == (data, True)
-    assert nifti._gunzip(raw + b"\0" * 50, len(data) + 9) == (data, True)
-    assert nifti._gunzip(raw, 1234)[0] == data[:1234]
-    cut, whole = nifti._gunzip(raw[:-5], len(data) + 9)
+    assert gunzip.gunzip(raw, len(data) + 9) == (data, True)
+    assert gunzip.gunzip(raw + b"\0" * 50, len(data) + 9) == (data, True)
+    assert gunzip.gunzip(raw, 1234)[0] == data[:1234]
+    cut, whole = gunzip.gunzip(raw[:-5], len(data) + 9)
     assert (data.startswith(cut), whole) == (True, False)
 
 
@@ -133,6 +133,6 @@ def test_many_members_are_not_given_to_the_unpacker_again_and_again(
 
     data = np.random.default_rng(0).integers(0, 60, 60 * 65280, np.uint8).tobytes()
     raw = members(data, 65280)
-    monkeypatch.setattr(nifti, "isal_zlib", SimpleNamespace(decompressobj=Counting))
-    assert nifti._gunzip(raw, len(data))[0] == data
+    monkeypatch.setattr(gunzip, "isal_zlib", SimpleNamespace(decompressobj=Counting))
+    assert gunzip.gunzip(raw, len(data))[0] == data
     assert sum(given) < 5 * len(raw)

@@ -12,6 +12,9 @@ _SKEW = 1e-3
 """Cosine between two axes from which a grid is sheared; 32-bit headers stay far below, a gantry
 tilted by one degree gives 0.017."""
 
+_WITHOUT_ORIENTATION = (".img", ".img.gz", ".mgh", ".mgz", ".mgh.gz")
+"""Endings of formats that often state none; pictures never do, and nobody expects it of them."""
+
 _AIR_HU = (-1100.0, -850.0)
 _WRAPPED = 30000.0
 """No scanner gives such values: 65536 - 1024 is air that was stored without a sign."""
@@ -29,8 +32,15 @@ _SAMPLE = 200_000
 
 
 def image_header(view: ImageView) -> list[Finding]:
-    """Find images that programs will place differently: forms that disagree, sheared grids."""
+    """Find images that programs will place differently: forms that disagree, sheared grids.
+
+    Analyze files state no orientation: what is left in them depends on who reads them.
+    """
     findings = []
+    if view.file_name.lower().endswith(_WITHOUT_ORIENTATION) and not view.anatomical:
+        message = f"{view.file_name}: states no orientation, left and right are not known"
+        step = "convert the original to NIfTI; rules about sides stay silent here"
+        findings.append(_warning("image_header", view, message, step, orientation=False))
     distance = forms_distance_mm(view.header)
     if distance >= _ROUNDING * min(view.grid.spacing_mm):
         message = (

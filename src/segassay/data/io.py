@@ -1,6 +1,6 @@
 """Reading images and label files into one orientation; every voxel comes through here."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.data import dicom, dicom_header, files, itk, nifti, npz, raster
+from segassay.data import dicom, dicom_header, files, itk, mgh_and_analyze, nifti, npz, raster
 from segassay.data.case import LabelRef
 from segassay.data.intensity import MOST_USABLE, n_unusable
 from segassay.data.placing import placed_on
@@ -16,10 +16,15 @@ from segassay.data.volume import Volume, to_canonical
 from segassay.errors import CaseError, ContentError, ReadError
 from segassay.geometry.grid import require_same_grid
 
-SUFFIXES = (*nifti.SUFFIXES, *itk.SUFFIXES, *raster.SUFFIXES)
+SUFFIXES = (
+    *nifti.SUFFIXES,
+    *mgh_and_analyze.SUFFIXES,
+    *itk.SUFFIXES,
+    *raster.SUFFIXES,
+)
 """Endings of the files that can be read, longest first where one ends in another."""
 
-VOLUMES = (*nifti.SUFFIXES, *itk.SUFFIXES)
+VOLUMES = (*nifti.SUFFIXES, *mgh_and_analyze.SUFFIXES, *itk.SUFFIXES)
 """Endings of the files that hold volumes."""
 
 
@@ -183,31 +188,49 @@ def _holds(array: NDArray[Any], values: Sequence[int]) -> NDArray[np.bool_]:
 
 def _read(path: Path, *, as_labels: bool, turn: int | None = None) -> nifti.NiftiVoxels:
     """Return the voxels of any readable file as stored; of a picture as a NIfTI of one slice."""
-    if path.name.lower().endswith(nifti.SUFFIXES):
-        return nifti.read_nifti(path)
-    if npz.is_part(path):
-        return npz.read_npz(path)
-    if path.name.lower().endswith(raster.SUFFIXES):
-        picture = raster.read_picture(path, as_labels=as_labels, turn=turn)
-        return nifti.NiftiVoxels(
-            picture.array.T[..., None],
-            raster.PICTURE_AFFINE,
-            str(picture.array.dtype),
-            believable=False,
-            spacing_known=False,
-            exif=picture.exif,
-            turned=picture.turned,
-            n_greys=picture.n_greys,
-        )
-    if path.name.lower().endswith(itk.SUFFIXES) or itk.is_layer(path):
-        return itk.read_itk(path)
-    if dicom_header.is_part(path) or dicom_header.is_dicom(path) or files.is_dir(path):
-        return dicom.read_dicom(path)
-    if dicom_header.is_series(path) and files.is_dir(path.parent):
-        return dicom.read_dicom(path)
+    if path.name.lower().endswith(raster.SUFFIXES) and not npz.is_part(path):
+        return _read_picture(path, as_labels=as_labels, turn=turn)
+    for holds, read in _READERS:
+        if holds(path):
+            return read(path)
     if not path.suffix:
         files.open_file(path).close()  # says why, where there is no such file
     raise ReadError(f"{path.name}: unknown ending; files may end in {', '.join(SUFFIXES)}")
+
+
+def _read_picture(path: Path, *, as_labels: bool, turn: int | None) -> nifti.NiftiVoxels:
+    picture = raster.read_picture(path, as_labels=as_labels, turn=turn)
+    return nifti.NiftiVoxels(
+        picture.array.T[..., None],
+        raster.PICTURE_AFFINE,
+        str(picture.array.dtype),
+        believable=False,
+        spacing_known=False,
+        exif=picture.exif,
+        turned=picture.turned,
+        n_greys=picture.n_greys,
+    )
+
+
+def _ends_in(endings: tuple[str, ...]) -> Callable[[Path], bool]:
+    return lambda path: path.name.lower().endswith(endings)
+
+
+def _is_dicom(path: Path) -> bool:
+    is_whole = dicom_header.is_part(path) or dicom_header.is_dicom(path) or files.is_dir(path)
+    return is_whole or (dicom_header.is_series(path) and files.is_dir(path.parent))
+
+
+_READERS: tuple[tuple[Callable[[Path], bool], Callable[[Path], nifti.NiftiVoxels]], ...] = (
+    (_ends_in(nifti.SUFFIXES), nifti.read_nifti),
+    (npz.is_part, npz.read_npz),
+    (_ends_in(mgh_and_analyze.MGH), mgh_and_analyze.read_mgh),
+    (_ends_in(mgh_and_analyze.PAIRS), mgh_and_analyze.read_pair),
+    (_ends_in(itk.SUFFIXES), itk.read_itk),
+    (itk.is_layer, itk.read_itk),
+    (_is_dicom, dicom.read_dicom),
+)
+"""Who reads what: the first that says yes. Pictures apart, which are read in two ways."""
 
 
 def _whole(path: Path, array: NDArray[Any]) -> tuple[NDArray[Any], float]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
-from isal import isal_zlib
 from isal.igzip_lib import IsalError
 from nibabel.filebasedimages import ImageFileError
 from nibabel.imageglobals import logger as nibabel_logger
@@ -17,6 +16,7 @@ from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from segassay.data.files import open_file, read_bytes, read_from, stamp
+from segassay.data.gunzip import FIRST_BYTES, GZIP, SLACK, gunzip
 from segassay.data.memory import require_memory
 from segassay.data.quiet import Quiet
 from segassay.errors import ContentError, ReadError
@@ -40,21 +40,11 @@ _NOT_NIFTI = (
 _quiet = Quiet(nibabel_logger)
 """While we read, nibabel does not tell stderr what it mends in headers."""
 
-_GZIP = b"\x1f\x8b"
-_FIRST_STEP = 1 << 14
-"""Bytes of a gzip member after the first that are given to the unpacker at once, to begin with."""
-
 _NIFTI_2 = (b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c")
 """First bytes of NIfTI-2, the size of its header, in either byte order."""
 
 _HEADER_BYTES = 1024
-_FIRST_BYTES = 1 << 17
-"""Enough of a file to hold its header, packed or not."""
-
 _MOST_VOXELS = 2**31
-_SLACK = 1 << 20
-"""Bytes allowed beyond voxels and header."""
-
 _MOST_EXTENSION = 1 << 20
 """Bytes of header extensions that are searched for a label table."""
 
@@ -107,7 +97,7 @@ def read_nifti(path: Path) -> NiftiVoxels:
     """
     data, spacing_known = _unpack(path)
     image = _parse(path, data)
-    shape = _shape(path, image.shape)
+    shape = shape_3d(path, image.shape)
     if image.get_data_dtype().names is not None:
         raise ContentError(f"{path.name}: holds colour voxels; expected one number per voxel")
     try:
@@ -117,10 +107,10 @@ def read_nifti(path: Path) -> NiftiVoxels:
     if array.dtype.kind == "c":
         raise ContentError(f"{path.name}: holds complex numbers; expected real ones")
     affine = np.asarray(image.header.get_best_affine(), dtype=np.float64)
-    if not _usable(affine):
+    if not usable_affine(affine):
         raise ContentError(f"{path.name}: its header gives no usable geometry; mend the affine")
     dtype = str(image.get_data_dtype())
-    return NiftiVoxels(array, affine, dtype, _believable(image, affine), spacing_known)
+    return NiftiVoxels(array, affine, dtype, is_believable(image.header, affine), spacing_known)
 
 
 def stored_nifti(path: Path) -> Any:
@@ -149,9 +139,9 @@ def label_table(path: Path) -> dict[int, str]:
     """
     try:
         raw = read_bytes(path, _MOST_EXTENSION)
-        head = _gunzip(raw, _HEADER_BYTES)[0] if raw[:2] == _GZIP else raw[:_HEADER_BYTES]
+        head = gunzip(raw, _HEADER_BYTES)[0] if raw[:2] == GZIP else raw[:_HEADER_BYTES]
         end = min(int(_header(path, head)["vox_offset"]), _MOST_EXTENSION)
-        data = _gunzip(raw, end)[0] if raw[:2] == _GZIP else raw[:end]
+        data = gunzip(raw, end)[0] if raw[:2] == GZIP else raw[:end]
     except (OverflowError, ValueError) as error:
         raise ReadError(f"{path.name}: its header cannot be read") from error
     except IsalError as error:  # type: ignore[misc]  # its stub forgets the base class
@@ -193,68 +183,30 @@ def _unpack(path: Path) -> tuple[bytes, bool]:
     Never more is unpacked than the header announces.
     """
     with open_file(path) as file:
-        head = read_from(path, file, _FIRST_BYTES)
-        if head[:2] != _GZIP:
+        head = read_from(path, file, FIRST_BYTES)
+        if head[:2] != GZIP:
             header = _header(path, head)
             limit = _announced_bytes(path, header)
-            most = min(limit + _SLACK, stamp(path)[0])
+            most = min(limit + SLACK, stamp(path)[0])
             raw = head + read_from(path, file, max(most - len(head), 0))
             if len(raw) < limit:
                 raise ReadError(f"{path.name}: ends before its last voxel; copy it again")
-            return raw, _spacing_known(header)
+            return raw, has_spacing(header)
         try:
-            header = _header(path, _gunzip(head, _HEADER_BYTES)[0])
+            header = _header(path, gunzip(head, _HEADER_BYTES)[0])
             limit = _announced_bytes(path, header)
             # packed bytes are fewer, but for what has no order at all and is cut into many members
-            most = min(2 * limit + _SLACK, stamp(path)[0])
+            most = min(2 * limit + SLACK, stamp(path)[0])
             raw = head + read_from(path, file, max(most - len(head), 0))
-            data, whole = _gunzip(raw, limit + _SLACK)
+            data, whole = gunzip(raw, limit + SLACK)
         except IsalError as error:  # type: ignore[misc]  # its stub forgets the base class
             raise ReadError(f"{path.name}: is damaged gzip ({error}); copy it again") from error
     # without its end the voxels may all be there, but nothing says that they are the right ones
-    if not whole and len(data) < limit + _SLACK:
+    if not whole and len(data) < limit + SLACK:
         raise ReadError(f"{path.name}: truncated gzip, the file ends too early; copy it again")
     if len(data) < limit:
         raise ReadError(f"{path.name}: ends before its last voxel; copy it again")
-    return data, _spacing_known(header)
-
-
-def _gunzip(raw: bytes, most: int) -> tuple[bytes, bool]:
-    """Unpack at most `most` bytes, and say whether the last gzip member came to its end.
-
-    A gzip file may have several members one after the other, as bgzip and pgzip write them.
-    """
-    view = memoryview(raw)
-    parts: list[bytes] = []
-    place, left, step = 0, most, len(raw)  # most files have one member: whole, without a copy
-    while left > 0 and raw[place : place + 2] == _GZIP:
-        member, end = _gunzip_member(view[place:], left, step)
-        parts += member
-        if end is None:
-            return _joined(parts), False
-        place, left, step = place + end, left - sum(map(len, member)), _FIRST_STEP
-    return _joined(parts), True
-
-
-def _gunzip_member(view: memoryview, most: int, step: int) -> tuple[list[bytes], int | None]:
-    """Unpack at most `most` bytes of a member, and return where it ends; `None` if it goes on.
-
-    It is given piece by piece, each twice as long as the one before: isal copies what it is given
-    beyond the end of a member, and there may be thousands of them.
-    """
-    unpacker = isal_zlib.decompressobj(wbits=31)
-    parts: list[bytes] = []
-    given = 0
-    while most > 0 and given < len(view) and not unpacker.eof:
-        piece = view[given : given + step]
-        parts.append(unpacker.decompress(piece, most))
-        most -= len(parts[-1])
-        given, step = given + len(piece), 2 * step
-    return parts, given - len(unpacker.unused_data) if unpacker.eof else None
-
-
-def _joined(parts: list[bytes]) -> bytes:
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+    return data, has_spacing(header)
 
 
 def _header(path: Path, head: bytes) -> Any:
@@ -269,6 +221,20 @@ def _header(path: Path, head: bytes) -> Any:
 
 def _announced_bytes(path: Path, header: Any) -> int:
     """Return the size of the unpacked file that the header announces, within limits."""
+    n_bytes = voxel_bytes(path, header)
+    first = float(header["vox_offset"])
+    if not _FIRST_VOXEL[0] <= first <= _FIRST_VOXEL[1]:
+        raise ReadError(f"{path.name}: header places voxels at byte {first:g}; write it again")
+    return n_bytes + int(first)
+
+
+def voxel_bytes(path: Path, header: Any) -> int:
+    """Return how many bytes of voxels one of nibabel's headers announces.
+
+    Raises:
+        ReadError: It is no such header.
+        ContentError: No voxels, more than 2**31 of them, or more than fit into memory.
+    """
     try:
         shape = [int(n) for n in header.get_data_shape()]
         size = int(header.get_data_dtype().itemsize)
@@ -282,13 +248,10 @@ def _announced_bytes(path: Path, header: Any) -> int:
             f"{path.name}: header announces {n_voxels} voxels; at most 2^31 are read"
         )
     require_memory(path.name, n_voxels, size)
-    first = float(header["vox_offset"])
-    if not _FIRST_VOXEL[0] <= first <= _FIRST_VOXEL[1]:
-        raise ReadError(f"{path.name}: header places voxels at byte {first:g}; write it again")
-    return n_voxels * size + int(first)
+    return n_voxels * size
 
 
-def _spacing_known(header: Any) -> bool:
+def has_spacing(header: Any) -> bool:
     """Whether a voxel size was ever written; told before nibabel sets missing ones to 1."""
     if int(header["sform_code"]) != 0:
         return True
@@ -298,7 +261,8 @@ def _spacing_known(header: Any) -> bool:
     return not bool(np.isin(sizes, (0.0, 1.0)).all())
 
 
-def _shape(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int]:
+def shape_3d(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Return a shape of three axes; `ContentError` where there are more, longer than 1."""
     full = tuple(int(n) for n in shape)
     while len(full) > 3 and full[-1] == 1:
         full = full[:-1]
@@ -311,7 +275,7 @@ def _shape(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int]:
     return full[0], full[1], full[2]
 
 
-def _usable(affine: NDArray[np.float64]) -> bool:
+def usable_affine(affine: NDArray[np.float64]) -> bool:
     """Whether an affine is finite, of lengths a body can have, and not flat."""
     if not (np.abs(affine) < _FARTHEST_MM).all():  # NaN fails this, too
         return False
@@ -321,8 +285,9 @@ def _usable(affine: NDArray[np.float64]) -> bool:
     return bool(abs(np.linalg.det(affine[:3, :3] / lengths)) > _FLAT)
 
 
-def _believable(image: Any, affine: NDArray[np.float64]) -> bool:
-    if int(image.header["qform_code"]) != 0:
+def is_believable(header: Any, affine: NDArray[np.float64]) -> bool:
+    """Whether a header states an orientation, and not what programs write that know none."""
+    if int(header["qform_code"]) != 0:
         return True
     axes = affine[:3, :3]
     upright = np.allclose(axes, np.diag(np.abs(np.diag(axes))))

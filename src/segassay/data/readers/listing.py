@@ -10,6 +10,7 @@ from typing import Any
 from segassay.data import files, itk
 from segassay.data.case import IGNORE, Case, FileIssue, LabelRef, Unmatched
 from segassay.data.io import is_readable, label_names, read_labels, stem_of
+from segassay.data.mgh_and_analyze import is_header
 from segassay.data.plain_json import parse_json, shortened
 from segassay.data.splits import natural_key
 from segassay.errors import CaseError, DatasetError, ReadError
@@ -65,7 +66,7 @@ def leftover_files(folder: Path, root: Path) -> list[Unmatched]:
 def _belongs(path: Path) -> bool:
     """Whether a file is nobody's to miss: about the data, or the voxels of a header beside it."""
     is_about = path.name.lower() in _DESCRIPTIONS or _DOCUMENT.fullmatch(path.name) is not None
-    return files.is_system(path) or itk.is_data_of_header(path) or is_about
+    return files.is_system(path) or itk.is_data_of_header(path) or is_header(path) or is_about
 
 
 def folders_of(folder: Path) -> list[Path]:
