@@ -82,8 +82,8 @@ FILE_CHECKS: dict[str, Check[FileView]] = {
 IMAGE_CHECKS: dict[str, Check[ImageView]] = {
     "image_header": Check(
         image.image_header,
-        "an image whose sform and qform disagree, that states no orientation (Analyze), or whose axes "
-        "are sheared (gantry tilt)",
+        "an image whose sform and qform disagree, that states no orientation (Analyze), or whose "
+        "axes are sheared (gantry tilt)",
         "a wrong header in one form",
         Severity.WARNING,
         "corners farther apart than 0.1 voxel; axes off the right angle by a cosine over 0.001",
