@@ -81,6 +81,7 @@ def _read(content: bytes, name: str, most_bytes: int, nested: Allowed) -> Any:
 
 
 def _from_zip(content: bytes, name: str, most_bytes: int) -> Any:
+    most_bytes = min(most_bytes, 2 * len(content))  # torch packs nothing
     parts = read_zip(BytesIO(content), name, most_bytes=most_bytes, most_files=_MOST_PARTS)
     places = [place for place in parts if place == "data.pkl" or place.endswith("/data.pkl")]
     if len(places) != 1:
