@@ -1,9 +1,11 @@
 """`segassay fix`: looks, copies, repairs in place; loses nothing, and does nothing twice."""
 
+import gzip
 import hashlib
 import json
 import os
 import shutil
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,13 +16,14 @@ from PIL import Image
 from pydantic import ValidationError
 
 from conftest import write_picture
-from repair_files import save
+from repair_files import moved, save
 from segassay.cli.app import main
 from segassay.data.io import read_labels
 from segassay.data.phantom import LABELS, make_phantom
 from segassay.data.readers import open_dataset
-from segassay.data.stored import encoded, read_stored
+from segassay.data.stored import StoredLabel, encoded, read_stored
 from segassay.errors import OutputError, UsageError
+from segassay.pipelines import plan_fix
 from segassay.pipelines.audit import audit
 from segassay.pipelines.configs import AuditConfig, SourceConfig
 from segassay.pipelines.fix import FixConfig, FixResult, fix
@@ -381,3 +384,75 @@ def test_a_link_in_a_circle_is_left_out(faulty: Path, tmp_path: Path) -> None:
     os.mkfifo(faulty / "pipe.txt")
     fix(config(faulty, out=tmp_path / "out"))
     assert not {"circle.txt", "pipe.txt"} & {p.name for p in (tmp_path / "out").iterdir()}
+
+
+def bad_affine(path: Path, number: float, form: str = "sform") -> None:
+    """Write one number all over a form of a packed NIfTI file, and make it the one that counts."""
+    raw = bytearray(gzip.decompress(path.read_bytes()))
+    sform, qform = (1, 0) if form == "sform" else (0, 1)
+    struct.pack_into("<hh", raw, 252, qform, sform)
+    if form == "sform":
+        struct.pack_into("<12f", raw, 280, *[number] * 12)
+    else:
+        struct.pack_into("<6f", raw, 256, *[number] * 6)
+        struct.pack_into("<3f", raw, 80, *[number] * 3)
+    path.write_bytes(gzip.compress(bytes(raw)))
+
+
+@pytest.mark.parametrize("number", [0.0, float("nan"), float("inf"), 1e30])
+@pytest.mark.parametrize("form", ["sform", "qform"])
+@pytest.mark.parametrize("folder", ["images", "labels"])
+def test_a_file_without_geometry_costs_itself_alone(
+    tmp_path: Path, number: float, form: str, folder: str
+) -> None:
+    root, affine = tmp_path / "set", np.diag([2.0, 2.0, 2.0, 1.0])
+    for name in ("a", "b"):
+        array = np.zeros((6, 6, 6), dtype=np.float32)
+        array[2:4, 2:4, 2:4] = 1
+        save(root / "images" / f"{name}.nii.gz", array.astype(np.int16), affine, affine)
+        save(root / "labels" / f"{name}.nii.gz", array, affine, affine)
+    bad_affine(root / folder / "a.nii.gz", number, form)
+    result = fix(config(root, out=tmp_path / "out"))
+    assert [line.split(":")[0] for line in result.failed] == ["a"]
+    assert [fix.file for fix in result.fixes] == ["labels/b.nii.gz"]
+    assert result.exit_code == 3
+    assert (tmp_path / "out" / "labels" / "a.nii.gz").read_bytes() == (
+        root / "labels" / "a.nii.gz"
+    ).read_bytes()
+
+
+def test_an_exception_nobody_foresaw_costs_one_file(
+    faulty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = plan_fix.repaired
+
+    def broken(label: StoredLabel, *arguments: Any) -> Any:
+        if label.file_name == "p1.nii.gz":
+            raise ZeroDivisionError
+        return real(label, *arguments)
+
+    before = fix(config(faulty, dry_run=True))
+    monkeypatch.setattr(plan_fix, "repaired", broken)
+    result = fix(config(faulty, dry_run=True))
+    assert len(result.failed) == len(before.failed) + 1
+    assert {f.file for f in result.fixes} == {f.file for f in before.fixes} - {"labels/p1.nii.gz"}
+
+
+@pytest.mark.parametrize(
+    ("value", "moved_mm", "declared"),
+    [(0.5, 0.0, 1), (1.0, 17.0, 1), (np.nan, 0.0, 1), (7.0, 0.0, 1)],
+)
+def test_what_is_left_is_named_with_its_reason(
+    tmp_path: Path, value: float, moved_mm: float, declared: int
+) -> None:
+    root = tmp_path / "set"
+    affine = np.diag([2.0, 2.0, 2.0, 1.0])
+    array = np.zeros((6, 6, 6), dtype=np.float32)
+    array[2:4, 2:4, 2:4], array[0, 0, 0] = value, 1
+    save(root / "images" / "a.nii.gz", np.ones((6, 6, 6), np.int16), affine, affine)
+    away = moved(affine, moved_mm)
+    save(root / "labels" / "a.nii.gz", array, away, away)
+    (root / "labels.json").write_text(json.dumps({"liver": declared}))
+    result = fix(config(root, dry_run=True))
+    assert [line.split(":")[0] for line in result.left] == ["a.nii.gz"]
+    assert result.failed == []

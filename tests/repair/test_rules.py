@@ -17,7 +17,7 @@ from segassay.data.phantom import make_phantom
 from segassay.data.stored import StoredLabel, encoded, read_stored
 from segassay.errors import ContentError
 from segassay.repair.lines_up import lines_up
-from segassay.repair.rules import REPAIRS, Change, Surroundings, repaired
+from segassay.repair.rules import REPAIRS, TOLERANCE, Change, Surroundings, repaired
 
 SAFE = tuple(name for name, repair in REPAIRS.items() if not repair.asked)
 PHANTOM = make_phantom(1)
@@ -247,3 +247,43 @@ def test_the_docs_tell_every_repair() -> None:
     text = (Path(__file__).parents[2] / "docs" / "fix.md").read_text()
     rows = [f"| `{name}` | {r.mends} | {r.leaves} |" for name, r in REPAIRS.items()]
     assert [line for line in text.splitlines() if line.startswith("| `")] == rows
+
+
+@pytest.mark.parametrize(("off", "mended"), [(0.04, True), (0.06, False)])
+def test_values_near_whole_numbers_are_rounded(
+    tmp_path: Path, image: Path, off: float, mended: bool
+) -> None:
+    assert TOLERANCE == 0.05
+    values = LABELS.astype(np.float32) + np.float32(off) * (LABELS > 0)
+    path = save(tmp_path / "a.nii", values, AFFINE, AFFINE)
+    _, changes = mend(path, image)
+    assert (rules_of(changes) == ["float_storage"]) is mended
+    if mended:
+        assert changes[0].evidence["rounded_by"] == pytest.approx(off, abs=1e-6)
+        np.testing.assert_array_equal(read_stored(path).array, LABELS)
+
+
+def test_whole_numbers_that_were_stored_in_coarse_steps(tmp_path: Path, image: Path) -> None:
+    """As nibabel does with floats under a header of bytes: half a step off, here up to 0.2."""
+    slope = 104 / 255
+    values = np.arange(LABELS.size).reshape(LABELS.shape) % 105
+    steps = np.rint(values / slope).astype(np.uint8)
+    path = with_scale(save(tmp_path / "a.nii", steps, AFFINE, AFFINE), slope)
+    assert mend(path, image)[1] == ()
+    declared = frozenset(range(1, 105))
+    assert mend(path, image, declared=declared - {7})[1] == ()
+    _, changes = mend(path, image, declared=declared)
+    assert rules_of(changes) == ["scaled_values"]
+    assert 0.05 < changes[0].evidence["rounded_by"] <= slope / 2 + 1e-6
+    np.testing.assert_array_equal(read_stored(path).array, values)
+
+
+def test_ignored_voxels_stay_as_they_are(tmp_path: Path, image: Path) -> None:
+    coded = np.where(LABELS == 1, 255, 0).astype(np.uint8)
+    coded[..., 0] = 9
+    ignoring: dict[str, Any] = {"declared": frozenset({1, 9}), "ignore": frozenset({9})}
+    path = save(tmp_path / "a.nii.gz", coded, AFFINE, AFFINE)
+    _, changes = mend(path, image, **ignoring)
+    assert [c.evidence for c in changes] == [{"from": 255, "to": 1}]
+    np.testing.assert_array_equal(read_stored(path).array == 9, coded == 9)
+    np.testing.assert_array_equal(read_stored(path).array == 1, coded == 255)

@@ -34,8 +34,9 @@ class HeaderFacts:
     """The header of one file as stored on disk; arrays are 4x4, voxel indices to millimetres.
 
     `sform` and `qform` are `None` where their code is 0, that is where the file does not state
-    them; `affine` is the one that is used. `axes` tells where the stored axes point, as `LPS`.
-    `slope` and `intercept` are what stored values are scaled with: 1 and 0 for none.
+    them; `affine` is the one that is used. `axes` tells where the stored axes point, as `LPS`;
+    empty for an affine that points nowhere. `slope` and `intercept` are what stored values are
+    scaled with: 1 and 0 for none.
     """
 
     shape: tuple[int, ...]
@@ -85,10 +86,17 @@ def facts_of(header: Any) -> HeaderFacts:
     return HeaderFacts(
         shape=tuple(int(n) for n in header.get_data_shape()),
         dtype=str(header.get_data_dtype()),
-        axes="".join(str(code) for code in aff2axcodes(affine)),
+        axes=_axes(affine),
         affine=affine,
         sform=header.get_sform(coded=True)[0],
         qform=header.get_qform(coded=True)[0],
         slope=slope if scaled else 1.0,
         intercept=intercept if scaled and np.isfinite(intercept) else 0.0,
     )
+
+
+def _axes(affine: NDArray[np.float64]) -> str:
+    if not np.isfinite(affine).all():
+        return ""
+    codes = aff2axcodes(affine)
+    return "" if None in codes else "".join(map(str, codes))

@@ -107,8 +107,7 @@ def read_nifti(path: Path) -> NiftiVoxels:
     if array.dtype.kind == "c":
         raise ContentError(f"{path.name}: holds complex numbers; expected real ones")
     affine = np.asarray(image.header.get_best_affine(), dtype=np.float64)
-    if not usable_affine(affine):
-        raise ContentError(f"{path.name}: its header gives no usable geometry; mend the affine")
+    require_geometry(path, affine)
     dtype = str(image.get_data_dtype())
     return NiftiVoxels(array, affine, dtype, is_believable(image.header, affine), spacing_known)
 
@@ -273,6 +272,16 @@ def shape_3d(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int]:
             f"{path.name}: {len(full)}D image of shape {full}; expected 3D, split it into volumes"
         )
     return full[0], full[1], full[2]
+
+
+def require_geometry(path: Path, affine: NDArray[np.float64]) -> None:
+    """Refuse the affine of a file where no body can have it.
+
+    Raises:
+        ContentError: It is not finite, or its axes have no length or lie in a plane.
+    """
+    if not usable_affine(affine):
+        raise ContentError(f"{path.name}: its header gives no usable geometry; fix the affine")
 
 
 def usable_affine(affine: NDArray[np.float64]) -> bool:

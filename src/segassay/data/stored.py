@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -85,6 +86,10 @@ def read_stored(path: Path) -> StoredLabel:
         raise ContentError(f"{path.name}: voxels of type {array.dtype}; expected one number each")
     header = deepcopy(image.header)
     header.set_slope_inter(image.dataobj.slope, image.dataobj.inter)  # nibabel moves them there
+    try:
+        facts_of(header)
+    except (ValueError, HeaderDataError) as error:
+        raise ReadError(f"{path.name}: its header gives no usable geometry ({error})") from error
     return StoredLabel(path.name, array, header)
 
 

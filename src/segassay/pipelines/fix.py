@@ -147,12 +147,11 @@ def _take(
 ) -> None:
     """Write one file's repair, or note why there is none."""
     result.n_files += 1
-    why = plan.left or (_not_ours(plan.path, root) if plan.content is not None else "")
+    outside = _not_ours(plan.path, root) if plan.content is not None else ""
     if plan.failed:
         result.failed.append(plan.failed)
-    elif why:
-        result.left.append(why)
-    elif plan.content is not None:
+    result.left += [why for why in (plan.left, outside) if why]
+    if plan.content is not None and not outside:
         file = plan.path.resolve().relative_to(root.resolve()).as_posix()
         after = hashlib.sha256(plan.content).hexdigest()
         fixed = FileFix(file, plan.before_sha256, after, plan.changes)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ from numpy.typing import NDArray
 from segassay.data.case import Case, Dataset, LabelRef
 from segassay.data.files import archive_of, checksum, is_there
 from segassay.data.header import header_facts
+from segassay.data.nifti import SUFFIXES, require_geometry
 from segassay.data.stored import encoded, is_rewritable, read_stored
-from segassay.errors import CaseError, ContentError
+from segassay.errors import CaseError, ContentError, ReadError
+from segassay.pipelines.isolated import isolated
+from segassay.repair.leftovers import remaining
 from segassay.repair.rules import Change, Surroundings, repaired
 
 
@@ -19,8 +23,9 @@ from segassay.repair.rules import Change, Surroundings, repaired
 class FilePlan:
     """One label file: the changes, and a way to get its new bytes.
 
-    `failed` tells that the file could not be read, `left` why it was not looked at; both are empty
-    for a file that is sound or repaired. `content` is `None` without a change.
+    `failed` tells that the file or its image cannot be used, `left` what is wrong with it that no
+    repair mends, or why it was not looked at; both are empty for a file that is sound or all
+    repaired. `content` is `None` without a change.
     """
 
     path: Path
@@ -35,16 +40,18 @@ class FilePlan:
 def plan_fixes(
     dataset: Dataset, rules: tuple[str, ...], *, island_voxels: int
 ) -> Iterator[FilePlan]:
-    """Yield a plan for every label file, each file once."""
+    """Yield a plan for every label file, each file once; a bad file costs itself alone."""
     seen: set[Path] = set()
-    declared = frozenset(dataset.declared)
     for case in dataset.cases:
         for path in dict.fromkeys(path for ref in case.labels for path in (ref.path, *ref.pieces)):
             if path not in seen:
                 seen.add(path)
                 refs = [ref for ref in case.labels if path in (ref.path, *ref.pieces)]
-                around = _surroundings(case, refs, declared, island_voxels)
-                yield _plan(path, case.case_id, around, rules)
+                work = partial(_plan, path, case, refs, dataset, (rules, island_voxels))
+                plan = isolated(f"{case.case_id}: {path.name}", work)
+                if isinstance(plan, CaseError):
+                    plan = FilePlan(path, case.case_id, failed=f"{case.case_id}: {plan}")
+                yield plan
 
 
 def n_label_files(dataset: Dataset) -> int:
@@ -53,16 +60,22 @@ def n_label_files(dataset: Dataset) -> int:
 
 
 def _surroundings(
-    case: Case, refs: list[LabelRef], declared: frozenset[int], island_voxels: int
+    case: Case, refs: list[LabelRef], dataset: Dataset, island_voxels: int
 ) -> Surroundings:
     alone = len(refs) == 1 and refs[0].values is None
     image = case.images[0]
+    facts = header_facts(image)
+    if facts is not None:
+        require_geometry(image, facts.affine)
+    elif image.name.lower().endswith(SUFFIXES) and is_there(image):
+        raise ReadError(f"{image.name}: its header cannot be read, so no label is compared with it")
     return Surroundings(
-        image=header_facts(image),
-        declared=frozenset() if alone else declared,
+        image=facts,
+        declared=frozenset() if alone else frozenset(dataset.declared),
         alone=alone,
         island_voxels=island_voxels,
         voxels=_reader(image),
+        ignore=frozenset(refs[0].ignore),
     )
 
 
@@ -77,19 +90,36 @@ def _reader(path: Path) -> Callable[[], NDArray[Any] | None]:
     return read
 
 
-def _plan(path: Path, case_id: str, around: Surroundings, rules: tuple[str, ...]) -> FilePlan:
+def _plan(
+    path: Path, case: Case, refs: list[LabelRef], dataset: Dataset, options: tuple[Any, ...]
+) -> FilePlan:
+    """Look at one file; raises `CaseError` where nothing can be said of it."""
     if not is_there(path):
-        return FilePlan(path, case_id, failed=f"{case_id}: {path.name}: no such file")
+        raise ReadError(f"{path.name}: no such file")
     if not path.is_file() and archive_of(path) is not None:
-        return FilePlan(path, case_id, left=f"{path.name}: lies in an archive; unpack it first")
+        return FilePlan(
+            path, case.case_id, left=f"{path.name}: lies in an archive; unpack it first"
+        )
     if not is_rewritable(path):
-        return FilePlan(path, case_id, left=f"{path.name}: only NIfTI, PNG, BMP, TIFF are repaired")
+        why = f"{path.name}: only NIfTI, PNG, BMP, TIFF are repaired"
+        return FilePlan(path, case.case_id, left=why)
+    rules, island_voxels = options
+    before = checksum(path)
     try:
-        before = checksum(path)
-        label, changes = repaired(read_stored(path), around, rules)
+        stored = read_stored(path)
     except ContentError as error:
-        return FilePlan(path, case_id, left=str(error))
-    except CaseError as error:
-        return FilePlan(path, case_id, failed=str(error))
-    content = encoded(label, path.name) if changes else None
-    return FilePlan(path, case_id, before, changes, content)
+        return FilePlan(path, case.case_id, left=str(error))
+    as_written = header_facts(path)  # nibabel makes sizes of 0 to 1 where it reads the voxels
+    if as_written is not None:
+        require_geometry(path, as_written.affine)
+    around = _surroundings(case, refs, dataset, island_voxels)
+    label, changes = repaired(stored, around, rules)
+    why = remaining(label, around)
+    return FilePlan(
+        path,
+        case.case_id,
+        before,
+        changes,
+        encoded(label, path.name) if changes else None,
+        left=f"{path.name}: {why}" if why else "",
+    )

@@ -18,10 +18,13 @@ from segassay.geometry.components import components
 from segassay.geometry.grid import Grid, corner_distance_mm
 from segassay.repair.lines_up import lines_up
 
-_FRACTION = 1e-3
-"""Values nearer than this to a whole number are meant to be one."""
+TOLERANCE = 0.05
+"""Values nearer than this to a whole number are meant to be one, where all of a file are.
 
-_LINED_UP, _ROUNDING, _EXACT = 0.5, 0.1, 1e-3
+What was resampled as an image lies anywhere between two whole numbers, so not all of it comes near.
+"""
+
+LINED_UP, _ROUNDING, _EXACT = 0.5, 0.1, 1e-3
 """Shares of the smallest spacing: corners nearer than the first are the same voxels, forms nearer
 than the second are the same form, nearer than the third is no difference."""
 
@@ -33,9 +36,9 @@ class Surroundings:
     """What a repair may know of a label file.
 
     `image` is the header of its image, `None` for pictures. `declared` are the values that the
-    data set names; `alone` tells that the file is a mask of one structure. `voxels` reads the
-    image's, as stored; it is called only where they decide. Pieces of fewer than `island_voxels`
-    voxels are islands.
+    data set names, `ignore` those of voxels that nobody labelled; `alone` tells that the file is a
+    mask of one structure. `voxels` reads the image's, as stored; it is called only where they
+    decide. Pieces of fewer than `island_voxels` voxels are islands.
     """
 
     image: HeaderFacts | None
@@ -43,6 +46,7 @@ class Surroundings:
     alone: bool
     island_voxels: int = 0
     voxels: Callable[[], NDArray[Any] | None] = field(default=lambda: None)
+    ignore: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +72,27 @@ class Repair:
 
 
 def scaled_values(label: StoredLabel, around: Surroundings) -> Repaired | None:
-    """Store the label's own values, where a scale factor was stored with others."""
-    del around
+    """Store the label's own values, where a scale factor was stored with others.
+
+    Programs that store whole numbers in steps miss them by up to half a step. That much is rounded
+    as well where every value is then one that the data set names.
+    """
     facts = label.facts
     if facts is None or (facts.slope == 1 and facts.intercept == 0):
         return None
+    half_step = min(0.51 * abs(facts.slope), 0.45)
     whole = _whole(label.array)
+    if whole is None and around.declared:
+        whole = _whole(label.array, tolerance=half_step)
+        if whole is not None and not set(np.unique(whole).tolist()) <= {0, *around.declared}:
+            whole = None
     if whole is None:
         return None
+    off = off_whole(label.array)
     why = f"values were stored with slope {facts.slope:g} and intercept {facts.intercept:g}"
-    return label.with_array(whole), Change("scaled_values", why, {"slope": facts.slope})
+    why += f", up to {off:.2g} from a whole number" if off > 0 else ""
+    evidence = {"slope": facts.slope, "rounded_by": off}
+    return label.with_array(whole), Change("scaled_values", why, evidence)
 
 
 def float_storage(label: StoredLabel, around: Surroundings) -> Repaired | None:
@@ -89,8 +104,10 @@ def float_storage(label: StoredLabel, around: Surroundings) -> Repaired | None:
     if whole is None:
         return None
     before, after = str(label.array.dtype), str(whole.dtype)
-    why = f"whole numbers were stored as {before}"
-    return label.with_array(whole), Change("float_storage", why, {"from": before, "to": after})
+    off = off_whole(label.array)
+    why = f"whole numbers were stored as {before}" + (f", up to {off:.2g} off" if off > 0 else "")
+    evidence = {"from": before, "to": after, "rounded_by": off}
+    return label.with_array(whole), Change("float_storage", why, evidence)
 
 
 def mask_coding(label: StoredLabel, around: Surroundings) -> Repaired | None:
@@ -98,11 +115,13 @@ def mask_coding(label: StoredLabel, around: Surroundings) -> Repaired | None:
 
     That is where 1 is the only declared value, and in NIfTI masks of one structure.
     """
-    meant = around.declared == frozenset({1}) or (around.alone and label.header is not None)
-    values = [value for value in np.unique(label.array).tolist() if value != 0]
+    meant = around.declared - around.ignore == frozenset({1})
+    meant = meant or (around.alone and label.header is not None)
+    values = [v for v in np.unique(label.array).tolist() if v not in (0, *around.ignore)]
     if not meant or len(values) != 1 or values[0] == 1 or values[0] % 1:
         return None
-    ones = (label.array != 0).astype(np.uint8)
+    ones = np.where(label.array == values[0], 1, label.array)
+    ones = ones if around.ignore else ones.astype(np.uint8)
     why = f"the mask was coded 0 and {values[0]:g}"
     return label.with_array(ones), Change("mask_coding", why, {"from": values[0], "to": 1})
 
@@ -118,11 +137,11 @@ def grid_mismatch(label: StoredLabel, around: Surroundings) -> Repaired | None:
     own, image = label.facts, around.image
     if own is None or image is None or own.shape[:3] != image.shape[:3]:
         return None
-    distance, voxel = _distance(own, own.affine, image.affine), _least_spacing(image)
+    distance, voxel = distance_mm(own, own.affine, image.affine), least_spacing(image)
     if not distance >= _EXACT * voxel:
         return None
     blank = (own.sform is None and own.qform is None) or np.allclose(own.affine, np.eye(4))
-    near = distance < _LINED_UP * voxel
+    near = distance < LINED_UP * voxel
     if not near and not (blank and _on_edges(label, around)):
         return None
     why = f"rounded, {distance:.3g} mm off" if near else "the label's header was never written"
@@ -138,14 +157,14 @@ def header_forms(label: StoredLabel, around: Surroundings) -> Repaired | None:
     own, image = label.facts, around.image
     if own is None or image is None or own.sform is None or own.qform is None:
         return None
-    voxel = _least_spacing(image)
-    if _distance(own, own.sform, own.qform) < _ROUNDING * voxel or _sheared(image.affine):
+    voxel = least_spacing(image)
+    if distance_mm(own, own.sform, own.qform) < _ROUNDING * voxel or _sheared(image.affine):
         return None
-    fits = [_distance(own, form, image.affine) < _ROUNDING * voxel for form in _forms(own)]
+    fits = [distance_mm(own, form, image.affine) < _ROUNDING * voxel for form in _forms(own)]
     if own.shape[:3] != image.shape[:3] or sum(fits) != 1:
         return None
     kept = "sform" if fits[0] else "qform"
-    evidence = {"distance_mm": _distance(own, own.sform, own.qform), "kept": kept}
+    evidence = {"distance_mm": distance_mm(own, own.sform, own.qform), "kept": kept}
     change = Change(
         "header_forms", f"sform and qform differed; the {kept} fits the image", evidence
     )
@@ -171,8 +190,9 @@ def islands(label: StoredLabel, around: Surroundings) -> Repaired | None:
     """Remove pieces of fewer than `island_voxels` voxels of every value, never the largest one."""
     array = np.array(label.array)
     removed: dict[str, int] = {}
-    for value in [v for v in np.unique(array).tolist() if v != 0]:
-        n = _drop_islands(array, value, around.island_voxels)
+    known = ~np.isin(array, sorted(around.ignore)) if around.ignore else None
+    for value in [v for v in np.unique(array).tolist() if v not in (0, *around.ignore)]:
+        n = _drop_islands(array, value, around.island_voxels, known)
         if n:
             removed[f"{value:g}"] = n
     if not removed:
@@ -185,13 +205,14 @@ def islands(label: StoredLabel, around: Surroundings) -> Repaired | None:
 REPAIRS: dict[str, Repair] = {
     "scaled_values": Repair(
         scaled_values,
-        "a scale factor in the header of a label",
-        "scaled values that are no whole numbers",
+        "a scale factor in the header of a label: values are rounded by up to 0.05, and by half of "
+        "the step they were stored in where every value is then a declared one",
+        "scaled values farther from whole numbers",
     ),
     "float_storage": Repair(
         float_storage,
-        "whole numbers stored as floats become the smallest type of whole numbers",
-        "values farther than 0.001 from a whole number",
+        "whole numbers stored as floats, up to 0.05 off, become the smallest type of whole numbers",
+        "values farther than 0.05 from a whole number",
     ),
     "mask_coding": Repair(
         mask_coding,
@@ -237,13 +258,20 @@ def repaired(
     return label, tuple(changes)
 
 
-def _whole(array: NDArray[Any]) -> NDArray[Any] | None:
-    """Return the nearest whole numbers in the smallest type; `None` if they are not near."""
+def off_whole(array: NDArray[Any]) -> float:
+    """Return the largest distance of a value from a whole number; infinite with NaN among them."""
+    if array.dtype.kind != "f" or not array.size:
+        return 0.0
     if not np.isfinite(array).all():
+        return float("inf")
+    return float(np.abs(array - np.rint(array)).max())
+
+
+def _whole(array: NDArray[Any], tolerance: float = TOLERANCE) -> NDArray[Any] | None:
+    """Return the nearest whole numbers in the smallest type; `None` if they are not near."""
+    if array.size == 0 or off_whole(array) > tolerance:
         return None
     rounded = np.rint(array)
-    if array.size == 0 or float(np.abs(array - rounded).max()) > _FRACTION:
-        return None
     least, most = int(rounded.min()), int(rounded.max())
     for kind in (np.uint8, np.uint16, np.int16, np.int32):
         limits = np.iinfo(kind)
@@ -257,9 +285,11 @@ def _on_edges(label: StoredLabel, around: Surroundings) -> bool:
     return image is not None and lines_up(label.array, image)
 
 
-def _drop_islands(array: NDArray[Any], value: float, least: int) -> int:
+def _drop_islands(
+    array: NDArray[Any], value: float, least: int, known: NDArray[np.bool_] | None
+) -> int:
     """Set small pieces of a value to 0 in place; return how many voxels that were."""
-    parts = components(array == value)
+    parts = components(array == value, known)
     n = 0
     for size, box, number in list(zip(parts.sizes, parts.boxes, parts.order, strict=True))[1:]:
         if size < least:
@@ -268,21 +298,24 @@ def _drop_islands(array: NDArray[Any], value: float, least: int) -> int:
     return n
 
 
-def _grid(facts: HeaderFacts, affine: NDArray[np.float64]) -> Grid:
+def grid_of(facts: HeaderFacts, affine: NDArray[np.float64]) -> Grid:
+    """Return the voxels of a header on the grid that an affine gives them."""
     i, j, k = (*facts.shape, 1, 1, 1)[:3]
     return Grid((i, j, k), np.asarray(affine, dtype=np.float64))
 
 
-def _distance(facts: HeaderFacts, a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    return corner_distance_mm(_grid(facts, a), _grid(facts, b))
+def distance_mm(facts: HeaderFacts, a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Return how far two affines place the corners of a header's voxels apart."""
+    return corner_distance_mm(grid_of(facts, a), grid_of(facts, b))
 
 
 def _same_place(affine: NDArray[np.float64], image: HeaderFacts) -> bool:
-    return _distance(image, affine, image.affine) < _LINED_UP * _least_spacing(image)
+    return distance_mm(image, affine, image.affine) < LINED_UP * least_spacing(image)
 
 
-def _least_spacing(facts: HeaderFacts) -> float:
-    return min(_grid(facts, facts.affine).spacing_mm)
+def least_spacing(facts: HeaderFacts) -> float:
+    """Return the smallest size of a voxel in millimetres."""
+    return min(grid_of(facts, facts.affine).spacing_mm)
 
 
 def _forms(facts: HeaderFacts) -> list[NDArray[np.float64]]:
