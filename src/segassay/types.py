@@ -24,6 +24,11 @@ class Severity(StrEnum):
     WARNING = "warning"
     ERROR = "error"
 
+    @property
+    def rank(self) -> int:
+        """Its place among all, rising with how bad it is: 0, 1, 2."""
+        return list(Severity).index(self)
+
 
 class Status(StrEnum):
     """What became of one label.
@@ -96,6 +101,8 @@ class Remark(StrEnum):
     """The image has several channels; the first was used."""
     ALL_VALUES = "all_values"
     """The mask file holds several values and none was named: all counted as mask."""
+    RULE_OVERRIDES = "rule_overrides"
+    """A rule that leaves no doubt limits the score; `judge_score` is what the judge alone said."""
     ALL_IGNORED = "all_ignored"
     """Every voxel of the image has the data set's ignore label: nothing is known to be judged."""
 

@@ -13,6 +13,7 @@ from segassay.checks.base import Bound, Check
 from segassay.checks.prints import image_print
 from segassay.checks.registry import (
     CASE_CHECKS,
+    CERTAIN,
     COHORT_CHECKS,
     DATASET_CHECKS,
     FILE_CHECKS,
@@ -99,6 +100,7 @@ def faulty_inputs() -> dict[str, Any]:
         "holes": view(hole),
         "slice_gaps": view(gap),
         "border_contact": view(np.roll(cube(), 10, axis=1)),
+        "channels": replace(lying, channels={"c_0001.nii.gz": sheared}),
         "image_header": replace(lying, grid=sheared),
         "ct_values": wrapped,
         "blank_slices": wrapped,
@@ -154,6 +156,13 @@ def test_the_card_is_whole_and_stands_in_the_docs(name: str) -> None:
     text = (Path(__file__).parents[2] / "docs" / "checks.md").read_text()
     row = f"| `{name}` | {check.sees} | {check.blind_to} | {check.severity} | {check.rule} |"
     assert row in text.splitlines()
+
+
+def test_the_docs_tell_what_follows_from_rules_that_leave_no_doubt() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "checks.md").read_text()
+    for name, certain in CERTAIN.items():
+        rows = [line for line in text.splitlines() if line.startswith(f"| `{name}` |")]
+        assert any(line.endswith(f"| {certain.cap:.2f} | {certain.why} |") for line in rows)
 
 
 def test_a_clean_label_draws_nothing() -> None:

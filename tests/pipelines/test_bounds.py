@@ -22,8 +22,8 @@ def test_a_table_as_spreadsheets_save_it(phantom_set: Path) -> None:
     dataset = open_dataset(phantom_set)
     path = table(phantom_set, "Label;Lower;Upper;Quantity\nLiver;100;;\nspleen;;9;mean_value\n")
     assert read_bounds(path, dataset) == (
-        Bound("liver", "volume_ml", 100, float("inf")),
-        Bound("spleen", "mean_value", float("-inf"), 9),
+        Bound("liver", "volume_ml", 100, None),
+        Bound("spleen", "mean_value", None, 9),
     )
     assert read_bounds(None, dataset) == ()
 

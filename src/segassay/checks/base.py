@@ -1,12 +1,13 @@
 """What a check gets to see, and how it describes itself."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segassay.checks.certain import Certain
 from segassay.checks.changes import PlaneChanges, plane_changes
 from segassay.data.case import Case
 from segassay.data.header import HeaderFacts
@@ -64,8 +65,9 @@ class ImageView:
 
     `grid` is RAS+. `anatomical` is `False` where left and right are not known, see
     `data.volume.Volume`. `lowest` marks voxels of the image's smallest value, `None` where that is
-    the only value; `hounsfield` tells that values are a CT's. `exif` is the EXIF orientation by
-    which a picture was turned upright, 1 for none.
+    the only value; `hounsfield` tells that values are a CT's. `channels` are the grids of the
+    image's further channels by file name, or why one cannot be read. `exif` is the EXIF
+    orientation by which a picture was turned upright, 1 for none.
     """
 
     case_id: str
@@ -77,6 +79,7 @@ class ImageView:
     modality: Modality | None = None
     header: HeaderFacts | None = None
     exif: int = 1
+    channels: Mapping[str, Grid | str] = field(default_factory=dict)
     least: float = field(init=False)
     most: float = field(init=False)
     lowest: NDArray[np.bool_] | None = field(init=False)
@@ -270,7 +273,8 @@ class LabelFacts:
     a lower bound, `may_go_on` that voxels in or beside it were ignored. `split` is the part of the
     data set the case belongs to, empty for none; `image_print` is the image's print, see
     `checks.prints`, empty where it is not known.
-    Checksums are of the voxels, not of the files: the same content compressed anew is the same.
+    Checksums are of the voxels, not of the files: the same content compressed anew is the same. An
+    image without a usable label has one entry, with an empty `structure`.
     """
 
     case_id: str
@@ -295,13 +299,17 @@ View = TypeVar(
 
 @dataclass(frozen=True, slots=True)
 class Check(Generic[View]):
-    """A check with its card: what it finds, what it cannot see, its worst severity, its rule."""
+    """A check with its card: what it finds, what it cannot see, its worst severity, its rule.
+
+    `certain` tells what follows for a score where an error of the rule leaves no doubt.
+    """
 
     run: Callable[[View], list[Finding]]
     sees: str
     blind_to: str
     severity: Severity
     rule: str
+    certain: Certain | None = None
 
 
 def found(

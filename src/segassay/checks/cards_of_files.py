@@ -1,6 +1,6 @@
 """The checks of files, label files and images, with their cards."""
 
-from segassay.checks import header, image, pictures, storage, values
+from segassay.checks import channels, header, image, pictures, storage, values
 from segassay.checks.base import Check, FileView, ImageView
 from segassay.types import Severity
 
@@ -80,6 +80,13 @@ FILE_CHECKS: dict[str, Check[FileView]] = {
 }
 
 IMAGE_CHECKS: dict[str, Check[ImageView]] = {
+    "channels": Check(
+        channels.channels,
+        "further channels that cannot be read, hold NaN, or lie on another grid than the first",
+        "channels that lie on one grid and show different moments or people",
+        Severity.ERROR,
+        "unreadable, other shape, or corners 0.5 voxel apart: error; from 0.1 voxel: warning",
+    ),
     "image_header": Check(
         image.image_header,
         "an image whose sform and qform disagree, that states no orientation (Analyze), or whose "

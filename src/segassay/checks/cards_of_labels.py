@@ -2,6 +2,7 @@
 
 from segassay.checks import against_image, levels, neighbours, pieces, shape, sides, steps
 from segassay.checks.base import CaseView, Check, LabelView
+from segassay.checks.certain import EXCHANGED, SAME_MASK
 from segassay.types import Severity
 
 LABEL_CHECKS: dict[str, Check[LabelView]] = {
@@ -105,6 +106,7 @@ CASE_CHECKS: dict[str, Check[CaseView]] = {
         "headers without a true orientation; single ones of a pair",
         Severity.ERROR,
         "centres 10 mm or more apart the wrong way, unless single organs show a mirrored header",
+        EXCHANGED,
     ),
     "orientation": Check(
         sides.orientation,
@@ -130,6 +132,7 @@ CASE_CHECKS: dict[str, Check[CaseView]] = {
         Severity.WARNING,
         "from 5 % of the smaller mask, in volumes, unless one is a part of the other by name; "
         "info from 1 %",
+        SAME_MASK,
     ),
     "impossible_contact": Check(
         neighbours.impossible_contact,

@@ -21,12 +21,9 @@ def duplicates(labels: Sequence[LabelFacts]) -> list[Finding]:
     """Find images and masks whose content appears twice."""
     findings = []
     for same in _groups([f for f in labels if f.image_sha256], lambda f: f.image_sha256):
-        owners = {f.case_id: f.subject_id for f in reversed(same)}
-        first = min(owners)
-        findings += [
-            _same_image(case_id, first, same=owners[case_id] == owners[first])
-            for case_id in sorted(owners)[1:]
-        ]
+        cases = {f.case_id: f for f in reversed(same)}
+        first, *others = (cases[case_id] for case_id in sorted(cases))
+        findings += [_same_image(other, first) for other in others]
     filled = [f for f in labels if f.n_voxels]
     for same in _groups(filled, lambda f: f.mask_sha256):
         for twin in _distinct_twins(same):
@@ -62,7 +59,7 @@ def unused_structure(labels: Sequence[LabelFacts]) -> list[Finding]:
     With one case this says no more than `empty_mask` does, and stays silent.
     """
     findings = []
-    for same in _groups(labels, lambda f: f"{f.structure}/{f.source}"):
+    for same in _groups([f for f in labels if f.structure], lambda f: f"{f.structure}/{f.source}"):
         if any(f.n_voxels or f.may_go_on for f in same) or len({f.case_id for f in same}) < 2:
             continue
         message = f"{same[0].structure} has no voxel in any of {len(same)} labels"
@@ -85,16 +82,25 @@ def _odd_size(facts: LabelFacts, typical: float, z: float, *, n: int) -> Finding
     return found("volume_outlier", facts, Severity.WARNING, message, step, z=z, n=n)
 
 
-def _same_image(case_id: str, first: str, *, same: bool) -> Finding:
+def _same_image(copy: LabelFacts, first: LabelFacts) -> Finding:
+    same = copy.subject_id == first.subject_id
     owner = "" if same else ", which is said to be another subject"
+    parts = [first.split, copy.split]
+    apart = first.split != copy.split
+    if apart:
+        owner += (
+            f", and in another part of the data ({', '.join(part or 'none' for part in parts)})"
+        )
     return Finding(
         check="duplicates",
         severity=Severity.ERROR,
-        case_id=case_id,
+        case_id=copy.case_id,
         structure=None,
-        message=f"same image as case {first}{owner}",
-        suggestion="keep one of the two cases; never split them between training and test",
-        evidence={"twin_case": first},
+        message=f"same image as case {first.case_id}{owner}",
+        suggestion="take the copy out: results on it are too good"
+        if apart
+        else "keep one of the two cases; never split them between training and test",
+        evidence={"twin_case": first.case_id, **({"parts": parts} if apart else {})},
     )
 
 

@@ -57,6 +57,7 @@ def overlap(view: CaseView) -> list[Finding]:
     if not shared:
         return []
     shared.sort(reverse=True)
+    sizes = {label.structure: label.n_voxels for label in view.labels}
     odd = [row for row in shared if row[0] >= _SHARE_MUCH and not _natural(row[2], row[3])]
     flat = view.labels[0].is_flat
     severity = Severity.WARNING if odd and not flat else Severity.INFO
@@ -68,7 +69,12 @@ def overlap(view: CaseView) -> list[Finding]:
         f"{share:.0%} of the smaller one"
     )
     step = f"look at {a_name} and {b_name}: decide whose they are, unless both are meant"
-    evidence = {"pairs": [[x, y, k, round(s, 4)] for s, k, x, y in shared[:50]]}
+    evidence = {
+        "pairs": [
+            {"structures": [x, y], "voxels": k, "share": round(s, 4)} for s, k, x, y in shared[:50]
+        ],
+        "same": [] if flat else [[x, y] for s, k, x, y in odd if sizes[x] == sizes[y] == k],
+    }
     return [found("overlap", view, severity, message, step, **evidence)]
 
 

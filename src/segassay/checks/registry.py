@@ -12,11 +12,20 @@ from segassay.checks.cards_of_labels import CASE_CHECKS, LABEL_CHECKS
 from segassay.data.case import Case
 from segassay.records.findings import Finding
 
+CERTAIN = {
+    name: check.certain
+    for table in (FILE_CHECKS, IMAGE_CHECKS, LABEL_CHECKS, CASE_CHECKS)
+    for name, check in table.items()
+    if check.certain is not None
+}
+"""Rules that leave no doubt, by name, with what follows for the labels that they name."""
+
 _CUT = 0.02
 """A mask with more than this share of its voxels on the border of the image is cut by it."""
 
 __all__ = [
     "CASE_CHECKS",
+    "CERTAIN",
     "COHORT_CHECKS",
     "DATASET_CHECKS",
     "FILE_CHECKS",

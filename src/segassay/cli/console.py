@@ -5,7 +5,6 @@ since no result depends on it; what stdout refuses is an `OutputError`.
 """
 
 import io
-import json
 import os
 import sys
 import time
@@ -15,6 +14,7 @@ from typing import Any, TextIO
 import typer
 
 from segassay.errors import OutputError
+from segassay.records.strict_json import strict_json
 from segassay.report.visible import visible
 
 
@@ -51,7 +51,7 @@ def give(*lines: str) -> None:
 def give_json(data: Any) -> None:
     """Write data to stdout as one JSON document; raises `OutputError` where it takes none."""
     takes_all = sys.stdout.encoding.lower().startswith("utf")
-    text = json.dumps(data, indent=2, ensure_ascii=not takes_all)
+    text = strict_json(data, indent=2, ascii_only=not takes_all)
     _write_stdout(visible(text))  # in JSON, too, `\u…` stands for the sign that was there
 
 

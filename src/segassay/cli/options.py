@@ -65,7 +65,10 @@ Pseudonymise = Annotated[
 ]
 FailOn = Annotated[
     str | None,
-    typer.Option("--fail-on", help="Exit with 4 on: error, warning, or a score as in 'score<0.7'."),
+    typer.Option(
+        "--fail-on",
+        help="Exit with 4 on: error, warning or info and worse, or a score: 'score<0.7'.",
+    ),
 ]
 Empty = Annotated[
     bool, typer.Option("--empty", help="Count labels without a voxel; reads every label file.")

@@ -80,5 +80,5 @@ def _gate(text: str | None) -> Gate | None:
         return Gate.parse(text)
     except ValueError as error:
         raise UsageError(
-            f"--fail-on {text!r}: expected error, warning, or a score such as 'score<0.7'"
+            f"--fail-on {text!r}: expected error, warning, info, or a score such as 'score<0.7'"
         ) from error

@@ -81,7 +81,8 @@ def _assay_labels(
     findings = check_image(shown)
     facts: list[LabelFacts] = []
     good: list[_Label] = []
-    errors = []
+    # An image of which a channel is missing is no whole case, though its labels can be judged.
+    errors = [f.message for f in findings if f.check == "channels" and f.severity is Severity.ERROR]
     for path in dict.fromkeys(ref.path for ref in wanted):
         refs = [ref for ref in wanted if ref.path == path]
         labels = files.labels[path]
@@ -106,8 +107,9 @@ def _assay_labels(
                 spacing_known=image.spacing_known,
             )
             good.append(_Label(ref, mask, labels.volume.known, view, tuple(check_label(view))))
-    content = voxel_sha256(image.array) if good else ""
-    printed = image_print(shown.planes) if good else ""
+    content, printed = voxel_sha256(image.array), image_print(shown.planes)
+    if not good:
+        facts.append(_image_facts(files, content, printed))
     for label in good:
         findings += label.findings
         facts.append(_facts(files, label.view, content, "" if facts else printed))
@@ -122,6 +124,23 @@ def _assay_labels(
         tuple(findings),
         tuple(asdict(f) for f in facts),
         "; ".join(errors),
+    )
+
+
+def _image_facts(files: CaseFiles, content: str, printed: str) -> LabelFacts:
+    """Keep what tells of copies: an image without a usable label may be one of a labelled image."""
+    return LabelFacts(
+        case_id=files.case.case_id,
+        subject_id=files.case.subject_id,
+        structure="",
+        source="",
+        n_voxels=0,
+        size=0.0,
+        unit="",
+        mask_sha256="",
+        image_sha256=content,
+        split=files.case.split or "",
+        image_print=printed,
     )
 
 

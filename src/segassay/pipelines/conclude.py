@@ -1,6 +1,5 @@
 """The end of a run: cohort checks, tables, findings, report, record."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,11 +13,13 @@ from segassay.errors import OutputError
 from segassay.pipelines.configs import AuditConfig, Gate
 from segassay.pipelines.exhibits import make_exhibits, pictured
 from segassay.pipelines.notes import RULES_ONLY, notes_on
+from segassay.pipelines.override import with_rules
 from segassay.pipelines.pseudonyms import pseudonyms_for
 from segassay.records.findings import Finding
 from segassay.records.run import RunRecord, now
 from segassay.records.scores import ScoreRow
 from segassay.records.shards import CaseRecord, read_records
+from segassay.records.strict_json import strict_json
 from segassay.records.table import write_table
 from segassay.records.triage import verdicts, with_low_confidence, worst_first
 from segassay.records.whole_file import write_whole
@@ -101,8 +102,9 @@ def conclude(
     )
     if config.pseudonymise:
         dataset, cases, records = _renamed(config.out, dataset, cases, records, record)
-    rows = with_low_confidence([row for r in records for row in r.rows])
     findings = _findings(records, cases)
+    judged = with_low_confidence([row for r in records for row in r.rows])
+    rows = with_rules(judged, findings)
     n_missing = len(cases) - len(records)
     result = AuditResult(
         out=config.out,
@@ -166,7 +168,8 @@ def _close(record: RunRecord, result: AuditResult, n_cases: int) -> None:
 
 def _n_labels(record: CaseRecord) -> int:
     """Return how many labels were looked at: usable ones leave facts, the others leave rows."""
-    return len(record.facts) + sum(row.status in _UNUSABLE for row in record.rows)
+    usable = sum(bool(facts["structure"]) for facts in record.facts)
+    return usable + sum(row.status in _UNUSABLE for row in record.rows)
 
 
 def _failed(record: CaseRecord) -> bool:
@@ -188,7 +191,7 @@ def _write(
 ) -> None:
     rows, findings = result.rows, result.findings
     write_table(rows, config.out)
-    lines = [json.dumps(finding.to_json(), ensure_ascii=False) + "\n" for finding in findings]
+    lines = [strict_json(finding.to_json()) + "\n" for finding in findings]
     write_whole(config.out / "findings.jsonl", "".join(lines).encode())
     data = ReportData(
         title=dataset.name,
@@ -253,5 +256,5 @@ def _exit_code(
 def _tripped(gate: Gate, rows: Sequence[ScoreRow], findings: Sequence[Finding]) -> bool:
     if gate.score_below is not None:
         return any(row.score < gate.score_below for row in rows)
-    severe = {Severity.ERROR, gate.severity}
-    return any(finding.severity in severe for finding in findings)
+    least = (gate.severity or Severity.ERROR).rank
+    return any(finding.severity.rank >= least for finding in findings)

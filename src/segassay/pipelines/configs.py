@@ -50,7 +50,7 @@ class SourceConfig(BaseModel):
 
 
 class Gate(BaseModel):
-    """A limit that ends a run with exit code 4: a finding's severity, or a score."""
+    """A limit that ends a run with exit code 4: a finding this bad or worse, or a score."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -59,7 +59,7 @@ class Gate(BaseModel):
 
     @classmethod
     def parse(cls, text: str) -> "Gate":
-        """Read `error`, `warning` or `score<0.7`; raises `ValueError` for anything else."""
+        """Read `error`, `warning`, `info` or `score<0.7`; raises `ValueError` for anything else."""
         match = re.fullmatch(r"score\s*<\s*(0?\.\d+|1|0|1\.0)", text.strip())
         if match:
             return cls(score_below=float(match[1]))

@@ -1,7 +1,7 @@
 """Reading one case with everything that belongs to it; a file that fails spoils only its labels."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from segassay.data.case import Case, LabelRef
@@ -10,21 +10,29 @@ from segassay.data.files import checksum
 from segassay.data.io import LabelMap, read_image, read_label
 from segassay.data.volume import Volume
 from segassay.errors import CaseError, ReadError
+from segassay.geometry.grid import Grid
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CaseFiles:
-    """One case in memory. Where reading failed there is the error instead of the content."""
+    """One case in memory. Where reading failed there is the error instead of the content.
+
+    Of the channels after the first only the grids are kept.
+    """
 
     case: Case
     image: Volume | CaseError
     image_sha256: str
     labels: dict[Path, LabelMap | CaseError]
     label_sha256: dict[Path, str]
+    channels: dict[Path, Grid | CaseError] = field(default_factory=dict)
 
 
 def read_case(case: Case) -> CaseFiles:
-    """Read image and label files, each file once; never raises for a bad file."""
+    """Read image and label files, each file once; never raises for a bad file.
+
+    Further channels are read to their last voxel, one at a time, to see whether they can be.
+    """
     first = {ref.path: ref for ref in reversed(case.labels)}
     image = _image(case.images[0])
     onto = image if isinstance(image, Volume) else None
@@ -34,6 +42,7 @@ def read_case(case: Case) -> CaseFiles:
         image_sha256=file_sha256(case.images[0]),
         labels={path: _label(ref, onto) for path, ref in first.items()},
         label_sha256={path: _sha256(ref) for path, ref in first.items()},
+        channels={path: _grid(path) for path in case.images[1:]},
     )
 
 
@@ -58,6 +67,11 @@ def file_sha256(path: Path) -> str:
         return checksum(path)
     except ReadError:
         return ""
+
+
+def _grid(path: Path) -> Grid | CaseError:
+    image = _image(path)
+    return image.grid if isinstance(image, Volume) else image
 
 
 def _image(path: Path) -> Volume | CaseError:

@@ -12,6 +12,7 @@ from segassay.data.header import header_facts
 from segassay.data.io import LabelMap
 from segassay.data.slicing import as_planes, pixel_mm, slicing_axis
 from segassay.data.volume import Volume
+from segassay.errors import CaseError
 from segassay.pipelines.read_case import CaseFiles
 
 
@@ -29,6 +30,10 @@ def image_view(files: CaseFiles, image: Volume) -> ImageView:
         modality=files.case.modality,
         header=header_facts(path),
         exif=image.exif,
+        channels={
+            channel.name: str(grid) if isinstance(grid, CaseError) else grid
+            for channel, grid in files.channels.items()
+        },
     )
 
 

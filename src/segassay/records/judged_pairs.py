@@ -73,7 +73,9 @@ class JudgedPair:
     def from_json(cls, data: dict[str, Any]) -> "JudgedPair":
         """Rebuild a row from a line of a shard."""
         remarks = frozenset(map(Remark, split(data["remarks"])))
-        return cls(**{**data, "status": Status(data["status"]), "remarks": remarks})
+        numbers = {f.name for f in fields(cls) if f.type is float}
+        plain = {k: nan if v is None and k in numbers else v for k, v in data.items()}
+        return cls(**{**plain, "status": Status(data["status"]), "remarks": remarks})
 
 
 def write_judged_pairs(rows: Sequence[JudgedPair], path: Path) -> None:

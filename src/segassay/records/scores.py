@@ -37,6 +37,11 @@ class ScoreRow(BaseModel):
         description="Median score of reference labels of this structure in the judge's own tests; "
         "NaN if it was never tested on them.",
     )
+    judge_score: float = Field(
+        default=nan,
+        description="What the judge alone said, where a rule that leaves no doubt lowered `score`; "
+        "NaN elsewhere.",
+    )
     status: Status = Field(description="What became of the label.")
     reason: str = Field(default="", description="Why it is so, or what limits the score.")
     remarks: Remarks = Field(

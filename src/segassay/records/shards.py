@@ -15,6 +15,7 @@ from typing import Any
 from segassay.errors import OutputError
 from segassay.records.findings import Finding
 from segassay.records.scores import ScoreRow
+from segassay.records.strict_json import strict_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class CaseRecord:
             "facts": list(self.facts),
             "error": self.error,
         }
-        return json.dumps(data, ensure_ascii=False)
+        return strict_json(data)
 
     @classmethod
     def from_json(cls, line: str) -> "CaseRecord":

@@ -89,10 +89,13 @@ class Usual:
 
 
 def usual_scores(rows: Iterable[ScoreRow]) -> dict[str, Usual]:
-    """Return what correct labels score, for every structure that has a score."""
+    """Return what correct labels score, for every structure that has a score.
+
+    Scores that a rule overrode are no correct label's.
+    """
     by_structure: dict[str, list[ScoreRow]] = defaultdict(list)
     for row in rows:
-        if not isnan(row.score):
+        if not isnan(row.score) and Remark.RULE_OVERRIDES not in row.remarks:
             by_structure[row.structure].append(row)
     usual = {}
     for structure, own in by_structure.items():
@@ -110,7 +113,9 @@ def with_low_confidence(rows: Sequence[ScoreRow]) -> tuple[ScoreRow, ...]:
     usual = usual_scores(rows)
     return tuple(
         _doubted(row, usual[row.structure])
-        if row.status is Status.SCORED and usual[row.structure].differs
+        if row.status is Status.SCORED
+        and Remark.RULE_OVERRIDES not in row.remarks
+        and usual[row.structure].differs
         else row
         for row in rows
     )
@@ -144,6 +149,8 @@ def verdict(row: ScoreRow, usual: Usual | None) -> Verdict:
     Likely wrong is a label that scores far below them and whose interval does not reach them.
     `usual` may be `None` for a row without a score.
     """
+    if Remark.RULE_OVERRIDES in row.remarks:
+        return Verdict.LIKELY_WRONG
     if row.status in _BY_STATUS:
         return _BY_STATUS[row.status]
     if isnan(row.score) or usual is None:
@@ -152,9 +159,7 @@ def verdict(row: ScoreRow, usual: Usual | None) -> Verdict:
         return Verdict.LOW_CONFIDENCE
     if row.score < WRONG_BELOW * usual.level and not row.score_hi >= usual.level:
         return Verdict.LIKELY_WRONG
-    if row.score < CHECK_BELOW * usual.level:
-        return Verdict.CHECK
-    return Verdict.PLAUSIBLE
+    return Verdict.CHECK if row.score < CHECK_BELOW * usual.level else Verdict.PLAUSIBLE
 
 
 def verdicts(rows: Sequence[ScoreRow], findings: Iterable[Finding] = ()) -> dict[LabelKey, Verdict]:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from segassay.records.strict_json import strict_json
 from segassay.repair.rules import Change
 
 NAME = "fixes.jsonl"
@@ -28,7 +29,7 @@ class FileFix:
 
 def append_fix(path: Path, fix: FileFix, *, version: str, at: str) -> None:
     """Add a line and write it through to the disk; raises `OSError`."""
-    line = json.dumps({**fix.to_json(), "segassay": version, "at": at}, ensure_ascii=False)
+    line = strict_json({**fix.to_json(), "segassay": version, "at": at})
     with path.open("ab") as file:
         if file.tell() and not _ends_whole(path):
             file.write(b"\n")  # what a crash cut off stays behind as a line of its own

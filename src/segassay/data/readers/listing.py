@@ -255,15 +255,27 @@ def _segment_refs(segments: tuple[itk.Segment, ...]) -> tuple[LabelRef, ...]:
 
 
 def distinct_cases(cases: Iterable[Case]) -> tuple[list[Case], list[Unmatched]]:
-    """Keep the first case of every id; the files of later ones are reported."""
+    """Keep the first case of every id; the files of later ones are reported.
+
+    One of an id that is in another part of the data set stays, as `id (part)`: its subject is then
+    in two parts, which may be a leak, and a new name would hide it.
+    """
     index: dict[str, Case] = {}
     doubles: list[Unmatched] = []
-    for case in cases:
+    for given in cases:
+        case = _apart(given, index.get(given.case_id))
         if index.setdefault(case.case_id, case) is not case:
             paths = dict.fromkeys((*case.images, *(ref.path for ref in case.labels)))
             why = f"second case named {case.case_id}; rename it"
             doubles += [Unmatched(p, why, FileIssue.DUPLICATE) for p in paths]
     return list(index.values()), doubles
+
+
+def _apart(case: Case, before: Case | None) -> Case:
+    """Return a case under a name of its own if one of its id is in another part of the data."""
+    if before is None or not case.split or case.split == before.split:
+        return case
+    return replace(case, case_id=f"{case.case_id} ({case.split})", subject_id=before.subject_id)
 
 
 def missing_files(cases: Iterable[Case], listed_in: str) -> tuple[Unmatched, ...]:

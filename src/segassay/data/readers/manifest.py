@@ -55,6 +55,12 @@ def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
             if text and not _OWN.fullmatch(key):
                 told.setdefault(case.case_id, {}).setdefault(key, set()).add(text)
         before = cases.get(case.case_id)
+        if before is not None and before.split and case.split and before.split != case.split:
+            # one case in two parts of the data: kept apart, so that the leak is found
+            case = replace(
+                case, case_id=f"{case.case_id} ({case.split})", subject_id=before.subject_id
+            )
+            before = cases.get(case.case_id)
         if before is not None:
             own = case if row.get("subject") else replace(case, subject_id=before.subject_id)
             case = _joined(root, number, before, own)

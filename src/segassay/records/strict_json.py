@@ -1,0 +1,25 @@
+"""JSON as every reader takes it: without NaN and infinity, which the standard does not know."""
+
+import json
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any
+
+
+def strict_json(data: Any, *, indent: int | None = None, ascii_only: bool = False) -> str:
+    """Return plain data as JSON; a number that is not finite becomes `null`.
+
+    >>> strict_json({"score": float("nan"), "limits": [0.5, float("inf")]})
+    '{"score": null, "limits": [0.5, null]}'
+    """
+    return json.dumps(_finite(data), indent=indent, ensure_ascii=ascii_only, allow_nan=False)
+
+
+def _finite(data: Any) -> Any:
+    if isinstance(data, float):
+        return data if isfinite(data) else None
+    if isinstance(data, Mapping):
+        return {key: _finite(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_finite(value) for value in data]
+    return data
