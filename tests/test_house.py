@@ -156,3 +156,11 @@ def test_errors_show_what_came() -> None:
         if all(isinstance(argument, ast.Constant) for argument in node.exc.args):
             blind.append(where)
     assert len(blind) <= total / 10, blind
+
+
+def test_json_holds_no_number_that_json_does_not_know() -> None:
+    """NaN and infinity are an error where they cannot be, else `strict_json` makes them null."""
+    calls = [(w, n) for w, n in nodes(ast.Call) if isinstance(n, ast.Call)]
+    dumps = [(w, n) for w, n in calls if ast.unparse(n.func) == "json.dumps"]
+    assert dumps
+    assert [w for w, n in dumps if "allow_nan=False" not in ast.unparse(n)] == []

@@ -1,6 +1,10 @@
+import re
+from dataclasses import replace
+
 import numpy as np
 
 from check_views import cube, view
+from segassay.checks.registry import check_label
 from segassay.checks.shape import all_foreground, border_contact, empty_mask, tiny_mask
 from segassay.types import Severity
 
@@ -45,3 +49,14 @@ def test_border_contact_tells_sides_from_ends() -> None:
 def test_every_voxel_of_the_border_counts_once_and_a_picture_has_no_ends() -> None:
     (finding,) = border_contact(view(np.ones((1, 5, 7), dtype=np.bool_)))
     assert (finding.evidence["voxels"], finding.evidence["at_ends"]) == (2 * 5 + 2 * 7 - 4, 0)
+
+
+def test_a_picture_has_pixels_and_no_slices() -> None:
+    stack = replace(view(cube()), spacing_known=False)
+    flat = replace(stack, planes=stack.planes[5:6])
+    assert (stack.unit, flat.unit) == ("voxels", "pixels")
+    assert (stack.voxels, flat.voxels) == ("voxels", "pixels")
+    assert (stack.is_flat, flat.is_flat) == (False, True)
+    assert (stack.in_slice(3), flat.in_slice(0)) == (" in slice 3", "")
+    for finding in check_label(replace(flat, planes=flat.planes & ~np.eye(40, dtype=np.bool_))):
+        assert not re.search(r"voxel|slice", finding.message + finding.suggestion)

@@ -53,15 +53,17 @@ def test_images_and_labels_of_cases_apart(
     assert not dataset.unmatched
 
 
-def test_two_parts_are_two_splits_and_one_case_of_each_name(tmp_path: Path) -> None:
+def test_two_parts_are_two_splits_and_equal_ids_stay_apart(tmp_path: Path) -> None:
     cases_apart(tmp_path, "ImageTr", "LabelTr")
     write_nifti(tmp_path / "ImageTe" / "PanTS_9" / "ct.nii.gz", VOXELS)
     write_nifti(tmp_path / "ImageTe" / "PanTS_00000001" / "ct.nii.gz", VOXELS)
     write_nifti(tmp_path / "LabelTe" / "PanTS_9" / "segmentations" / "liver.nii.gz", LABELS)
     dataset = open_dataset(tmp_path)
     assert {c.case_id: c.split for c in dataset.cases}["PanTS_9"] == "test"
-    assert len(dataset.cases) == 4
-    assert [u.path.parent.parent.name for u in dataset.unmatched] == ["ImageTe"]
+    assert len(dataset.cases) == 5
+    double = next(c for c in dataset.cases if c.case_id == "PanTS_00000001 (test)")
+    assert (double.subject_id, double.split) == ("PanTS_00000001", "test")
+    assert dataset.unmatched == ()
 
 
 def test_images_as_files_and_masks_without_a_folder_of_their_own(tmp_path: Path) -> None:

@@ -126,12 +126,13 @@ def test_one_picture_of_three_is_no_case_where_others_have_three(tmp_path: Path)
     assert [u.path.name for u in dataset.unmatched] == ["b_0000.png", "b.png"]
 
 
-def test_second_case_of_one_id_is_told(tmp_path: Path) -> None:
+def test_a_case_of_one_id_in_another_part_stays(tmp_path: Path) -> None:
     root = nnunet(tmp_path)
     write_nifti(root / "imagesTs" / "patient001_frame01_0000.nii.gz", VOXELS)
     dataset = open_dataset(root)
-    assert len(dataset.cases) == 3
-    assert [u.path.parent.name for u in dataset.unmatched] == ["imagesTs"]
+    twin = next(case for case in dataset.cases if case.case_id == "patient001_frame01 (test)")
+    assert (twin.subject_id, twin.split, len(dataset.cases)) == ("patient001", "test", 4)
+    assert dataset.unmatched == ()
 
 
 def test_dataset_key_replaces_the_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

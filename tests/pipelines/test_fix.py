@@ -28,6 +28,7 @@ from segassay.pipelines.audit import audit
 from segassay.pipelines.configs import AuditConfig, SourceConfig
 from segassay.pipelines.fix import FixConfig, FixResult, fix
 from segassay.pipelines.write_fix import Destination
+from segassay.repair.rules import repaired
 
 
 def snapshot(root: Path) -> dict[str, str]:
@@ -424,12 +425,10 @@ def test_a_file_without_geometry_costs_itself_alone(
 def test_an_exception_nobody_foresaw_costs_one_file(
     faulty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = plan_fix.repaired
-
     def broken(label: StoredLabel, *arguments: Any) -> Any:
         if label.file_name == "p1.nii.gz":
             raise ZeroDivisionError
-        return real(label, *arguments)
+        return repaired(label, *arguments)
 
     before = fix(config(faulty, dry_run=True))
     monkeypatch.setattr(plan_fix, "repaired", broken)

@@ -83,7 +83,8 @@ def test_overlap_of_parts_and_of_masks_that_differ_overrides_nothing() -> None:
 
 def test_findings_of_other_cases_sources_and_rules_override_nothing() -> None:
     rows = [row("kidney_left", 0.9), row("kidney_right", 0.9)]
-    for change in ({"case_id": "d"}, {"source": "reader"}, {"check": "orientation"}):
+    changes: list[dict[str, Any]] = [{"case_id": "d"}, {"source": "r"}, {"check": "orientation"}]
+    for change in changes:
         assert with_rules(rows, [replace(f, **change) for f in exchanged()]) == tuple(rows)
 
 

@@ -112,11 +112,6 @@ class Dataset:
         return (*self.missing, *self.unmatched, *alone)
 
     @property
-    def ignore(self) -> tuple[int, ...]:
-        """Declared values of voxels that nobody labelled, see `LabelRef`."""
-        return tuple(value for value, name in self.declared.items() if name in IGNORE)
-
-    @property
     def structures(self) -> tuple[str, ...]:
         """Names of all declared structures, in the order the data set gives them."""
         return tuple(dict.fromkeys(ref.structure for case in self.cases for ref in case.labels))

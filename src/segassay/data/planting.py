@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from segassay.data.corruption.scene import BoolArray
 from segassay.data.phantom import LABELS, Phantom, make_phantom
 from segassay.metrics.overlap import dice as overlap
+from segassay.records.strict_json import strict_json
 
 Labels = NDArray[np.uint8]
 Stored = NDArray[Any]
@@ -83,8 +84,9 @@ def plant_dataset(root: Path, *, n_clean: int = 9) -> list[Planted]:
         "numTraining": len(FAULTS) + n_clean,
         "file_ending": ".nii.gz",
     }
-    (root / "dataset.json").write_text(json.dumps(about, indent=2), encoding="utf-8")
-    about_planted = json.dumps([asdict(p) for p in planted], indent=2)
+    text = json.dumps(about, indent=2, allow_nan=False)
+    (root / "dataset.json").write_text(text, encoding="utf-8")
+    about_planted = strict_json([asdict(p) for p in planted], indent=2)
     (root / "planted.json").write_text(about_planted, encoding="utf-8")
     return planted
 

@@ -303,4 +303,6 @@ def _frame_picture(
 
 def fingerprint(settings: Mapping[str, Any]) -> str:
     """Return a short stable name of all that decides what a judge sees, as plain data."""
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+    return hashlib.sha256(
+        json.dumps(settings, sort_keys=True, allow_nan=False).encode()
+    ).hexdigest()[:12]

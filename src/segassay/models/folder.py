@@ -16,7 +16,6 @@ second network, `other.onnx`, with its `other_calibration.json`.
 
 import hashlib
 import importlib.resources
-import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -32,6 +31,7 @@ from segassay.models.corrections import (
 )
 from segassay.models.description import JudgeKind, JudgeMeta
 from segassay.models.documents import Document, read_document
+from segassay.records.strict_json import strict_json
 
 CARD = "card.md"
 FILES = ("judge.onnx", "meta.json", "calibration.json", CARD)
@@ -230,7 +230,7 @@ def write_checksums(path: Path) -> None:
 def write_document(path: Path, document: Document) -> None:
     """Write one of a judge's documents, the same content always the same bytes."""
     data = document.model_dump(mode="json")
-    path.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    path.write_text(strict_json(data, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _further(names: Iterable[str]) -> list[str]:

@@ -42,7 +42,7 @@ def export_bundle(judge: Path, out: Path) -> Path:
     if out.exists():
         raise OutputError(f"{out}: is there already; choose another -o, or remove it first")
     parts: dict[str, bytes] = {
-        _METADATA: (json.dumps(bundle_metadata(folder), indent=1) + "\n").encode(),
+        _METADATA: (json.dumps(bundle_metadata(folder), indent=1, allow_nan=False) + "\n").encode(),
         _LICENSE: _TERMS.encode(),
     }
     for name in folder.files:

@@ -135,7 +135,7 @@ def pseudonyms_for(cases: Sequence[Case], out: Path) -> Pseudonyms:
 
 def _content(key: str, cases: Mapping[str, str], subjects: Mapping[str, str]) -> bytes:
     data = {"version": _VERSION, "key": key, "cases": cases, "subjects": subjects}
-    return (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode()
+    return (json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def _key(path: Path) -> str:

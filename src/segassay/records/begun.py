@@ -34,7 +34,7 @@ class Begun:
             OutputError: The file cannot be written.
         """
         # The line is ended by the next one: what a full disk cut off spoils no other.
-        line = b"\n" + json.dumps({"case_id": case_id, "alone": alone}).encode()
+        line = b"\n" + json.dumps({"case_id": case_id, "alone": alone}, allow_nan=False).encode()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("ab", buffering=0) as file:

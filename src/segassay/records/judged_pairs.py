@@ -74,7 +74,9 @@ class JudgedPair:
         """Rebuild a row from a line of a shard."""
         remarks = frozenset(map(Remark, split(data["remarks"])))
         numbers = {f.name for f in fields(cls) if f.type is float}
-        plain = {k: nan if v is None and k in numbers else v for k, v in data.items()}
+        plain: dict[str, Any] = {
+            k: nan if v is None and k in numbers else v for k, v in data.items()
+        }
         return cls(**{**plain, "status": Status(data["status"]), "remarks": remarks})
 
 

@@ -94,7 +94,9 @@ def keep_trial(folder: Path, familiarity: float) -> None:
         OSError: The folder cannot be written.
     """
     (folder / _TRIAL).parent.mkdir(parents=True, exist_ok=True)
-    create_whole(folder / _TRIAL, json.dumps({"familiarity": familiarity}).encode())
+    create_whole(
+        folder / _TRIAL, json.dumps({"familiarity": familiarity}, allow_nan=False).encode()
+    )
 
 
 def read_trial(folder: Path) -> float | None:
@@ -107,7 +109,7 @@ def read_trial(folder: Path) -> float | None:
 
 def config_key(parts: Iterable[Any]) -> str:
     """Return a short checksum of plain data."""
-    text = json.dumps(list(parts), sort_keys=True, default=str)
+    text = json.dumps(list(parts), sort_keys=True, default=str, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

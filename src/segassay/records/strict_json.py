@@ -6,13 +6,18 @@ from math import isfinite
 from typing import Any
 
 
-def strict_json(data: Any, *, indent: int | None = None, ascii_only: bool = False) -> str:
+def strict_json(
+    data: Any, *, indent: int | None = None, ascii_only: bool = False, sort_keys: bool = False
+) -> str:
     """Return plain data as JSON; a number that is not finite becomes `null`.
 
     >>> strict_json({"score": float("nan"), "limits": [0.5, float("inf")]})
     '{"score": null, "limits": [0.5, null]}'
     """
-    return json.dumps(_finite(data), indent=indent, ensure_ascii=ascii_only, allow_nan=False)
+    plain = _finite(data)
+    return json.dumps(
+        plain, indent=indent, ensure_ascii=ascii_only, sort_keys=sort_keys, allow_nan=False
+    )
 
 
 def _finite(data: Any) -> Any:

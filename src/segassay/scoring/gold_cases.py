@@ -147,7 +147,7 @@ class GoldCases:
                     "spacing_known": image.spacing_known,
                 }
             )
-        arrays["about"] = np.array(json.dumps(about))
+        arrays["about"] = np.array(json.dumps(about, allow_nan=False))
         np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
 
     @classmethod

@@ -109,7 +109,7 @@ def _written(material: Material, path: Path, side: int, most: float) -> bool:
                     told.append(_Packer(archive, place)(_smaller(_trimmed(case), side)))
                     if archive.fp is not None and archive.fp.tell() > most:
                         return False
-        archive.writestr(_ABOUT, json.dumps(about))
+        archive.writestr(_ABOUT, json.dumps(about, allow_nan=False))
     return path.stat().st_size <= most
 
 

@@ -83,7 +83,7 @@ def _train(
     sets = [_fold_set(store, fold, recipe) for store in stores]
     weights = fit_segmenter(kind, [s for s in sets if s.cases], recipe, seed=fold)
     folder.mkdir(parents=True, exist_ok=True)
-    known = {"structures": json.dumps({s.name: s.structures for s in sets})}
+    known = {"structures": json.dumps({s.name: s.structures for s in sets}, allow_nan=False)}
     for one, state in zip(wanted, weights, strict=True):
         tensors = {name: value.contiguous() for name, value in state.items()}
         one.path.write_bytes(save(tensors, metadata=known))
