@@ -227,6 +227,17 @@ def test_every_number_at_the_head_counts_what_it_lists(
             assert n == listed, address
 
 
+def test_suspected_misses_come_before_plausible_labels() -> None:
+    missed = [
+        row(f"m{n}", nan, status=Status.ABSENT_SUSPECT, presence=p, error_type="")
+        for n, p in enumerate((0.6, 0.9))
+    ]
+    rows = (row("a", 0.95), row("b", 0.1), *missed)
+    data = report(rows=rows, findings=())
+    assert [r.case_id for r in worst_labels(data, 4)] == ["b", "m1", "m0", "a"]
+    assert [r.case_id for r in worst_labels(data, 1)] == ["b"]
+
+
 @given(st.lists(st.tuples(st.booleans(), st.floats(0, 1)), min_size=1, max_size=20))
 def test_scores_of_low_confidence_never_come_before_what_is_to_be_looked_at(
     drawn: list[tuple[bool, float]],

@@ -141,7 +141,7 @@ def test_tiny_mask_abstains(judge: Judge, phantom: Phantom) -> None:
     dot[50, 50, 10] = True
     score = judge.score(phantom.image, dot, "liver")
     assert score.status is Status.ABSTAINED
-    assert "1 voxels" in score.reason
+    assert Remark.FEW_VOXELS in score.remarks
 
 
 def test_bad_input_is_one_line(judge: Judge, phantom: Phantom, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ SENTENCES: dict[Remark, str] = {
     "(probability {presence:.2f})",
     Remark.NOT_SEEN: "{structure} does not seem to be in the image (probability {presence:.2f})",
     Remark.BOTH_EMPTY: "mask and reference are both empty",
-    Remark.FEW_VOXELS: "the mask has only {n_voxels} voxels",
+    Remark.FEW_VOXELS: "the mask is too small to be judged (size {n_voxels})",
     Remark.WIDE_INTERVAL: "low confidence: the interval is {width:.2f} wide",
     Remark.NO_INTERVAL: "this kind of judge gives no interval",
     Remark.NO_NAME: "no structure name given",

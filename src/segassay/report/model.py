@@ -193,24 +193,30 @@ class ReportData:
 
         Each with the number of its finding in `findings`.
         """
-        of_case = self._by_label.get((row.case_id, None), ())
+        flags = row.flags.split()
         own = [
             *self._by_label.get((row.case_id, row.structure), ()),
-            *(pair for pair in of_case if row.structure in pair[1].evidence.get("pair", ())),
+            *(
+                numbered
+                for numbered in self._by_label.get((row.case_id, None), ())
+                if row.structure in numbered[1].evidence.get("pair", ())
+                or numbered[1].check in flags
+            ),
         ]
         own.sort(key=lambda numbered: numbered[0])
         return tuple((f.check, n) for n, f in own if f.severity is not Severity.INFO)
 
 
 def worst_labels(data: ReportData, n: int) -> tuple[ScoreRow, ...]:
-    """Return the `n` worst labels that have a score, worst first, and behind them suspected misses.
+    """Return the `n` worst labels that have a score, and suspected misses, worst first.
 
-    Of these there are a quarter of `n`, or as many as the scored labels leave room for. Scores of
-    low confidence come after all that are likely wrong or to be checked.
+    Of these there are a quarter of `n`, or as many as the scored labels leave room for; they come
+    after what is likely wrong or to be checked. So do scores of low confidence.
     """
     scored = data.scored[:n]
     missed = [row for row in data.ranked if row.status is Status.ABSENT_SUSPECT]
-    return (*scored, *missed[: max(n // 4, n - len(scored))])
+    chosen = {key_of(row) for row in (*scored, *missed[: max(n // 4, n - len(scored))])}
+    return tuple(row for row in data.ranked if key_of(row) in chosen)
 
 
 def error_name(error_type: str) -> str:
