@@ -107,7 +107,7 @@ def test_the_reference_holds_every_verb_and_option() -> None:
         assert heading, name
         for parameter in command.params:
             assert all(option in section for option in parameter.opts), (name, parameter.name)
-    assert "| `-j, --jobs <int>` | Processes; each holds one case. | `1` |" in text
+    assert "| `--worst <int>` | Number of labels shown as pictures. | `20` |" in text
 
 
 def test_the_reference_holds_every_column_and_public_name() -> None:

@@ -48,7 +48,7 @@ class OutputError(UsageError):
     def of(cls, path: Path, error: OSError) -> "OutputError":
         """Return the error for a file or folder that the system refused to write."""
         reason = error.strerror or str(error)
-        return cls(f"{path}: cannot be written ({reason}); choose another -o or make room there")
+        return cls(f"{path}: cannot be written ({reason}); make room, or choose another -o")
 
 
 class DatasetError(UsageError):

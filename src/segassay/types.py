@@ -7,6 +7,18 @@ from enum import IntEnum, StrEnum
 Say = Callable[[str], None]
 """Tells a person, in a line, how far a long computation is."""
 
+Progress = Callable[[str, int, int, str], None]
+"""Told how far a long command is: phase, what of it is done, what there is, what was done last.
+
+A phase begins with what is done already, mostly nothing, and an empty name. Each is of a kind of
+its own, so that its end can only be told from itself.
+"""
+
+
+def ignore_progress(phase: str, done: int, total: int, name: str) -> None:
+    """Be told of progress where nobody wants to know."""
+    del phase, done, total, name
+
 
 def counted(n: int, one: str, several: str = "") -> str:
     """Return a number with its noun.
@@ -36,7 +48,8 @@ class Status(StrEnum):
     `scored`: the score holds. `absent_ok`: the mask is empty and the structure is not in the
     image. `absent_suspect`: the mask is empty but the structure seems to be there. `abstained`:
     scored, but the judge does not trust itself. `invalid`: the label cannot be judged as it is
-    (other grid, fractional values). `failed`: a file could not be read.
+    (other grid, fractional values). `failed`: a file could not be read, or
+    a bug of segassay's own came between, see `Remark.INTERNAL_ERROR`.
     """
 
     SCORED = "scored"
@@ -105,6 +118,8 @@ class Remark(StrEnum):
     """A rule that leaves no doubt limits the score; `judge_score` is what the judge alone said."""
     ALL_IGNORED = "all_ignored"
     """Every voxel of the image has the data set's ignore label: nothing is known to be judged."""
+    INTERNAL_ERROR = "internal_error"
+    """A bug of segassay's own kept the label from being scored; the files may be fine."""
 
 
 class Modality(StrEnum):

@@ -26,7 +26,7 @@ from segassay.checks.registry import (
     check_image,
     check_label,
 )
-from segassay.data.case import Case
+from segassay.data.case import Case, Dataset, FileIssue, LabelRef, Unmatched
 from segassay.data.header import HeaderFacts
 from segassay.geometry.grid import Grid
 from segassay.records.findings import Finding
@@ -44,6 +44,16 @@ EVERY: dict[str, Check[Any]] = {name: check for table in TABLES for name, check 
 EDGE = np.arange(64.0).reshape(1, 8, 8) % 11
 SOFT = EDGE + np.linspace(0, 0.1, 64).reshape(1, 8, 8)
 RANK = (Severity.INFO, Severity.WARNING, Severity.ERROR)
+
+
+def labelled(case_id: str, subject: str = "s", split: str | None = None) -> Case:
+    label = LabelRef("liver", Path(f"{case_id}-label"))
+    return Case(case_id, subject, (Path(case_id),), (label,), None, split)
+
+
+def dataset(*cases: Case, issue: FileIssue | None = None) -> Dataset:
+    files = () if issue is None else (Unmatched(Path("a"), "why", issue),)
+    return Dataset(Path(), "images+labels", "set", cases, files)
 
 
 def faulty_inputs() -> dict[str, Any]:
@@ -116,7 +126,11 @@ def faulty_inputs() -> dict[str, Any]:
         "uneven_twins": replace(large, labels=uneven),
         "near_duplicates": [facts(n, image_print=text) for n, text in enumerate(prints)],
         "unused_structure": [facts(n, n_voxels=0) for n in range(2)],
-        "split_leakage": [Case(f"c{part}", "s", (), (), None, part) for part in ("train", "test")],
+        "split_leakage": dataset(*(labelled(f"c{part}", "s", part) for part in ("train", "test"))),
+        "missing_file": replace(dataset(), missing=(Unmatched(Path("a"), "no such file"),)),
+        "missing_image": dataset(issue=FileIssue.LABEL_WITHOUT_IMAGE),
+        "missing_label": dataset(labelled("a"), labelled("b"), Case("c", "c", (Path("c"),))),
+        "unused_file": dataset(issue=FileIssue.DUPLICATE),
         "duplicates": same,
         "volume_outlier": [*sizes, facts(99, 1.0)],
     }
@@ -171,4 +185,4 @@ def test_a_clean_label_draws_nothing() -> None:
     assert check_cohort([facts(n) for n in range(12)]) == []
     assert check_case(body_case(BODY)) == []
     assert check_image(body_case(BODY).image) == []
-    assert check_dataset([Case("c", "s", (), (), None, "train")]) == []
+    assert check_dataset(dataset(labelled("c", split="train"))) == []

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -5,12 +7,16 @@ from check_views import facts
 from segassay.checks.cohort import unused_structure
 from segassay.checks.leakage import near_duplicates, split_leakage
 from segassay.checks.prints import image_print, standardised
-from segassay.data.case import Case
+from segassay.data.case import Case, Dataset
 from segassay.types import Severity
 
 
 def case(number: int, subject: str, split: str | None) -> Case:
     return Case(f"c{number}", subject, (), (), None, split)
+
+
+def dataset(*cases: Case) -> Dataset:
+    return Dataset(Path("set"), "images+labels", "set", cases)
 
 
 def test_a_subject_in_two_parts() -> None:
@@ -20,12 +26,12 @@ def test_a_subject_in_two_parts() -> None:
         case(3, "a", "test"),
         case(4, "a", "test"),
     ]
-    (finding,) = split_leakage(cases)
+    (finding,) = split_leakage(dataset(*cases))
     assert finding.severity is Severity.ERROR
     assert finding.case_id == "c3"
     assert finding.evidence == {"subject": "a", "parts": {"train": ["c1"], "test": ["c3", "c4"]}}
-    assert split_leakage(cases[:2]) == []
-    assert split_leakage([case(1, "a", None), case(2, "a", "train")]) == []
+    assert split_leakage(dataset(*cases[:2])) == []
+    assert split_leakage(dataset(case(1, "a", None), case(2, "a", "train"))) == []
 
 
 def picture(seed: int, size: int = 64) -> np.ndarray:

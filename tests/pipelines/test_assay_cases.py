@@ -20,6 +20,8 @@ from segassay.pipelines.configs import AuditConfig, SourceConfig
 from segassay.pipelines.read_case import CaseFiles
 from segassay.records.begun import Begun
 from segassay.records.table import read_table
+from segassay.report.visible import log_visibly
+from segassay.types import Remark
 
 TIMES = ["scored_at", "run_id"]
 
@@ -38,12 +40,12 @@ def config(root: Path, out: Path, *, judge: str | None = None, jobs: int = 1) ->
 def test_two_processes_make_the_table_of_one(phantom_set: Path, tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     audit(config(phantom_set, one, judge="judge-v0"))
-    done: list[int] = []
+    done: list[tuple[str, int, int]] = []
     result = audit(
         config(phantom_set, two, judge="judge-v0", jobs=2),
-        progress=lambda n, total, case_id: done.append(n),
+        progress=lambda phase, n, total, name: done.append((phase, n, total)),
     )
-    assert done == [1, 2, 3, 4]
+    assert done == [("cases", n, 4) for n in range(5)]
     assert (result.n_labels, result.n_failed) == (8, 0)
     assert read_table(one).drop(TIMES).equals(read_table(two).drop(TIMES))
 
@@ -51,7 +53,7 @@ def test_two_processes_make_the_table_of_one(phantom_set: Path, tmp_path: Path) 
 def test_killed_worker_ends_the_run_and_the_next_one_continues(
     phantom_set: Path, tmp_path: Path
 ) -> None:
-    def kill(n: int, total: int, case_id: str) -> None:
+    def kill(phase: str, n: int, total: int, name: str) -> None:
         for child in multiprocessing.active_children():
             child.kill()
             child.join()
@@ -68,6 +70,7 @@ def test_internal_error_costs_one_case_and_is_told_in_full(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
     module: ModuleType,
     where: str,
 ) -> None:
@@ -78,19 +81,24 @@ def test_internal_error_costs_one_case_and_is_told_in_full(
         case = first if isinstance(first, Case) else first.case
         if case.case_id == "p2" and not struck:
             struck.append(case)
-            raise ZeroDivisionError("planted")
+            raise ZeroDivisionError("planted\nsegassay: \x1b[2Jall is fine")
         return real(first, *more)
 
     monkeypatch.setattr(module, where, strike)
+    log_visibly()
     with caplog.at_level(logging.ERROR):
         result = audit(config(phantom_set, tmp_path / "out"))
     assert (result.n_cases, result.n_failed, int(result.exit_code)) == (4, 1, 3)
     bad = read_table(tmp_path / "out").filter(pl.col("case_id") == "p2")
     assert set(bad["status"]) == {"failed"}
-    assert "internal error (ZeroDivisionError: planted)" in bad["reason"][0]
+    assert set(bad["remarks"]) == {Remark.INTERNAL_ERROR}
+    assert "ZeroDivisionError" in bad["reason"][0]
     assert all(bad["label_sha256"].str.len_chars() == 64)
     (told,) = caplog.records
     assert told.exc_info is not None
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if not line.startswith("  ")] == lines[:1]
+    assert not any("\x1b" in line for line in lines)
 
 
 INTERRUPTED = """

@@ -1,9 +1,15 @@
-"""The end of a run: what its page says it looked at."""
+"""The end of a run: what its page says it looked at, what trips a gate, what is missing."""
 
+import json
 from pathlib import Path
 
+import pytest
+
+from segassay.errors import UsageError
 from segassay.pipelines.audit import audit
-from segassay.pipelines.configs import AuditConfig, SourceConfig
+from segassay.pipelines.conclude import AuditResult
+from segassay.pipelines.configs import AuditConfig, Gate, SourceConfig
+from segassay.types import ExitCode, Severity
 
 
 def header(phantom_set: Path, out: Path, **options: object) -> str:
@@ -22,3 +28,74 @@ def test_the_page_counts_what_was_looked_at(phantom_set: Path, tmp_path: Path) -
     assert "<b>1 of 4</b> cases" in part
     assert "<b>1 of 4</b> subjects" in part
     assert "<b>2 of 32</b> labels" in part
+
+
+def check(root: Path, out: Path, **options: object) -> AuditResult:
+    given = {"source": SourceConfig(path=root), "out": out, "judge": None, **options}
+    return audit(AuditConfig.model_validate(given), command="check")
+
+
+def test_files_without_their_other_half_are_findings(phantom_set: Path, tmp_path: Path) -> None:
+    (phantom_set / "images" / "p1.nii.gz").unlink()
+    (phantom_set / "labels" / "p2.nii.gz").unlink()
+    result = check(phantom_set, tmp_path / "out")
+    found = {f.check: f for f in result.findings if f.check.startswith("missing_")}
+    assert {name: f.case_id for name, f in found.items()} == {
+        "missing_image": "labels/p1.nii.gz",
+        "missing_label": "p2",
+    }
+    assert {f.severity for f in found.values()} == {Severity.WARNING}
+    assert result.exit_code is ExitCode.DONE
+    written = (tmp_path / "out" / "findings.jsonl").read_text().splitlines()
+    assert set(found) <= {json.loads(line)["check"] for line in written}
+    issues = (tmp_path / "out" / "issues.md").read_text()
+    assert "p1.nii.gz" in issues
+    assert "p2" in issues
+
+
+@pytest.mark.parametrize(
+    ("gate", "code"),
+    [
+        (None, ExitCode.DONE),
+        (Gate(severity=Severity.ERROR), ExitCode.DONE),
+        (Gate(severity=Severity.WARNING), ExitCode.GATE),
+    ],
+)
+def test_a_missing_label_trips_the_gate_of_its_severity(
+    phantom_set: Path, tmp_path: Path, gate: Gate | None, code: ExitCode
+) -> None:
+    (phantom_set / "labels" / "p2.nii.gz").unlink()
+    result = check(phantom_set, tmp_path / "out", fail_on=gate, structures=("liver",))
+    assert result.exit_code is code
+
+
+def test_a_label_that_cannot_be_read_comes_before_the_gate(
+    phantom_set: Path, tmp_path: Path
+) -> None:
+    (phantom_set / "labels" / "p2.nii.gz").write_bytes(b"no image")
+    gate = Gate(severity=Severity.WARNING)
+    result = check(phantom_set, tmp_path / "out", fail_on=gate)
+    assert (result.exit_code, result.n_failed) == (ExitCode.CASES_FAILED, 1)
+    assert [row.case_id for row in result.unusable] == ["p2"] * len(result.unusable)
+    summary = result.to_json()
+    assert summary["exit_code"] == 3
+    counts = summary["findings"]
+    assert isinstance(counts, dict)
+    assert list(counts) == [s for s in ("error", "warning", "info") if s in counts]
+
+
+def test_a_score_below_the_limit_trips_the_gate(phantom_set: Path, tmp_path: Path) -> None:
+    given = {"structures": ("liver",), "limit": 1, "judge": "judge-v0", "n_worst": 0}
+    worse = check(phantom_set, tmp_path / "a", fail_on=Gate(score_below=1), **given)
+    assert worse.exit_code is ExitCode.GATE
+    better = check(phantom_set, tmp_path / "b", fail_on=Gate(score_below=0), **given)
+    assert better.exit_code is ExitCode.DONE
+
+
+def test_nothing_to_look_at_is_no_success(phantom_set: Path, tmp_path: Path) -> None:
+    """The first case by name has no label: to look at it alone is to look at nothing."""
+    (phantom_set / "labels" / "p1.nii.gz").unlink()
+    with pytest.raises(UsageError):
+        check(phantom_set, tmp_path / "out", limit=1)
+    assert not (tmp_path / "out").exists()
+    assert check(phantom_set, tmp_path / "out", limit=2).n_labels > 0

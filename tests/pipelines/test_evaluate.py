@@ -126,8 +126,9 @@ def test_figures_follow_from_the_table(out: Path, table: pl.DataFrame) -> None:
 def test_interrupted_evaluation_continues_and_gives_the_same_table(
     out: Path, pairs: Path, tmp_path: Path
 ) -> None:
-    def stop(done: int, total: int, case_id: str) -> None:
-        raise KeyboardInterrupt
+    def stop(phase: str, done: int, total: int, name: str) -> None:
+        if name:
+            raise KeyboardInterrupt
 
     config = EvaluateConfig(table=pairs, out=tmp_path / "again")
     with pytest.raises(KeyboardInterrupt):
@@ -135,8 +136,8 @@ def test_interrupted_evaluation_continues_and_gives_the_same_table(
     assert json.loads((config.out / "manifest.json").read_text())["exit_status"] == 130
     assert not (config.out / "scores.csv").exists()
     seen: list[tuple[int, int]] = []
-    evaluate(config, progress=lambda done, total, case_id: seen.append((done, total)))
-    assert seen == [(2, 2)]
+    evaluate(config, progress=lambda phase, done, total, name: seen.append((done, total)))
+    assert seen == [(1, 2), (2, 2)]
     for name in ("scores.csv", "evaluation.json", "scatter.svg"):
         assert (config.out / name).read_bytes() == (out / name).read_bytes()
 

@@ -136,8 +136,9 @@ def test_order_of_cases_makes_no_difference(made: Path, data: Path) -> None:
 
 
 def test_interrupted_run_continues_to_the_same_bytes(made: Path, data: Path) -> None:
-    def stop(done: int, total: int, case_id: str) -> None:
-        raise KeyboardInterrupt
+    def stop(phase: str, done: int, total: int, name: str) -> None:
+        if name:
+            raise KeyboardInterrupt
 
     out = data.parent / "stopped"
     config = PairsConfig(
@@ -150,8 +151,8 @@ def test_interrupted_run_continues_to_the_same_bytes(made: Path, data: Path) -> 
     (out / half).parent.mkdir()
     (out / half).write_bytes(b"half a fi")
     seen: list[int] = []
-    make_pairs(config, progress=lambda done, total, case_id: seen.append(done))
-    assert seen == [2, 3]
+    make_pairs(config, progress=lambda phase, done, total, name: seen.append(done))
+    assert seen == [1, 2, 3]
     assert content(out) == content(made)
 
 

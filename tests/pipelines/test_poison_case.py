@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -165,3 +166,19 @@ def test_workers_end_with_their_main_process(phantoms: Path, tmp_path: Path) -> 
         time.sleep(0.05)
     process.kill()
     process.communicate(timeout=60)  # every process that is left holds its output open
+
+
+def test_an_interruption_does_not_wait_for_what_workers_are_doing(
+    phantoms: Path, tmp_path: Path
+) -> None:
+    hangs = strike(tmp_path / "stricken", HANGS)
+    out = tmp_path / "out"
+    process = start(phantoms, out, hangs, "--jobs", "2")
+    begun = Begun.of(out, 1, 1)
+    while POISON not in begun.attempts():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=120)  # it would sleep for ten minutes
+    assert process.returncode == 130
+    assert json.loads((out / "manifest.json").read_text())["exit_status"] == 130

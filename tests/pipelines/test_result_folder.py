@@ -40,7 +40,7 @@ def test_foreign_files_stop_the_run_and_stay(
         out.mkdir()
         kept = out / name
     kept.write_text("mine")
-    with pytest.raises(OutputError, match="not a run's"):
+    with pytest.raises(OutputError):
         begin(phantom_set, out, overwrite=overwrite)
     assert [p for p in out.rglob("*") if p.is_file()] == [kept]
     assert kept.read_text() == "mine"

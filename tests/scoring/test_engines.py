@@ -12,6 +12,7 @@ import pytest
 from segassay.data.phantom import LABELS, SPACING_MM, make_phantom
 from segassay.data.preprocess import JudgePreprocess
 from segassay.engines.network import open_network, runs_on, slice_ports
+from segassay.engines.session import cores_of_group
 from segassay.errors import MissingExtraError, ModelError
 from segassay.models.folder import find_judge, open_judge
 from segassay.pipelines.configs import AuditConfig, SourceConfig
@@ -95,3 +96,24 @@ print("openvino_telemetry" in sys.modules)  # not even as a module that is said 
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["True", "False"]
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({"cpu.max": "max 100000"}, 2**16),
+        ({"cpu.max": "150000 100000"}, 2),
+        ({"cpu.max": "20000 100000"}, 1),
+        ({"cpu/cpu.cfs_quota_us": "400000", "cpu/cpu.cfs_period_us": "100000"}, 4),
+        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, 2**16),
+        ({"cpu.max": "nonsense"}, 2**16),
+        ({}, 2**16),
+    ],
+)
+def test_a_container_has_the_cores_it_was_granted(
+    tmp_path: Path, files: dict[str, str], cores: int
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text + "\n")
+    assert cores_of_group(tmp_path) == cores

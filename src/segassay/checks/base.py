@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from segassay.checks.certain import Certain
 from segassay.checks.changes import PlaneChanges, plane_changes
-from segassay.data.case import Case
+from segassay.data.case import Dataset
 from segassay.data.header import HeaderFacts
 from segassay.data.intensity import holds_hu
 from segassay.geometry.components import bounding_box
@@ -292,9 +292,7 @@ class LabelFacts:
     may_go_on: bool = False
 
 
-View = TypeVar(
-    "View", FileView, ImageView, LabelView, CaseView, Sequence[LabelFacts], Sequence[Case]
-)
+View = TypeVar("View", FileView, ImageView, LabelView, CaseView, Sequence[LabelFacts], Dataset)
 
 
 @dataclass(frozen=True, slots=True)

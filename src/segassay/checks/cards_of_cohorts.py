@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from segassay.checks import cohort, leakage
+from segassay.checks import cohort, files, leakage
 from segassay.checks.base import Check, LabelFacts
-from segassay.data.case import Case
+from segassay.data.case import Dataset
 from segassay.types import Severity
 
 COHORT_CHECKS: dict[str, Check[Sequence[LabelFacts]]] = {
@@ -39,7 +39,36 @@ COHORT_CHECKS: dict[str, Check[Sequence[LabelFacts]]] = {
     ),
 }
 
-DATASET_CHECKS: dict[str, Check[Sequence[Case]]] = {
+DATASET_CHECKS: dict[str, Check[Dataset]] = {
+    "missing_file": Check(
+        files.missing_file,
+        "a file that a description or table lists and that is not there",
+        "files that nothing lists",
+        Severity.ERROR,
+        "no such file; from 51 files on one finding for all",
+    ),
+    "missing_image": Check(
+        files.missing_image,
+        "a label without an image",
+        "a label beside another subject's image",
+        Severity.WARNING,
+        "no image of its name; from 51 files on one finding for all",
+    ),
+    "missing_label": Check(
+        files.missing_label,
+        "an image without a label where most images have one",
+        "labels that lack a structure",
+        Severity.WARNING,
+        "no label of its name; one info where over half of a part of the set has none; from 51 "
+        "images on one finding for all",
+    ),
+    "unused_file": Check(
+        files.unused_file,
+        "a file that no case uses: a second one of a name, an ending that cannot be read",
+        "files that the layout does not look for",
+        Severity.WARNING,
+        "second of a name, unreadable ending, link out of the data set: warning; other files: info",
+    ),
     "split_leakage": Check(
         leakage.split_leakage,
         "a subject in two parts of the data set, as in train and test",

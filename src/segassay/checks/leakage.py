@@ -8,7 +8,7 @@ import numpy as np
 
 from segassay.checks.base import LabelFacts
 from segassay.checks.prints import peculiar, standardised
-from segassay.data.case import Case
+from segassay.data.case import Dataset
 from segassay.records.findings import Finding
 from segassay.types import Severity
 
@@ -21,10 +21,10 @@ phases of one heart .987 (median) and .992: docs/checks.md."""
 _BLOCK = 1024
 
 
-def split_leakage(cases: Sequence[Case]) -> list[Finding]:
+def split_leakage(dataset: Dataset) -> list[Finding]:
     """Find subjects who are in more than one part of the data set, unlabelled cases included."""
     parts: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for case in cases:
+    for case in dataset.cases:
         if case.split:
             parts[case.subject_id][case.split].append(case.case_id)
     findings = []

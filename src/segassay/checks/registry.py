@@ -9,7 +9,7 @@ from segassay.checks.base import CaseView, FileView, ImageView, LabelFacts, Labe
 from segassay.checks.cards_of_cohorts import COHORT_CHECKS, DATASET_CHECKS
 from segassay.checks.cards_of_files import FILE_CHECKS, IMAGE_CHECKS
 from segassay.checks.cards_of_labels import CASE_CHECKS, LABEL_CHECKS
-from segassay.data.case import Case
+from segassay.data.case import Dataset
 from segassay.records.findings import Finding
 
 CERTAIN = {
@@ -49,9 +49,9 @@ def check_case(view: CaseView) -> list[Finding]:
     return [f for check in CASE_CHECKS.values() for f in check.run(view)]
 
 
-def check_dataset(cases: Sequence[Case]) -> list[Finding]:
+def check_dataset(dataset: Dataset) -> list[Finding]:
     """Run all checks of a data set as its reader found it; no voxel is read."""
-    return [f for check in DATASET_CHECKS.values() for f in check.run(cases)]
+    return [f for check in DATASET_CHECKS.values() for f in check.run(dataset)]
 
 
 def check_label(view: LabelView) -> list[Finding]:

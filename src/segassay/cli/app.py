@@ -1,6 +1,8 @@
 """The application: its verbs, and how every error ends it."""
 
+import errno
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -8,9 +10,10 @@ import typer
 
 from segassay import __version__
 from segassay.cli import audit, check, demo, evaluate, fit, fix, info, models, pairs, score, train
-from segassay.cli.console import give, lead_nowhere, prepare_streams, tell
+from segassay.cli.console import give, lead_nowhere, prepare_streams, tell, tell_some
 from segassay.cli.typed import typing
 from segassay.errors import OutputError, SegassayError, UsageError
+from segassay.report.visible import log_visibly
 from segassay.types import ExitCode
 
 app = typer.Typer(
@@ -20,6 +23,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"max_content_width": 100},
 )
 app.command("info")(info.info)
 app.command("check")(check.check)
@@ -36,7 +40,24 @@ app.add_typer(train.app, name="train")
 app.add_typer(models.app, name="models")
 
 
-_CONTINUES = "the same command continues"
+_CONTINUES = "re-run the same command to resume"
+
+_REFUSALS = frozenset(
+    {
+        errno.EACCES,
+        errno.EDQUOT,
+        errno.EFBIG,
+        errno.EIO,
+        errno.EISDIR,
+        errno.EMFILE,
+        errno.ENAMETOOLONG,
+        errno.ENOSPC,
+        errno.ENOTDIR,
+        errno.EPERM,
+        errno.EROFS,
+    }
+)
+"""What a system refuses for a reason that lies in the user's disk, folders or rights."""
 
 _BEGIN_ANEW = frozenset({"fit", "learn", "calibrate"})
 """Commands that write all or nothing."""
@@ -61,6 +82,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit with a documented code; tracebacks are for our own bugs."""
     words = sys.argv[1:] if argv is None else list(argv)
     prepare_streams()
+    log_visibly()
     try:
         with typing(words):
             code = app(args=words, standalone_mode=False)
@@ -74,22 +96,25 @@ def main(argv: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         lead_nowhere(sys.stdout)
         status = int(ExitCode.DONE)
-    except OSError as error:
-        if error.filename is None:  # help that could not be printed
-            lead_nowhere(sys.stdout)
-        where = "output" if error.filename is None else error.filename
-        status = _fail(f"{where}: {error.strerror}", OutputError.exit_code)
     except Exception as error:
-        status = _other(error)
+        status = _explained(error)
     sys.exit(status)
 
 
-def _other(error: Exception) -> int:
-    """Explain usage errors of the command line and of configurations; re-raise our own bugs."""
+def _explained(error: Exception) -> int:
+    """Explain what the caller can mend; of anything else, a bug of ours, show the traceback."""
     from pydantic import ValidationError
 
+    if isinstance(error, OSError) and error.errno in _REFUSALS:
+        if error.filename is None:  # help that could not be printed
+            lead_nowhere(sys.stdout)
+        where = "output" if error.filename is None else error.filename
+        return _fail(f"{where}: {error.strerror}", OutputError.exit_code)
     # Typer has its own copy of click in some versions, so its errors are known by what they can do.
     explain = getattr(error, "format_message", None)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        tell_some(str(explain and explain()).splitlines(), most=None)
+        return int(ExitCode.USAGE)
     if explain is not None:
         return _fail(f"{explain()} See segassay --help", int(ExitCode.USAGE))
     if isinstance(error, ValidationError):
@@ -97,13 +122,18 @@ def _other(error: Exception) -> int:
         where = ".".join(map(str, first["loc"])) or "options"
         reason = first["msg"].removeprefix("Value error, ")
         return _fail(f"{where}: {reason}", UsageError.exit_code)
-    raise error
+    lines = "".join(traceback.format_exception(error)).splitlines()
+    tell_some([f"  {line}" for line in lines], most=None)
+    return _fail(
+        "this is a bug of segassay, please report it with the lines above",
+        int(ExitCode.UNEXPECTED),
+    )
 
 
 def _interrupted(words: Sequence[str]) -> int:
     anew = bool(words) and words[0] in _BEGIN_ANEW
-    told = "nothing was written, the same command begins anew" if anew else _CONTINUES
-    return _fail(f"interrupted; {told}", int(ExitCode.INTERRUPTED))
+    advice = "nothing was written; the same command starts over" if anew else _CONTINUES
+    return _fail(f"interrupted; {advice}", int(ExitCode.INTERRUPTED))
 
 
 def _fail(message: str, code: int) -> int:

@@ -23,13 +23,13 @@ def audit(
     source: SourceOptions,
     out: Out = Path("segassay-audit"),
     asked: JudgeOptions,
-    worst: Annotated[int, typer.Option("--worst", help="Labels shown as pictures.")] = 20,
+    worst: Annotated[int, typer.Option("--worst", help="Number of labels shown as pictures.")] = 20,
     cases: CaseOptions,
     part: PartOptions,
     run: RunOptions,
     telling: TellOptions,
 ) -> int:
-    """Audit a data set: rules, scores, a ranked list and a report. Continues where it stopped."""
+    """Audit a data set: rules, scores, a ranked list, a report. Resumes where it stopped."""
     from segassay.cli.run import make_config, run_audit
 
     config = make_config(

@@ -15,7 +15,7 @@ def check(
     run: RunOptions,
     telling: TellOptions,
 ) -> int:
-    """Check a data set with rules that need no model. Continues where it stopped."""
+    """Check a data set with rules that need no model. Resumes where it stopped."""
     from segassay.cli.run import make_config, run_audit
 
     config = make_config(source, cases, run, out=out, judge=None)

@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, TextIO
 
 import typer
@@ -32,7 +33,10 @@ def printable(text: str) -> str:
 
 def tell(line: str) -> None:
     """Write one line to stderr."""
-    _write_stderr(f"{printable(line)}\n")
+    global _moving_line
+    over = "\r\x1b[2K" if _moving_line else ""
+    _moving_line = False
+    _write_stderr(f"{over}{printable(line)}\n")
 
 
 def tell_some(lines: Sequence[str], *, most: int | None = 10, rest: str = "") -> None:
@@ -74,34 +78,55 @@ def prepare_streams() -> None:
 
 def lead_nowhere(stream: TextIO) -> None:
     """Let a stream swallow what it still holds: Python would fail on it at its end."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
+    with suppress(io.UnsupportedOperation):  # a stream in memory, as notebooks have, cannot fail
+        number = stream.fileno()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, number)
+        os.close(nowhere)
 
 
-class CaseProgress:
-    """Progress on stderr with the time left: one moving line in a terminal, few lines elsewhere."""
+class PhaseProgress:
+    """Progress on stderr with the time left: one moving line in a terminal, few lines elsewhere.
 
-    def __init__(self, *, quiet: bool, what: str = "cases") -> None:
+    Every phase is timed for itself: how long one takes says nothing of the next.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
-        self._what = what
         self._moving = sys.stderr.isatty()
-        self._start = time.monotonic()
-        self._first: int | None = None
+        self._phase = ""
+        self._start, self._first = time.monotonic(), 0
 
-    def __call__(self, done: int, total: int, case_id: str) -> None:
-        """Report that `case_id` is finished, the `done`-th of `total`."""
-        if self._first is None:
-            self._first = done - 1
-        if self._quiet:
+    def __call__(self, phase: str, done: int, total: int, name: str) -> None:
+        """Report that `name` is finished, the `done`-th of `total`; without a name one begins."""
+        if phase != self._phase or not name:
+            self._phase, self._start = phase, time.monotonic()
+            self._first = done if not name else done - 1
+        if self._quiet or not total:
             return
-        passed = time.monotonic() - self._start
-        left = passed / (done - self._first) * (total - done)
-        text = f"{done}/{total} {self._what}, {_minutes(left)} left, {case_id}"
-        if self._moving:
-            _write_stderr(f"\r\x1b[2K{printable(text)}" + ("\n" if done == total else ""))
-        elif done == total or done % max(1, total // 10) == 0:
+        text = ", ".join(filter(None, (f"{done}/{total} {phase}", self._left(done, total), name)))
+        if done == total or (name and not self._moving and done % max(1, total // 10) == 0):
             tell(text)
+        elif self._moving:
+            _move(text)
+
+    def _left(self, done: int, total: int) -> str:
+        """Return the time left in words; empty before anything was timed."""
+        if done <= self._first:
+            return ""
+        passed = time.monotonic() - self._start
+        seconds = int(passed / (done - self._first) * (total - done))
+        return f"{seconds // 60}:{seconds % 60:02d} left"
+
+
+_moving_line = False
+"""Whether the cursor stands behind a line that the next one is written over."""
+
+
+def _move(text: str) -> None:
+    global _moving_line
+    _moving_line = True
+    _write_stderr(f"\r\x1b[2K{printable(text)}")
 
 
 def _write_stderr(text: str) -> None:
@@ -119,7 +144,3 @@ def _write_stdout(text: str) -> None:
     except OSError as error:
         lead_nowhere(sys.stdout)
         raise OutputError(f"standard output cannot be written ({error.strerror})") from error
-
-
-def _minutes(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

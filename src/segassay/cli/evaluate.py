@@ -1,4 +1,4 @@
-"""`segassay evaluate`: how far to trust the judge on data whose truth is known."""
+"""`segassay evaluate`: how far to trust the judge on data with a reference."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def evaluate(
     overwrite: Overwrite = False,
     telling: TellOptions,
 ) -> int:
-    """Judge masks that have a gold, and compare score and truth, beside baselines."""
+    """Score masks that have a reference; compare scores, true Dice and baselines."""
     from segassay.cli.console import give_json, tell, tell_some
     from segassay.pipelines.configs import EvaluateConfig
     from segassay.pipelines.evaluate import evaluate as run
@@ -45,11 +45,13 @@ def evaluate(
         overwrite=overwrite,
         argv=typed_words(),
     )
-    result = run(config, progress=telling.progress("images"), say=telling.say)
+    result = run(config, progress=telling.progress(), say=telling.say)
     tell_some(
         [f"row {r.row} {r.case_id} {r.structure}: {r.status}: {r.reason}" for r in result.unusable],
         rest=": see scores.csv",
     )
+    if not result.figures["counts"]["judged"]:
+        tell("no mask could be compared: none has both a score and a true Dice")
     if telling.as_json:
         give_json(result.figures)
     else:

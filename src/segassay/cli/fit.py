@@ -32,7 +32,7 @@ class LearnOptions:
     label_source: LabelSource = None
     limit: Limit = None
     seed: Seed = 0
-    minutes: Annotated[float, typer.Option("--minutes", help="How long a network learns.")] = 10.0
+    minutes: Annotated[float, typer.Option("--minutes", help="Training time.")] = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,19 +41,19 @@ class FitOptions(LearnOptions):
 
     pairs: Annotated[
         Path | None,
-        typer.Option("--pairs", help="Table of your own predictions with gold, to trust it by."),
+        typer.Option("--pairs", help="Your own predictions with their reference, to calibrate on."),
     ] = None
     atlas: Annotated[
         int,
         typer.Option(
             "--atlas",
             metavar="N",
-            help="Also compare labels with N trusted cases of each structure; their images, "
-            "reduced, become part of the judge.",
+            help="Also compare labels with N reference cases of each structure; their images, "
+            "reduced in size, become part of the judge.",
         ),
     ] = 0
     full: Annotated[
-        bool, typer.Option("--full", help="Let the network itself learn on; needs torch.")
+        bool, typer.Option("--full", help="Train the network itself further; needs torch.")
     ] = False
 
 
@@ -66,7 +66,7 @@ def fit(
     how: FitOptions,
     telling: TellOptions,
 ) -> int:
-    """Fit a judge to a few cases whose labels are trusted. Needs no training, only minutes."""
+    """Fit a judge to a few cases with reference labels. No GPU or network training needed."""
     from segassay.cli.console import tell
     from segassay.pipelines.configs import FitConfig
     from segassay.pipelines.fit_judge import fit_judge
@@ -86,7 +86,7 @@ def learn(
     how: LearnOptions,
     telling: TellOptions,
 ) -> int:
-    """Let a judge learn labels nobody vouches for, in halves that judge each other; needs torch."""
+    """Cross-fit the judge on the data set's own, possibly wrong, labels (2-fold); needs torch."""
     from segassay.pipelines.configs import LearnConfig
     from segassay.pipelines.learn_labels import learn_labels
 
@@ -104,19 +104,20 @@ def calibrate(
     limit: ImageLimit = None,
     telling: TellOptions,
 ) -> int:
-    """Calibrate a judge's scores and intervals on your own predictions that have a gold."""
+    """Calibrate a judge's scores and intervals on your own predictions with a reference."""
     from segassay.pipelines.configs import CalibrateConfig
     from segassay.pipelines.fit_judge import calibrate_judge
 
     config = CalibrateConfig(table=pairs, out=out, judge=judge, limit=limit)
-    result = calibrate_judge(config, progress=telling.progress("images"))
+    result = calibrate_judge(config, progress=telling.progress())
     return _told(result, as_json=telling.as_json)
 
 
 def _told(result: "GoldResult", *, as_json: bool) -> int:
     """Report on stderr or as JSON on stdout, and return the exit code."""
     from segassay.cli.console import give_json, tell, tell_some
-    from segassay.pipelines.gold_card import comparison, network_line
+    from segassay.models.description import Benefit
+    from segassay.pipelines.gold_card import benefit_line, comparison, network_line
     from segassay.types import ExitCode
 
     tell_some([f"{what}: {why}" for what, why in result.problems])
@@ -127,5 +128,10 @@ def _told(result: "GoldResult", *, as_json: bool) -> int:
         for line in (network_line(result.gold), *comparison(result.gold), result.remark):
             if line:
                 tell(line)
-        tell(f"judge: {result.folder}; use it by --judge {result.folder}")
+        if line := benefit_line(result.gold):
+            tell(f"verdict: {line}")
+        advice = (
+            "" if result.benefit is Benefit.NO_BETTER else f"; use it by --judge {result.folder}"
+        )
+        tell(f"judge: {result.folder}{advice}")
     return int(ExitCode.CASES_FAILED if result.problems else ExitCode.DONE)

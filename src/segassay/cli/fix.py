@@ -51,7 +51,7 @@ def fix(
     subject_regex: SubjectRegex = None,
     telling: TellOptions,
 ) -> int:
-    """Repair what is safe: headers, types, codes, axis order. Continues where it stopped."""
+    """Repair what is safe: headers, types, codes, axis order. Resumes where it stopped."""
     from segassay.cli.console import give_json
     from segassay.pipelines.configs import SourceConfig
     from segassay.pipelines.fix import FixConfig

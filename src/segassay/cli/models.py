@@ -7,7 +7,7 @@ import typer
 
 from segassay.cli.console import give, give_json, tell
 from segassay.cli.options import Json
-from segassay.types import ExitCode
+from segassay.types import ExitCode, counted
 
 app = typer.Typer(help="List, verify, import and export judges.", no_args_is_help=True)
 
@@ -28,7 +28,7 @@ def list_(as_json: Json = False) -> None:
             f"{line.name}  {line.problem}"
             if line.problem
             else f"{line.name}  {line.model_id}  {line.kind}, {line.megabytes} MB, "
-            f"{line.n_structures} structures, tested on {line.n_tested}"
+            f"{counted(line.n_structures, 'structure')} ({line.n_tested} tested)"
         )
     if not lines:
         tell("no judges: install segassay-weights, or set SEGASSAY_HOME to a folder with judges")
@@ -39,7 +39,7 @@ def verify(
     names: Annotated[list[str] | None, typer.Argument(help="Judges; all by default.")] = None,
     as_json: Json = False,
 ) -> int:
-    """Compare checksums and load every network; ends with 5 if one cannot be used."""
+    """Compare checksums and load every network. Exit code 5 if one cannot be used."""
     from segassay.pipelines.manage_models import verify_models
 
     lines = verify_models(names or [])
@@ -47,13 +47,13 @@ def verify(
         give_json([line.to_json() for line in lines])
     else:
         for line in lines:
-            give(f"{line.name}  {line.problem or 'whole'}")
+            give(f"{line.name}  {line.problem or 'ok'}")
     return int(ExitCode.MODEL if any(line.problem for line in lines) else ExitCode.DONE)
 
 
 @app.command("card")
 def card(name: _Name) -> None:
-    """Print a judge's card: purpose, sources and terms, and how well it does."""
+    """Print a judge's card: purpose, sources, terms and performance."""
     from segassay.pipelines.manage_models import model_card
 
     give(*model_card(name).removesuffix("\n").split("\n"))
@@ -71,7 +71,7 @@ def import_(
         typer.Option("--out", "-o", help="The judge's folder. Default: a name in $SEGASSAY_HOME."),
     ] = None,
 ) -> None:
-    """Make a judge of a bundle, or of the released Quality Sentinel / SegAE weights."""
+    """Import a judge from a bundle, or from released Quality Sentinel or SegAE weights."""
     from segassay.pipelines.manage_models import import_model
 
     folder = import_model(file, embeddings=embeddings, out=out)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from segassay.cli.console import CaseProgress, tell
+from segassay.cli.console import PhaseProgress, tell
 from segassay.cli.typed import typed_words
 from segassay.types import DEFAULT_JUDGE, Engine, Modality
 
@@ -22,7 +22,7 @@ DatasetPath = Annotated[
 Images = Annotated[Path | None, typer.Option("--images", help="Images, instead of a data set.")]
 Labels = Annotated[Path | None, typer.Option("--labels", help="Their labels.")]
 Structure = Annotated[
-    str | None, typer.Option("--structure", help="Name of what is labelled, as in 'liver'.")
+    str | None, typer.Option("--structure", help="Name of the labelled structure, as in 'liver'.")
 ]
 Names = Annotated[
     Path | None,
@@ -34,7 +34,9 @@ ModalityName = Annotated[
 ]
 SubjectRegex = Annotated[
     str | None,
-    typer.Option("--subject-regex", help="Pattern; its first group is the subject in a case id."),
+    typer.Option(
+        "--subject-regex", help="Regular expression; its first group is the subject in a case id."
+    ),
 ]
 PairTable = Annotated[
     Path, typer.Argument(help="Table with image, mask, gold, structure, subject and, if any, set.")
@@ -46,22 +48,33 @@ Structures = Annotated[
         "--structures",
         "--only",
         metavar=SEVERAL,
-        help="Only these, as in 'liver,spleen'; may be repeated.",
+        help="Use only these structures, as in 'liver,spleen'; may be repeated.",
     ),
 ]
-Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Processes; each holds one case.")]
-Limit = Annotated[int | None, typer.Option("--limit", help="Only the first cases.")]
-ImageLimit = Annotated[int | None, typer.Option("--limit", help="Only the first images.")]
-PartId = Annotated[int, typer.Option("--part-id", help="Which part to do, from 1.")]
-NumParts = Annotated[int, typer.Option("--num-parts", help="Split the cases.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        "-j",
+        help="Processes, each with one case in memory. Default: as many as cores and memory allow.",
+    ),
+]
+Limit = Annotated[int | None, typer.Option("--limit", help="Use only the first N cases.")]
+ImageLimit = Annotated[int | None, typer.Option("--limit", help="Use only the first N images.")]
+PartId = Annotated[int, typer.Option("--part-id", help="Which part to do, counted from 1.")]
+NumParts = Annotated[int, typer.Option("--num-parts", help="Split the cases into this many parts.")]
 LabelSource = Annotated[
     str | None,
-    typer.Option("--label-source", help="Which labels to trust, where there are several."),
+    typer.Option(
+        "--label-source", help="Whose labels to use as reference, where there are several."
+    ),
 ]
-Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same faults.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Begin anew where another run lies.")]
+Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same simulated errors.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Discard the run in OUT and start over.")
+]
 Pseudonymise = Annotated[
-    bool, typer.Option("--pseudonymise", help="Other names for cases in all that is passed on.")
+    bool, typer.Option("--pseudonymise", help="Replace case and subject ids in all results.")
 ]
 FailOn = Annotated[
     str | None,
@@ -78,18 +91,19 @@ Bounds = Annotated[
     typer.Option("--bounds", help="Table label,lower,upper[,quantity] of plausible values."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print a JSON summary to stdout.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Do not show progress.")]
 Verbose = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Name every unusable label and every finding.")
+    bool, typer.Option("--verbose", "-v", help="List every unusable label and every finding.")
 ]
 EngineName = Annotated[
-    Engine, typer.Option("--engine", help="onnx; or openvino, faster, a little less exact.")
+    Engine, typer.Option("--engine", help="onnx, or openvino: faster, slightly less exact.")
 ]
 PeerCount = Annotated[
     int,
     typer.Option(
         "--peers",
-        help="Other cases to compare labels of unknown structures with; 0 for none.",
+        help="Number of other cases that labels of structures new to the judge are compared with; "
+        "0 for none.",
     ),
 ]
 JudgeName = Annotated[str, typer.Option("--judge", help="Judge: a name or a folder.")]
@@ -170,7 +184,7 @@ class PartOptions:
 class RunOptions:
     """How `check` and `audit` go through a data set, and when they complain."""
 
-    jobs: Jobs = 1
+    jobs: Jobs = None
     pseudonymise: Pseudonymise = False
     fail_on: FailOn = None
     bounds: Bounds = None
@@ -184,9 +198,9 @@ class TellOptions:
     as_json: Json = False
     quiet: Quiet = False
 
-    def progress(self, what: str = "cases") -> CaseProgress:
-        """Return what reports progress in `what`; it is silent where that was asked for."""
-        return CaseProgress(quiet=self.quiet, what=what)
+    def progress(self) -> PhaseProgress:
+        """Return what reports progress; it is silent where that was asked for."""
+        return PhaseProgress(quiet=self.quiet)
 
     def say(self, line: str) -> None:
         """Tell what is going on, unless silence was asked for."""

@@ -1,4 +1,4 @@
-"""`segassay pairs`: faulty masks for trusted labels, and the table that `evaluate` reads."""
+"""`segassay pairs`: masks with simulated errors, and the table that `evaluate` reads."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from segassay.cli.options import (
     TellOptions,
 )
 from segassay.cli.spread import spread
+from segassay.types import counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,18 +25,19 @@ class FaultOptions:
     """Which faults, of which labels."""
 
     per_label: Annotated[
-        int, typer.Option("--per-label", help="Faulty masks per label, flat over Dice 0 to 1.")
+        int,
+        typer.Option("--per-label", help="Wrong masks per label, spread evenly over Dice 0 to 1."),
     ] = 10
     seed: Seed = 0
     families: Annotated[
         list[str] | None,
         typer.Option(
-            "--families", metavar=SEVERAL, help="Only these faults, as in 'leak,cut_end'."
+            "--families", metavar=SEVERAL, help="Only these kinds of error, as in 'leak,cut_end'."
         ),
     ] = None
     label_source: LabelSource = None
     untouched: Annotated[
-        bool, typer.Option("--untouched", help="Add every label itself as a pair.")
+        bool, typer.Option("--untouched", help="Also add each label itself as a pair.")
     ] = False
 
 
@@ -49,7 +51,7 @@ def pairs(
     part: PartOptions,
     telling: TellOptions,
 ) -> int:
-    """Make faulty masks of known Dice from trusted labels. Continues where it stopped."""
+    """Make wrong masks of known Dice from reference labels. Resumes where it stopped."""
     from segassay.cli.console import give_json, tell, tell_some
     from segassay.pipelines.configs import PairsConfig
     from segassay.pipelines.make_pairs import make_pairs
@@ -67,10 +69,13 @@ def pairs(
         give_json(result.to_json())
         return int(result.exit_code)
     tell(f"pairs: {result.n_pairs}, labels: {result.n_labels}, cases: {result.n_cases}")
+    if not result.n_pairs:
+        tell("no pair could be made: no label holds a voxel that could be used")
     if result.n_lost:
-        tell(f"{result.n_lost} faults could not be made: the labels are too small for them")
+        lost = counted(result.n_lost, "mask")
+        tell(f"{lost} could not be made: the labels are too small for such errors")
     if result.table is None:
-        tell(f"{result.n_missing} cases are still to be done by other parts; no table yet")
+        tell(f"{counted(result.n_missing, 'case')} left to other parts; no table yet")
     else:
         tell(f"table: {result.table}")
     return int(result.exit_code)

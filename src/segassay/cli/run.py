@@ -1,5 +1,8 @@
 """What `audit` and `check` share: from options to a config, from a result to words."""
 
+from collections import Counter
+from collections.abc import Mapping
+from math import isnan
 from typing import Any
 
 from segassay.cli.console import give_json, tell, tell_some
@@ -8,8 +11,21 @@ from segassay.errors import UsageError
 from segassay.pipelines.audit import audit
 from segassay.pipelines.conclude import AuditResult
 from segassay.pipelines.configs import AuditConfig, Gate
+from segassay.records.triage import Verdict, key_of, verdicts, worst_first
+from segassay.report.model import SEVERITIES, error_name
+from segassay.types import Severity, Status, counted
 
-_SHOWN = 10
+_SHOWN, _WORST = 10, 5
+_LOOK_AT = (Verdict.LIKELY_WRONG, Verdict.CHECK, Verdict.MISSING)
+
+STATUS_NAMES = {
+    Status.SCORED: "scored",
+    Status.ABSTAINED: "scored with low confidence",
+    Status.ABSENT_OK: "empty as expected",
+    Status.ABSENT_SUSPECT: "empty, but the structure seems to be there",
+    Status.INVALID: "invalid as stored",
+    Status.FAILED: "failed",
+}
 
 
 def make_config(
@@ -32,13 +48,12 @@ def run_audit(config: AuditConfig, run: RunOptions, telling: TellOptions, *, com
     result = audit(config, command=command, progress=telling.progress(), say=telling.say)
     if telling.as_json:
         give_json(result.to_json())
-    if run.verbose:
-        for finding in result.findings:
-            tell(f"{finding.case_id} {finding.structure or 'file'}: {finding.message}")
     if not telling.as_json or run.verbose:
-        _tell_unusable(result, most=None if run.verbose else _SHOWN)
+        most = None if run.verbose else _SHOWN
+        _tell_unusable(result, most=most)
+        _tell_findings(result, most=most)
     if not telling.as_json:
-        _tell_result(result)
+        _tell_result(result, scored=config.judge is not None)
     if config.pseudonymise:
         tell("shards/ and private/ hold the real names: leave them out of what you pass on")
     return int(result.exit_code)
@@ -56,21 +71,70 @@ def _tell_unusable(result: AuditResult, *, most: int | None) -> None:
     tell_some(lines, most=most, rest=": see scores.csv, or add --verbose")
 
 
-def _tell_result(result: AuditResult) -> None:
-    summary = result.to_json()
-    tell(f"labels: {result.n_labels}, cases: {result.n_cases}")
+def _tell_findings(result: AuditResult, *, most: int | None) -> None:
+    """Name what rules found, errors first; what is only worth knowing where all are asked for."""
+    known = {(row.case_id, row.reason) for row in result.unusable}
+    findings = sorted(result.findings, key=lambda f: SEVERITIES.index(f.severity))
+    lines = [
+        f"{f.severity}: {f.case_id} {f.structure or 'file'}: {f.message}"
+        for f in findings
+        if (f.case_id, f.message) not in known and (most is None or f.severity is not Severity.INFO)
+    ]
+    tell_some(lines, most=most, rest=f": see {result.out / 'issues.md'}, or add --verbose")
+
+
+def _tell_result(result: AuditResult, *, scored: bool) -> None:
+    tell(f"labels: {result.n_labels} in {counted(result.n_cases, 'case')}")
     if result.n_unmatched:
-        tell(f"files that belong to no case: {result.n_unmatched}; segassay info names them")
-    for name in ("status", "findings"):
-        counts = summary[name]
-        if isinstance(counts, dict) and counts:
-            tell(f"{name}: " + ", ".join(f"{n} {kind}" for kind, n in counts.items()))
+        files = counted(result.n_unmatched, "file that belongs", "files that belong")
+        tell(f"{files} to no case: segassay info names them")
+    statuses = Counter(row.status for row in result.rows)
+    if statuses:
+        tell(
+            "status: "
+            + ", ".join(f"{statuses[s]} {STATUS_NAMES[s]}" for s in Status if statuses[s])
+        )
+    severities = Counter(f.severity for f in result.findings)
+    if severities:
+        told = (_n_of(s, severities[s]) for s in SEVERITIES if severities[s])
+        tell("findings: " + ", ".join(told))
     for note in result.notes:
         tell(f"note: {note}")
     if result.report is None:
-        tell(f"{result.n_missing} cases are still to be done by other parts; no report yet")
+        tell(f"{counted(result.n_missing, 'case')} left to other parts; no report yet")
+        return
+    if scored:
+        _tell_worst(result)
     else:
-        tell(f"report: {result.report}")
+        tell(_verdict(result, severities))
+    tell(f"report: {result.report}")
+    tell(f"next: work through {result.out / 'issues.md'}, or open the report")
+
+
+def _n_of(severity: Severity, n: int) -> str:
+    return f"{n} info" if severity is Severity.INFO else counted(n, severity.value)
+
+
+def _tell_worst(result: AuditResult) -> None:
+    """Name the labels to begin with, worst first, and say why."""
+    found = verdicts(result.rows, result.findings)
+    worst = [row for row in worst_first(result.rows, found) if found[key_of(row)] in _LOOK_AT]
+    tell("worst labels:" if worst else "worst labels: none stands out")
+    for row in worst[:_WORST]:
+        score = "" if isnan(row.score) else f" {row.score:.2f}"
+        why = ", ".join(filter(None, (found[key_of(row)].value, error_name(row.error_type))))
+        tell(f"  {row.case_id} {row.structure}:{score} {why}")
+
+
+def _verdict(result: AuditResult, severities: Mapping[Severity, int]) -> str:
+    """Say in a sentence whether a data set passed the rules."""
+    errors, warnings = severities[Severity.ERROR], severities[Severity.WARNING]
+    if errors or result.n_failed:
+        unusable = f", {counted(result.n_failed, 'case')} with files that cannot be used"
+        return f"check failed: {counted(errors, 'error')}" + (unusable if result.n_failed else "")
+    if warnings:
+        return f"check passed, with {counted(warnings, 'warning')}"
+    return "check passed: no errors, no warnings"
 
 
 def _gate(text: str | None) -> Gate | None:

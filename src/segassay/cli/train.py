@@ -6,10 +6,13 @@ from typing import Annotated
 import typer
 
 from segassay.cli.console import tell
+from segassay.types import counted
 
 _Recipe = Annotated[Path, typer.Option("--config", help="A judge's recipe, as in recipes/.")]
-_Data = Annotated[Path, typer.Option("--data", help="Folder that its paths start from.")]
-_Run = Annotated[Path, typer.Option("--out", "-o", help="Checkpoints, curves, and the judge.")]
+_Data = Annotated[Path, typer.Option("--data", help="Folder of the recipe's paths.")]
+_Run = Annotated[
+    Path, typer.Option("--out", "-o", help="Folder for checkpoints, curves and the judge.")
+]
 
 app = typer.Typer(help="Train a judge.", no_args_is_help=True)
 
@@ -19,27 +22,28 @@ def judge(
     config: _Recipe,
     out: _Run,
     data: Annotated[
-        Path | None, typer.Option("--data", help="Folder that its paths start from.")
+        Path | None, typer.Option("--data", help="Folder of the recipe's paths.")
     ] = None,
     pack: Annotated[
-        Path | None, typer.Option("--pack", help="Only learn, from what `train pack` wrote.")
+        Path | None,
+        typer.Option("--pack", help="Train on what `train pack` wrote; makes no judge yet."),
     ] = None,
 ) -> None:
-    """Train a judge by a recipe; the same command continues an interrupted training."""
+    """Train a judge from a recipe. Resumes where it stopped."""
     from segassay.errors import UsageError
     from segassay.pipelines.train_judge import train_judge
     from segassay.pipelines.travel import learn_from_pack
 
     if (data is None) == (pack is None):
-        raise UsageError("give --data, or --pack to learn where the data are not")
+        raise UsageError("give either --data or --pack")
     if pack is not None:
         updates = learn_from_pack(config, pack, out, say=tell)
         if updates is not None:
-            tell(f"{updates} updates: {out}; the same with --data makes the judge of it")
+            tell(f"{counted(updates, 'update')}: {out}; run again with --data to make the judge")
     elif data is not None and (trained := train_judge(config, data, out, say=tell)) is not None:
         tell(f"judge: {trained.folder}")
         n, r, mae = trained.n_labels, trained.pearson, trained.mae
-        tell(f"{n} tuning labels: Pearson {r:.3f}, MAE {mae:.3f}")
+        tell(f"{counted(n, 'tuning label')}: Pearson {r:.3f}, MAE {mae:.3f}")
 
 
 @app.command("pack")
@@ -48,14 +52,14 @@ def pack(
     data: _Data,
     out: _Run,
     to: Annotated[Path, typer.Option("--to", help="The file to write.")] = Path("material.pack"),
-    mib: Annotated[float, typer.Option("--mib", help="How large it may become.")] = 60,
+    mib: Annotated[float, typer.Option("--mib", help="Size limit in MiB.")] = 60,
 ) -> None:
-    """Pack what a judge learns from, so that it can learn on another machine: `judge --pack`."""
+    """Pack the training material into one file, for `train judge --pack` on another machine."""
     from segassay.pipelines.travel import pack_material
 
     packed = pack_material(config, data, out, to, most_mib=mib, say=tell)
     size = f"{packed.mib:.1f} MiB, slices of at most {packed.side} pixels"
-    tell(f"{packed.n_cases} cases, {size}: {to}; it holds images of patients")
+    tell(f"{counted(packed.n_cases, 'case')}, {size}: {to}; it contains patient images")
 
 
 @app.command("segmenters")
@@ -64,8 +68,8 @@ def segmenters(
     data: _Data,
     out: Annotated[Path, typer.Option("--out", "-o", help="Networks and their masks.")],
 ) -> None:
-    """Train small segmenters whose mistakes a judge learns from; continues where it stopped."""
+    """Train small segmenters whose errors a judge learns from. Resumes where it stopped."""
     from segassay.pipelines.network_errors import train_segmenters
 
     n_cases = train_segmenters(config, data, out, say=tell)
-    tell(f"masks of networks for {n_cases} cases: {out}")
+    tell(f"network masks for {counted(n_cases, 'case')}: {out}")

@@ -12,6 +12,8 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import onnxruntime
 
+_UNLIMITED = 2**16
+
 
 def open_session(path: Path, *, threads: int | None = None) -> Any:
     """Open an ONNX file; a session may be shared between threads.
@@ -35,7 +37,29 @@ def open_session(path: Path, *, threads: int | None = None) -> Any:
 
 
 def usable_cores() -> int:
-    """Return the number of cores this process may use; the machine may have more."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Return the number of cores this process may use; the machine may have more.
+
+    The system may bind it to some of them, and a container may have a share of their time.
+    """
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(bound or 1, cores_of_group()))
+
+
+def cores_of_group(groups: Path = Path("/sys/fs/cgroup")) -> int:
+    """Return how many cores' time the control group (version 2 or 1) grants, rounded up.
+
+    A container sees its own group as the topmost. Without a limit: more than any machine has.
+    """
+    try:
+        quota, period = (groups / "cpu.max").read_text(encoding="ascii").split()
+    except (OSError, ValueError):
+        try:
+            quota, period = (
+                (groups / "cpu" / f"cpu.cfs_{name}_us").read_text(encoding="ascii").strip()
+                for name in ("quota", "period")
+            )
+        except (OSError, ValueError):
+            return _UNLIMITED
+    if not (quota.isdecimal() and period.isdecimal() and int(period)):  # "max", or -1
+        return _UNLIMITED
+    return max(1, -(-int(quota) // int(period)))

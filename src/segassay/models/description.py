@@ -168,6 +168,15 @@ class NetworkFit(LearningRecord):
     pearson: dict[str, float]
 
 
+class Benefit(StrEnum):
+    """Whether a new judge is better than the one it was made from, on subjects left out of it."""
+
+    BETTER = "better"
+    NO_BETTER = "no_better"
+    NOT_TESTED = "not_tested"
+    """Too few subjects leave nothing to test on."""
+
+
 class Adaptation(Document):
     """What `segassay fit`, `learn` or `calibrate` made of a judge, and how good it then was.
 
@@ -180,6 +189,7 @@ class Adaptation(Document):
         subjects: Subjects that figures and intervals rest on.
         corrected: Whether raw scores are corrected.
         evidence: Labels and subjects of every structure.
+        benefit: Whether the new judge is better than its base; `None` after `learn`.
         unadapted: Figures of the base.
         fitted: Figures of this judge on the same labels; `None` where nothing is left to test on.
         light: Figures of a fit without learning, where the network learned on and was kept.
@@ -197,6 +207,7 @@ class Adaptation(Document):
     subjects: Count
     corrected: bool
     evidence: dict[str, Counts]
+    benefit: Benefit | None = None
     unadapted: Figures
     fitted: Figures | None
     light: Figures | None = None

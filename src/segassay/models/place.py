@@ -34,7 +34,7 @@ def default_place(name: str) -> Path:
 def require_free(folder: Path) -> None:
     """Raise `OutputError` where a new judge would overwrite something."""
     if folder.exists():
-        raise OutputError(f"{folder}: is there already; choose another -o, or remove it first")
+        raise OutputError(f"{folder}: already exists; choose another -o, or remove it first")
 
 
 def require_writable(folder: Path) -> None:

@@ -14,7 +14,7 @@ from segassay.pipelines.result_folder import note_interruption
 from segassay.records.run import RunRecord, keep_trial
 from segassay.scoring import Judge
 from segassay.scoring.peers import Peers
-from segassay.types import Say
+from segassay.types import Progress, Say, counted, ignore_progress
 
 Found = TypeVar("Found")
 
@@ -46,6 +46,7 @@ def get_acquainted(
     *,
     structures: Sequence[str] = (),
     say: Say | None = None,
+    progress: Progress = ignore_progress,
 ) -> Acquaintance:
     """Try the judge on a data set and choose peers where it fails.
 
@@ -58,6 +59,7 @@ def get_acquainted(
         n_peers: Peers of every structure; 0 for neither trial nor peers.
         structures: Only these, spelled canonically.
         say: Told before what takes long.
+        progress: Told of the cases of the trial, and of those chosen to compare with.
 
     Raises:
         OutputError: The outcome cannot be written.
@@ -67,16 +69,19 @@ def get_acquainted(
     tell = say or _silent
     try:
         if run.familiarity is None and len(by_lot(cases)) >= FEWEST_CASES:
-            tell("trying the judge on faults planted in the data set's own labels")
-            run.familiarity = _survived(familiarity, cases, judge, structures)
+            tell("testing the judge on simulated errors in the data set's own labels")
+            run.familiarity = _survived(familiarity, cases, judge, structures, progress)
             _keep(run.familiarity, out)
         tried = Acquaintance(run.familiarity)
-        peers = _survived(choose_peers, cases, tried.asked(judge), n_peers, structures, tell)
+        peers = _survived(
+            choose_peers, cases, tried.asked(judge), n_peers, structures, tell, progress
+        )
     except KeyboardInterrupt:
         note_interruption(run, out)
         raise
     if peers is not None:
-        tell(f"{len(peers)} cases weigh labels of structures that the judge does not know")
+        others = counted(len(peers), "other case")
+        tell(f"labels of structures new to the judge are compared with {others}")
     return Acquaintance(run.familiarity, peers)
 
 

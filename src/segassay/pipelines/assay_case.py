@@ -21,7 +21,7 @@ from segassay.data.files import told_path
 from segassay.data.io import LabelMap, label_mask
 from segassay.data.labelled_case import FRACTION
 from segassay.data.volume import Volume, voxel_sha256
-from segassay.errors import CaseError
+from segassay.errors import CaseError, InternalError
 from segassay.pipelines.acquaintance import Acquaintance
 from segassay.pipelines.read_case import CaseFiles
 from segassay.pipelines.views import case_views, file_view, image_view, label_view
@@ -31,7 +31,10 @@ from segassay.records.run import now
 from segassay.records.scores import ScoreRow
 from segassay.records.shards import CaseRecord
 from segassay.scoring import Judge, Score
-from segassay.types import Remark, Severity, Status
+from segassay.types import Progress, Remark, Severity, Status, ignore_progress
+
+_TOLD_AT_ONCE = 8
+"""Labels scored between two steps of progress, where there is anyone to be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class AssayContext:
     """What is the same for all cases of a run. `judge` is `None` for rules alone.
 
     The judge is in the state that the `acquaintance` asks for; worker processes bring theirs there.
+    `progress` is told of the labels of a case.
     """
 
     root: Path
@@ -48,6 +52,7 @@ class AssayContext:
     structures: tuple[str, ...] = ()
     bounds: tuple[Bound, ...] = ()
     acquaintance: Acquaintance = field(default_factory=Acquaintance)
+    progress: Progress = ignore_progress
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +73,7 @@ def assay_case(files: CaseFiles, context: AssayContext) -> CaseRecord:
     ]
     image = files.image
     if isinstance(image, CaseError):
-        rows = [_row(files, ref, context, Status.FAILED, str(image)) for ref in wanted]
+        rows = [_row(files, ref, context, Status.FAILED, image) for ref in wanted]
         return CaseRecord(files.case.case_id, tuple(rows), (), (), str(image))
     return _assay_labels(files, image, wanted, context)
 
@@ -76,6 +81,7 @@ def assay_case(files: CaseFiles, context: AssayContext) -> CaseRecord:
 def _assay_labels(
     files: CaseFiles, image: Volume, wanted: Sequence[LabelRef], context: AssayContext
 ) -> CaseRecord:
+    context.progress("labels checked", 0, len(wanted), "")
     shown = image_view(files, image)
     rows: list[ScoreRow] = []
     findings = check_image(shown)
@@ -88,7 +94,7 @@ def _assay_labels(
         labels = files.labels[path]
         if isinstance(labels, CaseError):
             errors.append(str(labels))
-            rows += [_row(files, ref, context, Status.FAILED, str(labels)) for ref in refs]
+            rows += [_row(files, ref, context, Status.FAILED, labels) for ref in refs]
             continue
         of_file = check_file(file_view(refs, labels, shown, context.declared))
         findings += of_file
@@ -107,6 +113,7 @@ def _assay_labels(
                 spacing_known=image.spacing_known,
             )
             good.append(_Label(ref, mask, labels.volume.known, view, tuple(check_label(view))))
+            context.progress("labels checked", len(good), len(wanted), ref.structure)
     content, printed = voxel_sha256(image.array), image_print(shown.planes)
     if not good:
         facts.append(_image_facts(files, content, printed))
@@ -176,19 +183,24 @@ def _scored_rows(
     if judge is None or not labels:
         return []
     seen = judge.trained_on(files.image_sha256, content)
-    rows = []
+    rows: list[ScoreRow] = []
+    context.progress("labels scored", 0, len(labels), "")
     # Labels of one file ignore the same voxels; where none ignores any, all are judged together.
     for own in _alike(labels):
-        scores = judge.score_labels(
+        asked = judge.asked(
             image.knowing(own[0].known),
             [(label.ref.structure, label.mask) for label in own],
             modality=files.case.modality,
             subject=files.case.subject_id,
         )
-        rows += [
-            _scored_row(files, label, score, context, trained_on=seen)
-            for label, score in zip(own, scores, strict=True)
-        ]
+        at_once = len(own) if context.progress is ignore_progress else _TOLD_AT_ONCE
+        for start in range(0, len(own), at_once):
+            scores = judge.scores(asked[start : start + at_once])
+            rows += [
+                _scored_row(files, label, score, context, trained_on=seen)
+                for label, score in zip(own[start:], scores, strict=False)
+            ]
+            context.progress("labels scored", len(rows), len(labels), rows[-1].structure)
     return rows
 
 
@@ -239,7 +251,7 @@ def _scored_row(
 
 
 def _row(
-    files: CaseFiles, ref: LabelRef, context: AssayContext, status: Status, reason: str
+    files: CaseFiles, ref: LabelRef, context: AssayContext, status: Status, why: str | CaseError
 ) -> ScoreRow:
     path = ref.path
     image = files.image
@@ -252,7 +264,8 @@ def _row(
         label_path=told_path(path, context.root),
         label_sha256=files.label_sha256[path],
         status=status,
-        reason=reason,
+        reason=str(why),
+        remarks=frozenset({Remark.INTERNAL_ERROR} if isinstance(why, InternalError) else ()),
         spacing_mm=spacing,
         run_id=context.run_id,
         scored_at=now(),

@@ -9,7 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from itertools import islice, zip_longest
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from queue import SimpleQueue
 from threading import Thread
 
@@ -22,7 +22,7 @@ from segassay.pipelines.suspect_case import do_alone
 from segassay.pipelines.worker import Start, assay_one, start_pool_worker, work
 from segassay.records.begun import Begun
 from segassay.records.shards import CaseRecord
-from segassay.types import Engine
+from segassay.types import Engine, ignore_progress
 
 
 def assay_cases(
@@ -57,7 +57,8 @@ def assay_cases(
 def _start(context: AssayContext, jobs: int, judge: str | None) -> Start:
     threads = max(1, usable_cores() // jobs)
     engine = Engine.ONNX if context.judge is None else context.judge.engine
-    return replace(context, judge=None), judge, threads, engine, jobs
+    alone = replace(context, judge=None, progress=ignore_progress)
+    return alone, judge, threads, engine, jobs
 
 
 def _in_this_process(
@@ -99,11 +100,16 @@ def _read_ahead(
 def _in_workers(
     cases: Sequence[Case], start: Start, begun: Begun, jobs: int
 ) -> Iterator[CaseRecord]:
+    others = set(active_children())
     pool = ProcessPoolExecutor(jobs, get_context("spawn"), start_pool_worker, start)
     try:
         yield from _handed_out(cases, lambda case: pool.submit(_begin, case, begun), ahead=2 * jobs)
     except BrokenProcessPool as error:
         raise _why_it_ended(cases, begun) from error
+    except BaseException:  # stopped: nobody waits any more for what the workers are doing
+        for process in set(active_children()) - others:
+            process.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -1,17 +1,22 @@
 """The main job: read a data set, check and score every label, rank them, show the worst."""
 
+from segassay.data.memory import memory_bytes
+from segassay.engines.session import usable_cores
 from segassay.pipelines.acquaintance import Acquaintance, get_acquainted
 from segassay.pipelines.assay_case import AssayContext
 from segassay.pipelines.assay_cases import assay_cases
 from segassay.pipelines.bounds import read_bounds
 from segassay.pipelines.conclude import AuditResult, conclude
 from segassay.pipelines.configs import AuditConfig
-from segassay.pipelines.keep_records import Progress, keep_records
+from segassay.pipelines.keep_records import keep_records
 from segassay.pipelines.result_folder import begin_run
 from segassay.records.begun import Begun
 from segassay.records.shards import read_records
 from segassay.scoring import load_judge
-from segassay.types import Say
+from segassay.types import Progress, Say, ignore_progress
+
+_CASES_EACH = 4
+_BYTES_EACH = 4 * 2**30
 
 
 def audit(
@@ -23,7 +28,8 @@ def audit(
 ) -> AuditResult:
     """Audit a data set; an interrupted audit into the same folder is continued.
 
-    `progress` is told of every finished case, `say` of what takes long before the first one.
+    `progress` is told of every finished case, and of labels where there is one case alone; `say` of
+    what takes long before the first one.
 
     Raises:
         DatasetError: The data set cannot be opened, or has no label.
@@ -32,13 +38,15 @@ def audit(
         UsageError: The folder holds a run with other options, no label has such a structure, or
             the table of bounds cannot be used.
     """
+    tell = progress or ignore_progress
     dataset = config.source.open()
     dataset.require_labels()
     config.require_structures(dataset)
+    cases = dataset.cases[: config.limit]
+    config.require_labels(cases, dataset)
     bounds = read_bounds(config.bounds, dataset)
     judge = None if config.judge is None else load_judge(config.judge, engine=config.engine)
     record = begin_run(config, dataset, command=command, judge=judge)
-    cases = dataset.cases[: config.limit]
     done = {r.case_id for r in read_records(config.out)}
     todo = [c for c in cases[config.part - 1 :: config.parts] if c.case_id not in done]
     acquaintance = Acquaintance()
@@ -51,7 +59,9 @@ def audit(
             config.peers,
             structures=config.structures,
             say=say,
+            progress=tell,
         )
+    jobs = n_jobs(config.jobs, len(todo))
     context = AssayContext(
         dataset.root,
         frozenset(dataset.declared),
@@ -60,14 +70,26 @@ def audit(
         config.structures,
         bounds,
         acquaintance,
+        tell if len(todo) == 1 else ignore_progress,
     )
     begun = Begun.of(config.out, config.part, config.parts)
     keep_records(
-        assay_cases(todo, context, jobs=config.jobs, judge=config.judge, begun=begun),
+        assay_cases(todo, context, jobs=jobs, judge=config.judge, begun=begun),
         record,
         config.out,
         part=(config.part, config.parts),
         counts=(len(done), len(done) + len(todo)),
-        progress=progress,
+        progress=tell,
     )
-    return conclude(config, dataset, cases, judge, record)
+    return conclude(config, dataset, cases, judge, record, progress=tell)
+
+
+def n_jobs(wanted: int | None, n_cases: int) -> int:
+    """Return how many processes work on so many cases, at most one for each of them.
+
+    With `None` wanted: as many as there are cores to use, each with several cases and enough
+    memory for large ones. To start a process and load its judge takes some seconds.
+    """
+    if wanted is None:
+        wanted = min(usable_cores(), memory_bytes() // _BYTES_EACH, n_cases // _CASES_EACH)
+    return max(1, min(wanted, n_cases))

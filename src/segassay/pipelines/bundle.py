@@ -40,7 +40,7 @@ def export_bundle(judge: Path, out: Path) -> Path:
     """
     folder = open_judge(judge)
     if out.exists():
-        raise OutputError(f"{out}: is there already; choose another -o, or remove it first")
+        raise OutputError(f"{out}: already exists; choose another -o, or remove it first")
     parts: dict[str, bytes] = {
         _METADATA: (json.dumps(bundle_metadata(folder), indent=1, allow_nan=False) + "\n").encode(),
         _LICENSE: _TERMS.encode(),

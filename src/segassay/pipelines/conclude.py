@@ -1,8 +1,8 @@
 """The end of a run: cohort checks, tables, findings, report, record."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from math import isnan
 from pathlib import Path
 
@@ -24,9 +24,9 @@ from segassay.records.table import write_table
 from segassay.records.triage import verdicts, with_low_confidence, worst_first
 from segassay.records.whole_file import write_whole
 from segassay.report.html import render_report
-from segassay.report.model import Exhibit, ReportData
+from segassay.report.model import SEVERITIES, Exhibit, ReportData
 from segassay.scoring import Judge
-from segassay.types import ExitCode, Severity, Status
+from segassay.types import ExitCode, Progress, Severity, Status, ignore_progress
 
 _UNUSABLE = (Status.FAILED, Status.INVALID)
 
@@ -61,7 +61,7 @@ class AuditResult:
     def to_json(self) -> dict[str, object]:
         """Return the summary printed with `--json`."""
         statuses = Counter(row.status.value for row in self.rows)
-        severities = Counter(f.severity.value for f in self.findings)
+        severities = Counter(f.severity for f in self.findings)
         ranked = worst_first(self.rows, verdicts(self.rows, self.findings))
         worst = [row for row in ranked if not isnan(row.score)][:10]
         return {
@@ -71,7 +71,7 @@ class AuditResult:
             "labels": self.n_labels,
             "unmatched": self.n_unmatched,
             "status": dict(statuses),
-            "findings": dict(severities),
+            "findings": {s.value: severities[s] for s in SEVERITIES if severities[s]},
             "worst": [
                 {"case_id": r.case_id, "structure": r.structure, "score": round(r.score, 4)}
                 for r in worst
@@ -89,8 +89,12 @@ def conclude(
     cases: Sequence[Case],
     judge: Judge | None,
     record: RunRecord,
+    *,
+    progress: Progress = ignore_progress,
 ) -> AuditResult:
     """Make tables and report from the shards; with parts missing only count what is there.
+
+    `progress` is told of the pictures that are drawn.
 
     Raises:
         OutputError: The result folder cannot be written.
@@ -102,7 +106,7 @@ def conclude(
     )
     if config.pseudonymise:
         dataset, cases, records = _renamed(config.out, dataset, cases, records, record)
-    findings = _findings(records, cases)
+    findings = _findings(records, replace(dataset, cases=tuple(cases)))
     judged = with_low_confidence([row for r in records for row in r.rows])
     rows = with_rules(judged, findings)
     n_missing = len(cases) - len(records)
@@ -122,7 +126,7 @@ def conclude(
     )
     try:
         if not n_missing:
-            _write(config, dataset, cases, judge, result)
+            _write(config, dataset, cases, judge, result, progress)
         _close(record, result, len(cases))
     except OSError as error:
         raise OutputError.of(config.out, error) from error
@@ -176,10 +180,10 @@ def _failed(record: CaseRecord) -> bool:
     return bool(record.error) or any(row.status in _UNUSABLE for row in record.rows)
 
 
-def _findings(records: Sequence[CaseRecord], cases: Sequence[Case]) -> tuple[Finding, ...]:
+def _findings(records: Sequence[CaseRecord], dataset: Dataset) -> tuple[Finding, ...]:
     facts = [LabelFacts(**data) for r in records for data in r.facts]
     own = [finding for r in records for finding in r.findings]
-    return (*own, *check_cohort(facts), *check_dataset(cases))
+    return (*own, *check_cohort(facts), *check_dataset(dataset))
 
 
 def _write(
@@ -188,6 +192,7 @@ def _write(
     cases: Sequence[Case],
     judge: Judge | None,
     result: AuditResult,
+    progress: Progress,
 ) -> None:
     rows, findings = result.rows, result.findings
     write_table(rows, config.out)
@@ -208,8 +213,16 @@ def _write(
     exhibits: Iterable[Exhibit] = ()
     if judge is not None:
         shown = pictured(data)
-        exhibits = make_exhibits(shown, {case.case_id: case for case in cases}, judge)
+        made = make_exhibits(shown, {case.case_id: case for case in cases}, judge)
+        exhibits = _told(made, len(shown), progress)
     render_report(data, exhibits, config.out)
+
+
+def _told(exhibits: Iterable[Exhibit], total: int, progress: Progress) -> Iterator[Exhibit]:
+    progress("labels drawn", 0, total, "")
+    for number, exhibit in enumerate(exhibits, start=1):
+        yield exhibit
+        progress("labels drawn", number, total, exhibit.row.case_id)
 
 
 def _about_case(case: Case) -> dict[str, str]:

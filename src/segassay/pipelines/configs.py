@@ -1,16 +1,16 @@
 """What can be asked of a run; everything here becomes part of its record."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from segassay.data.case import Dataset
+from segassay.data.case import Case, Dataset
 from segassay.data.corruption.spread import known_families
 from segassay.data.readers import open_dataset
 from segassay.errors import UsageError
-from segassay.types import DEFAULT_JUDGE, Engine, Modality, Severity
+from segassay.types import DEFAULT_JUDGE, Engine, Modality, Severity, counted
 from segassay.vocabulary.names import canonical_name
 
 
@@ -107,21 +107,34 @@ class CasesConfig(BaseModel):
                 f"there are {', '.join(dataset.structures) or 'no labels'}"
             )
 
+    def require_labels(self, cases: Sequence[Case], dataset: Dataset) -> None:
+        """Raise `UsageError` where `cases`, the first `limit` of a data set, have no such label."""
+        if not any(self.wants(ref.structure) for case in cases for ref in case.labels):
+            what = ", ".join(self.structures) or "a label"
+            raise UsageError(
+                f"{dataset.name}: none of the first {counted(len(cases), 'case')} has {what}; "
+                "give a larger --limit, or none"
+            )
+
+    def wants(self, structure: str) -> bool:
+        """Whether labels of a structure were asked for."""
+        return not self.structures or structure in self.structures
+
 
 class AuditConfig(CasesConfig):
     """Options of `segassay audit` and `segassay check` (which has no judge).
 
-    `jobs` processes work on one case each; a script that asks for more than one needs Python's
-    `if __name__ == "__main__":` guard. `bounds` is a table of plausible values, see
-    `pipelines.bounds`. Labels of structures that the judge does not know are compared with those
-    of `peers` other cases, see `pipelines.peers`; 0 for none.
+    `jobs` processes work on one case each, with `None` as many as cores and memory allow; a script
+    that has not just one needs Python's `if __name__ == "__main__":` guard. `bounds` is a table of
+    plausible values, see `pipelines.bounds`. Labels of structures that the judge does not know are
+    compared with those of `peers` other cases, see `pipelines.peers`; 0 for none.
     """
 
     judge: str | None = DEFAULT_JUDGE
     engine: Engine = Engine.ONNX
     peers: int = Field(default=10, ge=0, le=50)
     bounds: Path | None = None
-    jobs: int = Field(default=1, ge=1, le=256)
+    jobs: int | None = Field(default=1, ge=1, le=256)
     n_worst: int = Field(default=20, ge=0)
     pseudonymise: bool = False
     fail_on: Gate | None = None

@@ -11,11 +11,10 @@ from segassay.data.planting import Planted, plant_dataset
 from segassay.errors import OutputError
 from segassay.pipelines.audit import audit
 from segassay.pipelines.configs import AuditConfig, SourceConfig
-from segassay.pipelines.keep_records import Progress
 from segassay.records.findings import Finding
 from segassay.records.scores import ScoreRow
 from segassay.records.triage import Verdict, usual_scores, verdict
-from segassay.types import Severity, Status
+from segassay.types import Progress, Severity, Status
 
 _TO_CHECK = (Verdict.LIKELY_WRONG, Verdict.CHECK, Verdict.MISSING)
 """What the report tells a person to look at for the score's sake."""

@@ -19,7 +19,7 @@ from segassay.pipelines.acquaintance import get_acquainted
 from segassay.pipelines.configs import EvaluateConfig
 from segassay.pipelines.evaluate_image import evaluate_image, record_id
 from segassay.pipelines.familiarity import FAMILIAR
-from segassay.pipelines.keep_records import Progress, keep_records
+from segassay.pipelines.keep_records import keep_records
 from segassay.pipelines.open_pair import as_cases, images_of
 from segassay.pipelines.read_case import file_sha256
 from segassay.pipelines.result_folder import new_record, open_run
@@ -28,7 +28,7 @@ from segassay.records.run import RunRecord, config_key, now
 from segassay.records.shards import read_records
 from segassay.report.evaluation_page import write_evaluation
 from segassay.scoring import Judge, load_judge
-from segassay.types import ExitCode, Remark, Say, Status
+from segassay.types import ExitCode, Progress, Remark, Say, Status, ignore_progress
 
 EVALUATION_VERSION = 3
 """Version of `evaluation.json`; goes up when its keys or their meaning change."""
@@ -63,6 +63,7 @@ def evaluate(
         OutputError: The result folder cannot be written.
         UsageError: The folder holds a run with another table, other options or another judge.
     """
+    tell = progress or ignore_progress
     pairs = read_pair_table(config.table, config.modality)
     groups = images_of(pairs)[: config.limit]
     judge = load_judge(config.judge)
@@ -72,13 +73,16 @@ def evaluate(
     asked = judge
     if todo:
         cases = as_cases(images_of(pairs))
-        asked = get_acquainted(record, config.out, cases, judge, config.peers, say=say).asked(judge)
+        asked = get_acquainted(
+            record, config.out, cases, judge, config.peers, say=say, progress=tell
+        ).asked(judge)
     keep_records(
         (evaluate_image(group, asked, blind=judge) for group in todo),
         record,
         config.out,
         counts=(len(groups) - len(todo), len(groups)),
-        progress=progress,
+        progress=tell,
+        phase="images",
     )
     return _conclude(config, record, judge)
 
@@ -125,7 +129,7 @@ def _conclude(config: EvaluateConfig, record: RunRecord, judge: Judge) -> Evalua
     }
     known = {row.row: (m, o) for row, m, o in zip(judged, mean, odd, strict=True)}
     rows = [_with_baselines(row, *known[row.row]) if row.row in known else row for row in rows]
-    bad = any(not row.usable for row in rows)
+    bad = not judged or any(not row.usable for row in rows)
     code = ExitCode.CASES_FAILED if bad else ExitCode.DONE
     try:
         write_judged_pairs(rows, config.out / "scores.csv")

@@ -10,7 +10,7 @@ import numpy as np
 from segassay.data.io import read_image
 from segassay.data.pair_table import REQUIRED, Pair
 from segassay.data.volume import Volume, voxel_sha256
-from segassay.errors import CaseError
+from segassay.errors import CaseError, InternalError
 from segassay.metrics.overlap import NSD_MM, dice, volume_surface_dice
 from segassay.pipelines.isolated import isolated
 from segassay.pipelines.open_pair import LabelFiles, OpenPair, UnusablePair, open_pair
@@ -43,7 +43,7 @@ def evaluate_image(pairs: Sequence[Pair], judge: Judge, *, blind: Judge) -> Case
     error = ""
     if isinstance(rows, CaseError):
         error = str(rows)
-        rows = _unusable(pairs, Status.FAILED, error)
+        rows = _unusable(pairs, rows)
     rows.sort(key=lambda row: row.row)
     return CaseRecord(record_id(pairs), (), (), tuple(row.to_json() for row in rows), error)
 
@@ -130,9 +130,12 @@ def _judged_row(opened: OpenPair, score: Score, image: Volume) -> JudgedPair:
     )
 
 
-def _unusable(pairs: Sequence[Pair], status: Status, reason: str) -> list[JudgedPair]:
+def _unusable(pairs: Sequence[Pair], error: CaseError) -> list[JudgedPair]:
+    remarks = frozenset({Remark.INTERNAL_ERROR} if isinstance(error, InternalError) else ())
     return [
-        _row(pair, Status.INVALID, pair.problem) if pair.problem else _row(pair, status, reason)
+        _row(pair, Status.INVALID, pair.problem)
+        if pair.problem
+        else replace(_row(pair, Status.FAILED, str(error)), remarks=remarks)
         for pair in pairs
     ]
 

@@ -16,6 +16,7 @@ from segassay.data.labelled_case import read_labelled_case
 from segassay.errors import CaseError
 from segassay.pipelines.faulty_cases import ExpertCase, draw_faults
 from segassay.scoring import Judge
+from segassay.types import Progress, ignore_progress
 
 FAMILIAR = 0.82
 """Correlation from which on a judge counts as knowing such data (`docs/decisions/0016`)."""
@@ -45,7 +46,10 @@ class TriedLabel:
 
 
 def familiarity(
-    cases: Sequence[Case], judge: Judge, structures: Sequence[str] = ()
+    cases: Sequence[Case],
+    judge: Judge,
+    structures: Sequence[str] = (),
+    progress: Progress = ignore_progress,
 ) -> float | None:
     """Try a judge on labels of a data set whose structures it knows by name.
 
@@ -56,13 +60,17 @@ def familiarity(
     """
     found: list[TriedLabel] = []
     tried = 0
-    for case in by_lot([_known(case, judge, structures) for case in cases]):
+    drawn = by_lot([_known(case, judge, structures) for case in cases])
+    total = min(_CASES, len(drawn))
+    progress("trial cases", 0, total, "")
+    for case in drawn:
         if tried == _CASES:
             break
         expert = _trial_case(case)
         if expert is not None:
             tried += 1
             found += try_labels(expert, judge)
+            progress("trial cases", tried, total, case.case_id)
     return agreement(found) if tried >= FEWEST_CASES else None
 
 

@@ -10,7 +10,6 @@ from segassay.pipelines.configs import CalibrateConfig, FitConfig
 from segassay.pipelines.fit_network import TrustedLabels, fit_network
 from segassay.pipelines.gold_atlas import gold_cases
 from segassay.pipelines.gold_judge import GoldResult, make_gold_judge, open_base
-from segassay.pipelines.keep_records import Progress
 from segassay.pipelines.make_pairs import of_one_source
 from segassay.pipelines.measure_gold import (
     Planting,
@@ -18,7 +17,7 @@ from segassay.pipelines.measure_gold import (
     measure_cases,
     measure_table,
 )
-from segassay.types import Say
+from segassay.types import Progress, Say, ignore_progress
 
 
 def fit_judge(
@@ -65,13 +64,13 @@ def fit_judge(
         )
         return fit_network(config, base, gold, say=say or _silent)
     return make_gold_judge(
-        rows,
+        (rows, problems),
         base,
         config.out,
         adapt=True,
         source=dataset.name,
-        problems=tuple(problems),
         compared_with=trusted,
+        progress=progress or ignore_progress,
     )
 
 
@@ -79,9 +78,13 @@ def calibrate_judge(config: CalibrateConfig, *, progress: Progress | None = None
     """Calibrate a judge anew on a user's own predictions with gold; errors as in `fit_judge`."""
     require_free(config.out)
     base, judge = open_base(config.judge)
-    gold, problems = measure_table(config.table, judge, limit=config.limit, progress=progress)
     return make_gold_judge(
-        gold, base, config.out, adapt=False, source=config.table.name, problems=tuple(problems)
+        measure_table(config.table, judge, limit=config.limit, progress=progress),
+        base,
+        config.out,
+        adapt=False,
+        source=config.table.name,
+        progress=progress or ignore_progress,
     )
 
 

@@ -38,7 +38,7 @@ from segassay.scoring.fitting import (
 from segassay.scoring.gold_cases import GoldCases
 from segassay.scoring.slice_judge import SliceJudge
 from segassay.scoring.trust import FEWEST_SUBJECTS
-from segassay.types import Say
+from segassay.types import Say, counted
 
 _HELD_OUT = 0.25
 
@@ -92,8 +92,8 @@ def fit_network(
     lesson = Lesson(gold.dataset, _split(learned, held), config.minutes, config.seed)
     n_learned, n_held = len(lesson.split.train), len(lesson.split.tuning)
     say(
-        f"the network learns from {n_learned} subjects for {config.minutes:g} minutes; "
-        f"{n_held} others decide whether it stays"
+        f"training the network on {counted(n_learned, 'subject')} for {config.minutes:g} minutes; "
+        f"{counted(n_held, 'other')} decide whether the result is kept"
     )
     with tempfile.TemporaryDirectory(prefix="segassay-") as work:
         made = adapt_network(base, lesson, Path(work), say=say)
@@ -116,12 +116,11 @@ def fit_network(
         full = FullFit(about, light if kept else None, frozenset(row.image for row in learned))
         rows = [replace(a, stated=h.stated) for a, h in zip(after, held, strict=True)]
         return make_gold_judge(
-            rows if kept else gold.rows,
+            (rows if kept else list(gold.rows), list(gold.problems)),
             folder if kept else base,
             config.out,
             adapt=True,
             source=gold.dataset.name,
-            problems=gold.problems,
             full=full,
             compared_with=gold.compared_with,
         )

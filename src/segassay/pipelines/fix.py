@@ -10,13 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from segassay.data.case import Dataset
 from segassay.errors import OutputError, UsageError
 from segassay.pipelines.configs import SourceConfig, one_by_one
-from segassay.pipelines.keep_records import Progress
 from segassay.pipelines.plan_fix import FilePlan, n_label_files, plan_fixes
 from segassay.pipelines.write_fix import Destination, Rest, files_below
 from segassay.records.run import library_versions, now
 from segassay.repair.log import FileFix, append_fix
 from segassay.repair.rules import REPAIRS
-from segassay.types import ExitCode
+from segassay.types import ExitCode, Progress
 
 
 class FixConfig(BaseModel):
@@ -115,7 +114,7 @@ def fix(config: FixConfig, *, progress: Progress | None = None) -> FixResult:
         for plan in plan_fixes(dataset, config.rules, island_voxels=config.island_voxels):
             _take(plan, dataset.root, destination, known, result)
             if progress is not None:
-                progress(result.n_files, total, plan.case_id)
+                progress("label files", result.n_files, total, plan.case_id)
         if config.out is not None and destination is not None:
             result.rest = _make_up_to_date(config, dataset, destination, known, result)
     except OSError as error:

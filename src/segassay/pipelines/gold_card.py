@@ -1,6 +1,6 @@
 """The card of a judge that was fitted, taught or calibrated by somebody's labels."""
 
-from segassay.models.description import Adaptation, Figures, MeasuredOn
+from segassay.models.description import Adaptation, Benefit, Figures, MeasuredOn
 from segassay.scoring.trust import FEWEST_SUBJECTS, Trust, counted
 
 _MEASURES = {
@@ -28,6 +28,8 @@ def gold_card(model_id: str, gold: Adaptation, earlier: str) -> str:
 ## How well it does on these labels
 
 {_trusted(gold)}
+
+{_sentence(benefit_line(gold))}
 
 {_table(gold)}
 
@@ -59,6 +61,18 @@ def network_line(gold: Adaptation) -> str:
     return told + ("it stays." if full.kept else "no better beyond noise.")
 
 
+def benefit_line(gold: Adaptation) -> str:
+    """Say whether the new judge is better than its base; empty after `learn`."""
+    base = gold.base.rsplit("-", 2)[0]  # without date and checksum
+    return {
+        None: "",
+        Benefit.BETTER: f"better than {base} on subjects left out of the fit",
+        Benefit.NO_BETTER: f"no better than {base} on subjects left out of the fit: keep {base}",
+        Benefit.NOT_TESTED: f"whether it is better than {base} could not be tested: it takes "
+        "labels of more subjects",
+    }[gold.benefit]
+
+
 def _trusted(gold: Adaptation) -> str:
     on = "the user's own predictions" if gold.on is MeasuredOn.OWN else gold.on
     subjects = counted(gold.subjects)
@@ -73,6 +87,10 @@ def _trusted(gold: Adaptation) -> str:
         text += "your own predictions with "
         text += "`segassay evaluate`." if gold.by == "learn" else "`--pairs`."
     return text
+
+
+def _sentence(text: str) -> str:
+    return f"**{text[0].upper()}{text[1:]}.**" if text else ""
 
 
 def _network(gold: Adaptation) -> str:

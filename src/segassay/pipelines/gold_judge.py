@@ -1,7 +1,6 @@
 """A judge fitted or calibrated to somebody's trusted labels: its figures and its folder."""
 
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.errors import UsageError
-from segassay.models.description import Adaptation, MeasuredOn, NetworkFit
+from segassay.models.description import Adaptation, Benefit, MeasuredOn, NetworkFit
 from segassay.models.folder import (
     ADAPTER,
     CARD,
@@ -26,13 +25,13 @@ from segassay.models.folder import (
 )
 from segassay.models.place import put_in_place
 from segassay.pipelines.gold_card import gold_card
-from segassay.pipelines.gold_figures import evidence_of, figures_of
+from segassay.pipelines.gold_figures import benefit_of, evidence_of, figures_of
+from segassay.pipelines.measure_gold import Found, Problem
 from segassay.records.remarks import text_of
 from segassay.scoring import judge_of
 from segassay.scoring.fitting import (
     FEWEST_LABELS,
     Fitted,
-    GoldLabel,
     columns,
     fit,
     left_out,
@@ -42,10 +41,10 @@ from segassay.scoring.gold_cases import GoldCases
 from segassay.scoring.slice_judge import SliceJudge
 from segassay.scoring.trust import Trust
 from segassay.scoring.typical import TypicalLabels
-from segassay.types import DEFAULT_JUDGE
+from segassay.types import DEFAULT_JUDGE, Progress, ignore_progress
 
 _WRITTEN_ANEW = frozenset({"meta.json", "calibration.json", CARD, CHECKSUMS})
-Problems = tuple[tuple[str, str], ...]
+Problems = tuple[Problem, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,6 +82,11 @@ class GoldResult:
         """Say "no guarantee" with the reason; empty with enough subjects."""
         return text_of(Trust.of(self.gold).limits)
 
+    @property
+    def benefit(self) -> Benefit | None:
+        """Whether the new judge is better than the one it was made from; `None` after `learn`."""
+        return self.gold.benefit
+
     def to_json(self) -> dict[str, Any]:
         """Return the summary printed with `--json`."""
         problems = [{"what": what, "reason": why} for what, why in self.problems]
@@ -112,17 +116,20 @@ def open_base(name: str) -> tuple[JudgeFolder, SliceJudge]:
 
 
 def make_gold_judge(
-    gold: Sequence[GoldLabel],
+    measured: Found,
     base: JudgeFolder,
     out: Path,
     *,
     adapt: bool,
     source: str,
-    problems: Problems,
     full: FullFit | None = None,
     compared_with: GoldCases | None = None,
+    progress: Progress = ignore_progress,
 ) -> GoldResult:
     """Fit to measured labels and write the new judge's folder; `source` names the labels.
+
+    The judge is written whether or not it is better than its base on subjects left out of the fit;
+    its `Benefit` says which.
 
     With `full` the network of `base` may be one that learned on, and `gold` the labels it did not
     learn from. `compared_with` are the trusted cases that the labels were compared with.
@@ -131,15 +138,18 @@ def make_gold_judge(
         UsageError: There are too few labels.
         OutputError: The folder exists, or cannot be written.
     """
-    if len(gold) < FEWEST_LABELS:
+    rows, problems = measured
+    if len(rows) < FEWEST_LABELS:
         first = f" ({problems[0][0]}: {problems[0][1]})" if problems else ""
         raise UsageError(
-            f"{source}: {len(gold)} labels with known truth could be measured{first}; expected at "
+            f"{source}: {len(rows)} labels with known truth could be measured{first}; expected at "
             f"least {FEWEST_LABELS}, so give more cases"
         )
-    rows = list(gold)
     labels = columns(rows, corrected=not adapt)
-    fitted, stated = fit(labels, adapt=adapt), left_out(labels, adapt=adapt)
+    stated = left_out(labels, adapt=adapt, progress=progress)
+    progress("final fits", 0, 1, "")
+    fitted = fit(labels, adapt=adapt)
+    progress("final fits", 1, 1, source)
     own = np.array([row.own for row in rows])
     tested = own if own.any() else np.ones_like(own)
     known = [row for row, kept in zip(rows, tested, strict=True) if kept]
@@ -157,6 +167,7 @@ def make_gold_judge(
         subjects=0 if after is None else len({row.subject for row in known}),
         corrected=fitted.adapter is not None,
         evidence={} if after is None else evidence_of(known),
+        benefit=benefit_of(known, before, after),
         unadapted=figures_of(known, before),
         fitted=None if after is None else figures_of(known, after),
         light=None if light is None else figures_of(known, light[tested]),
@@ -166,7 +177,7 @@ def make_gold_judge(
     images = {row.image for row in rows} | (full.images if full is not None else set())
     made = _Made(fitted, typical_of(rows), compared_with, about, frozenset(images))
     put_in_place(out, lambda fresh: _fill(fresh, out.name, base, made))
-    return GoldResult(out, about, problems)
+    return GoldResult(out, about, tuple(problems))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -23,6 +23,8 @@ def isolated(name: str, work: Callable[[], Found]) -> Found | CaseError:
         return error
     except SegassayError:
         raise
+    except MemoryError:
+        return CaseError(f"{name}: memory ran out; use fewer --jobs, or a larger machine")
     except Exception as error:
         _LOG.exception("%r: internal error, please report it", name)
         return InternalError.of(error)

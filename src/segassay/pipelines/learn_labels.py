@@ -39,7 +39,6 @@ from segassay.pipelines.configs import LearnConfig
 from segassay.pipelines.gold_card import gold_card
 from segassay.pipelines.gold_figures import evidence_of, figures_of
 from segassay.pipelines.gold_judge import GoldResult, open_base
-from segassay.pipelines.keep_records import Progress
 from segassay.pipelines.make_pairs import of_one_source
 from segassay.pipelines.measure_gold import Planting, faults_per_label, measure_cases
 from segassay.scoring.calibration import Calibration
@@ -51,7 +50,7 @@ from segassay.scoring.fitting import (
     left_out,
     subjects_of,
 )
-from segassay.types import Say
+from segassay.types import Progress, Say, counted
 
 FEWEST = 8
 """Subjects: with fewer a half is too small for one wrong label not to teach its fault."""
@@ -114,7 +113,7 @@ def learn_labels(config: LearnConfig, *, progress: Progress | None = None, say: 
     with tempfile.TemporaryDirectory(prefix="segassay-") as work:
         taught = []
         for number, learned in enumerate(halves):
-            say(f"half {number + 1} of 2: learning from {len(learned)} subjects")
+            say(f"fold {number + 1} of 2: training on {counted(len(learned), 'subject')}")
             split = SubjectSplit(learned, halves[1 - number], ())
             lesson = Lesson(
                 replace(dataset, cases=measured.cases), split, config.minutes, config.seed

@@ -7,7 +7,7 @@ from typing import Any
 from segassay.data.case import Case, Dataset
 from segassay.errors import OutputError, UsageError
 from segassay.pipelines.configs import PairsConfig
-from segassay.pipelines.keep_records import Progress, keep_records
+from segassay.pipelines.keep_records import keep_records
 from segassay.pipelines.pairs_of_case import COLUMNS, PairsContext, pairs_of_case
 from segassay.pipelines.result_folder import about, fingerprint, new_record, open_run
 from segassay.records.run import RunRecord, now
@@ -15,7 +15,7 @@ from segassay.records.shards import CaseRecord, read_records
 from segassay.records.table import csv_bytes
 from segassay.records.whole_file import write_whole
 from segassay.report.page_names import plain_names
-from segassay.types import ExitCode
+from segassay.types import ExitCode, Progress
 
 PAIRS_FILE = "pairs.csv"
 
@@ -39,8 +39,9 @@ class PairsResult:
 
     @property
     def exit_code(self) -> ExitCode:
-        """3 where a case could not be used in whole, else 0."""
-        return ExitCode.CASES_FAILED if self.problems else ExitCode.DONE
+        """3 where a case could not be used in whole, or no pair could be made; else 0."""
+        nothing = self.table is not None and not self.n_pairs
+        return ExitCode.CASES_FAILED if self.problems or nothing else ExitCode.DONE
 
     def to_json(self) -> dict[str, Any]:
         """Return the summary printed with `--json`."""

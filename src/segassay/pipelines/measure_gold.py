@@ -17,13 +17,12 @@ from segassay.errors import CaseError
 from segassay.metrics.overlap import dice
 from segassay.pipelines.faulty_cases import draw_faults, read_usable_case
 from segassay.pipelines.isolated import isolated
-from segassay.pipelines.keep_records import Progress
 from segassay.pipelines.open_pair import LabelFiles, UnusablePair, images_of, open_pair
 from segassay.scoring.fitting import GoldLabel
 from segassay.scoring.slice_judge import SliceJudge
 from segassay.scoring.traits import Traits
 from segassay.scoring.typical import Seen
-from segassay.types import Modality
+from segassay.types import Modality, Progress, ignore_progress
 from segassay.vocabulary.names import canonical_name
 
 Problem = tuple[str, str]
@@ -82,6 +81,8 @@ def measure_cases(
     gold: list[GoldLabel] = []
     problems: list[Problem] = []
     usable: list[Case] = []
+    tell = progress or ignore_progress
+    tell("cases measured", 0, len(cases), "")
     for number, case in enumerate(cases, start=1):
         found = isolated(case.case_id, partial(measure_case, case, judge, planting))
         if isinstance(found, CaseError):
@@ -90,8 +91,7 @@ def measure_cases(
             gold += found.labels
             problems += found.problems
             usable += found.cases
-        if progress is not None:
-            progress(number, len(cases), case.case_id)
+        tell("cases measured", number, len(cases), case.case_id)
     return MeasuredCases(gold, problems, tuple(usable))
 
 
@@ -102,6 +102,8 @@ def measure_table(
     groups = images_of(read_pair_table(table))[:limit]
     gold: list[GoldLabel] = []
     problems: list[Problem] = []
+    tell = progress or ignore_progress
+    tell("images measured", 0, len(groups), "")
     for number, group in enumerate(groups, start=1):
         measured = isolated(group[0].case_id, partial(_measured_pairs, group, judge))
         if isinstance(measured, CaseError):
@@ -111,8 +113,7 @@ def measure_table(
                 problems.append(found)
             else:
                 gold.append(found)
-        if progress is not None:
-            progress(number, len(groups), group[0].case_id)
+        tell("images measured", number, len(groups), group[0].case_id)
     return gold, problems
 
 

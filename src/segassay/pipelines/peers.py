@@ -11,7 +11,7 @@ from segassay.pipelines.familiarity import by_lot
 from segassay.scoring import Judge
 from segassay.scoring.gold_cases import GoldCase
 from segassay.scoring.peers import FEWEST, Peers
-from segassay.types import Say
+from segassay.types import Progress, Say, counted, ignore_progress
 from segassay.vocabulary.names import canonical_name
 
 _IN_VAIN, _IN_VAIN_EACH = 50, 5
@@ -29,12 +29,14 @@ def choose_peers(
     n_each: int,
     structures: Sequence[str] = (),
     say: Say | None = None,
+    progress: Progress = ignore_progress,
 ) -> Peers | None:
     """Return cases to compare with, until `n_each` hold every structure the judge does not know.
 
     One case of a subject, drawn by lot: the same cases in every part of a run and whenever it is
     continued. 2D images are not mixed with volumes: the kind that more of the cases are of counts.
-    With `structures` (canonical names) only these. `say` is told if the search ends early.
+    With `structures` (canonical names) only these. `say` is told if the search ends early,
+    `progress` of every case that was read.
 
     Returns:
         `None` where nothing is to be compared: the judge knows all structures, cannot weigh its
@@ -44,7 +46,8 @@ def choose_peers(
         return None
     unknown = [_unknown(case, judge, structures) for case in cases]
     names = {n for n, subjects in _holders(unknown).items() if len(subjects) >= FEWEST}
-    found = _read(by_lot([_holding(case, names) for case in unknown]), names, n_each, say)
+    drawn = by_lot([_holding(case, names) for case in unknown])
+    found = _read(drawn, names, n_each, say or _silent, progress)
     return Peers(found) if len(found) >= FEWEST else None
 
 
@@ -76,7 +79,9 @@ def _holders(cases: Sequence[Case]) -> dict[str, set[str]]:
     return found
 
 
-def _read(cases: Sequence[Case], names: set[str], n_each: int, say: Say | None) -> list[GoldCase]:
+def _read(
+    cases: Sequence[Case], names: set[str], n_each: int, say: Say, progress: Progress
+) -> list[GoldCase]:
     """Read cases until `n_each` of one kind hold every structure, or too many were of no use.
 
     Of a case only the structures are taken that are still missing: every mask is laid over all
@@ -85,6 +90,8 @@ def _read(cases: Sequence[Case], names: set[str], n_each: int, say: Say | None) 
     kinds: dict[int, list[GoldCase]] = {}
     found: list[GoldCase] = []
     missing, in_vain = names, 0
+    total = min(n_each, len(cases))  # of more, where one case does not hold all
+    progress("context cases", 0, total, "")
     for case in cases:
         wanted = _holding(case, missing)
         peer = _peer(wanted) if wanted.labels else None
@@ -96,18 +103,23 @@ def _read(cases: Sequence[Case], names: set[str], n_each: int, say: Say | None) 
         elif wanted.labels:
             in_vain += 1
         if in_vain == _IN_VAIN + _IN_VAIN_EACH * n_each:
-            if say is not None:
-                say(_ended(in_vain, n_each, len(missing)))
+            say(_ended(in_vain, n_each, len(missing)))
             break
+        if wanted.labels:
+            progress("context cases", len(found), max(total, len(found)), case.case_id)
     return found
 
 
 def _ended(in_vain: int, n_each: int, n_missing: int) -> str:
     """Say why no more cases are read; names are left out, there may be hundreds."""
     return (
-        f"{in_vain} cases were read and hold nothing to compare with; the search ends, "
-        f"structures with fewer than {n_each} such cases: {n_missing}"
+        f"{counted(in_vain, 'case')} read without anything to compare with; the search ends with "
+        f"{counted(n_missing, 'structure')} found in fewer than {counted(n_each, 'case')}"
     )
+
+
+def _silent(line: str) -> None:
+    del line
 
 
 def _held(peers: Sequence[GoldCase], n_each: int) -> set[str]:

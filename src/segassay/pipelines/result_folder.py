@@ -132,7 +132,7 @@ def _make_room(out: Path, *, overwrite: bool) -> None:
     # A key of pseudonyms may have been brought along from another run.
     files = [p for p in out.iterdir() if not is_unfinished(p) and p.name != PRIVATE]
     if files and read_run(out) is None:
-        raise OutputError(f"{out}: holds files that are not a run's; choose an empty folder")
+        raise OutputError(f"{out}: contains files not written by segassay; choose an empty folder")
     if overwrite:
         for path in (out / name for name in _OURS):
             if path.is_dir():
@@ -152,7 +152,7 @@ def _join(out: Path, key: str) -> RunRecord:
     if record is None or record.config_key != key:
         raise UsageError(
             f"{out}: holds a run with other data, options or judge; "
-            "choose another folder, or add --overwrite to lose it"
+            "choose another folder, or add --overwrite to discard it"
         )
     record.familiarity = read_trial(out) if record.familiarity is None else record.familiarity
     record.finished_at = record.exit_status = None

@@ -16,6 +16,7 @@ from segassay.pipelines.assay_case import AssayContext, assay_case
 from segassay.pipelines.isolated import isolated
 from segassay.pipelines.read_case import CaseFiles, read_case, unusable_case
 from segassay.records.shards import CaseRecord
+from segassay.report.visible import log_visibly
 from segassay.scoring import load_judge
 from segassay.types import Engine
 
@@ -49,6 +50,7 @@ def start_worker(
     """Make this process, one of `jobs`, ready to do cases on its own, until the main one ends."""
     global _of_worker
     share_memory(jobs)
+    log_visibly()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process decides when to stop
     Thread(target=_end_with_main, daemon=True).start()
     loaded = None if judge is None else load_judge(judge, threads=threads, engine=engine)

@@ -41,6 +41,7 @@ SENTENCES: dict[Remark, str] = {
     "value below 0",
     Remark.NOT_AXIAL: "this judge was made for axial slices",
     Remark.FIRST_CHANNEL: "scored on the first of {n_channels} channels",
+    Remark.INTERNAL_ERROR: "{error}",
     Remark.ALL_VALUES: "{file} holds {n_values} values and no {column} is given: all count",
     Remark.RULE_OVERRIDES: "the rule {rule} leaves no doubt: at most {cap:.2f}, where the judge "
     "alone said {score:.2f}",

@@ -101,7 +101,8 @@ def _missed_line(row: ScoreRow) -> str:
 
 
 def _by_rules(data: ReportData, low: Sequence[ScoreRow]) -> list[Finding]:
-    told = {(row.case_id, row.structure) for row in low}
+    failed = (row for row in data.rows if row.status is Status.FAILED)
+    told = {(row.case_id, row.structure) for row in (*low, *failed)}
     reasons = {(row.case_id, row.reason) for row in data.rows if row.status is Status.INVALID}
     rest = [
         f

@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import connected_components
 from segassay.scoring.adapter import Adapter, Bools, Floats, Labels, Measured, fit_adapter, folds_of
 from segassay.scoring.calibration import Calibration
 from segassay.scoring.typical import FEWEST, Seen, TypicalLabels
+from segassay.types import Progress, ignore_progress
 
 FEWEST_LABELS = 40
 """What a calibration is fitted on at least."""
@@ -142,17 +143,20 @@ def fit(labels: Labels, *, adapt: bool) -> Fitted:
     return Fitted(adapter, replace(calibration, margin=margin))
 
 
-def left_out(labels: Labels, *, adapt: bool) -> Floats | None:
+def left_out(labels: Labels, *, adapt: bool, progress: Progress = ignore_progress) -> Floats | None:
     """Return value, low and high of labels `(n, 3)`, each by a fit that its subject had no part in.
 
-    `None` where too few labels would be left to fit on, as with one subject.
+    `progress` is told of every fit. `None` where too few labels would be left to fit on, as with
+    one subject.
     """
     folds = folds_of(labels.subjects)
     if not folds or min(int((~held).sum()) for held in folds) < _FEWEST_OTHERS:
         return None
     stated = np.zeros((len(labels.raw), 3))
-    for held in folds:
+    progress("folds fitted", 0, len(folds), "")
+    for number, held in enumerate(folds, start=1):
         stated[held] = fit(labels.where(~held), adapt=adapt)(labels.where(held))
+        progress("folds fitted", number, len(folds), f"fold {number}")
     return stated
 
 
