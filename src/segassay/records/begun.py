@@ -50,8 +50,8 @@ class Begun:
         for line in self.path.read_bytes().splitlines() if self.path.exists() else ():
             try:
                 note = json.loads(line)
-            except ValueError:  # cut off, or the empty line at the start
-                continue
-            case_id = note["case_id"]
-            found[case_id] = found.get(case_id, 0) + 1 if note["alone"] else 0
+                case_id = str(note["case_id"])
+                found[case_id] = found.get(case_id, 0) + 1 if note["alone"] else 0
+            except (ValueError, KeyError, TypeError, RecursionError):
+                continue  # cut off or damaged, or the empty line at the start
         return found

@@ -1,12 +1,13 @@
 """What a run has finished, line by line: the reason why an interrupted run loses nothing.
 
 A shard is a file of JSON lines, one per finished case, written and flushed to disk before the next
-case begins. A line that was cut in half by a crash is dropped when the run goes on, and its case is
-done again; a case is therefore in the shards exactly once.
+case begins. A line that was cut in half by a crash, or damaged otherwise, is dropped when the
+run goes on, and its case is done again; a case therefore counts exactly once.
 """
 
 import json
 import os
+import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -41,12 +42,16 @@ class CaseRecord:
             "facts": list(self.facts),
             "error": self.error,
         }
-        return strict_json(data)
+        return _with_checksum(strict_json(data))
 
     @classmethod
     def from_json(cls, line: str) -> "CaseRecord":
-        """Rebuild from a line; raises `ValueError` for one that is not whole."""
-        data = json.loads(line)
+        """Rebuild from a line; raises `ValueError` for one that is not what was written."""
+        text = line.rstrip("\n")
+        data = json.loads(text)
+        _, _, rest = text.partition(", ")
+        if not isinstance(data, dict) or text != _with_checksum(f"{{{rest}"):
+            raise ValueError("a line of another checksum")
         return cls(
             data["case_id"],
             tuple(ScoreRow.model_validate(_nan(row)) for row in data["rows"]),
@@ -112,8 +117,13 @@ def _parse(line: bytes) -> CaseRecord | None:
         return None
     try:
         return CaseRecord.from_json(line.decode())
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
+
+
+def _with_checksum(text: str) -> str:
+    """Put a checksum first into a JSON object: a changed number would else count as a result."""
+    return f'{{"crc32": {zlib.crc32(text.encode("utf-8", "surrogatepass"))}, {text[1:]}'
 
 
 def _whole_bytes(path: Path) -> int | None:
