@@ -148,3 +148,21 @@ def test_file_names_that_are_no_text_are_left_out_and_told(
         path.unlink()
     assert audit(tmp_path / "set", "-o", tmp_path / "none", "-q") == 2
     assert "no name is UTF-8" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["data set", "results"])
+def test_folders_whose_names_are_no_text_are_read_and_written(tmp_path: Path, place: str) -> None:
+    odd = tmp_path / os.fsdecode(b"f\xff\xfe\n\x1b")
+    try:
+        odd.mkdir()
+    except OSError:
+        pytest.skip("this disk has no such names")
+    root, out = (odd, tmp_path / "o") if place == "data set" else (tmp_path / "s", odd / "o")
+    for folder in ("images", "masks/liver"):
+        write_picture(root / folder / "a.png", np.eye(40, dtype=np.uint8))
+    for verb in ("info", "check"):
+        with pytest.raises(SystemExit) as ended:
+            main([verb, str(root), *(("-o", str(out)) if verb == "check" else ())])
+        assert ended.value.code == 0
+    assert json.loads((out / "manifest.json").read_text(encoding="utf-8"))["exit_status"] == 0
+    assert (out / "index.html").read_text(encoding="utf-8")

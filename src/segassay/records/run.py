@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from segassay.records.scores import TABLE_VERSION
 from segassay.records.whole_file import create_whole, write_whole
@@ -54,6 +54,11 @@ class RunRecord(BaseModel):
     counts: dict[str, int] = {}
     exit_status: int | None = None
 
+    @field_validator("argv", "config", "dataset", mode="before")
+    @classmethod
+    def _are_text(cls, value: Any) -> Any:
+        return _legible(value)
+
     @property
     def in_parts(self) -> bool:
         """Whether other processes may be doing other parts of the same run right now."""
@@ -77,6 +82,15 @@ class RunRecord(BaseModel):
 
     def _content(self) -> bytes:
         return (self.model_dump_json(indent=2) + "\n").encode()
+
+
+def _legible(value: Any) -> Any:
+    """Write out what is no text: names of folders may be bytes of an old encoding."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_legible(key): _legible(inner) for key, inner in value.items()}
+    return [_legible(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def read_run(folder: Path) -> RunRecord | None:
