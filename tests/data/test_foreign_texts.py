@@ -1,6 +1,7 @@
 """Tables and descriptions as they come: odd line ends, endless numbers, half characters."""
 
 import json
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,18 @@ def test_listed_files_that_are_missing_are_facts_and_not_counted(tmp_path: Path)
     table = root / "t.csv"
     table.write_text("image,label,structure\nimagesTr/a_001.nii.gz,nowhere.nii.gz,liver\n")
     assert [u.path.name for u in open_dataset(table).missing] == ["nowhere.nii.gz"]
+
+
+def test_a_listed_name_in_another_coding_is_found_and_a_near_one_is_told(tmp_path: Path) -> None:
+    name = unicodedata.normalize("NFD", "M\u00fcller")
+    write_nifti(tmp_path / f"{name}.nii.gz", VOXELS)
+    write_nifti(tmp_path / "labels" / "A_1.nii.gz", LABELS)
+    spelt = unicodedata.normalize("NFC", name)
+    (tmp_path / "t.csv").write_text(f"image,label,structure\n{spelt}.nii.gz,labels/a_1,liver\n")
+    dataset = open_dataset(tmp_path / "t.csv")
+    assert dataset.cases[0].images[0].is_file()
+    (missing,) = dataset.missing
+    assert "A_1.nii.gz" in missing.reason
 
 
 def test_no_label_is_no_success(tmp_path: Path) -> None:

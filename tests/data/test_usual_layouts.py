@@ -334,6 +334,16 @@ def test_bids_labels_of_other_names(tmp_path: Path, name: str, structure: str) -
     assert found["sub-01_T2w"] == []
 
 
+def test_bids_diffusion_images_are_cases_where_they_are_labelled(tmp_path: Path) -> None:
+    for subject in ("sub-stroke1", "sub-stroke2"):
+        for image in ("dwi", "adc"):
+            write_nifti(tmp_path / subject / "ses-1" / f"{subject}_ses-1_{image}.nii.gz", VOXELS)
+    home = tmp_path / "derivatives" / "sub-stroke1" / "ses-1"
+    write_nifti(home / "sub-stroke1_ses-1_msk.nii.gz", LABELS)
+    dataset = open_dataset(tmp_path)
+    assert [case.case_id for case in dataset.cases] == ["sub-stroke1_ses-1_dwi"]
+
+
 def test_totalsegmentators_one_file_and_freesurfers_folder(tmp_path: Path) -> None:
     for case in ("s0001", "s0002"):
         write_nifti(tmp_path / "ts" / case / "ct.nii.gz", VOXELS)

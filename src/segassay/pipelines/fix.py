@@ -106,6 +106,7 @@ def fix(config: FixConfig, *, progress: Progress | None = None) -> FixResult:
         UsageError: The data set is no folder, or the copy would lie inside of it.
     """
     dataset = config.source.open()
+    dataset.require_labels()
     destination = _destination(config, dataset)
     result = FixResult(None if destination is None else destination.folder)
     total = n_label_files(dataset)

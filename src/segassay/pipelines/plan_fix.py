@@ -95,7 +95,8 @@ def _plan(
 ) -> FilePlan:
     """Look at one file; raises `CaseError` where nothing can be said of it."""
     if not is_there(path):
-        raise ReadError(f"{path.name}: no such file")
+        told = (missing.reason for missing in dataset.missing if missing.path == path)
+        raise ReadError(f"{path.name}: {next(told, 'no such file')}")
     if not path.is_file() and archive_of(path) is not None:
         return FilePlan(
             path, case.case_id, left=f"{path.name}: lies in an archive; unpack it first"

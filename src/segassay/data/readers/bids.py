@@ -31,7 +31,13 @@ from segassay.vocabulary.names import canonical_name, canonical_names
 NAME = "bids"
 LOOKS_FOR = "sub-*/anat/*_T1w.nii.gz with *_dseg.nii.gz, in derivatives/<pipeline>/ or beside"
 
-_IMAGES = ("T1w", "T2w", "FLAIR", "PDw", "T2starw", "UNIT1", "inplaneT1", "inplaneT2", "ct")
+_ONLY_LABELLED = ("dwi", "adc", "flair")
+"""Suffixes, as of ISLES, of images that mostly are series for other ends: cases if labelled."""
+
+_IMAGES = (
+    *("T1w", "T2w", "FLAIR", "PDw", "T2starw", "UNIT1", "inplaneT1", "inplaneT2", "ct"),
+    *_ONLY_LABELLED,
+)
 """Suffixes of images; where a label may belong to several, the first of them."""
 
 _LABELS = ("dseg", "mask", "seg", "gmseg", "lesion", "msk", "roi")
@@ -188,7 +194,9 @@ def _files(folder: Path, root: Path, unmatched: list[Unmatched], depth: int = 0)
 
 def _is_raw(image: _Name, root: Path) -> bool:
     """Whether an image is an original: those that pipelines write are cases only with labels."""
-    return "derivatives" not in image.path.relative_to(root).parts and not image.space
+    if image.suffix in _ONLY_LABELLED or image.space:
+        return False
+    return "derivatives" not in image.path.relative_to(root).parts
 
 
 def _visit(name: _Name) -> tuple[str, str]:

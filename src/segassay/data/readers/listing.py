@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 from segassay.data import files, itk
 from segassay.data.case import IGNORE, Case, FileIssue, LabelRef, Unmatched
@@ -111,8 +112,9 @@ def read_json(path: Path) -> dict[str, Any]:
 def listed_path(root: Path, text: str, *, of: str) -> Path:
     r"""Return where a description or table says a file lies: relative to `root`, or absolute.
 
-    A path written on Windows, `img\a.nii.gz`, is read as one where only that file exists. `of`
-    names the description, and the row of a table, for messages.
+    A path written on Windows, `img\a.nii.gz`, is read as one where only that file exists, and so
+    is one whose accents are stored in another way than the file's. `of` names the description, and
+    the row of a table, for messages.
 
     Raises:
         DatasetError: It holds a NUL character, or the description came in an archive and its path
@@ -121,9 +123,10 @@ def listed_path(root: Path, text: str, *, of: str) -> Path:
     if "\0" in text:
         raise DatasetError(f"{of}: path {shortened(text)} holds a NUL character; no file has one")
     path = root / text
-    if "\\" in text and not files.exists(path):
-        other = root / text.replace("\\", "/")
-        path = other if files.exists(other) else path
+    if ("\\" in text or not text.isascii()) and not files.exists(path):
+        slashed = text.replace("\\", "/")
+        forms = (slashed, normalize("NFC", slashed), normalize("NFD", slashed))
+        path = next((root / form for form in forms if files.exists(root / form)), path)
     archive = files.archive_of(root)
     if archive is not None:
         path = Path(os.path.normpath(path))
@@ -281,9 +284,26 @@ def _apart(case: Case, before: Case | None) -> Case:
 def missing_files(cases: Iterable[Case], listed_in: str) -> tuple[Unmatched, ...]:
     """Return the files of cases that a description or table lists and that are not there."""
     named = ((*c.images, *(p for ref in c.labels for p in (ref.path, *ref.pieces))) for c in cases)
-    every = dict.fromkeys(path for paths in named for path in paths)
-    why = f"no such file; {listed_in} lists it"
-    return tuple(Unmatched(p, why, FileIssue.MISSING) for p in every if not files.is_there(p))
+    gone = [p for p in dict.fromkeys(p for ps in named for p in ps) if not files.is_there(p)]
+    there = {folder: _by_stems(folder) for folder in dict.fromkeys(p.parent for p in gone)}
+    return tuple(
+        Unmatched(path, _why_missing(path, there[path.parent], listed_in), FileIssue.MISSING)
+        for path in gone
+    )
+
+
+def _by_stems(folder: Path) -> dict[str, str]:
+    """Return the names of a folder's files by what they are without ending and capitals."""
+    try:
+        return {stem_of(p).casefold(): p.name for p in files.children(folder) if is_readable(p)}
+    except OSError:
+        return {}
+
+
+def _why_missing(path: Path, there: dict[str, str], listed_in: str) -> str:
+    near = there.get(path.name.casefold()) or there.get(stem_of(path).casefold())
+    meant = f"; is {near}, which is there, meant?" if near else ""
+    return f"no such file, though {listed_in} lists it{meant}"
 
 
 def require_cases(cases: list[Case], root: Path, looked_for: str) -> tuple[Case, ...]:
