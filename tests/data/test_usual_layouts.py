@@ -1,6 +1,7 @@
 """Data sets as people have them: names that nearly pair, folders of any usual name, known sets."""
 
 import json
+import shutil
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -121,6 +122,7 @@ def flat(images: str, labels: str, label_name: str = "{}") -> Callable[[Path], P
         ("Training_Input", "Training_GroundTruth", "{}_segmentation"),
         ("train/images", "train/masks", "{}"),
         ("images/train", "labels/train", "{}"),
+        ("train", "train_masks", "{}_mask"),
         (".", "masks", "{}"),
     ],
 )
@@ -277,6 +279,15 @@ def test_a_field_of_view_is_no_label_and_a_second_reader_is_a_source(tmp_path: P
     Image.fromarray(MASK).save(second)
     (case, _) = open_dataset(root).cases
     assert [ref.source for ref in case.labels] == ["1st_manual", "2nd_manual"]
+
+
+def test_test_images_with_a_field_of_view_alone_have_no_label(tmp_path: Path) -> None:
+    root = drive(tmp_path)
+    shutil.rmtree(root / "test" / "1st_manual")
+    dataset = open_dataset(root)
+    assert dataset.unlabelled == ("01_test",)
+    assert (dataset.n_labels, dataset.structures) == (1, ("retinal_vessel",))
+    assert [u.path.name for u in dataset.unmatched] == ["mask", "mask"]
 
 
 def test_sequences_are_channels_and_visits_are_of_one_subject(tmp_path: Path) -> None:

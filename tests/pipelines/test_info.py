@@ -24,9 +24,8 @@ def test_counts_and_strays_by_their_path_in_the_data_set(tmp_path: Path) -> None
     assert (found["cases"], found["subjects"], found["labels"]) == (2, 2, 1)
     assert found["structures"] == {"heart": 1}
     assert found["unlabelled"] == ["b"]
-    assert found["unmatched"] == [
-        {"file": "masks/Left Lung/z.png", "reason": "label without image"}
-    ]
+    (stray,) = found["unmatched"]
+    assert (stray["file"], stray["issue"]) == ("masks/Left Lung/z.png", "label_without_image")
 
 
 def test_names_close_to_known_ones_and_empty_files_are_told(tmp_path: Path) -> None:
@@ -49,7 +48,7 @@ def test_structures_without_a_name_are_told_and_can_be_named(
     assert dataset_info(open_dataset(tmp_path)).unnamed == ["label_1"]
     with pytest.raises(SystemExit):
         main(["info", str(tmp_path)])
-    assert "1 structures without a name" in capsys.readouterr().out
+    assert "1 structure without a name" in capsys.readouterr().out
     (tmp_path / "labels.json").write_text('{"Skin Lesion": 255}')
     named = dataset_info(open_dataset(tmp_path))
     assert (named.unnamed, list(named.structures)) == ([], ["skin_lesion"])

@@ -62,6 +62,12 @@ CONVENTIONS = (
     ),
     Convention("DRIVE", _named(r"/\d+_manual\d$"), Modality.OTHER, structure="retinal_vessel"),
     Convention(
+        "CHASE_DB1",
+        _named(r"/Image_\d+[LR]_(1st|2nd)HO$"),
+        Modality.OTHER,
+        structure="retinal_vessel",
+    ),
+    Convention(
         "ISIC",
         _named(r"/ISIC_\d+_segmentation$"),
         Modality.DERMOSCOPY,

@@ -7,7 +7,7 @@ taken out of the names, and what is left must be the same, or there be one of ea
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from segassay.data.case import Unmatched
@@ -55,7 +55,8 @@ SPLITS = {
 class Part:
     """A folder of images with its labels: one folder for each source, and the split, if any.
 
-    `unused` are folders beside them that look like labels and are not taken for such.
+    `unused` are folders beside them that look like labels and are not taken for such. There may be
+    no source.
     """
 
     images: Path
@@ -65,8 +66,8 @@ class Part:
 
     @property
     def labels(self) -> Path:
-        """The folder of labels, the first one if there are several sources."""
-        return next(iter(self.sources.values()))
+        """The folder of labels, the first one of several; the images' own where there is none."""
+        return next(iter(self.sources.values()), self.images)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +88,25 @@ def parts(root: Path) -> list[Part]:
     if here:
         return here
     splits = (f for f in folders_of(root) if f.name.lower() in SPLITS)
-    return [
+    found = [
         Part(part.images, part.sources, SPLITS[folder.name.lower()], part.unused)
         for folder in splits
         for pair in _pairs(folder)
         for part in _split_alike(pair)
     ]
+    by_hand = next((p.labels for p in found if "manual" in p.labels.name.lower()), None)
+    return found if by_hand is None else [_without_view(part, by_hand) for part in found]
+
+
+def _without_view(part: Part, by_hand: Path) -> Part:
+    """Return DRIVE's test images without labels, where `mask/` holds their field of view alone."""
+    if part.labels.name.lower() not in ("mask", "masks"):
+        return part
+    return replace(part, sources={}, unused=(Unmatched(part.labels, _field_of_view(by_hand)),))
+
+
+def _field_of_view(by_hand: Path) -> str:
+    return f"the field of view, no label: labels are in {by_hand.name}"
 
 
 def image_folder(root: Path) -> Path | None:
@@ -144,6 +158,10 @@ def _pairs(root: Path) -> Iterator[Part]:
     labels = [role for role in roles if role.rank >= 0]
     if not images and any(pair_up(root, label.folder) for label in labels):
         images = [_Role(root, -1)]
+    for label in labels:  # Carvana's `train/` with `train_masks/`
+        plain = root / "_".join(label.rest)
+        if label.rest and plain != root and holds_files(plain) and pair_up(plain, label.folder):
+            images.append(_Role(plain, -1, label.rest))
     for image in images:
         alike = [label for label in labels if label.rest == image.rest]
         if not alike and len(images) == 1 and len(labels) == 1:
@@ -168,7 +186,7 @@ def _part(image: _Role, labels: list[_Role]) -> Part:
 
 def _why_unused(label: _Role, first: _Role) -> str:
     if first.rank == _RANKS["manual"] and label.rank == _RANKS["mask"]:
-        return f"the field of view, no label, beside {first.folder.name}"
+        return _field_of_view(first.folder)
     return f"another folder of labels, {first.folder.name} is used; give it as --labels to use it"
 
 

@@ -57,13 +57,14 @@ def _is_flat(part: Part) -> bool:
     """Whether label files lie in the folder itself, or nothing does."""
     if not holds_files(part.images) or _is_by_structure(part):
         return False
-    return holds_files(part.labels) or not folders_of(part.labels)
+    return not part.sources or holds_files(part.labels) or not folders_of(part.labels)
 
 
 def _is_by_structure(part: Part) -> bool:
     """Whether masks lie in folders of their own; loose files beside these belong to no image."""
     return (
-        holds_files(part.images)
+        bool(part.sources)
+        and holds_files(part.images)
         and any(map(holds_files, folders_of(part.labels)))
         and not pair_up(part.images, part.labels)
         and not holds_a_folder_per_image(part.images, part.labels)
