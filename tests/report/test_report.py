@@ -227,6 +227,27 @@ def test_every_number_at_the_head_counts_what_it_lists(
             assert n == listed, address
 
 
+def test_a_score_that_a_rule_overrode_shows_what_the_judge_said(tmp_path: Path) -> None:
+    pair = replace(
+        finding("a", None, Severity.ERROR, "exchanged"),
+        evidence={"pair": ["kidney_left", "kidney_right"]},
+    )
+    of = row(
+        "a", 0.0, structure="kidney_right", judge_score=0.74, error_type="wrong_place",
+        remarks={Remark.RULE_OVERRIDES}, flags="holes",
+    )  # fmt: skip
+    data = report(rows=(of,), findings=(pair,))
+    assert data.verdict(of) is Verdict.LIKELY_WRONG
+    assert data.is_by_rule(of)
+    assert data.rules_about(of) == (("holes", 0),)
+    page = render(tmp_path, (exhibit(of),), rows=(of,), findings=(pair,)).read_text()
+    (cells,) = re.findall(r'<tr[^>]* data-structure="kidney_right" data-verdict.*?</tr>', page)
+    (article,) = re.findall(r"<article.*?</article>", page, re.DOTALL)
+    for part in (cells, article):
+        assert "0.74" in part
+        assert 'href="#finding-0"' in part
+
+
 def test_suspected_misses_come_before_plausible_labels() -> None:
     missed = [
         row(f"m{n}", nan, status=Status.ABSENT_SUSPECT, presence=p, error_type="")

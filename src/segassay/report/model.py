@@ -147,8 +147,9 @@ class ReportData:
         return self._verdicts[key_of(row)]
 
     def is_by_rule(self, row: ScoreRow) -> bool:
-        """Tell whether an error by a rule made the verdict worse than the score alone would."""
-        return self.verdict(row) is not verdict(row, self.usual.get(row.structure))
+        """Tell whether an error by a rule made the verdict, whatever the judge says."""
+        by_score = verdict(row, self.usual.get(row.structure))
+        return Remark.RULE_OVERRIDES in row.remarks or self.verdict(row) is not by_score
 
     def looks(self, row: ScoreRow) -> str:
         """Say in words what is wrong with a label; empty unless its verdict says that much."""
@@ -157,8 +158,9 @@ class ReportData:
         return error_name(row.error_type)
 
     def compared_with(self, row: ScoreRow) -> float:
-        """Return the score of correct labels that a label was held against; NaN without a score."""
-        return nan if isnan(row.score) else self.usual[row.structure].level
+        """Return the score of correct labels that a label was held against; NaN if against none."""
+        usual = self.usual.get(row.structure)
+        return nan if usual is None or isnan(row.score) else usual.level
 
     @property
     def differences(self) -> dict[str, str]:
