@@ -52,8 +52,10 @@ def test_both_exchanged_kidneys_score_nothing() -> None:
 
 
 def test_what_is_overridden_says_nothing_about_correct_labels() -> None:
-    rows = with_rules([row("kidney_left", 0.92), row("kidney_right", 0.9)], exchanged())
-    assert usual_scores(rows) == {}
+    judged = [row("kidney_left", 0.92), row("kidney_right", 0.9)]
+    rows = with_rules([*judged, *judged * 4], exchanged())
+    assert all(np.isnan(usual.here) for usual in usual_scores(rows).values())
+    assert set(usual_scores(rows)) == {"kidney_left", "kidney_right"}
     assert with_low_confidence(rows) == rows
 
 

@@ -95,12 +95,13 @@ def usual_scores(rows: Iterable[ScoreRow]) -> dict[str, Usual]:
     """
     by_structure: dict[str, list[ScoreRow]] = defaultdict(list)
     for row in rows:
-        if not isnan(row.score) and Remark.RULE_OVERRIDES not in row.remarks:
+        if not isnan(row.score):
             by_structure[row.structure].append(row)
     usual = {}
     for structure, own in by_structure.items():
         tested = [row.reference_score for row in own if not isnan(row.reference_score)]
-        here = median(row.score for row in own) if len(own) >= FEWEST_LABELS else float("nan")
+        judged = [row.score for row in own if Remark.RULE_OVERRIDES not in row.remarks]
+        here = median(judged) if len(judged) >= FEWEST_LABELS else float("nan")
         usual[structure] = Usual(here, median(tested) if tested else float("nan"))
     return usual
 
