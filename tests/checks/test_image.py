@@ -149,3 +149,24 @@ def test_bounds_in_millilitres_need_a_spacing() -> None:
     bound = (Bound("liver", "volume_ml", 1e3, 2e3),)
     assert user_bounds(replace(view(cube()), bounds=bound))
     assert user_bounds(replace(view(cube()), bounds=bound, spacing_known=False)) == []
+
+
+@pytest.mark.parametrize(
+    ("cosine", "has_qform", "refused"),
+    [
+        (5e-5, False, None),
+        (1e-4, False, True),
+        (5e-4, False, True),
+        (5e-4, True, None),
+        (5e-3, True, False),
+        (5e-3, False, True),
+    ],
+)
+def test_axes_that_itk_refuses(cosine: float, *, has_qform: bool, refused: bool | None) -> None:
+    sheared = np.array([[1, cosine, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]])
+    plain = image(np.random.default_rng(0).normal(size=(4, 6, 8)).astype(np.float32))
+    header = HeaderFacts(
+        plain.grid.shape, "int16", "RAS", sheared, sheared, np.eye(4) if has_qform else None, 1, 0
+    )
+    findings = image_header(replace(plain, grid=Grid(plain.grid.shape, sheared), header=header))
+    assert [f.evidence["itk_refuses"] for f in findings] == ([] if refused is None else [refused])

@@ -287,3 +287,33 @@ def test_ignored_voxels_stay_as_they_are(tmp_path: Path, image: Path) -> None:
     assert [c.evidence for c in changes] == [{"from": 255, "to": 1}]
     np.testing.assert_array_equal(read_stored(path).array == 9, coded == 9)
     np.testing.assert_array_equal(read_stored(path).array == 1, coded == 255)
+
+
+@pytest.mark.parametrize(
+    ("cosine", "is_mended"),
+    [(5e-5, False), (2e-4, True), (5e-4, True), (0.02, False)],
+)
+def test_slightly_sheared_axes_get_a_qform(
+    tmp_path: Path, cosine: float, *, is_mended: bool
+) -> None:
+    """Small shears move a corner by less than a tenth of a voxel; ITK refuses all but the first."""
+    sheared = np.diag([3.0, 3.0, 5.0, 1.0]) @ np.array(
+        [[1, cosine, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+    )
+    voxels = np.zeros((40, 40, 20), np.uint8)
+    voxels[5:9, 5:9, 5:9] = 1
+    path = save(tmp_path / "label.nii.gz", voxels, sheared, None)
+    image = save(tmp_path / "image.nii.gz", voxels.astype(np.int16), sheared, None)
+    label, changes = mend(path, image)
+    assert rules_of(changes) == (["sheared_axes"] if is_mended else [])
+    facts = header_facts(path)
+    assert facts is not None
+    assert facts.sform is not None
+    np.testing.assert_allclose(facts.sform, sheared, atol=1e-6)
+    np.testing.assert_array_equal(label.array, voxels)
+    assert (facts.qform is not None) == is_mended
+    if facts.qform is not None:
+        axes = facts.qform[:3, :3] / np.linalg.norm(facts.qform[:3, :3], axis=0)
+        np.testing.assert_allclose(axes.T @ axes, np.eye(3), atol=1e-6)
+        sitk = pytest.importorskip("SimpleITK")
+        assert sitk.ReadImage(str(path)).GetSize() == voxels.shape

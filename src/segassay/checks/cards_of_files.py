@@ -93,7 +93,8 @@ IMAGE_CHECKS: dict[str, Check[ImageView]] = {
         "axes are sheared (gantry tilt)",
         "a wrong header in one form",
         Severity.WARNING,
-        "corners farther apart than 0.1 voxel; axes off the right angle by a cosine over 0.001",
+        "corners farther apart than 0.1 voxel; axes off the right angle by a cosine over 0.001, "
+        "over 0.000095 where no qform is set",
     ),
     "exif_orientation": Check(
         pictures.exif_orientation,

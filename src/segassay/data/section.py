@@ -28,6 +28,9 @@ class Section(io.RawIOBase):
         EOFError: On reading: the stream ends before.
     """
 
+    name = ""
+    """Libraries ask whatever they read from for its name."""
+
     def __init__(self, stream: Stream, begin: int, size: int) -> None:
         self._stream, self._begin, self._size = stream, begin, size
         self._place = 0

@@ -28,6 +28,9 @@ LINED_UP, _ROUNDING, _EXACT = 0.5, 0.1, 1e-3
 """Shares of the smallest spacing: corners nearer than the first are the same voxels, forms nearer
 than the second are the same form, nearer than the third is no difference."""
 
+_ITK_SKEW = 9.5e-5
+"""Cosine between two axes from which ITK refuses a file without a qform."""
+
 _SCANNER = 1
 
 
@@ -171,6 +174,31 @@ def header_forms(label: StoredLabel, around: Surroundings) -> Repaired | None:
     return label.with_affine(image.affine, _SCANNER), change
 
 
+def sheared_axes(label: StoredLabel, around: Surroundings) -> Repaired | None:
+    """Add a qform with the nearest straight axes to a label whose only form is slightly sheared.
+
+    ITK refuses it otherwise. Who follows the sform sees no difference; who follows the qform sees
+    the label a small part of a voxel aside. Larger shears are no rounding, and stay.
+    """
+    del around
+    own = label.facts
+    if own is None or own.sform is None or own.qform is not None:
+        return None
+    if not _skew(own.affine) > _ITK_SKEW:
+        return None
+    straight = label.with_affine(own.affine, _SCANNER)
+    facts = straight.facts
+    if facts is None or facts.qform is None:
+        return None
+    distance = _distance(own, own.affine, facts.qform)
+    if not distance < _ROUNDING * _least_spacing(own):
+        return None
+    why = (
+        f"axes were not at right angles, which ITK refuses; a qform {distance:.2g} mm off is added"
+    )
+    return straight, Change("sheared_axes", why, {"distance_mm": distance})
+
+
 def axis_order(label: StoredLabel, around: Surroundings) -> Repaired | None:
     """Store the axes in the image's order and direction; every voxel stays where it is."""
     own, image = label.facts, around.image
@@ -230,6 +258,12 @@ REPAIRS: dict[str, Repair] = {
         header_forms,
         "sform and qform that differ, where exactly one is the image's",
         "both wrong; sheared images; headers of images",
+    ),
+    "sheared_axes": Repair(
+        sheared_axes,
+        "a label whose only form is slightly sheared, which ITK refuses: a qform with the nearest "
+        "straight axes is added, the sform stays",
+        "shears that move a corner by a tenth of a voxel or more; images",
     ),
     "axis_order": Repair(
         axis_order,
@@ -323,5 +357,10 @@ def _forms(facts: HeaderFacts) -> list[NDArray[np.float64]]:
 
 
 def _sheared(affine: NDArray[np.float64]) -> bool:
+    return _skew(affine) > _EXACT
+
+
+def _skew(affine: NDArray[np.float64]) -> float:
+    """Return the largest cosine between two axes."""
     axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-    return bool(np.abs(axes.T @ axes - np.eye(3)).max() > _EXACT)
+    return float(np.abs(axes.T @ axes - np.eye(3)).max())

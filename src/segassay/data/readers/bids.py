@@ -13,6 +13,7 @@ from pathlib import Path
 from segassay.data.case import Case, Dataset, FileIssue, LabelRef, Unmatched
 from segassay.data.files import is_dir, is_file
 from segassay.data.io import stem_of
+from segassay.data.readers.bids_sidecar import named_images
 from segassay.data.readers.conventions import VERTEBRAE
 from segassay.data.readers.listing import (
     by_stem,
@@ -112,13 +113,16 @@ def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
     images = [name for name in named if name.suffix in _IMAGES]
     labels = [name for name in named if name.suffix in _LABELS]
     refs: dict[Path, list[LabelRef]] = {}
-    visits = _by_visit(images)
+    visits, stems = _by_visit(images), _by_stem(images)
+    by_path = {image.path: image for image in images}
     for label in labels:
-        image = _image_of(label, visits.get(_visit(label), []))
-        if image is None:
-            unmatched.append(_lonely(label.path))
+        named_by = [by_path[path] for path in named_images(label.path, stems)]
+        fitting = named_by or _fitting(label, visits.get(_visit(label), []))
+        best = _best(label, fitting)
+        if len(best) == 1:
+            _add(refs.setdefault(best[0].path, []), _refs(label, root), label)
         else:
-            _add(refs.setdefault(image.path, []), _refs(label, root), label)
+            unmatched.append(_lonely(label.path, best))
     used = [image for image in images if image.path in refs or _is_raw(image, root)]
     cases, doubles = distinct_cases(_cases(root, used, refs, subject))
     maps = [name.path for name in named if name.suffix == "probseg"]
@@ -127,8 +131,11 @@ def read(root: Path, subject: re.Pattern[str] | None) -> Dataset:
     return Dataset(root, NAME, root.name, found, (*unmatched, *doubles))
 
 
-def _lonely(label: Path) -> Unmatched:
+def _lonely(label: Path, images: list[_Name]) -> Unmatched:
     why = "label without image in the same space"
+    if images:
+        several = " or ".join(image.path.name for image in images[:3])
+        why = f"label of {several}; name it in the SpatialReference of {stem_of(label)}.json"
     return Unmatched(label, why, FileIssue.LABEL_WITHOUT_IMAGE)
 
 
@@ -214,10 +221,17 @@ def _by_visit(images: Iterable[_Name]) -> dict[tuple[str, str], list[_Name]]:
     return visits
 
 
-def _image_of(label: _Name, images: Iterable[_Name]) -> _Name | None:
-    """Return the image of a label: what both names say must agree, and the space be one."""
+def _by_stem(images: Iterable[_Name]) -> dict[str, list[Path]]:
+    stems: dict[str, list[Path]] = {}
+    for image in images:
+        stems.setdefault(stem_of(image.path), []).append(image.path)
+    return stems
+
+
+def _fitting(label: _Name, images: Iterable[_Name]) -> list[_Name]:
+    """Return the images that may be a label's: what both names say agrees, and the space is one."""
     asked = {key: text for key, text in label.entities.items() if key not in _OF_LABELS}
-    fitting = [
+    return [
         image
         for image in images
         if image.space == label.space
@@ -225,13 +239,19 @@ def _image_of(label: _Name, images: Iterable[_Name]) -> _Name | None:
         and all(image.entities.get(key) == text for key, text in asked.items())
     ]
 
-    def rank(image: _Name) -> tuple[bool, bool, int, int]:
+
+def _best(label: _Name, images: list[_Name]) -> list[_Name]:
+    """Return the images that are most likely a label's; several where nothing tells them apart."""
+
+    def rank(image: _Name) -> tuple[bool, bool, int, int, bool]:
         """Order by: the suffix that the space names, the same folder, suffix, fewest entities."""
         own = image.suffix != label.entities.get("space", image.suffix)
         elsewhere = image.path.parent != label.path.parent
-        return own, elsewhere, _IMAGES.index(image.suffix), len(image.entities)
+        is_derived = "derivatives" in image.path.parts
+        return own, elsewhere, _IMAGES.index(image.suffix), len(image.entities), is_derived
 
-    return min(fitting, key=rank, default=None)
+    first = min(map(rank, images), default=None)
+    return [image for image in images if rank(image) == first]
 
 
 def _refs(label: _Name, root: Path) -> tuple[LabelRef, ...]:
