@@ -317,3 +317,25 @@ def test_slightly_sheared_axes_get_a_qform(
         np.testing.assert_allclose(axes.T @ axes, np.eye(3), atol=1e-6)
         sitk = pytest.importorskip("SimpleITK")
         assert sitk.ReadImage(str(path)).GetSize() == voxels.shape
+
+
+@pytest.mark.parametrize(
+    ("declared", "alone", "value"), [((), True, 255), ((1,), False, 1), ((1, 2), False, None)]
+)
+def test_a_soft_mask_is_cut_at_half(
+    tmp_path: Path, image: Path, declared: tuple[int, ...], *, alone: bool, value: int | None
+) -> None:
+    y, x = np.mgrid[:64, :64]
+    soft = np.clip(255 * (20 - np.hypot(y - 30, x - 30)) / 4, 0, 255).astype(np.uint8)
+    path = tmp_path / "mask.png"
+    path.write_bytes(encoded(StoredLabel("mask.png", soft, None), "mask.png"))
+    label, changes = mend(path, image, declared=frozenset(declared), alone=alone)
+    if value is None:
+        assert changes == ()
+        np.testing.assert_array_equal(label.array, soft)
+        return
+    assert rules_of(changes)[0] == "lossy_label"
+    np.testing.assert_array_equal(label.array, (soft >= 127.5) * value)
+    few = StoredLabel("map.png", np.asarray(y // 16, np.uint8), None)
+    path.write_bytes(encoded(few, "map.png"))
+    assert mend(path, image, alone=True)[1] == ()

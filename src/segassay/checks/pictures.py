@@ -59,6 +59,8 @@ def lossy_label(view: FileView) -> list[Finding]:
         f"{view.file_name}: a mask stored with {view.n_greys} values, as JPEG or with a soft rim; "
         "cut at half of its own"
     )
-    step = "store masks as PNG with two values; `segassay fix DATA --dry-run` shows the repair"
+    step = "`segassay fix DATA --dry-run` shows the repair"
+    if view.file_name.lower().endswith((".jpg", ".jpeg")):
+        step = "store masks as PNG with two values: JPEG cannot hold them"
     evidence = {"values": view.n_greys}
     return [found("lossy_label", view, Severity.WARNING, message, step, **evidence)]

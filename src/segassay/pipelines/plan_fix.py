@@ -102,7 +102,7 @@ def _plan(
             path, case.case_id, left=f"{path.name}: lies in an archive; unpack it first"
         )
     if not is_rewritable(path):
-        why = f"{path.name}: only NIfTI, PNG, BMP, TIFF are repaired"
+        why = f"{path.name}: only NIfTI, PNG, BMP, TIFF are repaired; store others so"
         return FilePlan(path, case.case_id, left=why)
     rules, island_voxels = options
     before = checksum(path)

@@ -12,6 +12,7 @@ import nibabel.orientations as nbo
 import numpy as np
 from numpy.typing import NDArray
 
+from segassay.data.grey_masks import levelled
 from segassay.data.header import HeaderFacts
 from segassay.data.stored import StoredLabel
 from segassay.geometry.components import components
@@ -111,6 +112,23 @@ def float_storage(label: StoredLabel, around: Surroundings) -> Repaired | None:
     why = f"whole numbers were stored as {before}" + (f", up to {off:.2g} off" if off > 0 else "")
     evidence = {"from": before, "to": after, "rounded_by": off}
     return label.with_array(whole), Change("float_storage", why, evidence)
+
+
+def lossy_label(label: StoredLabel, around: Surroundings) -> Repaired | None:
+    """Cut a mask with a soft rim, in a picture, at half: 0 and 255, or what `mask_coding` makes.
+
+    Where several structures are declared a picture of greys is not taken for one of them.
+    """
+    meant = around.alone or around.declared == frozenset({1})
+    if label.header is not None or not meant or label.array.dtype.kind != "u":
+        return None
+    cut = levelled(label.array, lossy=False)
+    if cut is None or cut is label.array:
+        return None
+    n_values = int(np.unique(label.array).size)
+    mask = np.where(cut != 0, np.uint8(255), np.uint8(0))
+    why = f"a mask stored with {n_values} values was cut at half"
+    return label.with_array(mask), Change("lossy_label", why, {"values": n_values})
 
 
 def mask_coding(label: StoredLabel, around: Surroundings) -> Repaired | None:
@@ -241,6 +259,11 @@ REPAIRS: dict[str, Repair] = {
         float_storage,
         "whole numbers stored as floats, up to 0.05 off, become the smallest type of whole numbers",
         "values farther than 0.05 from a whole number",
+    ),
+    "lossy_label": Repair(
+        lossy_label,
+        "a mask with a soft rim in a PNG, BMP or TIFF is cut at half, to 0 and 255",
+        "JPEG, which cannot hold two values: export those as PNG; several declared structures",
     ),
     "mask_coding": Repair(
         mask_coding,
