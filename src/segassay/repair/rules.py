@@ -208,8 +208,8 @@ def sheared_axes(label: StoredLabel, around: Surroundings) -> Repaired | None:
     facts = straight.facts
     if facts is None or facts.qform is None:
         return None
-    distance = _distance(own, own.affine, facts.qform)
-    if not distance < _ROUNDING * _least_spacing(own):
+    distance = distance_mm(own, own.affine, facts.qform)
+    if not distance < _ROUNDING * least_spacing(own):
         return None
     why = (
         f"axes were not at right angles, which ITK refuses; a qform {distance:.2g} mm off is added"
