@@ -61,7 +61,7 @@ def test_public_functions_and_classes_are_described() -> None:
 
 def test_modules_are_described_and_short() -> None:
     sizes = {path: len(path.read_text().splitlines()) for path in TREES}
-    assert [path for path, size in sizes.items() if size > 350] == []
+    assert [path for path, size in sizes.items() if size > 400] == []
     assert median(sizes.values()) <= 150
     assert [path for path, tree in TREES.items() if not ast.get_docstring(tree)] == []
 
