@@ -1,5 +1,6 @@
 """A judge between what it began as and what it became."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from pydantic import ValidationError  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
 from conftest import write_phantoms  # noqa: E402
-from segassay.models.folder import FILES, WEIGHTS, write_checksums  # noqa: E402
+from segassay.models.folder import WEIGHTS, find_judge, write_checksums  # noqa: E402
 from segassay.training.export import write_weights  # noqa: E402
 from segassay.training.loop import JudgeTraining  # noqa: E402
 from segassay.training.material import load_material  # noqa: E402
@@ -28,10 +29,8 @@ def test_a_finished_judge_keeps_a_share_of_what_it_began_as(tmp_path: Path) -> N
     material = load_material(_recipe(), tmp_path, say=lambda _: None)
     first = JudgeTraining(_recipe(updates=2), material, tmp_path, say=lambda _: None)
     start = tmp_path / "start"
-    start.mkdir()
+    shutil.copytree(find_judge("judge-v0"), start)
     write_weights(first.run().state_dict(), start / WEIGHTS)
-    for name in FILES:
-        (start / name).write_text("{}")
     write_checksums(start)
 
     out = tmp_path / "second"
