@@ -162,6 +162,12 @@ def test_nrrd_that_points_elsewhere_is_not_followed(tmp_path: Path, text: str, e
     refuse_header(tmp_path / "set", f"a{ending}", f"{NRRD}{text}\n")
 
 
+@pytest.mark.parametrize("told", ["-3", "0", "11", "9999999999", "x", ""])
+def test_metaimage_of_impossible_dimensions_is_refused(tmp_path: Path, told: str) -> None:
+    text = META.replace("NDims = 3", f"NDims = {told}")
+    refuse_header(tmp_path / "set", "a.mhd", f"{text}ElementDataFile = own.raw\n")
+
+
 def refuse_header(folder: Path, name: str, text: str) -> None:
     folder.mkdir()
     (folder.parent / "secret.raw").write_bytes(bytes(8))

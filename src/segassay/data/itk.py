@@ -35,6 +35,7 @@ _DATA_FILE = re.compile(
 )
 """MetaImage's word counts wherever it stands, whatever follows: the library ends words at a NUL."""
 
+_DIMENSIONS = re.compile(rb"NDims[^=:\r\n]*[=:][ \t]*([^\r\n]*)", re.IGNORECASE)
 _METAIMAGE, _NRRD = "MetaImageIO", "NrrdImageIO"
 _FORMAT_OF = {".nrrd": _NRRD, ".nhdr": _NRRD, ".mha": _METAIMAGE, ".mhd": _METAIMAGE}
 _NRRD_END = re.compile(rb"\n\r?\n|\r\r")
@@ -200,6 +201,10 @@ def _require_own_voxels(path: Path) -> None:
             f"{path.name}: not usable as NRRD or MetaImage (no end of its header in "
             f"{_HEADER_BYTES} bytes)"
         )
+    for told in () if is_nrrd else _DIMENSIONS.findall(head):
+        if told.strip() not in (b"2", b"3", b"4"):  # others, below 0, end the process
+            dimensions = told.decode("ascii", "backslashreplace")[:20]
+            raise ReadError(f"{path.name}: not usable as MetaImage ({dimensions!r} dimensions)")
     for name in named:
         text = name.decode("utf-8", errors="surrogateescape")
         if not is_nrrd and text.upper() == "LOCAL":
