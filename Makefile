@@ -15,7 +15,7 @@ demo: $(VENV)/core.stamp
 	$(BIN)/segassay demo --out $(DEMO)
 
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
