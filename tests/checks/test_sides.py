@@ -118,7 +118,12 @@ def test_overlapping_masks_of_two_files() -> None:
     both = {"liver": (30, 30, 20), "spleen": (32, 30, 20)}
     (finding,) = overlap(case(both, files=True))
     assert finding.severity is Severity.WARNING
-    assert finding.evidence["pairs"] == [["liver", "spleen", 4 * 6 * 6, round(4 / 6, 4)]]
+    (pair,) = finding.evidence["pairs"]
+    assert pair == {
+        "structures": ["liver", "spleen"],
+        "voxels": 4 * 6 * 6,
+        "share": round(4 / 6, 4),
+    }
     assert overlap(case(both)) == []  # one file
     assert overlap(case({"liver": (30, 30, 20), "spleen": (40, 30, 20)}, files=True)) == []
 

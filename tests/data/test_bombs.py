@@ -77,5 +77,5 @@ def test_description_nested_without_end(tmp_path: Path, opening: str) -> None:
         open_dataset(tmp_path)
     assert "\n" not in str(caught.value)
     (tmp_path / "t.jsonl").write_text(opening * 200_000)
-    with pytest.raises(DatasetError, match=r"t\.jsonl: line 1"):
+    with pytest.raises(DatasetError, match=r"t\.jsonl: row 1"):
         open_dataset(tmp_path / "t.jsonl")

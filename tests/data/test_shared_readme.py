@@ -70,7 +70,7 @@ def info(path: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 def test_every_set_of_the_readme_has_its_counts(
     shared_data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = {row.path: row for row in rows(shared_data)}
+    told = {row.path: row for row in rows(shared_data) if "<" not in row.path}  # many sets a row
     assert set(LABELS_PER_CASE) <= set(told)
     assert len(told) == 16
     for path, row in told.items():

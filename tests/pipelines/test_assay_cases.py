@@ -45,7 +45,7 @@ def test_two_processes_make_the_table_of_one(phantom_set: Path, tmp_path: Path) 
         config(phantom_set, two, judge="judge-v0", jobs=2),
         progress=lambda phase, n, total, name: done.append((phase, n, total)),
     )
-    assert done == [("cases", n, 4) for n in range(5)]
+    assert done == [*(("cases", n, 4) for n in range(5)), ("labels drawn", 0, 0)]
     assert (result.n_labels, result.n_failed) == (8, 0)
     assert read_table(one).drop(TIMES).equals(read_table(two).drop(TIMES))
 

@@ -205,7 +205,6 @@ def test_a_structure_that_hardly_any_case_holds_is_given_up(chosen: Chosen) -> N
     assert len(read) < 115
     assert sum("flugelhorn" in peer.reference.masks for peer in found) == 10
     assert len(told) == 1
-    assert told[0].startswith("100 cases were read and hold nothing")
 
 
 def test_a_structure_of_one_in_ten_is_found(chosen: Chosen) -> None:

@@ -103,7 +103,7 @@ def test_whole_demo_finds_what_rules_must_find(tmp_path: Path) -> None:
     for outcome in result.outcomes:
         assert outcome.checks or not outcome.planted.by_rules, outcome
     assert result.false_by_rules == ()
-    assert seen[-1][0] == seen[-1][1]
+    assert seen[-1][1] == seen[-1][2]
     assert result.report.is_file()
     summary = json.loads(json.dumps(result.to_json(), allow_nan=False))
     assert summary["report"] == "audit/index.html"

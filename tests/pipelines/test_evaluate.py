@@ -137,7 +137,7 @@ def test_interrupted_evaluation_continues_and_gives_the_same_table(
     assert not (config.out / "scores.csv").exists()
     seen: list[tuple[int, int]] = []
     evaluate(config, progress=lambda phase, done, total, name: seen.append((done, total)))
-    assert seen == [(1, 2), (2, 2)]
+    assert seen == [(0, 0), (1, 2), (2, 2)]  # nothing of the trial, then the second image
     for name in ("scores.csv", "evaluation.json", "scatter.svg"):
         assert (config.out / name).read_bytes() == (out / name).read_bytes()
 

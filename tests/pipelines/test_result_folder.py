@@ -192,7 +192,14 @@ def test_record_tells_all_options_and_no_place(phantom_set: Path, tmp_path: Path
     found = read_run(tmp_path / "out")
     assert found is not None
     assert found.config["judge"] == "mine"
-    apart = {"source", "out", "part", "overwrite", "engine", "argv"}  # told in fields of their own, or not
+    apart = {
+        "source",
+        "out",
+        "part",
+        "overwrite",
+        "engine",
+        "argv",
+    }  # told in fields of their own, or not
     assert set(AuditConfig.model_fields) - apart <= {*found.config}
 
 
