@@ -1,3 +1,5 @@
+import gzip
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,6 +72,17 @@ def test_forms_that_disagree(tmp_path: Path) -> None:
     rounded = LPS.copy()
     rounded[0, 3] += 0.05
     assert header_forms(of_file(write_forms(tmp_path / "b.nii.gz", LPS, rounded))) == []
+
+
+def test_a_form_that_no_body_can_have_is_told_by_name(tmp_path: Path) -> None:
+    write_forms(tmp_path / "a.nii.gz", LPS, LPS)
+    packed = gzip.decompress((tmp_path / "a.nii.gz").read_bytes())
+    flat = bytearray(packed)
+    struct.pack_into("<f", flat, 76 + 4 * 3, 0.0)  # pixdim[3], the distance of slices in the qform
+    (tmp_path / "b.nii.gz").write_bytes(gzip.compress(bytes(flat)))
+    (finding,) = header_forms(of_file(tmp_path / "b.nii.gz"))
+    assert finding.evidence == {"unusable": ["qform"]}
+    assert header_forms(of_file(tmp_path / "a.nii.gz")) == []
 
 
 def test_one_form_cannot_disagree(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from conftest import write_nifti, write_picture
 from segassay.cli import main
 from segassay.data.phantom import LABELS, make_phantom
-from segassay.errors import UsageError
+from segassay.errors import ContentError, UsageError
 from segassay.scoring import Judge
 from segassay.scoring.chosen_label import chosen_of, read_chosen
 
@@ -66,9 +66,8 @@ def test_arrays_are_chosen_from_by_value() -> None:
     assert chosen_of(mask, [1, 2]).sum() == 2
     assert chosen_of(mask == 1, None).sum() == chosen_of((mask == 1) * 255, None).sum() == 1
     assert not chosen_of(mask * 0, None).any()
-    for soft in (mask, np.array([0.0, 0.2, 0.9])):
-        with pytest.raises(UsageError):
-            chosen_of(soft, None)
+    with pytest.raises(UsageError):
+        chosen_of(mask, None)
     with pytest.raises(UsageError):
         chosen_of(mask, "liver")
 
@@ -82,3 +81,13 @@ def test_a_mask_of_one_value_stays_as_it_is(tmp_path: Path) -> None:
     assert read_chosen(path, 1, None).array.sum() == 0
     with pytest.raises(UsageError):
         read_chosen(path, "liver", None)
+
+
+@pytest.mark.parametrize("value", [0.7, -1.0])
+def test_what_an_audit_calls_no_label_is_not_scored(value: float, tmp_path: Path) -> None:
+    mask = np.zeros((6, 5, 4), dtype=np.float32)
+    mask[2:4, 1:3] = value
+    with pytest.raises(ContentError):
+        chosen_of(mask, None)
+    with pytest.raises(ContentError):
+        read_chosen(write_nifti(tmp_path / "m.nii.gz", mask), None, None)

@@ -1,9 +1,12 @@
 """Checks of a label file's header: two coordinate systems, axis order, type and scale."""
 
+from typing import Any
+
 import numpy as np
 
 from segassay.checks.base import FileView, found
 from segassay.data.header import HeaderFacts
+from segassay.data.nifti import usable_affine
 from segassay.geometry.grid import Grid, corner_distance_mm
 from segassay.records.findings import Finding
 from segassay.types import Severity
@@ -19,8 +22,17 @@ _FRACTION = 1e-3
 def header_forms(view: FileView) -> list[Finding]:
     """Compare the label header's sform with its qform: programs differ in which one they follow.
 
+    A form that no body can have, such as one with a distance of 0 between slices, is told by name.
     Silent where only one of them is set, as nothing can disagree then.
     """
+    if view.header is not None and (unusable := _unusable_forms(view.header)):
+        forms = " and ".join(unusable)
+        message = (
+            f"{view.file_name}: its {forms} cannot be used: an axis has no length or no number"
+        )
+        step = "write the image's geometry into the label's header; programs that read it fail"
+        evidence: dict[str, Any] = {"unusable": unusable}
+        return [found("header_forms", view, Severity.WARNING, message, step, **evidence)]
     distance = forms_distance_mm(view.header)
     if view.header is None or distance < _ROUNDING * min(_grid(view.header).spacing_mm):
         return []
@@ -41,6 +53,8 @@ def axis_order(view: FileView) -> list[Finding]:
     label, image = view.header, view.image_header
     if label is None or image is None or label.axes == image.axes:
         return []
+    if not label.axes or not image.axes:
+        return []  # an affine that points nowhere has no order
     message = f"{view.file_name}: axes stored as {label.axes}, the image's as {image.axes}"
     step = f"store both in one order; {_FIX}"
     evidence = {"axes": label.axes, "image_axes": image.axes}
@@ -77,6 +91,11 @@ def forms_distance_mm(header: HeaderFacts | None) -> float:
         return 0.0
     grid = _grid(header)
     return corner_distance_mm(Grid(grid.shape, header.sform), Grid(grid.shape, header.qform))
+
+
+def _unusable_forms(header: HeaderFacts) -> list[str]:
+    forms = {"sform": header.sform, "qform": header.qform}
+    return [name for name, form in forms.items() if form is not None and not usable_affine(form)]
 
 
 def _grid(header: HeaderFacts) -> Grid:

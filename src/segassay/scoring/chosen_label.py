@@ -13,13 +13,15 @@ from segassay.data.io import label_mask, read_label
 from segassay.data.readers.listing import multilabel_refs
 from segassay.data.readers.value_names import names_beside
 from segassay.data.volume import Volume
-from segassay.errors import DatasetError, UsageError
+from segassay.errors import ContentError, DatasetError, UsageError
 from segassay.vocabulary.names import canonical_name
 
 Label: TypeAlias = int | str | Sequence[int]
 """A voxel value, several of them, or a name that the file, or one beside it, gives a value."""
 
 _SHOWN = 6
+_FRACTION = 1e-3
+"""Farther than this from a whole number is no rounding (the rule `label_values`)."""
 
 
 def read_chosen(path: Path, label: Label | None, image: Volume | None) -> Volume:
@@ -36,6 +38,7 @@ def read_chosen(path: Path, label: Label | None, image: Volume | None) -> Volume
     """
     ref = LabelRef("mask", path) if label is None else _ref_of(path, label)
     labels = read_label(ref, image)
+    _require_label(path.name, labels.max_fraction, min(labels.counts, default=0))
     if label is None:
         values = [value for value in labels.counts if value != 0]
         if len(values) > 1:
@@ -48,17 +51,31 @@ def chosen_of(mask: NDArray[Any], label: Label | None) -> NDArray[np.bool_]:
 
     Raises:
         UsageError: The array holds several values and none is chosen, or a name is given.
+        ContentError: It holds fractions or a value below 0.
     """
     if label is not None:
         numbers = _numbers(label)
         if not numbers:
             raise UsageError(f"label {label!r}: an array has no names; give the value")
         return np.isin(mask, numbers)
+    fraction = np.abs(mask - np.rint(mask)).max(initial=0) if mask.dtype.kind == "f" else 0
+    _require_label("mask", float(fraction), float(mask.min(initial=0)))
     filled = mask != 0
     inside = mask[filled]
     if inside.size and (inside != inside[0]).any():
         raise UsageError(_ask("mask", np.unique(inside).tolist(), {}))
     return np.asarray(filled)
+
+
+def _require_label(what: str, max_fraction: float, least: float) -> None:
+    """Raise `ContentError` for what an audit calls no label: fractions, values below 0."""
+    if max_fraction > _FRACTION:
+        raise ContentError(
+            f"{what}: values lie up to {max_fraction:.3g} from a whole number; expected a label of "
+            "whole numbers: resample it with nearest neighbour, or cut a probability at half"
+        )
+    if least < 0:
+        raise ContentError(f"{what}: holds {least:g}; expected 0 and values above it")
 
 
 def name_of(label: Label | None) -> str | None:
