@@ -66,7 +66,7 @@ class FileIssue(StrEnum):
     DUPLICATE = "duplicate"
     """A second file, or a second case, of one name; the first is used."""
     UNREADABLE = "unreadable"
-    """An ending that cannot be read, or a link out of the data set."""
+    """An ending that cannot be read, a link out of the data set, or no regular file."""
     UNUSED = "unused"
     """Belongs to no case for another reason."""
 

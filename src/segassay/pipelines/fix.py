@@ -206,5 +206,5 @@ def _destination(config: FixConfig, dataset: Dataset) -> Destination | None:
     chosen = config.out or config.backup or root.with_name(f"{root.name}-before-fix")
     folder = chosen.resolve()
     if folder.is_relative_to(root) or root.is_relative_to(folder):
-        raise UsageError(f"{chosen.name}: lies within the data set, or around it; choose another")
+        raise UsageError(f"{folder.name}: lies within the data set, or around it; choose another")
     return Destination(root, folder if config.out is not None else root, folder)

@@ -55,13 +55,21 @@ def leftover_files(folder: Path, root: Path) -> list[Unmatched]:
     return [
         Unmatched(
             p,
-            "folder within a folder of files, not looked into"
-            if files.is_dir(p)
-            else "ending that cannot be read, or a link out of the data set",
+            _why_left(p),
             FileIssue.UNUSED if files.is_dir(p) else FileIssue.UNREADABLE,
         )
         for p in others
     ]
+
+
+def _why_left(path: Path) -> str:
+    if files.is_dir(path):
+        return "folder within a folder of files, not looked into"
+    if not is_readable(path):
+        return "ending that cannot be read"
+    if path.is_symlink():
+        return "a link out of the data set, or to what is no file"
+    return "no regular file"
 
 
 def _belongs(path: Path) -> bool:
@@ -302,6 +310,8 @@ def _by_stems(folder: Path) -> dict[str, str]:
 
 def _why_missing(path: Path, there: dict[str, str], listed_in: str) -> str:
     near = there.get(path.name.casefold()) or there.get(stem_of(path).casefold())
+    if near == path.name:
+        return f"no regular file, though {listed_in} lists it"
     meant = f"; is {near}, which is there, meant?" if near else ""
     return f"no such file, though {listed_in} lists it{meant}"
 
