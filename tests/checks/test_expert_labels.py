@@ -72,6 +72,7 @@ def look_at(dataset: Dataset, case: Case, seen: Seen) -> None:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "n_cases"),
     [

@@ -159,6 +159,7 @@ def read_all(dataset: Dataset) -> Dataset:
     return dataset
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", list(KINDS))
 @quick
 @given(data=st.data())

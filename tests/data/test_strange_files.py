@@ -93,6 +93,7 @@ def test_files_as_good_as_endless_are_not_read(tmp_path: Path) -> None:
                 read(tmp_path / name)
 
 
+@pytest.mark.slow
 def test_endless_files_of_a_table_or_a_description_cost_their_case_alone(tmp_path: Path) -> None:
     root = tmp_path / "set"
     write_nifti(root / "imagesTr" / "a.nii.gz", VOXELS)

@@ -237,6 +237,7 @@ _JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(place=st.sampled_from(list(places(META))), value=_JSON, first=st.booleans())
 def test_any_value_anywhere_is_read_or_refused(

@@ -37,6 +37,7 @@ def config(root: Path, out: Path, *, judge: str | None = None, jobs: int = 1) ->
     )
 
 
+@pytest.mark.slow
 def test_two_processes_make_the_table_of_one(phantom_set: Path, tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     audit(config(phantom_set, one, judge="judge-v0"))
@@ -50,6 +51,7 @@ def test_two_processes_make_the_table_of_one(phantom_set: Path, tmp_path: Path) 
     assert read_table(one).drop(TIMES).equals(read_table(two).drop(TIMES))
 
 
+@pytest.mark.slow
 def test_killed_worker_ends_the_run_and_the_next_one_continues(
     phantom_set: Path, tmp_path: Path
 ) -> None:

@@ -207,6 +207,7 @@ def test_parts_make_one_table(phantom_set: Path, tmp_path: Path) -> None:
     assert read_table(whole).drop(TIMES).equals(read_table(parts).drop(TIMES))
 
 
+@pytest.mark.slow
 def test_killed_audit_goes_on_and_ends_the_same(phantom_set: Path, tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     base = ("-q", "--worst", "0", "--structures", "liver,spleen")
@@ -228,6 +229,7 @@ def test_killed_audit_goes_on_and_ends_the_same(phantom_set: Path, tmp_path: Pat
     assert shard.read_bytes().count(b"\n") == 4
 
 
+@pytest.mark.slow
 def test_interrupted_audit_says_so_and_goes_on(phantom_set: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     base = ("audit", phantom_set, "-o", out, "--worst", "0", "--structures", "liver")
@@ -251,6 +253,7 @@ def test_interrupted_audit_says_so_and_goes_on(phantom_set: Path, tmp_path: Path
     assert json.loads((out / "manifest.json").read_text())["exit_status"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_real_overlapping_masks_on_pictures(shared_data: Path, tmp_path: Path) -> None:
     """Clavicles overlap lungs in JSRT: every mask keeps its own size."""

@@ -351,6 +351,7 @@ def test_an_image_without_labels_that_cannot_be_read_is_told(
     assert told == ["d image: failed: d.nii.gz: is not a NIfTI file, whatever its name says"]
 
 
+@pytest.mark.slow
 def test_full_disk_at_any_file_is_one_line_and_the_run_goes_on_later(
     small_set: Path, tmp_path: Path, call: Callable[..., Told]
 ) -> None:

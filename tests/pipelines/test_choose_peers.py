@@ -69,6 +69,7 @@ def scores(config: AuditConfig) -> pl.DataFrame:
     return read_table(config.out).sort("case_id")
 
 
+@pytest.mark.slow
 def test_the_label_that_agrees_with_no_other_comes_last(
     blobs: SourceConfig, judge_folder: Path, tmp_path: Path
 ) -> None:
@@ -93,6 +94,7 @@ def test_without_peers_the_network_stands_alone(
         assert Remark.COMPARED not in names
 
 
+@pytest.mark.slow
 def test_no_peers_where_none_are_needed_or_too_few(
     blobs: SourceConfig, judge_folder: Path, tmp_path: Path
 ) -> None:
@@ -107,6 +109,7 @@ def test_no_peers_where_none_are_needed_or_too_few(
     assert choose_peers(known, judge, 10) is None
 
 
+@pytest.mark.slow
 def test_a_damaged_case_is_no_peer_and_stops_nothing(
     blobs: SourceConfig, judge_folder: Path, tmp_path: Path
 ) -> None:
@@ -117,6 +120,7 @@ def test_a_damaged_case_is_no_peer_and_stops_nothing(
     assert table.drop_nulls("score").sort("score")["case_id"][0] == WRONG
 
 
+@pytest.mark.slow
 def test_an_evaluation_asks_masks_of_other_images_and_no_gold(
     blobs: SourceConfig, judge_folder: Path, tmp_path: Path
 ) -> None:

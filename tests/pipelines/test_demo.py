@@ -96,6 +96,7 @@ def test_labels_beside_an_error_are_clean() -> None:
     assert (result.n_labels, result.n_clean) == (31, 30)
 
 
+@pytest.mark.slow
 def test_whole_demo_finds_what_rules_must_find(tmp_path: Path) -> None:
     seen: list[Any] = []
     result = run_demo(tmp_path / "d", judge="judge-v0", progress=lambda *call: seen.append(call))

@@ -123,6 +123,7 @@ def test_figures_follow_from_the_table(out: Path, table: pl.DataFrame) -> None:
     assert f"| kept | {16 - abstained} |" in page
 
 
+@pytest.mark.slow
 def test_interrupted_evaluation_continues_and_gives_the_same_table(
     out: Path, pairs: Path, tmp_path: Path
 ) -> None:

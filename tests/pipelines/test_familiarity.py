@@ -30,6 +30,7 @@ def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_phantoms(root, range(1, 7))
 
 
+@pytest.mark.slow
 def test_the_judge_follows_faults_in_images_like_its_own(phantoms: Path, judge: Judge) -> None:
     cases = open_dataset(phantoms).cases
     organs = ("liver", "spleen", "kidney_left")
