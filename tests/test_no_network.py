@@ -34,7 +34,7 @@ def test_no_verb_needs_a_network(verb: str, phantom_set: Path, tmp_path: Path) -
     argv = {
         "info": ["info", str(phantom_set)],
         "check": ["check", str(phantom_set), *out],
-        "score": ["score", *pair],
+        "score": ["score", *pair, "--label", "liver"],
         "audit": ["audit", str(phantom_set), *out],
     }[verb]
     done = guarded(f"from segassay.cli import main\nmain({[*argv, '--json']!r})")
