@@ -156,7 +156,7 @@ def test_a_rule_beside_a_label_leads_to_what_it_found(open_page: OpenPage, tmp_p
     page = open_page(render(tmp_path, (), rows=MANY, findings=FOUND))
     page.fill("#filter-findings", "float")
     page.locator("#table tbody tr", has_text="g1").first.locator("td[data-name=rules] a").click()
-    assert page.locator("#finding-1").is_visible()
+    page.locator("#finding-1").wait_for(state="visible")
     assert "exchanged" in page.locator("tr:target").inner_text()
 
 
