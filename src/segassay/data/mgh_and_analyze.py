@@ -26,9 +26,9 @@ from segassay.data.nifti import (
     NiftiVoxels,
     has_spacing,
     is_believable,
+    require_geometry,
     shape_3d,
     to_millimetres,
-    usable_affine,
     voxel_bytes,
 )
 from segassay.errors import ContentError, ReadError
@@ -139,8 +139,7 @@ def _whole(path: Path, n_bytes: int) -> bytes:
 def _placed(
     path: Path, array: NDArray[Any], affine: NDArray[np.float64], *, believable: bool, known: bool
 ) -> NiftiVoxels:
-    if not usable_affine(affine):
-        raise ContentError(f"{path.name}: its header gives no usable geometry; mend the affine")
+    require_geometry(path, affine)
     kind = str(array.dtype.newbyteorder("="))
     return NiftiVoxels(array, affine, kind, believable=believable, spacing_known=known)
 

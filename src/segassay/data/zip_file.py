@@ -12,6 +12,8 @@ from segassay.errors import DatasetError
 
 MOST_MEMBERS = 500_000
 MOST_INDEX_BYTES = 2**27
+_INDEX_BYTES_EACH = 512
+"""Of the index for each file: more than names of any use need."""
 
 _LOCAL_HEADER_BYTES = 30
 _ENTRY, _END, _LOCATOR_64 = b"PK\1\2", b"PK\5\6", b"PK\6\7"
@@ -19,19 +21,22 @@ _END_BYTES, _END_64_BYTES, _LOCATOR_64_BYTES = 22, 56, 20
 _TAIL_BYTES = (1 << 16) + _END_BYTES + _END_64_BYTES + _LOCATOR_64_BYTES
 
 
-def open_zip(path: Path, *, within: BinaryIO | None = None) -> zipfile.ZipFile:
+def open_zip(
+    path: Path, *, within: BinaryIO | None = None, most_members: int = MOST_MEMBERS
+) -> zipfile.ZipFile:
     """Open a zip file whose index is small and whose members share no bytes.
 
     Args:
         path: The file, or what it is called in errors if it is opened already.
         within: The opened file; whoever opened it closes it.
+        most_members: More are refused before the index is read.
 
     Raises:
         DatasetError: Its index is too large, or members lie over one another.
         zipfile.BadZipFile, ValueError and others: It is damaged, or no zip.
     """
     with nullcontext(within) if within is not None else path.open("rb") as file:
-        _require_small_index(path, file)
+        _require_small_index(path, file, most_members)
     found = zipfile.ZipFile(path if within is None else within)
     end = 0
     for info in sorted(found.infolist(), key=lambda info: info.header_offset):
@@ -56,7 +61,7 @@ def open_zipped(file: zipfile.ZipFile, info: zipfile.ZipInfo) -> BinaryIO:
     return io.BufferedReader(Section(member, 0, info.file_size))
 
 
-def _require_small_index(path: Path, file: BinaryIO) -> None:
+def _require_small_index(path: Path, file: BinaryIO, most: int) -> None:
     """Look at the index before Python makes objects of it; damage is left for Python to find."""
     size = file.seek(0, io.SEEK_END)
     begin = max(size - _TAIL_BYTES, 0)
@@ -71,9 +76,9 @@ def _require_small_index(path: Path, file: BinaryIO) -> None:
     if locator >= _END_64_BYTES and tail.startswith(_LOCATOR_64, locator):
         end = locator - _END_64_BYTES
         n_bytes = struct.unpack_from("<Q", tail, end + 40)[0]
-    if n_bytes > MOST_INDEX_BYTES:
+    if n_bytes > min(MOST_INDEX_BYTES, most * _INDEX_BYTES_EACH):
         raise DatasetError(f"{path.name}: its index has {n_bytes} bytes; unpack it")
     file.seek(max(begin + end - n_bytes, 0))
     n_members = file.read(n_bytes).count(_ENTRY)
-    if n_members > MOST_MEMBERS:
-        raise DatasetError(f"{path.name}: more than {MOST_MEMBERS} files; unpack it")
+    if n_members > most:
+        raise DatasetError(f"{path.name}: more than {most} files; unpack it")

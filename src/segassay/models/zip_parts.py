@@ -2,19 +2,11 @@
 
 import zipfile
 import zlib
+from pathlib import Path
 from typing import BinaryIO
 
-from segassay.errors import ModelError
-
-_END, _END_64 = b"PK\x05\x06", b"PK\x06\x06"
-_END_SIZE, _LARGE_SIZE = 22, 56 + 20
-"""Bytes of the record that ends a zip, and of the two before it in a large one."""
-
-_END_BYTES = (1 << 16) + _END_SIZE + _LARGE_SIZE
-"""The longest comment that a zip can end with, and these records."""
-
-_ENTRY_BYTES = 512
-"""Of the directory for each file; more than any name of a judge's file needs."""
+from segassay.data.zip_file import open_zip
+from segassay.errors import DatasetError, ModelError
 
 _PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _DAMAGED = (
@@ -41,9 +33,8 @@ def read_zip(file: BinaryIO, name: str, *, most_bytes: int, most_files: int) -> 
         ModelError: It is damaged, no zip, packed or encrypted in a way that is not read, holds one
             place twice, or is larger than that.
     """
-    _require_few(file, name, most_files)
     try:
-        with zipfile.ZipFile(file) as archive:
+        with open_zip(Path(name), within=file, most_members=most_files) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
             size = sum(entry.file_size for entry in entries)
             if size > most_bytes or len(entries) > most_files:
@@ -52,6 +43,8 @@ def read_zip(file: BinaryIO, name: str, *, most_bytes: int, most_files: int) -> 
                     f"{most_files} and {most_bytes / 2**20:.0f} are read"
                 )
             return dict(_unique(name, [(e.filename, _content(archive, e)) for e in entries]))
+    except DatasetError as error:
+        raise ModelError(str(error)) from error
     except OSError as error:
         raise ModelError(f"{name}: {error.strerror or error}; get it again") from error
     except _DAMAGED as error:
@@ -74,26 +67,3 @@ def _unique(name: str, parts: list[tuple[str, bytes]]) -> list[tuple[str, bytes]
     if len({place for place, _ in parts}) < len(parts):
         raise ModelError(f"{name}: holds two files of one name; get it again")
     return parts
-
-
-def _require_few(file: BinaryIO, name: str, most: int) -> None:
-    """Look at the size of the directory before the library makes an object of each entry."""
-    size = file.seek(0, 2)
-    file.seek(max(0, size - _END_BYTES))
-    tail = file.read()
-    announced = max(_directory_bytes(tail, at) for at in (len(tail) - _END_SIZE, tail.rfind(_END)))
-    if announced > most * _ENTRY_BYTES:
-        raise ModelError(
-            f"{name}: its directory has {announced} bytes, of far more than the {most} files that "
-            "are read"
-        )
-    file.seek(0)
-
-
-def _directory_bytes(tail: bytes, at: int) -> int:
-    """Return what the record at `at` says of the directory's size, or the one for large zips."""
-    if at < 0 or tail[at : at + 4] != _END:
-        return 0
-    large = tail[max(0, at - _LARGE_SIZE) : at]
-    found = int.from_bytes(tail[at + 12 : at + 16], "little")
-    return int.from_bytes(large[40:48], "little") if large[:4] == _END_64 else found

@@ -13,7 +13,7 @@ from segassay.pipelines.audit import audit
 from segassay.pipelines.configs import AuditConfig, SourceConfig
 from segassay.records.findings import Finding
 from segassay.records.scores import ScoreRow
-from segassay.records.triage import Verdict, usual_scores, verdict
+from segassay.records.triage import Verdict, key_of, verdicts
 from segassay.types import Progress, Severity, Status
 
 _TO_CHECK = (Verdict.LIKELY_WRONG, Verdict.CHECK, Verdict.MISSING)
@@ -143,9 +143,8 @@ def compare(
 ) -> DemoResult:
     """Set an audit's rows and findings against the simulated errors."""
     loud = [f for f in findings if f.severity is not Severity.INFO]
-    usual = usual_scores(rows)
-    verdicts = {_label(row): verdict(row, usual.get(row.structure)) for row in rows}
-    listed = tuple(sorted((r for r in rows if verdicts[_label(r)] in _TO_CHECK), key=_badness))
+    found = verdicts(rows)
+    listed = tuple(sorted((r for r in rows if found[key_of(r)] in _TO_CHECK), key=_badness))
     changed = {(p.case_id, name) for p in planted for name in p.struck}
     cases = {p.case_id for p in planted}
     doubted = (row.structure for row in rows if row.status is Status.ABSTAINED)

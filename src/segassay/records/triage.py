@@ -101,8 +101,8 @@ def usual_scores(rows: Iterable[ScoreRow]) -> dict[str, Usual]:
     for structure, own in by_structure.items():
         tested = [row.reference_score for row in own if not isnan(row.reference_score)]
         judged = [row.score for row in own if Remark.RULE_OVERRIDES not in row.remarks]
-        here = median(judged) if len(judged) >= FEWEST_LABELS else float("nan")
-        usual[structure] = Usual(here, median(tested) if tested else float("nan"))
+        here = median(judged) if len(judged) >= FEWEST_LABELS else nan
+        usual[structure] = Usual(here, median(tested) if tested else nan)
     return usual
 
 
