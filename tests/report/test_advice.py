@@ -5,8 +5,8 @@ from math import nan
 import pytest
 
 from report_samples import finding, report, row
-from segassay.report.advice import counted, next_steps, trust
-from segassay.types import Remark, Severity, Status
+from segassay.report.advice import next_steps, trust
+from segassay.types import Remark, Severity, Status, counted
 
 
 def test_steps_count_what_is_there_and_lead_to_it() -> None:

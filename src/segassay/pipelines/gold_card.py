@@ -1,7 +1,8 @@
 """The card of a judge that was fitted, taught or calibrated by somebody's labels."""
 
 from segassay.models.description import Adaptation, Benefit, Figures, MeasuredOn
-from segassay.scoring.trust import FEWEST_SUBJECTS, Trust, counted
+from segassay.scoring.trust import FEWEST_SUBJECTS, Trust
+from segassay.types import counted
 
 _MEASURES = {
     "pearson": "Pearson",
@@ -55,7 +56,7 @@ def network_line(gold: Adaptation) -> str:
     if full is None:
         return ""
     error = full.mae
-    told = f"On the {counted(full.held_out)} held out the mean absolute error was "
+    told = f"On the {counted(full.held_out, 'subject')} held out the mean absolute error was "
     told += f"{error['unadapted']:.3f} unadapted, {error['light']:.3f} with a light fit, "
     told += f"{error['full']:.3f} by the adapted network: "
     return told + ("it stays." if full.kept else "no better beyond noise.")
@@ -75,7 +76,7 @@ def benefit_line(gold: Adaptation) -> str:
 
 def _trusted(gold: Adaptation) -> str:
     on = "the user's own predictions" if gold.on is MeasuredOn.OWN else gold.on
-    subjects = counted(gold.subjects)
+    subjects = counted(gold.subjects, "subject")
     text = f"Measured on {on}, {gold.unadapted['n']} masks of "
     text += f"{_subjects(gold.unadapted)}; each subject was left out of the fit that "
     text += "judged it. The figures in brackets are 95 % intervals, resampled by subject."
@@ -102,7 +103,7 @@ def _network(gold: Adaptation) -> str:
     full = gold.full
     if full is None:
         return terms
-    told = f"{full.minutes:g} minutes on {counted(full.learned_from)}"
+    told = f"{full.minutes:g} minutes on {counted(full.learned_from, 'subject')}"
     if full.kept:
         return (
             f"The network learned on for {told}. {network_line(gold)} The figures below are on "
@@ -151,7 +152,7 @@ def _figure(figures: Figures | None, key: str) -> str:
 
 def _subjects(figures: Figures) -> str:
     n = figures["subjects"]
-    return counted(n) if isinstance(n, int) else "n/a"
+    return counted(n, "subject") if isinstance(n, int) else "n/a"
 
 
 def _correction(gold: Adaptation) -> str:

@@ -5,7 +5,7 @@ from math import isnan
 
 from segassay.records.triage import Verdict
 from segassay.report.model import ReportData
-from segassay.types import Remark, Severity
+from segassay.types import Remark, Severity, counted
 
 VERDICT_SENTENCES = {
     Verdict.LIKELY_WRONG: "likely wrong",
@@ -128,11 +128,6 @@ def trust(data: ReportData) -> tuple[str, ...]:
         shown = ", ".join(untested[:8]) + (", …" if len(untested) > 8 else "")
         sentences.append(f"The judge was not tested on: {shown}.")
     return tuple(sentences)
-
-
-def counted(n: int, noun: str) -> str:
-    """Return a number with its noun, in the plural where there is not just one."""
-    return f"{n} {_noun(n, noun)}"
 
 
 def _noun(n: int, noun: str) -> str:

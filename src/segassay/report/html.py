@@ -14,7 +14,6 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from segassay.records.triage import Verdict, key_of
 from segassay.report.advice import (
     VERDICT_SENTENCES,
-    counted,
     next_steps,
     tiles,
     trust,
@@ -37,7 +36,7 @@ from segassay.report.model import (
 )
 from segassay.report.subgroups import LEAST_SUBJECTS, subgroups
 from segassay.report.visible import visible
-from segassay.types import REVIEW_BELOW
+from segassay.types import REVIEW_BELOW, counted
 
 _MOST_ROWS = 5000
 """Rows of a table on the page, worst first: browsers get slow beyond, the files hold the rest."""

@@ -18,8 +18,8 @@ from segassay.scoring.inputs import ArrayOrPath, BoolArray, image_and_mask
 from segassay.scoring.label_alone import label_alone
 from segassay.scoring.peers import Peers
 from segassay.scoring.result import Score, Suggestion
-from segassay.scoring.trust import Trust, counted
-from segassay.types import DEFAULT_JUDGE, REVIEW_BELOW, Engine, Modality, Remark
+from segassay.scoring.trust import Trust
+from segassay.types import DEFAULT_JUDGE, REVIEW_BELOW, Engine, Modality, Remark, counted
 from segassay.vocabulary.names import canonical_name
 
 FEWEST_VOXELS = 5
@@ -291,7 +291,7 @@ class Judge(ABC):
         counts = self._tested.get(name.known or "")
         if counts is None:
             return (comment(Remark.NEVER_TESTED),)
-        subjects = counted(counts.subjects)
+        subjects = counted(counts.subjects, "subject")
         text = f"tested on {counts.labels} masks of {subjects} kept from training"
         return (Comment(None, text),)
 

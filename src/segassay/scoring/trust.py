@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from segassay.models.description import Adaptation, Counts, MeasuredOn
 from segassay.records.remarks import Comment, comment
-from segassay.types import Remark
+from segassay.types import Remark, counted
 
 FEWEST_SUBJECTS = 9
 """With fewer, a 90 % interval by conformal prediction would have to reach from 0 to 1."""
@@ -35,7 +35,7 @@ class Trust:
         """What every score of this judge must say; nothing with enough subjects."""
         if self.subjects >= FEWEST_SUBJECTS:
             return ()
-        return (comment(Remark.FEW_SUBJECTS, subjects=counted(self.subjects)),)
+        return (comment(Remark.FEW_SUBJECTS, subjects=counted(self.subjects, "subject")),)
 
     def evidence(self, structure: str | None) -> tuple[Comment, ...]:
         """Say on how many labels of a structure (canonical name) this judge was tested."""
@@ -44,14 +44,7 @@ class Trust:
             return (comment(Remark.NEVER_TESTED),)
         own = self.measured_on is MeasuredOn.OWN
         masks = "of your predictions" if own else "masks"
-        tested = (
-            f"tested on {counts.labels} {masks} of {counted(counts.subjects)}, each left "
-            "out in turn"
-        )
+        subjects = counted(counts.subjects, "subject")
+        tested = f"tested on {counts.labels} {masks} of {subjects}, each left out in turn"
         simulated = () if own else (comment(Remark.SIMULATED_ERRORS_ONLY),)
         return (Comment(None, tested), *simulated)
-
-
-def counted(n: int) -> str:
-    """Say how many subjects."""
-    return "1 subject" if n == 1 else f"{n} subjects"
