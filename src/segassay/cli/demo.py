@@ -1,4 +1,4 @@
-"""`segassay demo`: the main job on a phantom data set with planted faults."""
+"""`segassay demo`: the main job on a phantom data set with simulated errors."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from segassay.types import DEFAULT_JUDGE
 def demo(
     *, out: Out = Path("segassay-demo"), judge: JudgeName = DEFAULT_JUDGE, telling: TellOptions
 ) -> None:
-    """Make phantoms, plant faults, audit them, and tell what was found and what was not."""
+    """Audit phantoms with simulated errors, and say what was found and what was missed."""
     from segassay.cli.console import give, give_json
     from segassay.pipelines.demo import demo_text, run_demo
 
