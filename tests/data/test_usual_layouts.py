@@ -15,7 +15,7 @@ from layout_samples import LABELS, MAKERS, VOXELS, label_folder, nnunet
 from segassay.data.case import Dataset, FileIssue
 from segassay.data.io import label_mask, read_image, read_label
 from segassay.data.readers import open_dataset
-from segassay.data.readers.pairing import match_names
+from segassay.data.readers.name_matching import match_names
 from segassay.errors import DatasetError, UsageError
 from segassay.types import Modality
 

@@ -14,7 +14,7 @@ from segassay.data.case import Unmatched
 from segassay.data.files import children
 from segassay.data.io import is_readable, stem_of
 from segassay.data.readers.listing import files_of, folders_of
-from segassay.data.readers.pairing import match_names
+from segassay.data.readers.name_matching import match_names
 
 _IMAGE_WORDS = frozenset(
     {"image", "images", "img", "imgs", "picture", "pictures", "photo", "photos", "scan", "scans"}

@@ -15,7 +15,7 @@ from segassay.data.readers.listing import (
     require_cases,
     subject_of,
 )
-from segassay.data.readers.pairing import LabelName
+from segassay.data.readers.name_matching import LabelName
 from segassay.vocabulary.names import canonical_names
 
 NAME = "images+named-masks"

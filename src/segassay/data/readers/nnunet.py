@@ -18,7 +18,7 @@ from segassay.data.readers.listing import (
     missing_files,
     read_json,
 )
-from segassay.data.readers.pairing import match_names, same_text
+from segassay.data.readers.name_matching import match_names, same_text
 from segassay.errors import DatasetError
 
 LAYOUT = Layout(

@@ -9,10 +9,10 @@ from segassay.data import files
 from segassay.data.case import Dataset
 from segassay.data.files import exists, is_archive
 from segassay.data.io import is_readable
+from segassay.data.readers.given_paths import read_pairs
 from segassay.data.readers.legible import without_illegible_names
 from segassay.data.readers.listing import folders_of
 from segassay.data.readers.nearest import nearest_layout
-from segassay.data.readers.pairs import read_pairs
 from segassay.data.readers.polygons import polygon_file
 from segassay.data.readers.registry import READERS, Reader
 from segassay.errors import DatasetError, UsageError

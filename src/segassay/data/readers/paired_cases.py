@@ -10,7 +10,7 @@ from pathlib import Path
 from segassay.data.case import Case, FileIssue, LabelRef, Unmatched
 from segassay.data.readers.conventions import Convention, convention_of, only_structure
 from segassay.data.readers.listing import by_stem, multilabel_refs, subject_of
-from segassay.data.readers.pairing import LabelName, match_names, same_text, sources_of
+from segassay.data.readers.name_matching import LabelName, match_names, same_text, sources_of
 from segassay.types import Modality
 from segassay.vocabulary.names import canonical_name
 

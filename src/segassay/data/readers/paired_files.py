@@ -22,13 +22,13 @@ from segassay.data.readers.listing import (
     leftover_files,
     require_cases,
 )
+from segassay.data.readers.name_matching import LabelName
 from segassay.data.readers.paired_cases import (
     Naming,
     paired_cases,
     with_ids_of_their_own,
     with_one_structure,
 )
-from segassay.data.readers.pairing import LabelName
 from segassay.data.readers.value_names import root_names
 from segassay.errors import ReadError
 

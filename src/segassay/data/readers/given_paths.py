@@ -19,8 +19,8 @@ from segassay.data.readers.listing import (
     require_cases,
     subject_of,
 )
+from segassay.data.readers.name_matching import match_names
 from segassay.data.readers.paired_cases import Naming, paired_cases, with_one_structure
-from segassay.data.readers.pairing import match_names
 from segassay.data.readers.value_names import ValueNames, names_beside, read_names
 from segassay.errors import DatasetError, UsageError
 from segassay.vocabulary.names import canonical_names
