@@ -6,6 +6,7 @@ import numpy as np
 
 from segassay.checks.base import FileView, found
 from segassay.data.header import HeaderFacts
+from segassay.data.labelled_case import FRACTION
 from segassay.data.nifti import usable_affine
 from segassay.geometry.grid import Grid, corner_distance_mm
 from segassay.records.findings import Finding
@@ -16,7 +17,6 @@ _ROUNDING = 0.1
 stored with 32 bits."""
 
 _FIX = "`segassay fix DATA --dry-run` shows the repair"
-_FRACTION = 1e-3
 
 
 def header_forms(view: FileView) -> list[Finding]:
@@ -64,7 +64,7 @@ def axis_order(view: FileView) -> list[Finding]:
 def float_storage(view: FileView) -> list[Finding]:
     """Find whole numbers stored as floats: larger files, and `astype` makes a 4 of 4.9999."""
     header = view.header
-    if header is None or not header.dtype.startswith("float") or view.max_fraction > _FRACTION:
+    if header is None or not header.dtype.startswith("float") or view.max_fraction > FRACTION:
         return []
     message = f"{view.file_name}: whole numbers stored as {header.dtype}"
     step = f"store labels as whole numbers; {_FIX}"

@@ -4,10 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.checks.base import FileView, found
+from segassay.data.labelled_case import FRACTION
 from segassay.records.findings import Finding
 from segassay.types import Severity
-
-_FRACTION = 1e-3
 
 _IN_BETWEEN = 0.45
 """Share of the steps of more than 1, along an axis, that go over a value in between. Experts reach
@@ -23,7 +22,7 @@ def label_values(view: FileView) -> list[Finding]:
     of them are another structure, or the grey rim that JPEG or smoothing left.
     """
     findings = []
-    if view.max_fraction > _FRACTION:
+    if view.max_fraction > FRACTION:
         off = f"{view.max_fraction:.3g} from a whole number"
         message = f"{view.file_name}: {view.voxels} lie up to {off}"
         step = "resample labels with nearest neighbour; the values were rounded here"

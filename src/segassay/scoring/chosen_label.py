@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from segassay.data.case import LabelRef
 from segassay.data.io import label_mask, read_label
+from segassay.data.labelled_case import FRACTION
 from segassay.data.readers.listing import multilabel_refs
 from segassay.data.readers.value_names import names_beside
 from segassay.data.volume import Volume
@@ -20,8 +21,6 @@ Label: TypeAlias = int | str | Sequence[int]
 """A voxel value, several of them, or a name that the file, or one beside it, gives a value."""
 
 _SHOWN = 6
-_FRACTION = 1e-3
-"""Farther than this from a whole number is no rounding (the rule `label_values`)."""
 
 
 def read_chosen(path: Path, label: Label | None, image: Volume | None) -> Volume:
@@ -69,7 +68,7 @@ def chosen_of(mask: NDArray[Any], label: Label | None) -> NDArray[np.bool_]:
 
 def _require_label(what: str, max_fraction: float, least: float) -> None:
     """Raise `ContentError` for what an audit calls no label: fractions, values below 0."""
-    if max_fraction > _FRACTION:
+    if max_fraction > FRACTION:
         raise ContentError(
             f"{what}: values lie up to {max_fraction:.3g} from a whole number; expected a label of "
             "whole numbers: resample it with nearest neighbour, or cut a probability at half"
