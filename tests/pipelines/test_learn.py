@@ -18,7 +18,7 @@ from segassay.pipelines import learn_labels
 from segassay.pipelines.learn_labels import FEWEST, MOST, drawn, halved, images_of
 from segassay.scoring import load_judge
 from segassay.scoring.calibration import Calibration
-from segassay.types import DEFAULT_JUDGE
+from segassay.types import DEFAULT_JUDGE, Remark
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_an_audit_with_it_finds_the_fault_and_shows_what_should_be(
     ranking = (out / "scores.csv").read_text().splitlines()
     worst = min(ranking[1:], key=lambda line: float(_cell(ranking[0], line, "score")))
     assert _cell(ranking[0], worst, "case_id") == "p4"
-    assert "nobody vouches for" in _cell(ranking[0], worst, "evidence")
+    assert Remark.SIMULATED_ERRORS_ONLY in _cell(ranking[0], worst, "remarks").split()
     assert not any("trained on" in line for line in ranking)
 
 

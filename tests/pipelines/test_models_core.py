@@ -105,6 +105,7 @@ def test_a_bundle_comes_back_as_the_same_judge(
     original, copy = open_judge(find_judge("judge-v0")), open_judge(tmp_path / "copy")
     assert copy.sha256 == original.sha256
     assert copy.files == original.files
+    capsys.readouterr()
     assert run("models", "export", "judge-v0", "-o", first) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
 
