@@ -103,6 +103,8 @@ def test_whole_demo_finds_what_rules_must_find(tmp_path: Path) -> None:
     assert len(result.outcomes) >= 8
     for outcome in result.outcomes:
         assert outcome.checks or not outcome.planted.by_rules, outcome
+        dice = outcome.planted.true_dice
+        assert all(dice[name] < 0.75 for name in outcome.planted.struck), outcome
     assert result.false_by_rules == ()
     assert seen[-1][1] == seen[-1][2]
     assert result.report.is_file()

@@ -1,6 +1,7 @@
 """A phantom abdomen in Hounsfield units: a few shapes with the right neighbours and intensities.
 
-For the demo and for tests, where real patients must not be. Never used to train a judge.
+For tests and documents, where real patients must not be; the demo has the far more lifelike
+`data.abdomen`. Never used to train a judge.
 """
 
 from dataclasses import dataclass
