@@ -77,7 +77,14 @@ def read_image(path: Path) -> Volume:
     if voxels.array.dtype.kind == "f":
         _refuse_not_finite(path, image)
     turned, grid = to_canonical(image, voxels.affine)
-    return Volume(turned, grid, voxels.believable, voxels.spacing_known, exif=voxels.turned)
+    return Volume(
+        turned,
+        grid,
+        voxels.believable,
+        voxels.spacing_known,
+        exif=voxels.turned,
+        colours=voxels.colours,
+    )
 
 
 def read_labels(path: Path, turn: int | None = None) -> LabelMap:
@@ -209,6 +216,7 @@ def _read_picture(path: Path, *, as_labels: bool, turn: int | None) -> nifti.Nif
         exif=picture.exif,
         turned=picture.turned,
         n_greys=picture.n_greys,
+        colours=picture.colours,
     )
 
 

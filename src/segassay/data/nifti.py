@@ -86,6 +86,7 @@ class NiftiVoxels:
     exif: int = 1
     turned: int = 1
     n_greys: int = 0
+    colours: NDArray[np.uint8] | None = None
 
 
 def read_nifti(path: Path) -> NiftiVoxels:

@@ -97,12 +97,14 @@ class JudgeInput:
     """What the network gets for one slice, and how to lead its answer back to the slice.
 
     `crop` `(5, n, n)`, `field` `(3, f, f)`, `condition` `(CONDITION_DIM,)`, all float32;
-    `pixels_per_cell` is the number of image pixels one crop pixel stands for.
+    `box` is the crop in pixels of the slice, `pixels_per_cell` the number of image pixels one crop
+    pixel stands for.
     """
 
     crop: NDArray[np.float32]
     field: NDArray[np.float32]
     condition: NDArray[np.float32]
+    box: Box
     cut: BoxResampler
     pixels_per_cell: float
 
@@ -190,7 +192,7 @@ class JudgePreprocess:
             stack, box, mask_crop, name=name, modality=modality, side_px=side_px
         )
         cell = (box.bottom - box.top) * (box.right - box.left) / self.crop_px**2
-        return JudgeInput(crop, field, condition, cut, cell)
+        return JudgeInput(crop, field, condition, box, cut, cell)
 
     def _reduction(self, stack: PlaneStack) -> float:
         """Return how much smaller an image counts than it is, at most 1."""

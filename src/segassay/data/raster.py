@@ -43,19 +43,25 @@ _JPEG_HUE = 32
 """Greys by which the channels of a grey JPEG picture may differ."""
 
 
+_HUE = 6.0
+"""Mean difference of a pixel's channels, of 255, from which on a picture is one in colour."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
     """Pixels `(row, column)`, turned upright.
 
     `exif` is the file's own EXIF orientation, 1 where it has none; `turned` the one by which its
     stored pixels were turned. `n_greys` counts the values of a label picture that means two of
-    them and holds more; 0 for all others.
+    them and holds more; 0 for all others. `colours` `(row, column, 3)` bytes of an image in colour,
+    whose pixels are their luma.
     """
 
     array: NDArray[Any]
     exif: int
     turned: int
     n_greys: int
+    colours: NDArray[np.uint8] | None = None
 
 
 def read_picture(path: Path, *, as_labels: bool, turn: int | None = None) -> Picture:
@@ -78,7 +84,12 @@ def read_picture(path: Path, *, as_labels: bool, turn: int | None = None) -> Pic
             stored = turned(stored, _BACK.get(exif, exif))
         stored, n_greys = _levelled(path, picture, stored) if as_labels else (stored, 0)
         by = exif if turn is None else turn
-        return Picture(turned(stored, by), exif, by, n_greys)
+        colours = None if as_labels else _colours(picture)
+        if colours is not None:
+            back = _BACK.get(exif, exif) if exif != _orientation(picture) else 1
+            channels = np.moveaxis(colours, 2, 0)
+            colours = np.stack([turned(turned(c, back), by) for c in channels], axis=-1)
+        return Picture(turned(stored, by), exif, by, n_greys, colours)
 
 
 @contextmanager
@@ -174,6 +185,20 @@ def _numbers(path: Path, picture: Image.Image, *, as_labels: bool) -> NDArray[An
     if not (channels == channels[..., :1]).all():
         raise ContentError(f"{path.name}: coloured label picture; expected one number per pixel")
     return channels[..., 0]
+
+
+def _colours(picture: Image.Image) -> NDArray[np.uint8] | None:
+    """Return red, green and blue where they differ by more than what a grey JPEG has."""
+    if picture.mode in ("1", "L", "I", "F", "LA", "I;16", "I;16L", "I;16B"):
+        return None
+    seen = picture.convert("RGBA") if picture.mode == "P" else picture
+    return in_colour(np.asarray(seen.convert("RGB")))
+
+
+def in_colour(colours: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    """Return red, green and blue `(row, column, 3)`; `None` where they hardly differ."""
+    spread = np.ptp(colours[:: max(1, len(colours) // 256)], axis=-1)
+    return colours if float(spread.mean()) > _HUE else None
 
 
 def _is_grey(picture: Image.Image) -> bool:

@@ -28,7 +28,9 @@ class Volume:
     to be ignored: what lies there is neither a structure nor background, and nothing that is
     counted, compared or learned may rest on it.
 
-    `exif` is the EXIF orientation by which a picture was turned upright, 1 for none.
+    `exif` is the EXIF orientation by which a picture was turned upright, 1 for none. `colours` are
+    red, green and blue of a picture in colour, `(rows, columns, 3)` bytes as it is looked at; its
+    `array` is their luma.
     """
 
     array: NDArray[Any]
@@ -37,6 +39,7 @@ class Volume:
     spacing_known: bool
     known: NDArray[np.bool_] | None = None
     exif: int = 1
+    colours: NDArray[np.uint8] | None = None
 
     def knowing(self, known: NDArray[np.bool_] | None) -> "Volume":
         """Return the volume with only those of its known voxels that `known` marks, too."""

@@ -33,6 +33,7 @@ class JudgeKind(StrEnum):
     """Which code runs a judge, see `scoring.loading`."""
 
     MAP = "map"
+    CONTEXT = "context"
     DIRECT = "direct"
     HALVES = "halves"
     QUALITY_SENTINEL = "quality_sentinel"
@@ -83,6 +84,24 @@ class SentinelSettings(Document):
     most_slices: Literal[10]
     hu_rule: Literal[1]
     axis_rule: Literal[1]
+    version: Literal[1]
+
+
+class VotingSettings(Document):
+    """How labels of other slices vote: `context.votes.Voting`."""
+
+    temperature: float = Field(gt=0)
+    place: float = Field(ge=0)
+    least_belief: float = Field(ge=0, le=1)
+    candidates: int = Field(ge=1, le=1000)
+    per_subject: int = Field(ge=1)
+
+
+class ContextSettings(Document):
+    """What a judge sees of the context: `context.inputs`. `version` is that of the code."""
+
+    n_looks: int = Field(ge=1)
+    voting: VotingSettings
     version: Literal[1]
 
 
@@ -240,6 +259,7 @@ class JudgeMeta(Document):
         structures: Canonical names that it learned.
         preprocess: What it sees.
         sampling: Which slices it examines; `None` for Quality Sentinel, which has its own way.
+        context: What it sees of the context; only judges of kind `context` read any.
         evidence: What it was tested on, by structure.
         training_voxels: Checksums of the voxels of images that it learned from.
         training_images: Checksums of their files, from before voxels were summed up.
@@ -266,6 +286,7 @@ class JudgeMeta(Document):
         Discriminator(_settings_of),
     ]
     sampling: SamplingSettings | None
+    context: ContextSettings | None = None
     evidence: dict[str, Evidence]
     training_voxels: tuple[str, ...]
     training_images: tuple[str, ...]
@@ -318,6 +339,8 @@ class JudgeMeta(Document):
             raise ValueError(f"preprocess is not that of a judge of kind {self.kind.value}")
         if (self.sampling is not None) is not of_slices:
             raise ValueError(f"sampling is not that of a judge of kind {self.kind.value}")
+        if (self.context is not None) is not (self.kind is JudgeKind.CONTEXT):
+            raise ValueError(f"context is not that of a judge of kind {self.kind.value}")
         if (self.learned is not None) is not (self.kind is JudgeKind.HALVES):
             raise ValueError(f"learned is not that of a judge of kind {self.kind.value}")
         return self

@@ -11,7 +11,8 @@ Some kinds of judge have more files: `text.npy`, a vector `(structures, n)` for 
 are worth where it knows nothing, `adapter.json`, the correction of a judge that was fitted to
 somebody's data, `typical.json`, what is usual of the labels it was fitted to, and `gold.npz`, the
 trusted cases it compares with. One of kind `halves` has a
-second network, `other.onnx`, with its `other_calibration.json`.
+second network, `other.onnx`, with its `other_calibration.json`, one of kind `context` the encoder
+of slices, `encoder.onnx`.
 """
 
 import hashlib
@@ -55,6 +56,9 @@ UNFAMILIAR = "unfamiliar.json"
 OTHER, OTHER_CALIBRATION = "other.onnx", "other_calibration.json"
 """Network and calibration of a judge's other half, in a judge taught in halves."""
 
+ENCODER = "encoder.onnx"
+"""The pretrained encoder of a judge that reads the context."""
+
 CHECKSUMS = "SHA256SUMS"
 
 
@@ -97,6 +101,11 @@ class JudgeFolder:
     def gold(self) -> Path | None:
         """The file of trusted cases, where there is one."""
         return self.path / GOLD if GOLD in self.files else None
+
+    @property
+    def encoder(self) -> Path | None:
+        """The encoder of a judge that reads the context."""
+        return self.path / ENCODER if ENCODER in self.files else None
 
     @property
     def card(self) -> str:

@@ -143,12 +143,18 @@ class JudgeNet(JudgeEncoder):
             `(b, embedding_dim)`.
         """
         stages, steer, embedding = self.encode(crop, field, condition)
+        return *self.drawn(stages, steer, embedding), embedding
+
+    def drawn(
+        self, stages: list[Tensor], steer: Tensor, embedding: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return `forward`'s answers but the embedding, from what `encode` returns."""
         x = stages[-1]
         for block, skip in zip(self.up, reversed(stages[:-1]), strict=True):
             x = block(torch.cat([F.interpolate(x, scale_factor=2.0), skip], dim=1), steer)
         logits = F.pixel_shuffle(self.paint(x), 2)
         outside = F.softplus(self.outside(embedding)[:, 0] - 3.0)
-        return logits, outside, self.presence(embedding)[:, 0], self.kind(embedding), embedding
+        return logits, outside, self.presence(embedding)[:, 0], self.kind(embedding)
 
     def expected_map(self, logits: Tensor, embedding: Tensor) -> Tensor:
         """Return the probability of the true mask `(b, n, n)` from `forward`'s logits."""

@@ -3,6 +3,11 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+from numpy.typing import NDArray
+
+from segassay.context.looks import Looks
+from segassay.context.memory import Context
 from segassay.data.intensity import SOFT_TISSUE_HU
 from segassay.data.preprocess import PlaneStack, plane_stack
 from segassay.data.volume import Volume, voxel_sha256
@@ -46,6 +51,21 @@ class AskedImage:
     def stack(self) -> PlaneStack:
         """Its slices, made once for all its labels."""
         return plane_stack(self.volume, modality=self.modality, window_hu=self.window_hu)
+
+    @property
+    def colours(self) -> NDArray[np.uint8] | None:
+        """Red, green and blue `(rows, columns, 3)` of a picture in colour."""
+        return self.volume.colours
+
+    @cached_property
+    def seen(self) -> dict[int, Looks]:
+        """Features of its slices, as far as a judge computed them."""
+        return {}
+
+    @cached_property
+    def said(self) -> dict[int, dict[str, Context | None]]:
+        """What the context says of each structure in its slices, as far as a judge asked."""
+        return {}
 
     @cached_property
     def content(self) -> str:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from segassay.data.intensity import MOST_USABLE, n_unusable
 from segassay.data.io import read_image
+from segassay.data.raster import in_colour
 from segassay.data.volume import Volume
 from segassay.errors import ContentError, GeometryError
 from segassay.geometry.grid import Grid, require_same_grid
@@ -56,9 +57,10 @@ def image_and_mask(
         given = _given_mask(mask, label, volume)
     else:
         array, given = _numbers(image, "image"), _given_mask(mask, label)
+        colours = None
         if array.ndim == 3 and _holds_colours(array, given, spacing_mm, channels_last):
-            array = array[..., :3] @ _LUMA
-        volume = _as_volume(array, spacing_mm)
+            colours, array = _bytes(array[..., :3]), array[..., :3] @ _LUMA
+        volume = replace(_as_volume(array, spacing_mm), colours=colours)
     if isinstance(given, Volume):
         require_same_grid(given.grid, volume.grid, Path(str(mask)).name)
         return volume, np.asarray(given.array != 0)
@@ -70,6 +72,12 @@ def image_and_mask(
             f"mask: shape {flat.shape}; the image has {volume.grid.shape}; give a mask on its grid"
         )
     return volume, np.asarray(flat != 0)
+
+
+def _bytes(colours: NDArray[Any]) -> NDArray[np.uint8] | None:
+    """Return colours as bytes, `None` where they hardly differ; of numbers up to 1 all are 255."""
+    scale = 255.0 if colours.dtype.kind in "fb" and colours.max(initial=0) <= 1 else 1.0
+    return in_colour(np.clip(np.rint(colours * scale), 0, 255).astype(np.uint8))
 
 
 def _given_mask(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from segassay.models.description import JudgeKind
 from segassay.models.folder import JudgeFolder, find_judge, open_judge
+from segassay.scoring.context_judge import ContextJudge
 from segassay.scoring.direct_judge import DirectJudge
 from segassay.scoring.halves_judge import HalvesJudge
 from segassay.scoring.judge import Judge
@@ -13,6 +14,7 @@ from segassay.types import DEFAULT_JUDGE, Engine
 
 KINDS: dict[JudgeKind, Callable[..., Judge]] = {
     JudgeKind.MAP: MapJudge,
+    JudgeKind.CONTEXT: ContextJudge,
     JudgeKind.DIRECT: DirectJudge,
     JudgeKind.HALVES: HalvesJudge,
     JudgeKind.QUALITY_SENTINEL: SentinelJudge,

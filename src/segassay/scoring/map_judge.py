@@ -1,7 +1,7 @@
 """The judge that draws the mask it expects, and compares: Dice and suggestion from one map."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 
@@ -29,11 +29,24 @@ class MapJudge(SliceJudge):
         self, folder: JudgeFolder, *, threads: int | None = None, engine: Engine = Engine.ONNX
     ) -> None:
         super().__init__(folder, engine=engine)
+        self.open_engine(folder, threads, engine)
+
+    def open_engine(self, folder: JudgeFolder, threads: int | None, engine: Engine) -> None:
+        """Open the network."""
         self._engine = OnnxEngine(folder.onnx, self._settings, threads=threads, engine=engine)
+
+    def answers(self, plans: Sequence[LabelPlan]) -> JudgeAnswers:
+        """Run the network on all slices of some plans, in order; there is at least one."""
+        return self._engine([seen for plan in plans for seen in plan.inputs])
+
+    def closer(self, label: AskedLabel, index: int, seen: JudgeInput) -> JudgeAnswers:
+        """Run the network on slice `index` of a label seen anew, without its mask."""
+        del label, index
+        return self._engine([seen])
 
     def examine(self, plans: Sequence[LabelPlan]) -> list[list[SliceSums]]:
         """Compare the masks with the maps that the network draws."""
-        answers = self._engine([seen for plan in plans for seen in plan.inputs])
+        answers = self.answers(plans)
         ends = np.cumsum([len(plan.inputs) for plan in plans])
         return [
             slice_sums(plan, _part(answers, int(end) - len(plan.inputs), int(end)))
@@ -43,7 +56,7 @@ class MapJudge(SliceJudge):
     def shown(self, label: AskedLabel, index: int) -> Suggestion:
         """Show slice `index` of a label with the mask that the judge expects there."""
         plan = self.plan(label, only=index)
-        answers = self._engine(plan.inputs)
+        answers = self.answers([plan])
         return make_suggestion(label.image.stack, plan, answers.map[0])
 
     def expected_place(self, label: AskedLabel, index: int | None = None) -> Suggestion | None:
@@ -58,7 +71,7 @@ class MapJudge(SliceJudge):
         plan = self.plan(blind, only=index)
         if not plan.samples:
             return None  # the label is known on no slice
-        answers = self._engine(plan.inputs)
+        answers = self.answers([plan])
         sums = slice_sums(plan, answers)
         present = [n for n, found in enumerate(sums) if found.presence > _PRESENT]
         if not present:
@@ -76,7 +89,7 @@ class MapJudge(SliceJudge):
             name=label.name.known,
             modality=label.image.modality,
         )
-        fine = closer.cut.paste(self._engine([closer]).map[0], shape)
+        fine = closer.cut.paste(self.closer(blind, at, closer).map[0], shape)
         if plan.known is not None:
             fine *= plan.known[at]
         found = suggest_everywhere(stack, as_planes(label.mask, stack.axis)[at], at, fine)
@@ -84,13 +97,9 @@ class MapJudge(SliceJudge):
 
 
 def _part(answers: JudgeAnswers, start: int, end: int) -> JudgeAnswers:
-    return JudgeAnswers(
-        answers.map[start:end],
-        answers.outside[start:end],
-        answers.presence[start:end],
-        answers.kind[start:end],
-        answers.embedding[start:end],
-    )
+    whole = {field.name: getattr(answers, field.name) for field in fields(answers)}
+    parts = {name: a if a is None else a[start:end] for name, a in whole.items()}
+    return replace(answers, **parts)
 
 
 def _likeliest(probability: Floats) -> BoolArray:

@@ -7,6 +7,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from segassay.context.inputs import ContextInput
 from segassay.data.preprocess import JudgeInput, JudgePreprocess, PlaneStack, untold, whole_image
 from segassay.data.slicing import Sampling, SliceSample, as_planes, choose_slices, spread_slices
 from segassay.engines.onnx_engine import JudgeAnswers
@@ -28,7 +29,8 @@ class LabelPlan:
 
     `pixel_mm` is the size of a pixel (row, column), (1, 1) where it is unknown. `known` marks the
     pixels whose label is known, `None` for all: slices without any are not looked at and stand for
-    nothing, and in the others sums run over known pixels.
+    nothing, and in the others sums run over known pixels. `contexts` belong to the inputs, where
+    the judge reads any.
     """
 
     planes: NDArray[np.bool_]
@@ -37,6 +39,7 @@ class LabelPlan:
     inputs: tuple[JudgeInput, ...]
     pixel_mm: tuple[float, float]
     known: NDArray[np.bool_] | None = None
+    contexts: tuple[ContextInput, ...] = ()
 
     def known_share(self, index: int) -> tuple[NDArray[np.float32] | float, float]:
         """Return what is known of sample `index`: a share for every cell of its crop, and outside.
@@ -117,6 +120,7 @@ def slice_sums(plan: LabelPlan, answers: JudgeAnswers) -> list[SliceSums]:
                 float((probability * (1 - probability)).sum()) * seen.pixels_per_cell,
                 answers.embedding[n],
                 *outline_lengths(seen.crop[3], probability, cell_mm),
+                *((answers.shift[n], answers.error[n]) if answers.shift is not None else ()),
             )
         )
     return sums

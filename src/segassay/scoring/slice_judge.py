@@ -41,7 +41,8 @@ class SliceJudge(Judge):
         if meta.sampling is None or calibration is None:
             raise ModelError(f"{folder.path.name}: a judge of kind {meta.kind} examines no slices")
         seen, sampling = meta.preprocess.model_dump(), meta.sampling.model_dump()
-        self.preprocess = fingerprint({**seen, "sampling": sampling})
+        context = {} if meta.context is None else {"context": meta.context.model_dump()}
+        self.preprocess = fingerprint({**seen, "sampling": sampling, **context})
         self._settings, self._sampling = JudgePreprocess(**seen), Sampling(**sampling)
         self._calibration = Calibration.from_document(calibration)
         fitted, usual = folder.adapter, folder.typical

@@ -1,0 +1,1 @@
+"""Labels judged by what other subjects' labels say about places that look alike."""

@@ -1,0 +1,77 @@
+"""How a slice is shown to the pretrained encoder, and what comes back: one vector per patch.
+
+The slice is laid into a square, 256 pixels a side, so that a patch of one image and a patch of
+another that lie at the same place lie at the same place of the body, where images are framed alike.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segassay.data.letterbox import letterbox
+from segassay.data.preprocess import whole_image
+from segassay.geometry.resample import Box
+
+Floats = NDArray[np.float32]
+
+SIDE_PX = 256
+"""Pixels along a side of what the encoder sees."""
+
+GRID = 32
+"""Patches along a side: one per stride of eight pixels."""
+
+_MEAN = np.array([0.485, 0.456, 0.406], dtype=np.float32)[:, None, None]
+_SPREAD = np.array([0.229, 0.224, 0.225], dtype=np.float32)[:, None, None]
+_PERCENTILES = (1.0, 99.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Looks:
+    """Features of one slice.
+
+    `patches` `(GRID * GRID, d)`: one vector per patch, row by row, each of length 1. `summary`
+    `(s,)`: one vector of length 1 for the whole slice.
+    """
+
+    patches: Floats
+    summary: Floats
+
+
+def picture(plane: NDArray[Any], pixel_mm: tuple[float, float]) -> Floats:
+    """Prepare a slice for the encoder.
+
+    Args:
+        plane: `(rows, columns)` of any range, or `(rows, columns, 3)` bytes in colour.
+        pixel_mm: Size of a pixel (row, column).
+
+    Returns:
+        `(3, SIDE_PX, SIDE_PX)` with ImageNet's mean and spread taken out. Grey values are
+        stretched between their 1st and 99th percentile; a plane without contrast, and what lies
+        outside the image, is 0.
+    """
+    values = np.asarray(plane, dtype=np.float32)
+    lay = letterbox((values.shape[0], values.shape[1]), pixel_mm, SIDE_PX)
+    if values.ndim == 2:
+        low, high = np.percentile(values, _PERCENTILES)
+        if high - low < 1e-6 * max(abs(float(low)), abs(float(high)), 1e-6):
+            return np.zeros((3, SIDE_PX, SIDE_PX), dtype=np.float32)
+        values = np.clip((values - low) / (high - low), 0, 1)
+        colours = np.repeat(lay(values[None]), 3, axis=0)
+    else:
+        colours = lay(np.moveaxis(values, 2, 0) / 255)
+    inside = lay.coverage[None]
+    return np.asarray((colours - _MEAN * inside) / _SPREAD, dtype=np.float32)
+
+
+def grid_box(box: Box, shape: tuple[int, int], pixel_mm: tuple[float, float]) -> Box:
+    """Return where a box of an image, in its pixels, lies on the grid of patches."""
+    whole = whole_image(shape, pixel_mm)
+    down, across = GRID / (whole.bottom - whole.top), GRID / (whole.right - whole.left)
+    return Box(
+        (box.top - whole.top) * down,
+        (box.bottom - whole.top) * down,
+        (box.left - whole.left) * across,
+        (box.right - whole.left) * across,
+    )

@@ -1,0 +1,99 @@
+"""The judge that reads the context: what other labels say stands beside image and mask.
+
+The maps of the context are further channels of crop and field, its numbers a part of the condition,
+and the pretrained features of the crop join the second stage. A small head corrects the Dice of the
+map: how far a map of such a structure, in such a data set, can be believed is learned, too. All of
+the context may be missing (zeros): one network serves with and without.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from segassay.models.judge_net import JudgeNet, JudgeNetConfig, expected_dice
+
+_LEAST, _MOST = 0.01, 0.99
+"""Dice is corrected as a logit between these."""
+
+
+class ContextNet(JudgeNet):
+    """A judge of maps with the context as input. `config` counts its channels."""
+
+    def __init__(self, config: JudgeNetConfig, n_looks: int) -> None:
+        super().__init__(config)
+        self.looks = nn.Conv2d(n_looks, config.widths[1], 1)
+        self.correct = nn.Sequential(
+            nn.Linear(self.embedding_dim + 1, 64), nn.ReLU(), nn.Linear(64, 2)
+        )
+        for layer in (self.looks, self.correct[2]):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def read(
+        self, crop: Tensor, field: Tensor, condition: Tensor, looks: Tensor
+    ) -> tuple[list[Tensor], Tensor, Tensor]:
+        """Read a batch as `encode` does; `looks` `(b, n_looks, n / 4, n / 4)`."""
+        steer = self.know(torch.cat([condition, self.look(field)], dim=1))
+        x = F.relu(self.stem(crop))
+        stages = []
+        for number, (entry, second) in enumerate(zip(self.down, self.deepen, strict=True)):
+            x = entry(x, steer)
+            if number == 1:
+                x = x + self.looks(looks)
+            x = second(x, steer)
+            stages.append(x)
+        return stages, steer, torch.cat([x.mean(dim=(2, 3)), steer], dim=1)
+
+    def judge(
+        self, crop: Tensor, field: Tensor, condition: Tensor, looks: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Judge a batch.
+
+        Args:
+            crop: `(b, 8, n, n)`: five channels of every judge, three of the context.
+            field: `(b, 4, f, f)`.
+            condition: `(b, condition_dim)`, the context's numbers at its end.
+            looks: `(b, n_looks, n / 4, n / 4)`.
+
+        Returns:
+            map logits `(b, n, n)`; area outside, presence logit, error type logits and embedding
+            as `JudgeNet.forward` gives them; Dice of the map `(b,)`; what its logit is to be
+            corrected by `(b,)`; expected absolute error of the corrected Dice `(b,)`.
+        """
+        stages, steer, embedding = self.read(crop, field, condition, looks)
+        logits, outside, presence, kind = self.drawn(stages, steer, embedding)
+        logits, outside = logits[:, 0].float(), outside.float()
+        dice = expected_dice(logits.sigmoid() * crop[:, 4], outside, crop[:, 3])
+        logit = torch.logit(dice.detach().clamp(_LEAST, _MOST))
+        shift, doubt = self.correct(torch.cat([embedding.float(), logit[:, None]], 1)).float().T
+        return logits, outside, presence, kind, embedding, dice, shift, F.softplus(doubt - 2)
+
+
+def corrected(dice: Tensor, shift: Tensor) -> Tensor:
+    """Return a Dice whose logit is moved by `shift`."""
+    return torch.sigmoid(torch.logit(dice.clamp(_LEAST, _MOST)) + shift)
+
+
+class ExportedContext(nn.Module):
+    """What the ONNX file holds: probabilities instead of logits."""
+
+    def __init__(self, net: ContextNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(
+        self, crop: Tensor, field: Tensor, condition: Tensor, looks: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Return map `(b, n, n)`, outside, presence, type, embedding, shift and doubt."""
+        logits, outside, presence, kind, embedding, _, shift, doubt = self.net.judge(
+            crop, field, condition, looks
+        )
+        return (
+            logits.sigmoid(),
+            outside,
+            presence.sigmoid(),
+            kind.softmax(dim=1),
+            embedding,
+            shift,
+            doubt,
+        )

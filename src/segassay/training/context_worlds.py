@@ -1,0 +1,273 @@
+"""Contexts to learn from: data sets in which some labels are wrong, and how the others vote there.
+
+A judge that reads what the context says must have met contexts of all kinds: few cases and many,
+labels of experts, of networks, and labels that are simply wrong. A *world* is one data set in which
+every label is in one of several states, right or wrong. What the labels of other subjects say about
+each slice in each world is computed once, before training: it does not depend on the mask that is
+judged, and a pair only looks it up.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segassay.context.looks import GRID
+from segassay.context.votes import (
+    N_NUMBERS,
+    PATCHES,
+    Floats,
+    Indices,
+    Votes,
+    Voting,
+    asked,
+    beliefs,
+    joined,
+    most_alike,
+    placed,
+    soft_dice,
+    trust_of,
+)
+from segassay.data.corruption.registry import draw_fault
+from segassay.data.letterbox import letterbox
+from segassay.training.places import Place, network_mask, scene_of
+from segassay.training.store import StoredCase, StoredSet
+
+N_STATES = 4
+"""States of a label: as drawn by the expert, wrong, wrong in another way, a network's."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorldKind:
+    """Shares of labels in the states 1, 2 and 3 (the rest as the expert drew them), and the range
+    that the number of context slices of each query is drawn from."""
+
+    shares: tuple[float, float, float]
+    context: tuple[int, int] = (2, 24)
+
+
+WORLDS = (
+    WorldKind((0.0, 0.0, 0.0)),
+    WorldKind((0.12, 0.13, 0.0)),
+    WorldKind((0.25, 0.25, 0.0)),
+    WorldKind((0.35, 0.35, 0.1)),
+    WorldKind((0.0, 0.0, 1.0)),
+    WorldKind((0.15, 0.15, 0.7), (6, 24)),
+)
+PREDICTED = (WorldKind((0.0, 0.0, 1.0), (24, 24)),)
+"""The world of an audit: every label is a network's."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SetWorlds:
+    """What the context says about the slices of one set, `n` slices, `s` structures, `w` worlds.
+
+    `rows` maps (case id, slice) to the slice's number; `votes` and `spread` `(n, s, w, PATCHES)`
+    bytes, `trust` `(n, w, PATCHES)` bytes, `numbers` `(n, s, w, N_NUMBERS)`, `looks`
+    `(n, d, GRID, GRID)` half precision.
+    """
+
+    rows: dict[tuple[str, int], int]
+    structures: tuple[str, ...]
+    votes: NDArray[np.uint8]
+    spread: NDArray[np.uint8]
+    trust: NDArray[np.uint8]
+    numbers: NDArray[np.float32]
+    looks: NDArray[np.float16]
+
+
+def chosen_slices(case: StoredCase, most: int) -> NDArray[np.intp]:
+    """Choose at most `most` slices, evenly from a few before the first label to a few behind."""
+    n = len(case.planes)
+    if n == 1:
+        return np.zeros(1, dtype=np.intp)
+    filled = np.unique(np.concatenate([label.filled for label in case.labels.values()]))
+    if not filled.size:
+        return np.zeros(0, dtype=np.intp)
+    margin = max(2, round(0.1 * (filled[-1] - filled[0] + 1)))
+    low, high = max(0, filled[0] - margin), min(n - 1, filled[-1] + margin)
+    count = min(most, high - low + 1)
+    return np.unique(np.rint(np.linspace(low, high, count)).astype(np.intp))
+
+
+def restricted(case: StoredCase, slices: NDArray[np.intp]) -> StoredCase:
+    """Return the case with nothing to learn in slices other than these."""
+    kept = np.zeros(len(case.planes), dtype=bool)
+    kept[slices] = True
+    labels = {
+        name: replace(label, areas=np.where(kept, label.areas, -1))
+        for name, label in case.labels.items()
+    }
+    return replace(case, labels=labels)
+
+
+def shares_of(mask: NDArray[np.bool_], pixel_mm: tuple[float, float]) -> NDArray[np.float32]:
+    """Return which share of every patch a mask (rows, columns) covers, `(PATCHES,)`."""
+    lay = letterbox((mask.shape[0], mask.shape[1]), pixel_mm, GRID)
+    return lay(mask[None].astype(np.float32))[0].ravel()
+
+
+def label_states(
+    store: StoredSet, slices: Sequence[tuple[int, int]], structures: Sequence[str], seed: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Put every label of the slices into every state.
+
+    Returns:
+        shares `(n, s, N_STATES, PATCHES)`; and where there is a label at all `(n, s)`.
+    """
+    rng = np.random.default_rng(seed)
+    shares = np.zeros((len(slices), len(structures), N_STATES, PATCHES), dtype=np.float32)
+    labelled = np.zeros((len(slices), len(structures)), dtype=bool)
+    for n, (number, index) in enumerate(slices):
+        case = store.cases[number]
+        for s, name in enumerate(structures):
+            label = case.labels.get(name)
+            if label is None or label.areas[index] < 0:
+                continue
+            labelled[n, s] = True
+            if label.areas[index] == 0:
+                continue
+            place = Place(store, case, name, index)
+            masks = [place.gold, *(_wrong(place, rng, networks=k) for k in (0.0, 0.5, 1.0))]
+            for state, mask in enumerate(masks):
+                shares[n, s, state] = shares_of(mask, case.pixel_mm)
+    return shares, labelled
+
+
+def _wrong(place: Place, rng: np.random.Generator, *, networks: float) -> NDArray[np.bool_]:
+    """Return a wrong mask of the place, a network's with probability `networks` if there is any."""
+    if rng.random() < networks:
+        mask = network_mask(place, place.index, rng) if networks < 1 else _typical(place, rng)
+        if mask is not None:
+            return mask
+        if networks == 1 and rng.random() < 0.6:
+            return place.gold
+    if rng.random() < 0.08:
+        return np.zeros_like(place.gold)
+    return draw_fault(scene_of(place, rng), rng).mask
+
+
+def _typical(place: Place, rng: np.random.Generator) -> NDArray[np.bool_] | None:
+    """Return a network's mask as it is, good or bad as networks are."""
+    masks, case = place.case.networks, place.case
+    rows = [] if masks is None else masks.candidates(place.structure, place.index)
+    if masks is None or not rows:
+        return None
+    shape = (case.planes.shape[1], case.planes.shape[2])
+    return masks.mask(rows[int(rng.integers(len(rows)))], shape, case.pixel_mm, 0.5)
+
+
+def make_worlds(
+    store: StoredSet,
+    slices: Sequence[tuple[int, int]],
+    features: tuple[Floats, Floats],
+    *,
+    kinds: Sequence[WorldKind],
+    n_looks: int,
+    seed: int,
+    voting: Voting | None = None,
+) -> tuple[StoredSet, SetWorlds]:
+    """Compute what the context says in worlds of these kinds.
+
+    Args:
+        store: The set.
+        slices: Number of the case and of the slice, of those to learn from.
+        features: Their patches `(n, PATCHES, d)` of length 1 and their summaries.
+        kinds: Of the worlds.
+        n_looks: The first so many of the features are kept as `looks`.
+        seed: Of the errors and of who is asked.
+        voting: The comparison of patches.
+
+    Returns:
+        The set restricted to these slices, and what the context says about them.
+    """
+    how = voting or Voting()
+    structures = tuple(store.holders)
+    chosen = [
+        np.array([i for m, i in slices if m == n], dtype=int) for n in range(len(store.cases))
+    ]
+    cases = tuple(restricted(c, s) for c, s in zip(store.cases, chosen, strict=True))
+    fresh = StoredSet.of(store.recipe, cases)
+    shares, labelled = label_states(fresh, slices, structures, seed)
+    patches, summaries = features
+    subjects = [cases[n].subject_id for n, _ in slices]
+    levels = np.array([i / max(len(cases[n].planes) - 1, 1) for n, i in slices], dtype=np.float32)
+    order = [
+        most_alike(summaries[n], float(levels[n]), subjects[n], summaries, levels, subjects, how)
+        for n in range(len(slices))
+    ]
+    ballots = [_ballots(patches, n, others, shares, how) for n, others in enumerate(order)]
+    rng = np.random.default_rng((seed, 1))
+    n, s = len(slices), len(structures)
+    votes = np.zeros((n, s, len(kinds), PATCHES), dtype=np.uint8)
+    spread, numbers = np.zeros_like(votes), np.zeros((n, s, len(kinds), N_NUMBERS), np.float32)
+    trust = np.zeros((n, len(kinds), PATCHES), dtype=np.uint8)
+    for w, kind in enumerate(kinds):
+        state = _states(rng, (n, s), kind.shares)
+        own = shares[np.arange(n)[:, None], np.arange(s)[None], state]
+        low, high = kind.context
+        used = [rng.permutation(len(o))[: int(rng.integers(low, high + 1))] for o in order]
+        belief = labelled.astype(np.float32)
+        agreement = np.full((n, s), np.nan, dtype=np.float32)
+        for last in (False, True):
+            for q in range(n):
+                if not len(used[q]):
+                    continue
+                found = _joined(ballots[q], order[q], used[q], state, belief)
+                agreement[q] = soft_dice(found.expected, own[q])
+                if last:
+                    votes[q, :, w] = np.rint(255 * found.expected)
+                    spread[q, :, w] = np.rint(255 * np.minimum(2 * found.spread, 1))
+                    trust[q, w] = np.rint(255 * trust_of(found.mass))
+                    numbers[q, :, w, 0] = np.log2(len(used[q])) / 5
+                    numbers[q, :, w, 4] = belief[order[q][used[q]]].mean(axis=0)
+            if not last:
+                belief = beliefs(agreement, how.least_belief) * labelled
+        for i in range(s):
+            some = agreement[np.isfinite(agreement[:, i]), i]
+            if some.size:
+                numbers[:, i, w, 1:4] = np.quantile(some, (0.1, 0.5, 0.9))
+    looks = patches[..., :n_looks].transpose(0, 2, 1).reshape(n, -1, GRID, GRID)
+    rows = {(cases[a].case_id, i): k for k, (a, i) in enumerate(slices)}
+    return fresh, SetWorlds(
+        rows, structures, votes, spread, trust, numbers, looks.astype(np.float16)
+    )
+
+
+def _ballots(
+    patches: Floats, n: int, others: Indices, shares: Floats, how: Voting
+) -> tuple[NDArray[np.float16], Floats]:
+    """Return what labels of other slices in every state say: `(k, PATCHES, s, N_STATES)`, mass."""
+    query, _ = placed(patches[n], how)
+    columns = shares[others].reshape(len(others), -1, PATCHES)
+    said = np.zeros((len(others), PATCHES, columns.shape[1]), dtype=np.float16)
+    masses = np.zeros((len(others), PATCHES), dtype=np.float32)
+    for k, other in enumerate(others.tolist()):
+        sums, masses[k] = asked(query, placed(patches[other], how)[1], columns[k], how)
+        said[k] = sums / np.maximum(masses[k], 1e-12)[:, None]
+    return said.reshape(len(others), PATCHES, shares.shape[1], N_STATES), masses
+
+
+def _joined(
+    ballots: tuple[NDArray[np.float16], Floats],
+    order: Indices,
+    used: NDArray[np.int64],
+    state: NDArray[np.int64],
+    belief: Floats,
+) -> Votes:
+    """Join the votes of the slices that are used, their labels in the states of one world."""
+    said, masses = ballots
+    others = order[used]
+    ours = np.take_along_axis(said[used], state[others][:, None, :, None], axis=3)[..., 0]
+    mass = masses[used]
+    return joined(ours.astype(np.float32) * mass[..., None], mass, belief[others])
+
+
+def _states(
+    rng: np.random.Generator, shape: tuple[int, int], shares: tuple[float, float, float]
+) -> NDArray[np.int64]:
+    edges = np.cumsum(shares)
+    roll = rng.random(shape)
+    state = np.searchsorted(edges, roll, side="right") + 1
+    return np.asarray(np.where(roll >= edges[-1], 0, state), dtype=np.int64)
