@@ -80,6 +80,11 @@ class ContextMemory:
         self._belief = beliefs(agreement, self._voting.least_belief) * self._labelled
         self._typical = _percentiles(self._agreements())
 
+    @property
+    def n_subjects(self) -> int:
+        """Subjects whose labels vote."""
+        return len(set(self._subjects))
+
     def __len__(self) -> int:
         return len(self._subjects)
 

@@ -1,7 +1,7 @@
 """EfficientNet-Lite0 (Tan and Le 2019; Lite: no squeeze-excitation, ReLU6), up to its last block.
 
-Dense features of a network trained on photographs tell tissues, organs and lesions of images that
-no judge ever saw apart: they are what labels of other subjects are looked up by (`segassay.context`).
+Dense features of a network trained on photographs tell tissues, organs and lesions apart, also in
+images that no judge ever saw: labels of other subjects are looked up by them (`segassay.context`).
 """
 
 from collections.abc import Mapping

@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from segassay.context.memory import ContextMemory
 from segassay.data.case import Case
 from segassay.errors import CaseError, OutputError
+from segassay.pipelines.context_cases import MOST_CASES, gather_context
 from segassay.pipelines.familiarity import FAMILIAR, FEWEST_CASES, by_lot, familiarity
 from segassay.pipelines.isolated import isolated
 from segassay.pipelines.peers import choose_peers
 from segassay.pipelines.result_folder import note_interruption
 from segassay.records.run import RunRecord, keep_trial
 from segassay.scoring import Judge
+from segassay.scoring.context_judge import ContextJudge
 from segassay.scoring.peers import Peers
 from segassay.types import Progress, Say, counted, ignore_progress
 
@@ -24,14 +27,18 @@ class Acquaintance:
     """What was found out about a judge and a data set.
 
     `familiarity` is the outcome of the trial, `None` without one; `peers` weigh the labels of
-    structures that the judge does not know.
+    structures that the judge does not know. `context` are labels that vote, for a judge that reads
+    any; it needs neither of the others.
     """
 
     familiarity: float | None = None
     peers: Peers | None = None
+    context: ContextMemory | None = None
 
     def asked(self, judge: Judge) -> Judge:
         """Return a judge as it is to be asked about this data set."""
+        if isinstance(judge, ContextJudge):
+            return judge.with_context(self.context)
         failed = self.familiarity is not None and self.familiarity < FAMILIAR
         judge = judge.distrusted() if failed else judge
         return judge if self.peers is None else judge.among(self.peers)
@@ -64,10 +71,16 @@ def get_acquainted(
     Raises:
         OutputError: The outcome cannot be written.
     """
-    if not n_peers or not judge.weighs_peers:
+    if not n_peers or not (isinstance(judge, ContextJudge) or judge.weighs_peers):
         return Acquaintance()
     tell = say or _silent
     try:
+        if isinstance(judge, ContextJudge):
+            context = _survived(gather_context, cases, judge, MOST_CASES, structures, progress)
+            if context is not None:
+                others = counted(context.n_subjects, "other subject")
+                tell(f"labels are judged in the context of {others}")
+            return Acquaintance(context=context)
         if run.familiarity is None and len(by_lot(cases)) >= FEWEST_CASES:
             tell("testing the judge on simulated errors in the data set's own labels")
             run.familiarity = _survived(familiarity, cases, judge, structures, progress)

@@ -28,9 +28,9 @@ class SliceSums:
     `weight` is the number of slices it stands for; `beyond` marks slices outside the mask's ends.
     `doubt` is the expected number of pixels that the judge is in two minds about, Σ p (1 - p).
     `embedding` `(e,)` is the network's view of the slice, of length 0 where it gives none.
-    `shift` is what the judge says the logit of a Dice is to be corrected by, `error` what error it
-    then expects of it, NaN where it says nothing. `agreeing` and `outline` are lengths as from `surface.outline_lengths`, 0 where the judge draws
-    no mask.
+    `agreeing` and `outline` are lengths as from `surface.outline_lengths`, 0 where the judge draws
+    no mask. `shift` is what the judge says the logit of a Dice is to be corrected by, `error` what
+    error it then expects of it, NaN where it says nothing.
     """
 
     index: int

@@ -33,6 +33,7 @@ class Judge(ABC):
         model_id: Name and version, written into every score.
         preprocess: Fingerprint of the preprocessing, written into every score.
         sha256: Checksum of weights, description and calibration, written into a run's record.
+        window_hu: What images in Hounsfield units are cut to.
         engine: What runs its network.
         runs_on: The engine and the numbers it uses here, written into a run's record.
         suggests: Whether it can say what the mask should be; if not, `suggest` refuses, and
@@ -49,7 +50,7 @@ class Judge(ABC):
         self._tested = meta.evidence
         self._trust = None if meta.adaptation is None else Trust.of(meta.adaptation)
         seen = meta.preprocess
-        self._window_hu = seen.window_hu if isinstance(seen, SliceSettings) else seen.soft_window_hu
+        self.window_hu = seen.window_hu if isinstance(seen, SliceSettings) else seen.soft_window_hu
         self._images = folder.training_images
         self.engine = engine
         self.runs_on = runs_on(engine)
@@ -234,7 +235,7 @@ class Judge(ABC):
         subject: str | None = None,
     ) -> list[AskedLabel]:
         """Put labels `(structure, mask)` of one image into this judge's words."""
-        seen = AskedImage(image, modality, subject, self._window_hu)
+        seen = AskedImage(image, modality, subject, self.window_hu)
         return [
             AskedLabel(seen, mask, self.named(structure, modality)) for structure, mask in masks
         ]

@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 
+from segassay.data.preprocess import JudgeInput
 from segassay.data.slicing import as_planes
 from segassay.engines.onnx_engine import Floats, JudgeAnswers, OnnxEngine
 from segassay.geometry.components import components

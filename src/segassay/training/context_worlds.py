@@ -40,8 +40,10 @@ N_STATES = 4
 
 @dataclass(frozen=True, slots=True)
 class WorldKind:
-    """Shares of labels in the states 1, 2 and 3 (the rest as the expert drew them), and the range
-    that the number of context slices of each query is drawn from."""
+    """Shares of labels in the states 1, 2 and 3; the rest are as the expert drew them.
+
+    The number of context slices of each query is drawn from the range `context`.
+    """
 
     shares: tuple[float, float, float]
     context: tuple[int, int] = (2, 24)
@@ -198,41 +200,72 @@ def make_worlds(
         for n in range(len(slices))
     ]
     ballots = [_ballots(patches, n, others, shares, how) for n, others in enumerate(order)]
-    rng = np.random.default_rng((seed, 1))
     n, s = len(slices), len(structures)
-    votes = np.zeros((n, s, len(kinds), PATCHES), dtype=np.uint8)
-    spread, numbers = np.zeros_like(votes), np.zeros((n, s, len(kinds), N_NUMBERS), np.float32)
-    trust = np.zeros((n, len(kinds), PATCHES), dtype=np.uint8)
+    worlds = SetWorlds(
+        rows={(cases[a].case_id, i): k for k, (a, i) in enumerate(slices)},
+        structures=structures,
+        votes=np.zeros((n, s, len(kinds), PATCHES), dtype=np.uint8),
+        spread=np.zeros((n, s, len(kinds), PATCHES), dtype=np.uint8),
+        trust=np.zeros((n, len(kinds), PATCHES), dtype=np.uint8),
+        numbers=np.zeros((n, s, len(kinds), N_NUMBERS), np.float32),
+        looks=patches[..., :n_looks]
+        .transpose(0, 2, 1)
+        .reshape(n, -1, GRID, GRID)
+        .astype(np.float16),
+    )
+    rng = np.random.default_rng((seed, 1))
     for w, kind in enumerate(kinds):
         state = _states(rng, (n, s), kind.shares)
         own = shares[np.arange(n)[:, None], np.arange(s)[None], state]
         low, high = kind.context
         used = [rng.permutation(len(o))[: int(rng.integers(low, high + 1))] for o in order]
-        belief = labelled.astype(np.float32)
-        agreement = np.full((n, s), np.nan, dtype=np.float32)
-        for last in (False, True):
-            for q in range(n):
-                if not len(used[q]):
-                    continue
-                found = _joined(ballots[q], order[q], used[q], state, belief)
-                agreement[q] = soft_dice(found.expected, own[q])
-                if last:
-                    votes[q, :, w] = np.rint(255 * found.expected)
-                    spread[q, :, w] = np.rint(255 * np.minimum(2 * found.spread, 1))
-                    trust[q, w] = np.rint(255 * trust_of(found.mass))
-                    numbers[q, :, w, 0] = np.log2(len(used[q])) / 5
-                    numbers[q, :, w, 4] = belief[order[q][used[q]]].mean(axis=0)
-            if not last:
-                belief = beliefs(agreement, how.least_belief) * labelled
-        for i in range(s):
-            some = agreement[np.isfinite(agreement[:, i]), i]
-            if some.size:
-                numbers[:, i, w, 1:4] = np.quantile(some, (0.1, 0.5, 0.9))
-    looks = patches[..., :n_looks].transpose(0, 2, 1).reshape(n, -1, GRID, GRID)
-    rows = {(cases[a].case_id, i): k for k, (a, i) in enumerate(slices)}
-    return fresh, SetWorlds(
-        rows, structures, votes, spread, trust, numbers, looks.astype(np.float16)
+        first = _poll(ballots, order, used, state, labelled.astype(np.float32))
+        doubted = _agreement(first, own)
+        belief = beliefs(doubted, how.least_belief) * labelled
+        found = _poll(ballots, order, used, state, belief)
+        _write(worlds, w, found, _agreement(found, own))
+        for q, some in enumerate(used):
+            if len(some):
+                worlds.numbers[q, :, w, 0] = np.log2(len(some)) / 5
+                worlds.numbers[q, :, w, 4] = belief[order[q][some]].mean(axis=0)
+    return fresh, worlds
+
+
+def _poll(
+    ballots: Sequence[tuple[NDArray[np.float16], Floats]],
+    order: Sequence[Indices],
+    used: Sequence[NDArray[np.int64]],
+    state: NDArray[np.int64],
+    belief: Floats,
+) -> list[Votes | None]:
+    """Let the slices that are used vote on every slice; `None` where there are none."""
+    return [
+        _joined(b, o, u, state, belief) if len(u) else None
+        for b, o, u in zip(ballots, order, used, strict=True)
+    ]
+
+
+def _agreement(votes: Sequence[Votes | None], own: Floats) -> Floats:
+    """Return how far votes agree with the labels of their slices, `(n, s)`."""
+    nothing = np.full(own.shape[1], np.nan, dtype=np.float32)
+    return np.stack(
+        [
+            nothing if v is None else soft_dice(v.expected, o)
+            for v, o in zip(votes, own, strict=True)
+        ]
     )
+
+
+def _write(worlds: SetWorlds, w: int, votes: Sequence[Votes | None], agreement: Floats) -> None:
+    for q, found in enumerate(votes):
+        if found is not None:
+            worlds.votes[q, :, w] = np.rint(255 * found.expected)
+            worlds.spread[q, :, w] = np.rint(255 * np.minimum(2 * found.spread, 1))
+            worlds.trust[q, w] = np.rint(255 * trust_of(found.mass))
+    for i in range(agreement.shape[1]):
+        some = agreement[np.isfinite(agreement[:, i]), i]
+        if some.size:
+            worlds.numbers[:, i, w, 1:4] = np.quantile(some, (0.1, 0.5, 0.9))
 
 
 def _ballots(
