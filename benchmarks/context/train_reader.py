@@ -8,6 +8,7 @@ from segassay.training.batches import joined_batches
 from segassay.training.pairs import _answers
 
 PRE = JudgePreprocess()
+BF16 = "amx_bf16" in Path("/proc/cpuinfo").read_text()
 
 def load_worlds(fold, use, folder="worlds"):
     """Worlds to train on, or audits to test on, of one fold; fold -1 trains on all."""
@@ -32,10 +33,19 @@ def weighted(pairs, breadth_weight):
 class Pool:
     """All pairs drawn beforehand, those of sets left out taken away."""
     def __init__(self, left_out):
-        parts = [dict(np.load(p)) for p in sorted((RUNS / "pool").glob("*.npz"))]
-        keep = [~np.isin(p["names"], list(left_out)) for p in parts]
-        t = {k: [p[k][m] for p, m in zip(parts, keep)] for k in parts[0] if k != "names"}
-        self.parts = {k: torch.from_numpy(np.concatenate(v)) for k, v in t.items()}
+        found, names = sorted((RUNS / "pool").glob("*.npz")), []
+        for p in found:
+            with np.load(p) as part: names.append(part["names"])
+        keep = [np.flatnonzero(~np.isin(n, list(left_out))) for n in names]
+        total, self.parts, at = sum(map(len, keep)), {}, 0
+        for p, k in zip(found, keep):
+            with np.load(p) as part:
+                for key in part.files:
+                    if key == "names": continue
+                    some = part[key][k]
+                    if key not in self.parts: self.parts[key] = torch.empty((total, *some.shape[1:]), dtype=torch.from_numpy(some).dtype)
+                    self.parts[key][at:at + len(k)] = torch.from_numpy(some)
+            at += len(k)
         self.n = len(self.parts["dice"])
     def __call__(self, rng, batch, without):
         i = torch.from_numpy(rng.integers(0, self.n, batch))
@@ -122,7 +132,7 @@ def main(fold, minutes, out, start="weights/judge-small/weights.safetensors", wi
         for g in opt.param_groups: g["lr"] = lr * min(1, step / 100 + 0.01) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
         b = pool(rng, 64, 0.25); b = b._replace(crop=b.crop.contiguous(memory_format=torch.channels_last))
         net.train()
-        with torch.autocast("cpu", torch.bfloat16): loss, parts = loss_of(net, b)
+        with torch.autocast("cpu", torch.bfloat16, enabled=BF16): loss, parts = loss_of(net, b)
         opt.zero_grad(); loss.backward(); nn.utils.clip_grad_norm_(net.parameters(), 2.0); opt.step(); step += 1
         decay = min(0.5 ** (1 / 300), step / (step + 10))
         with torch.no_grad():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.context.looks import Looks
+from segassay.context.looks import GRID, Looks
 from segassay.context.votes import (
     N_NUMBERS,
     PATCHES,
@@ -21,6 +21,10 @@ from segassay.context.votes import (
     placed,
     soft_dice,
 )
+
+
+_FEW = np.arange(PATCHES).reshape(GRID, GRID)[::2, ::2].ravel()
+"""Patches that tell how far a label agrees with the others: a quarter is enough for that."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,15 +79,24 @@ class ContextMemory:
                 if name in one.shares:
                     self._labelled[n, s] = True
                     self._shares[n, s] = one.shares[name]
+        ballots = [self._ballot(n) for n in range(len(slices))]
         self._belief = self._labelled.astype(np.float32)
-        agreement = self._agreements()
-        self._belief = beliefs(agreement, self._voting.least_belief) * self._labelled
-        self._typical = _percentiles(self._agreements())
+        doubted = self._agreements(ballots)
+        self._belief = beliefs(doubted, self._voting.least_belief) * self._labelled
+        self._typical = _percentiles(self._agreements(ballots))
 
     @property
     def n_subjects(self) -> int:
         """Subjects whose labels vote."""
         return len(set(self._subjects))
+
+    @property
+    def n_subjects_by_structure(self) -> dict[str, int]:
+        """Subjects of which each structure is labelled in some slice, empty or not."""
+        return {
+            name: len({self._subjects[n] for n in np.flatnonzero(self._labelled[:, s])})
+            for s, name in enumerate(self.structures)
+        }
 
     def __len__(self) -> int:
         return len(self._subjects)
@@ -143,33 +156,46 @@ class ContextMemory:
     def _votes(
         self, patches: NDArray[np.floating], chosen: Indices, columns: Sequence[int]
     ) -> Votes:
-        query, _ = placed(patches, self._voting)
-        k = len(chosen)
-        sums = np.empty((k, PATCHES, len(columns)), dtype=np.float32)
-        masses = np.empty((k, PATCHES), dtype=np.float32)
+        sums, masses = self._asked(placed(patches, self._voting)[0], chosen, columns)
+        return joined(sums, masses, self._belief[chosen][:, columns])
+
+    def _asked(
+        self, query: Floats, chosen: Indices, columns: Sequence[int]
+    ) -> tuple[Floats, Floats]:
+        """Return what each of some slices says of patches: sums `(k, p, s)` and weights `(k, p)`."""
+        sums = np.empty((len(chosen), len(query), len(columns)), dtype=np.float32)
+        masses = np.empty((len(chosen), len(query)), dtype=np.float32)
         for n, other in enumerate(chosen.tolist()):
             _, key = placed(self._patches[other], self._voting)
             shares = self._shares[other, columns].astype(np.float32) / 255
             sums[n], masses[n] = asked(query, key, shares, self._voting)
-        return joined(sums, masses, self._belief[chosen][:, columns])
+        return sums, masses
 
-    def _agreements(self) -> Floats:
+    def _ballot(self, n: int) -> tuple[Indices, Floats, Floats] | None:
+        """Let the others vote on a few patches of slice `n`; `None` where nothing can be said."""
+        chosen = most_alike(
+            self._summaries[n],
+            float(self._levels[n]),
+            self._subjects[n],
+            self._summaries,
+            self._levels,
+            self._subjects,
+            self._voting,
+        )
+        if not chosen.size or not self._shares[n].any():
+            return None
+        query, _ = placed(self._patches[n], self._voting)
+        return chosen, *self._asked(query[_FEW], chosen, range(len(self.structures)))
+
+    def _agreements(self, ballots: Sequence[tuple[Indices, Floats, Floats] | None]) -> Floats:
         """Return how every label agrees with what the others say of its slice, `(n, s)`."""
         found = np.full(self._labelled.shape, np.nan, dtype=np.float32)
-        columns = list(range(len(self.structures)))
-        for n in range(len(self)):
-            chosen = most_alike(
-                self._summaries[n],
-                float(self._levels[n]),
-                self._subjects[n],
-                self._summaries,
-                self._levels,
-                self._subjects,
-                self._voting,
-            )
-            if chosen.size and self._shares[n].any():
-                votes = self._votes(self._patches[n], chosen, columns)
-                found[n] = soft_dice(votes.expected, self._shares[n].astype(np.float32) / 255)
+        for n, ballot in enumerate(ballots):
+            if ballot is not None:
+                chosen, sums, masses = ballot
+                votes = joined(sums, masses, self._belief[chosen])
+                own = self._shares[n][:, _FEW].astype(np.float32) / 255
+                found[n] = soft_dice(votes.expected, own)
         return found
 
 

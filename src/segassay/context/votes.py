@@ -41,7 +41,7 @@ class Voting:
     temperature: float = 0.02
     place: float = 1.0
     least_belief: float = 0.05
-    candidates: int = 24
+    candidates: int = 12
     per_subject: int = 3
 
 

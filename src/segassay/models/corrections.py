@@ -95,7 +95,7 @@ class UnfamiliarFile(Document):
     """The content of `unfamiliar.json`: `scoring.unfamiliar.Unfamiliar`."""
 
     alone: CalibrationFile
-    weigher: AdapterFile
+    weigher: AdapterFile | None
     among_peers: CalibrationFile
     sets: Count
     labels: Count

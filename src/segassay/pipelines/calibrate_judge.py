@@ -1,6 +1,6 @@
 """Calibration of a fresh judge on the tuning subjects, whose labels the weights never saw."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segassay.data.case import Case
 from segassay.data.pair_table import UNTOUCHED
 from segassay.data.splits import SubjectSplit
 from segassay.models.description import Evidence, JudgeMeta
 from segassay.models.folder import open_judge, write_checksums, write_document
 from segassay.pipelines.calibration_rows import ROWS, read_calibration_rows, write_calibration_rows
+from segassay.pipelines.context_cases import MOST_CASES, gather_context
 from segassay.pipelines.faulty_cases import JudgedFault, judge_faults, read_expert_case
 from segassay.scoring import Judge, judge_of
 from segassay.scoring.calibration import Calibration
+from segassay.scoring.context_judge import ContextJudge
 from segassay.training.segmenters.masks import NetworkMasks
 from segassay.types import Modality, Say
 
@@ -133,17 +136,28 @@ def _judged(
             continue
         n_faults = int(np.clip(recipe.calibration_labels // n_labels, _FEWEST, _MOST))
         say(f"calibrating on {entry.name}: {n_labels} labels, {n_faults} faults each")
+        asked = _in_context(judge, dataset.cases, {*subjects, *splits[entry.name].train})
         for case in cases:
             expert = read_expert_case(entry.name, case, entry.modality)
             structures = tuple(expert.masks)[:_STRUCTURES_PER_CASE]
-            yield from judge_faults(
-                expert,
-                judge,
-                n_faults=n_faults,
-                structures=structures,
-                seed=_SEED,
-                networks=_network_masks(masks, entry.name, case.case_id),
-            )
+            for one in asked:
+                yield from judge_faults(
+                    expert,
+                    one,
+                    n_faults=n_faults,
+                    structures=structures,
+                    seed=_SEED,
+                    networks=_network_masks(masks, entry.name, case.case_id),
+                )
+
+
+def _in_context(judge: Judge, cases: Sequence[Case], subjects: set[str]) -> list[Judge]:
+    """Return the judge, and one in the context of other subjects' labels where it reads any."""
+    if not isinstance(judge, ContextJudge):
+        return [judge]
+    others = [case for case in cases if case.labels and case.subject_id in subjects]
+    memory = gather_context(others, judge, MOST_CASES)
+    return [judge] if memory is None else [judge, judge.with_context(memory)]
 
 
 def _network_masks(masks: Path | None, set_name: str, case_id: str) -> NetworkMasks | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segassay.context.looks import GRID, picture
 from segassay.context.memory import ContextMemory, ContextSlice
@@ -81,7 +82,7 @@ def _slices(
         masks[name] = as_planes(mask, stack.axis)
         known = read.labels[ref].volume.known
         if known is not None:
-            unknown[name] = ~as_planes(known, stack.axis).all(axis=(1, 2))
+            unknown[name] = np.asarray(~as_planes(known, stack.axis).all(axis=(1, 2)))
     chosen = _chosen(stack, list(masks.values()))
     shown = [
         picture(
@@ -109,18 +110,20 @@ def _chosen(stack: PlaneStack, masks: Sequence[BoolArray]) -> list[int]:
     """Choose slices evenly from a little before the first label to a little behind the last."""
     if not stack.is_3d:
         return [0] if masks else []
-    filled = np.flatnonzero(np.any([m.any(axis=(1, 2)) for m in masks], axis=0)) if masks else []
-    if not len(filled):
+    filled = np.unique(np.concatenate([np.flatnonzero(m.any(axis=(1, 2))) for m in masks] or [[]]))
+    if not filled.size:
         return []
     margin = max(1, round(_MARGIN * (filled[-1] - filled[0] + 1)))
-    low, high = max(0, filled[0] - margin), min(len(stack.planes) - 1, filled[-1] + margin)
+    low = max(0, int(filled[0]) - margin)
+    high = min(len(stack.planes) - 1, int(filled[-1]) + margin)
     count = min(_SLICES_PER_CASE, high - low + 1)
     return sorted({int(i) for i in np.rint(np.linspace(low, high, count))})
 
 
-def _shares(mask: BoolArray, stack: PlaneStack) -> np.ndarray:
+def _shares(mask: BoolArray, stack: PlaneStack) -> NDArray[np.uint8]:
     lay = letterbox((mask.shape[0], mask.shape[1]), stack.pixel_mm, GRID)
-    return np.rint(255 * lay(mask[None].astype(np.float32))[0].ravel()).astype(np.uint8)
+    covered = lay(mask[None].astype(np.float32))[0].ravel()
+    return np.asarray(np.rint(255 * covered), dtype=np.uint8)
 
 
 def _evenly(slices: Sequence[ContextSlice], most: int) -> Iterator[ContextSlice]:

@@ -99,7 +99,9 @@ def judge_faults(
     for structure in structures:
         variants = draw_faults(expert, structure, n_faults=n_faults, seed=seed, networks=networks)
         labels = [(structure, mask) for _, _, mask in variants]
-        scores = judge.score_labels(expert.image, labels, modality=expert.modality)
+        scores = judge.score_labels(
+            expert.image, labels, modality=expert.modality, subject=expert.case.subject_id
+        )
         for (recipe, true, mask), score in zip(variants, scores, strict=True):
             if not np.isnan(score.value):
                 yield JudgedFault(

@@ -37,7 +37,7 @@ class Calibration:
         raw: Knots in rising order.
         expected: Expected Dice at the knots.
         coefficients: c0, c1, c2, c3; three of a linear spread in earlier judges.
-        below: How many spreads the truth lies below the score at most, in 95 of 100 labels.
+        below: How many spreads the truth lies below the score at most, in 90 of 100 labels both ways.
         above: How many above.
         margin: What an interval's halves have besides, in Dice, added as independent errors are:
             for what the labels measured cannot show.
@@ -80,7 +80,9 @@ class Calibration:
         curve would only make unequal scores equal. Residuals and their spreads are
         taken across folds of `subjects`, so that nobody's labels vouch for themselves; with one
         subject they do.
-        Quantiles carry the finite-sample correction, (n + 1) / n.
+        Intervals are symmetric, a multiple of the spread that holds for a share `level` of the
+        labels, every subject counted once, with the finite-sample correction (n + 1) / n for n
+        subjects: they are what is exchangeable.
         """
         weights = _equal_subjects(subjects)
         folds = _folds(subjects)
@@ -92,12 +94,11 @@ class Calibration:
         for held, rest in folds:
             found = _fit_spread(judged[rest], doubt[rest], error[rest], weights[rest])
             spread[held] = _spread(found, judged[held], doubt[held])
-        scaled = (judged - true) / spread
         coefficients = _fit_spread(judged, doubt, error, weights)
-        share = min(1.0, (1 - (1 - level) / 2) * (len(raw) + 1) / len(raw))
-        below = max(_quantile(scaled, weights, share), 0.0)
-        above = max(_quantile(-scaled, weights, share), 0.0)
-        return cls(*curve(raw, true, weights), coefficients, below, above)
+        n_subjects = len(set(subjects))
+        share = min(1.0, level * (n_subjects + 1) / n_subjects)
+        reach = _quantile(error / spread, weights, share)
+        return cls(*curve(raw, true, weights), coefficients, reach, reach)
 
     @classmethod
     def identity(cls) -> "Calibration":

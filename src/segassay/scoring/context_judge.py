@@ -62,6 +62,13 @@ class ContextJudge(MapJudge):
         )
         return replace(plan, contexts=contexts)
 
+    def _compared(self, labels: Sequence[AskedLabel]) -> list[tuple[float, ...]]:
+        """Return the number of subjects whose labels can vote on each label, if any."""
+        counts = {} if self.memory is None else self.memory.n_subjects_by_structure
+        names = [label.name.given for label in labels]
+        found = [0 if name is None else counts.get(canonical_name(name), 0) for name in names]
+        return [(float(n),) if n > 1 else () for n in found]
+
     def answers(self, plans: Sequence[LabelPlan]) -> JudgeAnswers:
         """Run the network on all slices of some plans, in order."""
         inputs = [seen for plan in plans for seen in plan.inputs]

@@ -26,14 +26,14 @@ class Unfamiliar:
     Attributes:
         alone: From the network's raw score.
         weigher: From raw score, doubt, comparisons with peers and how unusual the label is beside
-            them to a better score.
+            them to a better score; `None` for a judge whose network reads the context itself.
         among_peers: Calibration of that score.
         n_sets: How many data sets they were measured on.
         n_labels: How many labels of these.
     """
 
     alone: Calibration
-    weigher: Adapter
+    weigher: Adapter | None
     among_peers: Calibration
     n_sets: int
     n_labels: int
@@ -42,6 +42,8 @@ class Unfamiliar:
         """Return (value, low, high) of a label; with peers where it was compared with any."""
         if not is_compared(label):
             return self.alone(label.raw, label.doubt)
+        if self.weigher is None:
+            return self.among_peers(label.raw, label.doubt)
         known = in_common(label)
         if len(known.features) > len(self.weigher.weights):
             known = replace(known, unusual=())  # the weigher was made before traits were asked for
@@ -60,7 +62,7 @@ class Unfamiliar:
         """Return the numbers as they are written."""
         return UnfamiliarFile(
             alone=self.alone.to_document(),
-            weigher=self.weigher.to_document(),
+            weigher=None if self.weigher is None else self.weigher.to_document(),
             among_peers=self.among_peers.to_document(),
             sets=self.n_sets,
             labels=self.n_labels,
@@ -71,7 +73,7 @@ class Unfamiliar:
         """Rebuild from `to_document`."""
         return cls(
             Calibration.from_document(file.alone),
-            Adapter.from_document(file.weigher),
+            None if file.weigher is None else Adapter.from_document(file.weigher),
             Calibration.from_document(file.among_peers),
             file.sets,
             file.labels,
