@@ -64,7 +64,8 @@ def test_labels_of_others_draw_the_object(query: tuple[Looks, NDArray[np.bool_]]
     found = said(ContextMemory(slices(8)), query[0])
     assert soft_dice(found.expected, query[1].ravel().astype(np.float32)) > 0.9
     assert found.n_slices == found.n_subjects == 8
-    assert 0 <= found.expected.min() and found.expected.max() <= 1
+    assert found.expected.min() >= 0
+    assert found.expected.max() <= 1
 
 
 def test_labels_that_agree_with_nobody_count_less(query: tuple[Looks, NDArray[np.bool_]]) -> None:
@@ -81,7 +82,8 @@ def test_nobody_vouches_for_himself(query: tuple[Looks, NDArray[np.bool_]]) -> N
     assert memory.ask(few[0].looks, ["disc"], subject="s0", level=0.0) == [None]
     assert memory.ask(query[0], ["disc"], subject="s0", level=0.0) == [None]
     (found,) = memory.ask(query[0], ["disc"], subject="new", level=0.0)
-    assert found is not None and found.n_subjects == 1
+    assert found is not None
+    assert found.n_subjects == 1
 
 
 def test_names_that_nobody_labelled_have_no_context(
@@ -92,13 +94,14 @@ def test_names_that_nobody_labelled_have_no_context(
     memory = ContextMemory([*some, *other])
     answers = memory.ask(query[0], ["ring", "disc"], subject="new", level=0.0)
     assert answers[0] is None
-    assert answers[1] is not None and answers[1].n_slices == 4
+    assert answers[1] is not None
+    assert answers[1].n_slices == 4
     assert memory.n_subjects_by_structure == {"disc": 4}
 
 
 def test_a_memory_that_travelled_says_the_same(query: tuple[Looks, NDArray[np.bool_]]) -> None:
     memory = ContextMemory(slices(5, wrong=1))
-    copy = pickle.loads(pickle.dumps(memory))  # noqa: S301, as processes exchange it
+    copy = pickle.loads(pickle.dumps(memory))
     np.testing.assert_array_equal(said(memory, query[0]).expected, said(copy, query[0]).expected)
 
 

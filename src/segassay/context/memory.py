@@ -22,7 +22,6 @@ from segassay.context.votes import (
     soft_dice,
 )
 
-
 _FEW = np.arange(PATCHES).reshape(GRID, GRID)[::2, ::2].ravel()
 """Patches that tell how far a label agrees with the others: a quarter is enough for that."""
 
@@ -162,7 +161,7 @@ class ContextMemory:
     def _asked(
         self, query: Floats, chosen: Indices, columns: Sequence[int]
     ) -> tuple[Floats, Floats]:
-        """Return what each of some slices says of patches: sums `(k, p, s)` and weights `(k, p)`."""
+        """Return what some slices say of patches: sums `(k, p, s)` and weights `(k, p)`."""
         sums = np.empty((len(chosen), len(query), len(columns)), dtype=np.float32)
         masses = np.empty((len(chosen), len(query)), dtype=np.float32)
         for n, other in enumerate(chosen.tolist()):

@@ -179,3 +179,8 @@ def most_alike(
 def trust_of(mass: Floats) -> Floats:
     """Return the mass of votes on a logarithmic scale, 0 for next to none to 1 for very much."""
     return np.asarray(np.clip((np.log2(np.maximum(mass, 1e-6)) + 18) / 26, 0, 1), dtype=np.float32)
+
+
+def mass_of(trust: Floats) -> Floats:
+    """Return the mass that `trust_of` gives this trust."""
+    return np.asarray(2 ** (26 * trust - 18), dtype=np.float32)

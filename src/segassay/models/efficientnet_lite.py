@@ -44,6 +44,7 @@ class _SameConv(nn.Conv2d):
     """Convolution padded as TensorFlow does: of an odd number of pixels the last side has more."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolve `(b, inputs, h, w)` to `(b, outputs, h / stride, w / stride)`."""
         total = self.kernel_size[0] - self.stride[0]
         before = total // 2
         return super().forward(F.pad(x, (before, total - before, before, total - before)))

@@ -107,6 +107,12 @@ class JudgeFolder:
         """The encoder of a judge that reads the context."""
         return self.path / ENCODER if ENCODER in self.files else None
 
+    def require_encoder(self) -> Path:
+        """Return the encoder's file; raise `ModelError` where there is none."""
+        if self.encoder is None:
+            raise ModelError(f"{self.path.name}: no {ENCODER}: it reads no context")
+        return self.encoder
+
     @property
     def card(self) -> str:
         """Its card as Markdown; `ModelError` for one that cannot be read."""

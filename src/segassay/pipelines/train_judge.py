@@ -1,5 +1,6 @@
 """Training a judge: recipe and data in, a judge folder out. Stops and continues at any time."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from segassay.data.preprocess import JudgePreprocess
 from segassay.extras import require
 from segassay.models.description import JudgeMeta
-from segassay.models.folder import WEIGHTS, open_judge
+from segassay.models.folder import ENCODER, WEIGHTS, open_judge
 from segassay.pipelines.calibrate_judge import calibrate_folder
 from segassay.pipelines.gather_material import SEGMENTERS, gather_material, with_shapes
 from segassay.pipelines.judge_card import write_card
@@ -19,6 +20,10 @@ from segassay.types import Say
 if TYPE_CHECKING:
     from segassay.training.material import Material
     from segassay.training.settings import JudgeRecipe
+
+
+WORLDS = "worlds"
+"""Folder beside a checkpoint: what the context says of every slice, a file per data set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,11 @@ def train_judge(recipe_path: Path, data: Path, out: Path, *, say: Say) -> Traine
 
     recipe = read_recipe(recipe_path)
     material = with_shapes(recipe, gather_material(recipe_path, recipe, data, out, say=say))
+    if recipe.context is not None:
+        from segassay.training.context_material import with_worlds
+
+        worlds = out / WORLDS
+        material = with_worlds(recipe.context, material, worlds, seed=recipe.seed, say=say)
     try:
         return _trained(recipe, material, data, out, say)
     except HelperDone:
@@ -108,6 +118,10 @@ def _export(
     onnx = folder / "judge.onnx"
     export_onnx(net, preprocess, onnx, network=recipe.network)
     write_weights(net.state_dict(), folder / WEIGHTS)
+    if recipe.context is not None:
+        from segassay.training.context_material import encoder_of
+
+        shutil.copyfile(encoder_of(recipe.context), folder / ENCODER)
     meta = describe(recipe, material, preprocess, pairs=pairs, weights=onnx)
     if recipe.start_from is not None:
         meta = with_earlier(meta, recipe.start_from)

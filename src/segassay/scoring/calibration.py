@@ -37,7 +37,8 @@ class Calibration:
         raw: Knots in rising order.
         expected: Expected Dice at the knots.
         coefficients: c0, c1, c2, c3; three of a linear spread in earlier judges.
-        below: How many spreads the truth lies below the score at most, in 90 of 100 labels both ways.
+        below: How many spreads the truth lies below the score at most; `above` is the same, and
+            90 of 100 labels lie between.
         above: How many above.
         margin: What an interval's halves have besides, in Dice, added as independent errors are:
             for what the labels measured cannot show.

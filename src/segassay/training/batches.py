@@ -19,7 +19,11 @@ Batch = TypeVar("Batch")
 
 
 class PairBatch(NamedTuple):
-    """A batch of `b` pairs; shapes as in `data.preprocess.JudgeInput` with `b` in front."""
+    """A batch of `b` pairs; shapes as in `data.preprocess.JudgeInput` with `b` in front.
+
+    Where judges read the context, its maps follow in `crop`, its field in `field`, its numbers in
+    `condition`; `looks` are the features, `(b, 0)` where there are none.
+    """
 
     crop: Tensor
     field: Tensor
@@ -29,19 +33,31 @@ class PairBatch(NamedTuple):
     dice: Tensor
     presence: Tensor
     kind: Tensor
+    looks: Tensor
 
 
 def collate(pairs: list[Pair]) -> PairBatch:
     """Stack pairs into float32 tensors (`kind`: int64)."""
+    contexts = [p.context for p in pairs if p.context is not None]
+    crops, fields, conditions = (
+        [getattr(p.seen, part) for p in pairs] for part in ("crop", "field", "condition")
+    )
+    if contexts:
+        crops = [np.concatenate(c) for c in zip(crops, (c.maps for c in contexts), strict=True)]
+        fields = [np.concatenate(f) for f in zip(fields, (c.field for c in contexts), strict=True)]
+        numbers = (c.numbers for c in contexts)
+        conditions = [np.concatenate(n) for n in zip(conditions, numbers, strict=True)]
+    none = np.zeros((len(pairs), 0), dtype=np.float32)
     return PairBatch(
-        crop=torch.from_numpy(np.stack([p.seen.crop for p in pairs])),
-        field=torch.from_numpy(np.stack([p.seen.field for p in pairs])),
-        condition=torch.from_numpy(np.stack([p.seen.condition for p in pairs])),
+        crop=torch.from_numpy(np.stack(crops)),
+        field=torch.from_numpy(np.stack(fields)),
+        condition=torch.from_numpy(np.stack(conditions)),
         gold=torch.from_numpy(np.stack([p.gold for p in pairs])),
         outside=torch.tensor([p.outside for p in pairs], dtype=torch.float32),
         dice=torch.tensor([p.dice for p in pairs], dtype=torch.float32),
         presence=torch.tensor([p.presence for p in pairs], dtype=torch.float32),
         kind=torch.tensor([p.kind for p in pairs]),
+        looks=torch.from_numpy(np.stack([c.looks for c in contexts]) if contexts else none),
     )
 
 

@@ -9,11 +9,13 @@ judged, and a pair only looks it up.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.context.looks import GRID
+from segassay.context.looks import GRID, Looks
+from segassay.context.memory import Context
 from segassay.context.votes import (
     N_NUMBERS,
     PATCHES,
@@ -24,6 +26,7 @@ from segassay.context.votes import (
     asked,
     beliefs,
     joined,
+    mass_of,
     most_alike,
     placed,
     soft_dice,
@@ -77,6 +80,71 @@ class SetWorlds:
     trust: NDArray[np.uint8]
     numbers: NDArray[np.float32]
     looks: NDArray[np.float16]
+
+    @property
+    def n_worlds(self) -> int:
+        """How many worlds there are."""
+        return self.votes.shape[2]
+
+    def looks_of(self, row: int, *, mirrored: bool) -> Looks:
+        """Return the features of a slice, or of its mirror image."""
+        grid = self.looks[row][..., ::-1] if mirrored else self.looks[row]
+        patches = grid.reshape(len(grid), -1).T.astype(np.float32)
+        return Looks(patches, np.zeros(0, dtype=np.float32))
+
+    def context(self, row: int, structure: str, world: int, *, mirrored: bool) -> Context | None:
+        """Return what one world says of a structure in a slice; `None` if it says nothing."""
+        s = self.structures.index(structure)
+        numbers = self.numbers[row, s, world]
+        if not numbers[0]:
+            return None
+        votes, spread, trust = (
+            _as_shares(part, mirrored=mirrored)
+            for part in (
+                self.votes[row, s, world],
+                self.spread[row, s, world],
+                self.trust[row, world],
+            )
+        )
+        n_slices = round(2 ** (5 * float(numbers[0])))
+        return Context(votes, spread / 2, mass_of(trust), numbers, n_slices, n_slices)
+
+    def save(self, path: Path) -> None:
+        """Write to one file, whole or not at all."""
+        fresh = path.with_name(f"{path.name}.new")
+        with fresh.open("wb") as file:
+            np.savez(
+                file,
+                cases=np.array([case for case, _ in self.rows]),
+                slices=np.array([index for _, index in self.rows]),
+                structures=np.array(self.structures),
+                votes=self.votes,
+                spread=self.spread,
+                trust=self.trust,
+                numbers=self.numbers,
+                looks=self.looks,
+            )
+        fresh.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> "SetWorlds":
+        """Read what `save` wrote."""
+        with np.load(path) as kept:
+            keys = zip(kept["cases"].tolist(), kept["slices"].tolist(), strict=True)
+            return cls(
+                rows={(case, int(index)): row for row, (case, index) in enumerate(keys)},
+                structures=tuple(kept["structures"].tolist()),
+                votes=kept["votes"],
+                spread=kept["spread"],
+                trust=kept["trust"],
+                numbers=kept["numbers"],
+                looks=kept["looks"],
+            )
+
+
+def _as_shares(grid: NDArray[np.uint8], *, mirrored: bool) -> Floats:
+    shown = grid.reshape(GRID, GRID)
+    return (shown[:, ::-1] if mirrored else shown).ravel().astype(np.float32) / 255
 
 
 def chosen_slices(case: StoredCase, most: int) -> NDArray[np.intp]:

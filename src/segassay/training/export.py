@@ -15,8 +15,11 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
+from segassay.context.inputs import FIELDS, LOOKS_PX, MAPS, NUMBERS
+from segassay.context.votes import Voting
 from segassay.data.preprocess import CONDITION_DIM, CROP_CHANNELS, FIELD_CHANNELS, JudgePreprocess
 from segassay.data.slicing import Sampling
+from segassay.models.context_net import ContextNet
 from segassay.models.description import JudgeMeta
 from segassay.models.folder import model_id
 from segassay.training.material import Material
@@ -29,16 +32,24 @@ def export_onnx(
 ) -> None:
     """Write a network of the kind `network` (`networks.NETWORKS`): one file, weights inside."""
     exported, outputs = NETWORKS[network].exported
-    shapes = (
-        (2, CROP_CHANNELS, preprocess.crop_px, preprocess.crop_px),
-        (2, FIELD_CHANNELS, preprocess.field_px, preprocess.field_px),
-        (2, CONDITION_DIM),
-    )
+    crop, field = preprocess.crop_px, preprocess.field_px
+    shapes: dict[str, tuple[int, ...]] = {
+        "crop": (2, CROP_CHANNELS, crop, crop),
+        "field": (2, FIELD_CHANNELS, field, field),
+        "condition": (2, CONDITION_DIM),
+    }
+    if isinstance(net, ContextNet):
+        shapes = {
+            "crop": (2, CROP_CHANNELS + MAPS, crop, crop),
+            "field": (2, FIELD_CHANNELS + FIELDS, field, field),
+            "condition": (2, CONDITION_DIM + NUMBERS),
+            "looks": (2, net.looks.in_channels, LOOKS_PX, LOOKS_PX),
+        }
     write_onnx(
         exported(net),
-        tuple(torch.zeros(shape) for shape in shapes),
+        tuple(torch.zeros(shape) for shape in shapes.values()),
         path,
-        names=(("crop", "field", "condition"), outputs),
+        names=(tuple(shapes), outputs),
     )
 
 
@@ -123,6 +134,9 @@ def describe(
         kind=NETWORKS[recipe.network].judge,
         preprocess=preprocess.as_json(),
         sampling=asdict(Sampling()),
+        context=None
+        if recipe.context is None
+        else {"n_looks": recipe.context.n_looks, "voting": asdict(Voting()), "version": 1},
     )
 
 

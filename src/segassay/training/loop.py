@@ -48,8 +48,9 @@ class JudgeTraining:
     def __init__(self, recipe: JudgeRecipe, material: Material, out: Path, *, say: Say) -> None:
         self.recipe = recipe
         self.preprocess = JudgePreprocess()
-        self.draw = PairDraw(material.train, self.preprocess, recipe.pairs)
-        tuning = PairDraw(material.tuning, self.preprocess, recipe.pairs)
+        worlds = material.worlds or None
+        self.draw = PairDraw(material.train, self.preprocess, recipe.pairs, worlds)
+        tuning = PairDraw(material.tuning, self.preprocess, recipe.pairs, worlds)
         self.fixed = fixed_batches(tuning, _TUNING_PAIRS, batch=recipe.batch, seed=1)
         self.course = Course(recipe, out, say)
         self.kind = NETWORKS[recipe.network]

@@ -1,17 +1,20 @@
 """The judge's loss: a proper score on the map, and the closed-form Dice on top of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from segassay.models.context_net import ContextNet, corrected
 from segassay.models.hypotheses_net import HypothesesNet
 from segassay.models.judge_net import JudgeNet, expected_dice
 from segassay.training.batches import PairBatch
 from segassay.training.settings import LossRecipe
 
 _SHARPNESS = 50.0
+_DOUBT = 0.03
+"""What the likelihood of the doubt weighs beside the error that it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,24 @@ def hypotheses_loss(net: HypothesesNet, batch: PairBatch, weights: LossRecipe) -
     map_loss = -torch.logsumexp(trust - _SHARPNESS * costs, dim=1).mean() / _SHARPNESS
     predicted = mixed_dice(logits.sigmoid() * seen, trust.exp(), outside, batch.crop[:, 3])
     return _with_map((map_loss, predicted), (outside, presence, kind), batch, weights)
+
+
+def context_loss(net: ContextNet, batch: PairBatch, weights: LossRecipe) -> LossParts:
+    """Score a judge in context as any judge of maps, its correction of the Dice, and its doubt.
+
+    The doubt is the scale of a Laplace distribution of the corrected Dice's error.
+    """
+    logits, outside, presence, kind, _, dice, shift, doubt = net.judge(
+        batch.crop, batch.field, batch.condition, batch.looks
+    )
+    map_loss = _pixelwise(logits, batch.gold, batch.crop[:, 4]).mean()
+    parts = _with_map((map_loss, dice), (outside, presence, kind), batch, weights)
+    filled = batch.kind >= 0
+    n_filled = filled.sum().clamp_min(1)
+    error = (corrected(dice, shift) - batch.dice.nan_to_num()).abs()
+    unlikely = error.detach() / doubt + doubt.log()
+    extra = (error + _DOUBT * unlikely)[filled].sum() / n_filled
+    return replace(parts, total=parts.total + weights.dice * extra)
 
 
 def mixed_dice(maps: Tensor, trust: Tensor, outside: Tensor, mask: Tensor) -> Tensor:

@@ -1,11 +1,13 @@
 """The expert cases of a recipe, split by subject, and the record of who was used for what."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from segassay.data.splits import SubjectSplit, split_subjects
 from segassay.errors import UsageError
+from segassay.training.context_worlds import SetWorlds
+from segassay.training.predictions import with_predictions
 from segassay.training.settings import JudgeRecipe
 from segassay.training.store import StoredSet, load_set, open_recipe
 
@@ -14,12 +16,14 @@ from segassay.training.store import StoredSet, load_set, open_recipe
 class Material:
     """Stored sets for learning and for tuning; the frozen test's subjects are in neither.
 
-    `splits` maps a set's name to its subjects. Sets too small to be split only train.
+    `splits` maps a set's name to its subjects. Sets too small to be split only train. `worlds` are
+    what the context says of the slices of a set, for judges that read any.
     """
 
     train: tuple[StoredSet, ...]
     tuning: tuple[StoredSet, ...]
     splits: dict[str, SubjectSplit]
+    worlds: dict[str, SetWorlds] = field(default_factory=dict)
 
     @property
     def structures(self) -> tuple[str, ...]:
@@ -37,9 +41,12 @@ def load_material(recipe: JudgeRecipe, root: Path, *, say: Callable[[str], None]
     train, tuning, splits = [], [], {}
     for entry in recipe.data:
         dataset = open_recipe(entry, root)
-        split = split_subjects([c.subject_id for c in dataset.cases if c.labels])
+        subjects = [c.subject_id for c in dataset.cases if c.labels]
+        split = split_subjects(subjects)
+        if entry.whole:
+            split = SubjectSplit(tuple(sorted(set(subjects))), (), ())
         splits[entry.name] = split
-        train.append(load_set(entry, dataset, frozenset(split.train), say=say))
+        train.append(_predicted(load_set(entry, dataset, frozenset(split.train), say=say), root))
         tuning.append(load_set(entry, dataset, frozenset(split.tuning), say=say))
         if not train[-1].cases:
             raise UsageError(
@@ -48,3 +55,18 @@ def load_material(recipe: JudgeRecipe, root: Path, *, say: Callable[[str], None]
             )
         say(f"{entry.name}: {len(train[-1].cases)} cases to learn, {len(tuning[-1].cases)} to tune")
     return Material(tuple(train), tuple(s for s in tuning if s.cases), splits)
+
+
+def _predicted(store: StoredSet, root: Path) -> StoredSet:
+    """Return a set with the predictions that its recipe names, if any."""
+    entry = store.recipe
+    if entry.predictions is None:
+        return store
+    other = entry.model_copy(update={"path": None, "labels": entry.predictions})
+    subjects = frozenset(case.subject_id for case in store.cases)
+    return with_predictions(store, load_set(other, open_recipe(other, root), subjects, say=_silent))
+
+
+def _silent(line: str) -> None:
+    """Say nothing: a prediction that cannot be used is one fewer."""
+    del line

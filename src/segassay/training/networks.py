@@ -7,7 +7,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from segassay.context.inputs import FIELDS, MAPS, NUMBERS
 from segassay.data.preprocess import CONDITION_DIM, CROP_CHANNELS, FIELD_CHANNELS
+from segassay.models.context_net import ContextNet, ExportedContext, corrected
 from segassay.models.description import JudgeKind
 from segassay.models.direct_net import DirectNet, ExportedDirect
 from segassay.models.hypotheses_net import HypothesesNet
@@ -15,7 +17,7 @@ from segassay.models.judge_net import ExportedJudge, JudgeNet, JudgeNetConfig, e
 from segassay.models.segae_vlm import ExportedSegaeVlm, SegaeVlm, SegaeVlmConfig
 from segassay.models.text_tower import GivenText, NameTable, NgramTower
 from segassay.training.batches import PairBatch
-from segassay.training.loss import LossParts, hypotheses_loss, judge_loss, mixed_dice
+from segassay.training.loss import LossParts, context_loss, hypotheses_loss, judge_loss, mixed_dice
 from segassay.training.number_loss import NumberLossParts, as_published, number_loss, regression
 from segassay.training.pretrained_text import pretrained_vectors
 from segassay.training.seeded import seeded
@@ -58,6 +60,20 @@ def _map_verdict(net: JudgeNet, batch: PairBatch) -> tuple[Tensor, Tensor]:
     probability = logits[:, 0].float().sigmoid() * batch.crop[:, 4]
     dice = expected_dice(probability, outside.float(), batch.crop[:, 3])
     return dice, presence.float().sigmoid()
+
+
+def _context_net(recipe: JudgeRecipe) -> ContextNet:
+    sizes = JudgeNetConfig(
+        CROP_CHANNELS + MAPS, FIELD_CHANNELS + FIELDS, CONDITION_DIM + NUMBERS, recipe.widths
+    )
+    return ContextNet(sizes, 1 if recipe.context is None else recipe.context.n_looks)
+
+
+def _context_verdict(net: ContextNet, batch: PairBatch) -> tuple[Tensor, Tensor]:
+    _, _, presence, _, _, dice, shift, _ = net.judge(
+        batch.crop, batch.field, batch.condition, batch.looks
+    )
+    return corrected(dice, shift), presence.float().sigmoid()
 
 
 def _mixed_verdict(net: HypothesesNet, batch: PairBatch) -> tuple[Tensor, Tensor]:
@@ -109,6 +125,13 @@ NETWORKS: dict[str, NetworkKind] = {
         loss=lambda net, batch, recipe: judge_loss(net, batch, recipe.loss),
         verdict=_map_verdict,
         exported=(ExportedJudge, _DRAWN),
+    ),
+    "context": NetworkKind(
+        judge=JudgeKind.CONTEXT,
+        build=lambda recipe, _: _context_net(recipe),
+        loss=lambda net, batch, recipe: context_loss(net, batch, recipe.loss),
+        verdict=_context_verdict,
+        exported=(ExportedContext, (*_DRAWN, "shift", "error")),
     ),
     "hypotheses": NetworkKind(
         judge=JudgeKind.MAP,

@@ -5,19 +5,23 @@ from knowing the answer beforehand: the untouched expert mask, an empty slice of
 elsewhere (cut end, missing slice), a mask where the structure is not, and a mask empty everywhere.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segassay.context.inputs import ContextInput, context_input
+from segassay.context.looks import GRID, Looks
 from segassay.data.corruption.registry import draw_fault
 from segassay.data.corruption.solve import overlap
 from segassay.data.preprocess import JudgeInput, JudgePreprocess, PlaneStack, untold, whole_image
 from segassay.geometry.resample import Box
 from segassay.models.error_types import ERROR_TYPES, error_type
 from segassay.training.augment import augment_bytes
+from segassay.training.context_worlds import SetWorlds
 from segassay.training.places import (
     FaultDraw,
     Place,
@@ -45,6 +49,7 @@ class Pair:
     `gold` `(n, n)` is the expert mask in the crop, `outside` its area beyond the crop in units of
     the crop's area, `dice` the true Dice of the whole slice (NaN for an empty mask), `presence`
     whether the slice holds the structure, `kind` the index of the error type (-1 for none).
+    `context` is there for judges that read it.
     """
 
     seen: JudgeInput
@@ -53,6 +58,7 @@ class Pair:
     dice: float
     presence: float
     kind: int
+    context: ContextInput | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,11 +81,16 @@ class PairDraw:
     """Draws pairs from stored sets, for ever; the same generator gives the same pairs."""
 
     def __init__(
-        self, sets: tuple[StoredSet, ...], preprocess: JudgePreprocess, recipe: PairRecipe
+        self,
+        sets: tuple[StoredSet, ...],
+        preprocess: JudgePreprocess,
+        recipe: PairRecipe,
+        worlds: Mapping[str, SetWorlds] | None = None,
     ) -> None:
         weights = np.array([s.recipe.weight for s in sets], dtype=np.float64)
         self._sets, self._shares = sets, weights / weights.sum()
         self._preprocess, self._recipe = preprocess, recipe
+        self._worlds = worlds
         self._fault = partial(draw_fault, avoid=frozenset(recipe.avoid))
 
     def __call__(self, rng: np.random.Generator) -> Pair:
@@ -113,7 +124,8 @@ class PairDraw:
         name: str | None = place.structure if self._is_named(place) else None
         planes, gold, mask, framed_by = self._views(place, candidate, rng)
         sagittal = place.store.recipe.plane == "sagittal"
-        if not sagittal and rng.random() < _FLIPPED[place.store.recipe.mirror]:
+        flipped = not sagittal and rng.random() < _FLIPPED[place.store.recipe.mirror]
+        if flipped:
             planes, gold, mask = planes[..., ::-1], gold[:, ::-1], mask[:, ::-1]
             framed_by = None if framed_by is None else framed_by[:, ::-1]
             name = None if name is None else mirrored(name)
@@ -129,7 +141,46 @@ class PairDraw:
         seen = self._preprocess(stack, mask, middle, box, name=name, modality=modality)
         if is_untold:
             seen = untold(seen)
-        return _answers(seen, gold, mask)
+        pair = _answers(seen, gold, mask)
+        if self._worlds is None:
+            return pair
+        at = place if place.index == candidate.index else replace(place, index=candidate.index)
+        return replace(pair, context=self._context(at, seen, mask, rng, flipped=flipped))
+
+    def _context(
+        self,
+        place: Place,
+        seen: JudgeInput,
+        mask: BoolArray,
+        rng: np.random.Generator,
+        *,
+        flipped: bool,
+    ) -> ContextInput:
+        """Draw a world and look up what it says of the place; zeros where there is none."""
+        worlds = (self._worlds or {}).get(place.store.recipe.name)
+        row = None if worlds is None else worlds.rows.get((place.case.case_id, place.index))
+        looks = Looks(np.zeros((GRID * GRID, 1), dtype=np.float32), np.zeros(0, dtype=np.float32))
+        context = None
+        if worlds is not None and row is not None:
+            looks = worlds.looks_of(row, mirrored=flipped)
+            if rng.random() < self._recipe.blind:
+                looks = replace(looks, patches=np.zeros_like(looks.patches))
+            if rng.random() >= self._recipe.alone:
+                world = int(rng.integers(worlds.n_worlds))
+                context = worlds.context(row, place.structure, world, mirrored=flipped)
+        n_looks = max((w.looks.shape[1] for w in (self._worlds or {}).values()), default=1)
+        if looks.patches.shape[1] < n_looks:
+            looks = replace(looks, patches=np.zeros((GRID * GRID, n_looks), dtype=np.float32))
+        return context_input(
+            looks,
+            context,
+            mask,
+            place.case.pixel_mm,
+            seen.box,
+            crop_px=self._preprocess.crop_px,
+            field_px=self._preprocess.field_px,
+            n_looks=n_looks,
+        )
 
     def _views(
         self, place: Place, candidate: Candidate, rng: np.random.Generator

@@ -27,7 +27,9 @@ class SetRecipe(_Frozen):
     slices are never mirrored, since a flip there is front to back. `structure` names the masks of
     an unnamed folder. `named` is false where the label names are numbers. `licence` is an SPDX
     identifier such as `CC-BY-4.0`, `research-only`, or the owner's own words, `source` where the
-    data comes from: the judge's card tells both, and `None` is told as unknown.
+    data comes from: the judge's card tells both, and `None` is told as unknown. `predictions` is a
+    folder of masks that somebody's network predicted, by structure as the labels. With `whole` all
+    subjects train: of a set that no judge is tuned or tested on.
     """
 
     name: str
@@ -42,6 +44,8 @@ class SetRecipe(_Frozen):
     plane: Literal["usual", "axial", "coronal", "sagittal"] = "usual"
     licence: str | None = Field(default=None, min_length=1)
     source: str | None = Field(default=None, min_length=1)
+    predictions: str | None = None
+    whole: bool = False
 
 
 class PairRecipe(_Frozen):
@@ -52,7 +56,8 @@ class PairRecipe(_Frozen):
     mask that exists elsewhere. `absent`: a mask where the structure is not. `blank_field`: a mask
     empty everywhere. Of all pairs, `recolour` have single structures of another brightness. Of
     those without a name, `untold` are told nothing of modality and scale, either, and shown in
-    random tones; a judge that met such pairs is told as little of labels without a name.
+    random tones; a judge that met such pairs is told as little of labels without a name. A judge
+    in context is shown none in the share `alone`, and no features of the encoder in `blind`.
     """
 
     network: float = Field(default=0.0, ge=0)
@@ -68,6 +73,8 @@ class PairRecipe(_Frozen):
     augment: float = Field(default=0.6, ge=0, le=1)
     recolour: float = Field(default=0.0, ge=0, le=1)
     untold: float = Field(default=0.0, ge=0, le=1)
+    alone: float = Field(default=0.2, ge=0, le=1)
+    blind: float = Field(default=0.15, ge=0, le=1)
 
     @field_validator("avoid")
     @classmethod
@@ -125,6 +132,19 @@ class ShapeRecipe(_Frozen):
     weight: float = Field(default=1.0, gt=0)
 
 
+class ContextRecipe(_Frozen):
+    """What a judge in context learns from: at most `slices` of a case and `most` of a set vote.
+
+    `encoder` is an ONNX file, or a judge whose encoder is taken. `n_looks` are the features of the
+    encoder that the judge itself is shown.
+    """
+
+    encoder: str
+    slices: int = Field(default=20, ge=1)
+    most: int = Field(default=320, ge=2)
+    n_looks: int = Field(default=64, ge=1)
+
+
 class JudgeRecipe(_Frozen):
     """Everything that a judge's training depends on.
 
@@ -145,8 +165,9 @@ class JudgeRecipe(_Frozen):
     number_loss: NumberLossRecipe = NumberLossRecipe()
     segmenters: SegmenterRecipe | None = None
     shapes: ShapeRecipe | None = None
+    context: ContextRecipe | None = None
     network: Literal[
-        "map", "hypotheses", "direct", "sentinel_head", "segae_vlm", "quality_sentinel"
+        "map", "context", "hypotheses", "direct", "sentinel_head", "segae_vlm", "quality_sentinel"
     ] = "map"
     widths: tuple[int, ...] = (16, 32, 64, 128)
     vlm: VlmRecipe = VlmRecipe()
@@ -168,6 +189,8 @@ class JudgeRecipe(_Frozen):
     def _has_a_start(self) -> "JudgeRecipe":
         if self.keep_of_start and self.start_from is None:
             raise ValueError("keep_of_start needs start_from")
+        if (self.context is not None) is not (self.network == "context"):
+            raise ValueError("network: context and the section 'context' go together")
         return self
 
 

@@ -1,5 +1,6 @@
 """Training that begins with the weights of a finished judge, and what it owes to its training."""
 
+import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -8,7 +9,9 @@ from segassay.models.description import JudgeMeta
 from segassay.models.folder import find_judge, open_judge
 from segassay.training.widen import widen
 
-_STEM = "stem.weight"
+_STEM, _KNOW = "stem.weight", "know.0.weight"
+_SEEN = 64
+"""Numbers that the whole slice is summed up in, behind the condition."""
 
 
 def load_start(net: nn.Module, name_or_path: str) -> None:
@@ -33,8 +36,30 @@ def _fitting(narrow: dict[str, Tensor], wide: dict[str, Tensor]) -> dict[str, Te
     """Widen weights by as much as the first convolution of the network that they are for."""
     if _STEM not in narrow or _STEM not in wide:
         return narrow
+    narrow = _with_context(narrow, wide)
     shapes = {name: tensor.shape for name, tensor in wide.items()}
     return widen(narrow, shapes, factor=len(wide[_STEM]) // len(narrow[_STEM]))
+
+
+def _with_context(narrow: dict[str, Tensor], wide: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Let a judge without context begin one with: what is new starts as if it were not there.
+
+    New channels come behind the others, but for the condition's numbers, which stand before what
+    the whole slice says.
+    """
+    if set(narrow) == set(wide):
+        return narrow
+    grown = {name: narrow.get(name, start) for name, start in wide.items()}
+    for name in ("stem.weight", "look.0.weight"):
+        n_old = narrow[name].shape[1]
+        new = torch.zeros(len(narrow[name]), *wide[name].shape[1:])
+        new[:, :n_old] = narrow[name]
+        grown[name] = new
+    read, n_condition = narrow[_KNOW], narrow[_KNOW].shape[1] - _SEEN
+    new = torch.zeros(len(read), wide[_KNOW].shape[1])
+    new[:, :n_condition], new[:, -_SEEN:] = read[:, :n_condition], read[:, n_condition:]
+    grown[_KNOW] = new
+    return grown
 
 
 def with_earlier(meta: JudgeMeta, name_or_path: str) -> JudgeMeta:

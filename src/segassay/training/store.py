@@ -57,8 +57,9 @@ class CodedLabel:
 class StoredCase:
     """One image as `(slice, row, column)` bytes with its label maps of the same shape.
 
-    `networks` holds what segmenters made of it that did not learn from its subject. `problems` tell
-    why labels of the case are not among `labels`.
+    `networks` holds what segmenters made of it that did not learn from its subject. `colours` are
+    those of a picture in colour, as `Volume` has them. `problems` tell why labels of the case are
+    not among `labels`.
     """
 
     set_name: str
@@ -73,6 +74,7 @@ class StoredCase:
     maps: tuple[Codes, ...]
     labels: dict[str, CodedLabel]
     networks: NetworkMasks | None = None
+    colours: Bytes | None = None
     problems: tuple[str, ...] = ()
 
     def mask(self, structure: str, index: int | list[int]) -> NDArray[np.bool_]:
@@ -177,6 +179,7 @@ def load_case(recipe: SetRecipe, case: Case) -> StoredCase:
         spacing_known=stack.spacing_known,
         maps=tuple(maps),
         labels=labels,
+        colours=read.image.colours,
         problems=tuple(map(str, read.problems)),
     )
 

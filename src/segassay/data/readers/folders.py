@@ -94,9 +94,7 @@ def read_mask_folders(root: Path, subject: re.Pattern[str] | None) -> Dataset:
     found: list[tuple[str, list[Case]]] = []
     unmatched: list[Unmatched] = []
     for part in filter(_is_by_structure, parts(root)):
-        structures = _by_structure(part.labels)
-        kinds = [LabelRef(name, folder) for name, folder in structures.items()]
-        cases, spare = cases_with_masks(part.images, root, kinds, subject)
+        cases, spare = cases_with_masks(part.images, root, kinds_of_masks(part.labels), subject)
         found.append((part.split or "", [replace(case, split=part.split) for case in cases]))
         loose = files_of(part.labels, root)
         unmatched += [*spare, *part.unused]
@@ -158,8 +156,12 @@ def _leftover(part: Part, root: Path) -> list[Unmatched]:
     return [*images, *spare]
 
 
-def _by_structure(masks: Path) -> dict[str, Path]:
-    """Index the folders of masks by structure; two that mean one structure are an error."""
+def kinds_of_masks(masks: Path) -> list[LabelRef]:
+    """Return what one mask of each folder in `masks` is, with the folder as its path.
+
+    Raises:
+        DatasetError: Two folders mean one structure.
+    """
     index: dict[str, Path] = {}
     folders = sorted(folders_of(masks))
     spelt = canonical_names((folder.name for folder in folders), of=masks.parent.name)
@@ -169,4 +171,4 @@ def _by_structure(masks: Path) -> dict[str, Path]:
         if first is not folder:
             names = f"{first.name!r} and {folder.name!r}"
             raise DatasetError(f"masks: {names} both mean {structure!r}; rename one")
-    return index
+    return [LabelRef(name, folder) for name, folder in index.items()]

@@ -10,6 +10,8 @@ from segassay.data.io import stem_of
 from segassay.data.readers import paired_files
 from segassay.data.readers.case_folders import mask_refs, read_apart
 from segassay.data.readers.case_places import JOINED
+from segassay.data.readers.folder_roles import holds_a_folder_per_image, holds_files, pair_up
+from segassay.data.readers.folders import cases_with_masks, kinds_of_masks
 from segassay.data.readers.listing import (
     by_stem,
     declared_values,
@@ -43,7 +45,8 @@ def read_pairs(
 
     Args:
         images: Folder or file. In folders, nnU-Net's channel numbers (`_0000`) may follow names.
-        labels: Folder or file; of one image, a folder may hold a mask per structure.
+        labels: Folder or file; a folder may hold a folder of masks for each structure, of one
+            image a mask per structure.
         structure: Name of the one structure in the label files; `None` for multi-label files.
         names: A `labels.json` or `dataset.json` that names the values of multi-label files;
             `None` to take what lies beside the labels, if anything does.
@@ -131,11 +134,25 @@ def _one_image(
     return replace(found, writes_absent=True)
 
 
+def _is_by_structure(images: Path, labels: Path) -> bool:
+    """Whether labels are masks in a folder for each structure, named like the images."""
+    return (
+        holds_files(images)
+        and not holds_files(labels)
+        and not holds_a_folder_per_image(images, labels)
+        and any(pair_up(images, folder) for folder in folders_of(labels) if holds_files(folder))
+    )
+
+
 def _folders(
     images: Path, labels: Path, naming: Naming, subject: re.Pattern[str] | None
 ) -> Dataset:
     root = images.parent if images.parent == labels.parent else images
     name = f"{images.name} + {labels.name}"
+    if naming.structure is None and _is_by_structure(images, labels):
+        by_name, spare_masks = cases_with_masks(images, root, kinds_of_masks(labels), subject)
+        apart = require_cases(by_name, images, "images in that folder")
+        return Dataset(root, NAME, name, apart, tuple(spare_masks))
     if naming.structure is None and folders_of(labels) and not files_of(labels, root):
         cases_apart = read_apart(images, labels, root, subject, naming.declared)
         return replace(cases_apart, format=NAME, name=name)
