@@ -166,7 +166,7 @@ class ContextMemory:
         masses = np.empty((len(chosen), len(query)), dtype=np.float32)
         for n, other in enumerate(chosen.tolist()):
             _, key = placed(self._patches[other], self._voting)
-            shares = self._shares[other, columns].astype(np.float32) / 255
+            shares = np.asarray(self._shares[other, columns], dtype=np.float32) / np.float32(255)
             sums[n], masses[n] = asked(query, key, shares, self._voting)
         return sums, masses
 

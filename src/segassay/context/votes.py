@@ -87,11 +87,11 @@ def asked(query: Floats, key: Floats, shares: Floats, voting: Voting) -> tuple[F
     Returns:
         Sums of weighted shares `(PATCHES, c)` and of weights `(PATCHES,)`.
     """
-    weights = query @ key.T
-    weights -= 1.0
+    weights: Floats = query @ key.T
+    weights -= np.float32(1)
     weights *= np.float32(1 / voting.temperature)
     np.exp(weights, out=weights)
-    return weights @ shares.T, weights.sum(axis=1)
+    return np.asarray(weights @ shares.T, dtype=np.float32), weights.sum(axis=1)
 
 
 def joined(sums: Floats, masses: Floats, belief: Floats) -> Votes:

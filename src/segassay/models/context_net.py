@@ -22,12 +22,10 @@ class ContextNet(JudgeNet):
     def __init__(self, config: JudgeNetConfig, n_looks: int) -> None:
         super().__init__(config)
         self.looks = nn.Conv2d(n_looks, config.widths[1], 1)
-        self.correct = nn.Sequential(
-            nn.Linear(self.embedding_dim + 1, 64), nn.ReLU(), nn.Linear(64, 2)
-        )
-        for layer in (self.looks, self.correct[2]):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+        corrected_by = nn.Linear(64, 2)
+        self.correct = nn.Sequential(nn.Linear(self.embedding_dim + 1, 64), nn.ReLU(), corrected_by)
+        for part in (*self.looks.parameters(), *corrected_by.parameters()):
+            nn.init.zeros_(part)
 
     def read(
         self, crop: Tensor, field: Tensor, condition: Tensor, looks: Tensor

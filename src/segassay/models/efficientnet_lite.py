@@ -74,8 +74,8 @@ class _InvertedResidual(nn.Module):
         """Map `(b, inputs, h, w)` to `(b, outputs, h / stride, w / stride)`."""
         y = F.relu6(self.expand_norm(self.expand(x))) if self.expands else x
         y = F.relu6(self.filter_norm(self.filter(y)))
-        y = self.project_norm(self.project(y))
-        return x + y if self.is_residual else y
+        projected: Tensor = self.project_norm(self.project(y))
+        return x + projected if self.is_residual else projected
 
 
 class EfficientNetLite0(nn.Module):

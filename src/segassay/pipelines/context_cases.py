@@ -110,12 +110,12 @@ def _chosen(stack: PlaneStack, masks: Sequence[BoolArray]) -> list[int]:
     """Choose slices evenly from a little before the first label to a little behind the last."""
     if not stack.is_3d:
         return [0] if masks else []
-    filled = np.unique(np.concatenate([np.flatnonzero(m.any(axis=(1, 2))) for m in masks] or [[]]))
-    if not filled.size:
+    filled = sorted({int(i) for m in masks for i in np.flatnonzero(m.any(axis=(1, 2)))})
+    if not filled:
         return []
     margin = max(1, round(_MARGIN * (filled[-1] - filled[0] + 1)))
-    low = max(0, int(filled[0]) - margin)
-    high = min(len(stack.planes) - 1, int(filled[-1]) + margin)
+    low = max(0, filled[0] - margin)
+    high = min(len(stack.planes) - 1, filled[-1] + margin)
     count = min(_SLICES_PER_CASE, high - low + 1)
     return sorted({int(i) for i in np.rint(np.linspace(low, high, count))})
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -98,9 +99,9 @@ class MapJudge(SliceJudge):
 
 
 def _part(answers: JudgeAnswers, start: int, end: int) -> JudgeAnswers:
-    whole = {field.name: getattr(answers, field.name) for field in fields(answers)}
-    parts = {name: a if a is None else a[start:end] for name, a in whole.items()}
-    return replace(answers, **parts)
+    every = {field.name: getattr(answers, field.name) for field in fields(answers)}
+    part: dict[str, Any] = {k: a if a is None else a[start:end] for k, a in every.items()}
+    return JudgeAnswers(**part)
 
 
 def _likeliest(probability: Floats) -> BoolArray:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import sqrt
+from math import nan, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,7 +120,8 @@ def slice_sums(plan: LabelPlan, answers: JudgeAnswers) -> list[SliceSums]:
                 float((probability * (1 - probability)).sum()) * seen.pixels_per_cell,
                 answers.embedding[n],
                 *outline_lengths(seen.crop[3], probability, cell_mm),
-                *((answers.shift[n], answers.error[n]) if answers.shift is not None else ()),
+                0.0 if answers.shift is None else float(answers.shift[n]),
+                nan if answers.error is None else float(answers.error[n]),
             )
         )
     return sums

@@ -37,6 +37,9 @@ from segassay.data.letterbox import letterbox
 from segassay.training.places import Place, network_mask, scene_of
 from segassay.training.store import StoredCase, StoredSet
 
+_CANDIDATES = 24
+"""Slices that a world's few are drawn from."""
+
 N_STATES = 4
 """States of a label: as drawn by the expert, wrong, wrong in another way, a network's."""
 
@@ -84,7 +87,7 @@ class SetWorlds:
     @property
     def n_worlds(self) -> int:
         """How many worlds there are."""
-        return self.votes.shape[2]
+        return int(self.votes.shape[2])
 
     def looks_of(self, row: int, *, mirrored: bool) -> Looks:
         """Return the features of a slice, or of its mirror image."""
@@ -107,7 +110,8 @@ class SetWorlds:
             )
         )
         n_slices = round(2 ** (5 * float(numbers[0])))
-        return Context(votes, spread / 2, mass_of(trust), numbers, n_slices, n_slices)
+        halved = np.asarray(spread / np.float32(2))
+        return Context(votes, halved, mass_of(trust), numbers, n_slices, n_slices)
 
     def save(self, path: Path) -> None:
         """Write to one file, whole or not at all."""
@@ -144,7 +148,8 @@ class SetWorlds:
 
 def _as_shares(grid: NDArray[np.uint8], *, mirrored: bool) -> Floats:
     shown = grid.reshape(GRID, GRID)
-    return (shown[:, ::-1] if mirrored else shown).ravel().astype(np.float32) / 255
+    seen = shown[:, ::-1] if mirrored else shown
+    return np.asarray(seen.ravel() / np.float32(255), dtype=np.float32)
 
 
 def chosen_slices(case: StoredCase, most: int) -> NDArray[np.intp]:
@@ -175,7 +180,7 @@ def restricted(case: StoredCase, slices: NDArray[np.intp]) -> StoredCase:
 def shares_of(mask: NDArray[np.bool_], pixel_mm: tuple[float, float]) -> NDArray[np.float32]:
     """Return which share of every patch a mask (rows, columns) covers, `(PATCHES,)`."""
     lay = letterbox((mask.shape[0], mask.shape[1]), pixel_mm, GRID)
-    return lay(mask[None].astype(np.float32))[0].ravel()
+    return np.asarray(lay(mask[None].astype(np.float32))[0].ravel())
 
 
 def label_states(
@@ -237,7 +242,7 @@ def make_worlds(
     n_looks: int,
     seed: int,
     voting: Voting | None = None,
-) -> tuple[StoredSet, SetWorlds]:
+) -> SetWorlds:
     """Compute what the context says in worlds of these kinds.
 
     Args:
@@ -247,12 +252,9 @@ def make_worlds(
         kinds: Of the worlds.
         n_looks: The first so many of the features are kept as `looks`.
         seed: Of the errors and of who is asked.
-        voting: The comparison of patches.
-
-    Returns:
-        The set restricted to these slices, and what the context says about them.
+        voting: The comparison of patches, by default as in use but with more slices to draw from.
     """
-    how = voting or Voting()
+    how = voting or Voting(candidates=_CANDIDATES)
     structures = tuple(store.holders)
     chosen = [
         np.array([i for m, i in slices if m == n], dtype=int) for n in range(len(store.cases))
@@ -296,7 +298,7 @@ def make_worlds(
             if len(some):
                 worlds.numbers[q, :, w, 0] = np.log2(len(some)) / 5
                 worlds.numbers[q, :, w, 4] = belief[order[q][some]].mean(axis=0)
-    return fresh, worlds
+    return worlds
 
 
 def _poll(

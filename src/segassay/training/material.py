@@ -62,7 +62,7 @@ def _predicted(store: StoredSet, root: Path) -> StoredSet:
     entry = store.recipe
     if entry.predictions is None:
         return store
-    other = entry.model_copy(update={"path": None, "labels": entry.predictions})
+    other = entry.model_copy(update={"labels": entry.predictions})
     subjects = frozenset(case.subject_id for case in store.cases)
     return with_predictions(store, load_set(other, open_recipe(other, root), subjects, say=_silent))
 

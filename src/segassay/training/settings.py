@@ -47,6 +47,12 @@ class SetRecipe(_Frozen):
     predictions: str | None = None
     whole: bool = False
 
+    @model_validator(mode="after")
+    def _says_whose_predictions(self) -> "SetRecipe":
+        if self.predictions is not None and self.images is None:
+            raise ValueError("predictions need images and labels, not a path")
+        return self
+
 
 class PairRecipe(_Frozen):
     """How pairs are drawn; shares of all pairs, the rest is a fault on a slice with the structure.
