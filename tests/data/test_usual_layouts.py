@@ -441,6 +441,18 @@ POLYGONS = {
 }
 
 
+def test_given_labels_may_lie_in_a_folder_for_each_structure(tmp_path: Path) -> None:
+    for name in ("a1", "a2"):
+        write_picture(tmp_path / "pictures" / f"{name}.png", PICTURE)
+        for structure in ("Left Lung", "heart"):
+            write_picture(tmp_path / "drawn" / structure / f"{name}.png", PICTURE)
+    found = open_dataset(images=tmp_path / "pictures", labels=tmp_path / "drawn")
+    assert [case.case_id for case in found.cases] == ["a1", "a2"]
+    for case in found.cases:
+        assert {ref.structure for ref in case.labels} == {"lung_left", "heart"}
+        assert {ref.path.stem for ref in case.labels} == {case.case_id}
+
+
 @pytest.mark.parametrize("name", list(POLYGONS))
 def test_outlines_in_text_files_are_named_and_refused(tmp_path: Path, name: str) -> None:
     write_picture(tmp_path / "images" / "a1.png", PICTURE)

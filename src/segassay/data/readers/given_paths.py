@@ -140,7 +140,11 @@ def _is_by_structure(images: Path, labels: Path) -> bool:
         holds_files(images)
         and not holds_files(labels)
         and not holds_a_folder_per_image(images, labels)
-        and any(pair_up(images, folder) for folder in folders_of(labels) if holds_files(folder))
+        and any(
+            pair_up(images, folder)
+            for folder in folders_of(labels)
+            if folder.resolve() != images.resolve() and holds_files(folder)
+        )
     )
 
 
