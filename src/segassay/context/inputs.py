@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.context.looks import GRID, Looks, grid_box
+from segassay.context.looks import GRID, Looks, grid_box, shares_of
 from segassay.context.memory import Context
 from segassay.context.votes import N_NUMBERS, Floats, trust_of
-from segassay.data.letterbox import letterbox
 from segassay.geometry.resample import Box, BoxResampler
 
 MAPS = 3
@@ -23,8 +22,6 @@ log2 of expected over marked area / 4."""
 
 LOOKS_PX = 24
 """Pixels along a side of the features in the crop."""
-
-_LARGEST = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,12 +71,12 @@ def context_input(
     if context is None:
         return ContextInput(maps, field, numbers, small)
     expected = context.expected.reshape(GRID, GRID)
-    spread = np.minimum(2 * context.spread, _LARGEST).reshape(GRID, GRID)
+    spread = np.minimum(2 * context.spread, 1.0).reshape(GRID, GRID)
     said = np.stack([expected, spread, trust_of(context.mass).reshape(GRID, GRID)])
     maps[:] = BoxResampler.to_square((GRID, GRID), part, crop_px)(said)
     whole = Box(0, GRID, 0, GRID)
     field[:] = BoxResampler.to_square((GRID, GRID), whole, field_px)(expected[None])
-    own = letterbox(shape, pixel_mm, GRID)(mask[None].astype(np.float32))[0]
+    own = shares_of(mask, pixel_mm).reshape(GRID, GRID)
     both, total = float((expected * own).sum()), float(expected.sum() + own.sum())
     ratio = np.log2((float(expected.sum()) + 0.5) / (float(own.sum()) + 0.5)) / 4
     numbers[:N_NUMBERS] = context.numbers

@@ -65,6 +65,12 @@ def picture(plane: NDArray[Any], pixel_mm: tuple[float, float]) -> Floats:
     return np.asarray((colours - _MEAN * inside) / _SPREAD, dtype=np.float32)
 
 
+def shares_of(mask: NDArray[np.bool_], pixel_mm: tuple[float, float]) -> NDArray[np.float32]:
+    """Return which share of every patch a mask (rows, columns) covers, `(PATCHES,)`."""
+    lay = letterbox((mask.shape[0], mask.shape[1]), pixel_mm, GRID)
+    return np.asarray(lay(mask[None].astype(np.float32))[0].ravel())
+
+
 def grid_box(box: Box, shape: tuple[int, int], pixel_mm: tuple[float, float]) -> Box:
     """Return where a box of an image, in its pixels, lies on the grid of patches."""
     whole = whole_image(shape, pixel_mm)

@@ -14,12 +14,13 @@ from segassay.context.votes import (
     Indices,
     Votes,
     Voting,
-    asked,
+    agreement_percentiles,
     beliefs,
-    joined,
+    cast_votes,
+    combine_votes,
     most_alike,
-    placed,
     soft_dice,
+    with_places,
 )
 
 _FEW = np.arange(PATCHES).reshape(GRID, GRID)[::2, ::2].ravel()
@@ -82,7 +83,7 @@ class ContextMemory:
         self._belief = self._labelled.astype(np.float32)
         doubted = self._agreements(ballots)
         self._belief = beliefs(doubted, self._voting.least_belief) * self._labelled
-        self._typical = _percentiles(self._agreements(ballots))
+        self._typical = agreement_percentiles(self._agreements(ballots))
 
     @property
     def n_subjects(self) -> int:
@@ -155,8 +156,8 @@ class ContextMemory:
     def _votes(
         self, patches: NDArray[np.floating], chosen: Indices, columns: Sequence[int]
     ) -> Votes:
-        sums, masses = self._asked(placed(patches, self._voting)[0], chosen, columns)
-        return joined(sums, masses, self._belief[chosen][:, columns])
+        sums, masses = self._asked(with_places(patches, self._voting)[0], chosen, columns)
+        return combine_votes(sums, masses, self._belief[chosen][:, columns])
 
     def _asked(
         self, query: Floats, chosen: Indices, columns: Sequence[int]
@@ -165,9 +166,9 @@ class ContextMemory:
         sums = np.empty((len(chosen), len(query), len(columns)), dtype=np.float32)
         masses = np.empty((len(chosen), len(query)), dtype=np.float32)
         for n, other in enumerate(chosen.tolist()):
-            _, key = placed(self._patches[other], self._voting)
+            _, key = with_places(self._patches[other], self._voting)
             shares = np.asarray(self._shares[other, columns], dtype=np.float32) / np.float32(255)
-            sums[n], masses[n] = asked(query, key, shares, self._voting)
+            sums[n], masses[n] = cast_votes(query, key, shares, self._voting)
         return sums, masses
 
     def _ballot(self, n: int) -> tuple[Indices, Floats, Floats] | None:
@@ -183,7 +184,7 @@ class ContextMemory:
         )
         if not chosen.size or not self._shares[n].any():
             return None
-        query, _ = placed(self._patches[n], self._voting)
+        query, _ = with_places(self._patches[n], self._voting)
         return chosen, *self._asked(query[_FEW], chosen, range(len(self.structures)))
 
     def _agreements(self, ballots: Sequence[tuple[Indices, Floats, Floats] | None]) -> Floats:
@@ -192,17 +193,7 @@ class ContextMemory:
         for n, ballot in enumerate(ballots):
             if ballot is not None:
                 chosen, sums, masses = ballot
-                votes = joined(sums, masses, self._belief[chosen])
+                votes = combine_votes(sums, masses, self._belief[chosen])
                 own = self._shares[n][:, _FEW].astype(np.float32) / 255
                 found[n] = soft_dice(votes.expected, own)
         return found
-
-
-def _percentiles(agreement: Floats) -> Floats:
-    """Return the tenth, middle and ninetieth percentile of each structure's labels, `(s, 3)`."""
-    found = np.zeros((agreement.shape[1], 3), dtype=np.float32)
-    for s in range(agreement.shape[1]):
-        some = agreement[np.isfinite(agreement[:, s]), s]
-        if some.size:
-            found[s] = np.quantile(some, (0.1, 0.5, 0.9))
-    return found

@@ -25,7 +25,7 @@ labels of the structure agree with their context; the mean belief in the labels 
 _SAME_SLICE = 0.9995
 """Cosine of two summaries from which on slices are one slice under two names."""
 
-_SUBJECT_IS_FAR = 2.0
+_LEVEL_COST = 2.0
 """What a squared distance along the volume, of which all is 1, costs in likeness of slices."""
 
 
@@ -59,7 +59,7 @@ class Votes:
     mass: Floats
 
 
-def placed(patches: NDArray[np.floating], voting: Voting) -> tuple[Floats, Floats]:
+def with_places(patches: NDArray[np.floating], voting: Voting) -> tuple[Floats, Floats]:
     """Return patches `(..., PATCHES, d)` as queries and keys `(..., PATCHES, d + 4)`.
 
     The product of a query and a key is their cosine less the cost of the distance of their places.
@@ -75,11 +75,11 @@ def placed(patches: NDArray[np.floating], voting: Voting) -> tuple[Floats, Float
     return np.concatenate([own, spot, far, one], -1), np.concatenate([own, spot, one, far], -1)
 
 
-def asked(query: Floats, key: Floats, shares: Floats, voting: Voting) -> tuple[Floats, Floats]:
+def cast_votes(query: Floats, key: Floats, shares: Floats, voting: Voting) -> tuple[Floats, Floats]:
     """Let the labels of one slice vote on another.
 
     Args:
-        query: `(PATCHES, d + 4)` of the slice that is voted on, see `placed`.
+        query: `(PATCHES, d + 4)` of the slice that is voted on, see `with_places`.
         key: `(PATCHES, d + 4)` of the slice that votes.
         shares: `(c, PATCHES)`: what each of its labels covers.
         voting: Temperature and cost of places.
@@ -94,11 +94,11 @@ def asked(query: Floats, key: Floats, shares: Floats, voting: Voting) -> tuple[F
     return np.asarray(weights @ shares.T, dtype=np.float32), weights.sum(axis=1)
 
 
-def joined(sums: Floats, masses: Floats, belief: Floats) -> Votes:
+def combine_votes(sums: Floats, masses: Floats, belief: Floats) -> Votes:
     """Join the votes of `k` slices.
 
     Args:
-        sums: `(k, PATCHES, s)`; masses: `(k, PATCHES)`: see `asked`.
+        sums: `(k, PATCHES, s)`; masses: `(k, PATCHES)`: see `cast_votes`.
         masses: See `sums`.
         belief: `(k, s)`: how much each label counts; 0 where a slice has none of the structure.
     """
@@ -160,7 +160,7 @@ def most_alike(
         voting: How many are taken.
     """
     likeness = summaries @ summary
-    order = np.argsort(-(likeness - _SUBJECT_IS_FAR * (levels - level) ** 2), kind="stable")
+    order = np.argsort(-(likeness - _LEVEL_COST * (levels - level) ** 2), kind="stable")
     taken: dict[str, int] = {}
     chosen: list[int] = []
     for other in order.tolist():
@@ -184,3 +184,16 @@ def trust_of(mass: Floats) -> Floats:
 def mass_of(trust: Floats) -> Floats:
     """Return the mass that `trust_of` gives this trust."""
     return np.asarray(2 ** (26 * trust - 18), dtype=np.float32)
+
+
+def agreement_percentiles(agreement: Floats) -> Floats:
+    """Return the tenth, middle and ninetieth percentile of each structure's agreements, `(s, 3)`.
+
+    `agreement` `(n, s)` is NaN where there is none; of a structure without any all three are 0.
+    """
+    found = np.zeros((agreement.shape[1], 3), dtype=np.float32)
+    for s in range(agreement.shape[1]):
+        some = agreement[np.isfinite(agreement[:, s]), s]
+        if some.size:
+            found[s] = np.quantile(some, (0.1, 0.5, 0.9))
+    return found

@@ -27,21 +27,6 @@ class ContextNet(JudgeNet):
         for part in (*self.looks.parameters(), *corrected_by.parameters()):
             nn.init.zeros_(part)
 
-    def read(
-        self, crop: Tensor, field: Tensor, condition: Tensor, looks: Tensor
-    ) -> tuple[list[Tensor], Tensor, Tensor]:
-        """Read a batch as `encode` does; `looks` `(b, n_looks, n / 4, n / 4)`."""
-        steer = self.know(torch.cat([condition, self.look(field)], dim=1))
-        x = F.relu(self.stem(crop))
-        stages = []
-        for number, (entry, second) in enumerate(zip(self.down, self.deepen, strict=True)):
-            x = entry(x, steer)
-            if number == 1:
-                x = x + self.looks(looks)
-            x = second(x, steer)
-            stages.append(x)
-        return stages, steer, torch.cat([x.mean(dim=(2, 3)), steer], dim=1)
-
     def judge(
         self, crop: Tensor, field: Tensor, condition: Tensor, looks: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
@@ -58,7 +43,7 @@ class ContextNet(JudgeNet):
             as `JudgeNet.forward` gives them; Dice of the map `(b,)`; what its logit is to be
             corrected by `(b,)`; expected absolute error of the corrected Dice `(b,)`.
         """
-        stages, steer, embedding = self.read(crop, field, condition, looks)
+        stages, steer, embedding = self.encode(crop, field, condition, self.looks(looks))
         logits, outside, presence, kind = self.drawn(stages, steer, embedding)
         logits, outside = logits[:, 0].float(), outside.float()
         dice = expected_dice(logits.sigmoid() * crop[:, 4], outside, crop[:, 3])

@@ -93,9 +93,11 @@ class JudgeEncoder(nn.Module):
         self.embedding_dim = widths[-1] + steer
 
     def encode(
-        self, crop: Tensor, field: Tensor, condition: Tensor
+        self, crop: Tensor, field: Tensor, condition: Tensor, beside: Tensor | None = None
     ) -> tuple[list[Tensor], Tensor, Tensor]:
         """Read a batch; arguments as for `JudgeNet.forward`.
+
+        `beside` `(b, widths[1], n / 4, n / 4)` is added where the second stage begins.
 
         Returns:
             the features of every stage, the coarsest last; the steering vector `(b, steer_dim)`;
@@ -104,8 +106,11 @@ class JudgeEncoder(nn.Module):
         steer = self.know(torch.cat([condition, self.look(field)], dim=1))
         x = F.relu(self.stem(crop))
         stages = []
-        for entry, second in zip(self.down, self.deepen, strict=True):
-            x = second(entry(x, steer), steer)
+        for number, (entry, second) in enumerate(zip(self.down, self.deepen, strict=True)):
+            x = entry(x, steer)
+            if number == 1 and beside is not None:
+                x = x + beside
+            x = second(x, steer)
             stages.append(x)
         return stages, steer, torch.cat([x.mean(dim=(2, 3)), steer], dim=1)
 

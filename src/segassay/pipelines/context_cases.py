@@ -3,13 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from segassay.context.looks import GRID, picture
+from segassay.context.looks import picture, shares_of
 from segassay.context.memory import ContextMemory, ContextSlice
 from segassay.data.case import Case
 from segassay.data.labelled_case import read_labelled_case
-from segassay.data.letterbox import letterbox
 from segassay.data.preprocess import PlaneStack, plane_stack
 from segassay.data.slicing import as_planes
 from segassay.errors import CaseError
@@ -97,7 +95,7 @@ def _slices(
             index / last,
             looks,
             {
-                name: _shares(planes[index], stack)
+                name: np.rint(255 * shares_of(planes[index], stack.pixel_mm)).astype(np.uint8)
                 for name, planes in masks.items()
                 if name not in unknown or not unknown[name][index]
             },
@@ -118,12 +116,6 @@ def _chosen(stack: PlaneStack, masks: Sequence[BoolArray]) -> list[int]:
     high = min(len(stack.planes) - 1, filled[-1] + margin)
     count = min(_SLICES_PER_CASE, high - low + 1)
     return sorted({int(i) for i in np.rint(np.linspace(low, high, count))})
-
-
-def _shares(mask: BoolArray, stack: PlaneStack) -> NDArray[np.uint8]:
-    lay = letterbox((mask.shape[0], mask.shape[1]), stack.pixel_mm, GRID)
-    covered = lay(mask[None].astype(np.float32))[0].ravel()
-    return np.asarray(np.rint(255 * covered), dtype=np.uint8)
 
 
 def _evenly(slices: Sequence[ContextSlice], most: int) -> Iterator[ContextSlice]:

@@ -58,12 +58,12 @@ class AskedImage:
         return self.volume.colours
 
     @cached_property
-    def seen(self) -> dict[int, Looks]:
+    def looks_by_slice(self) -> dict[int, Looks]:
         """Features of its slices, as far as a judge computed them."""
         return {}
 
     @cached_property
-    def said(self) -> dict[int, dict[str, Context | None]]:
+    def context_by_slice(self) -> dict[int, dict[str, Context | None]]:
         """What the context says of each structure in its slices, as far as a judge asked."""
         return {}
 

@@ -84,7 +84,7 @@ class ContextJudge(MapJudge):
     ) -> ContextInput:
         return context_input(
             self.looks(label.image, index),
-            self._said(label, index),
+            self._ask_memory(label, index),
             mask,
             label.image.stack.pixel_mm,
             seen.box,
@@ -93,25 +93,25 @@ class ContextJudge(MapJudge):
             n_looks=self._n_looks,
         )
 
-    def _said(self, label: AskedLabel, index: int) -> Context | None:
+    def _ask_memory(self, label: AskedLabel, index: int) -> Context | None:
         """Return what the context says of a structure in a slice: of all structures at once."""
         given = label.name.given
         if self.memory is None or given is None:
             return None
         image = label.image
-        if index not in image.said:
+        if index not in image.context_by_slice:
             level = index / max(len(image.stack.planes) - 1, 1)
             names = self.memory.structures
             found = self.memory.ask(
                 self.looks(image, index), names, subject=image.subject or "", level=level
             )
-            image.said[index] = dict(zip(names, found, strict=True))
-        said = image.said[index].get(canonical_name(given))
+            image.context_by_slice[index] = dict(zip(names, found, strict=True))
+        said = image.context_by_slice[index].get(canonical_name(given))
         return said if isinstance(said, Context) else None
 
     def looks(self, image: AskedImage, index: int) -> Looks:
         """Return the features of one slice, computed once for all labels of the image."""
-        known = image.seen
+        known = image.looks_by_slice
         if index not in known:
             stack = image.stack
             shown = stack.planes[index] if image.colours is None else image.colours

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.context.looks import GRID, Looks
+from segassay.context.looks import GRID, Looks, shares_of
 from segassay.context.memory import Context
 from segassay.context.votes import (
     N_NUMBERS,
@@ -23,17 +23,17 @@ from segassay.context.votes import (
     Indices,
     Votes,
     Voting,
-    asked,
+    agreement_percentiles,
     beliefs,
-    joined,
+    cast_votes,
+    combine_votes,
     mass_of,
     most_alike,
-    placed,
     soft_dice,
     trust_of,
+    with_places,
 )
 from segassay.data.corruption.registry import draw_fault
-from segassay.data.letterbox import letterbox
 from segassay.training.places import Place, network_mask, scene_of
 from segassay.training.store import StoredCase, StoredSet
 
@@ -63,8 +63,6 @@ WORLDS = (
     WorldKind((0.0, 0.0, 1.0)),
     WorldKind((0.15, 0.15, 0.7), (6, 24)),
 )
-PREDICTED = (WorldKind((0.0, 0.0, 1.0), (24, 24)),)
-"""The world of an audit: every label is a network's."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,12 +173,6 @@ def restricted(case: StoredCase, slices: NDArray[np.intp]) -> StoredCase:
         for name, label in case.labels.items()
     }
     return replace(case, labels=labels)
-
-
-def shares_of(mask: NDArray[np.bool_], pixel_mm: tuple[float, float]) -> NDArray[np.float32]:
-    """Return which share of every patch a mask (rows, columns) covers, `(PATCHES,)`."""
-    lay = letterbox((mask.shape[0], mask.shape[1]), pixel_mm, GRID)
-    return np.asarray(lay(mask[None].astype(np.float32))[0].ravel())
 
 
 def label_states(
@@ -332,22 +324,19 @@ def _write(worlds: SetWorlds, w: int, votes: Sequence[Votes | None], agreement: 
             worlds.votes[q, :, w] = np.rint(255 * found.expected)
             worlds.spread[q, :, w] = np.rint(255 * np.minimum(2 * found.spread, 1))
             worlds.trust[q, w] = np.rint(255 * trust_of(found.mass))
-    for i in range(agreement.shape[1]):
-        some = agreement[np.isfinite(agreement[:, i]), i]
-        if some.size:
-            worlds.numbers[:, i, w, 1:4] = np.quantile(some, (0.1, 0.5, 0.9))
+    worlds.numbers[:, :, w, 1:4] = agreement_percentiles(agreement)
 
 
 def _ballots(
     patches: Floats, n: int, others: Indices, shares: Floats, how: Voting
 ) -> tuple[NDArray[np.float16], Floats]:
     """Return what labels of other slices in every state say: `(k, PATCHES, s, N_STATES)`, mass."""
-    query, _ = placed(patches[n], how)
+    query, _ = with_places(patches[n], how)
     columns = shares[others].reshape(len(others), -1, PATCHES)
     said = np.zeros((len(others), PATCHES, columns.shape[1]), dtype=np.float16)
     masses = np.zeros((len(others), PATCHES), dtype=np.float32)
     for k, other in enumerate(others.tolist()):
-        sums, masses[k] = asked(query, placed(patches[other], how)[1], columns[k], how)
+        sums, masses[k] = cast_votes(query, with_places(patches[other], how)[1], columns[k], how)
         said[k] = sums / np.maximum(masses[k], 1e-12)[:, None]
     return said.reshape(len(others), PATCHES, shares.shape[1], N_STATES), masses
 
@@ -364,7 +353,7 @@ def _joined(
     others = order[used]
     ours = np.take_along_axis(said[used], state[others][:, None, :, None], axis=3)[..., 0]
     mass = masses[used]
-    return joined(ours.astype(np.float32) * mass[..., None], mass, belief[others])
+    return combine_votes(ours.astype(np.float32) * mass[..., None], mass, belief[others])
 
 
 def _states(
