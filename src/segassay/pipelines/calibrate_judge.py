@@ -67,7 +67,7 @@ def calibrate_folder(
     the folder, see `recalibrate_folder`. The evidence written for each structure counts these
     labels.
     """
-    _write(folder, meta, Calibration.identity())
+    write_uncalibrated(folder, meta)
     judge = judge_of(open_judge(folder))
     rows = list(_judged(judge, recipe, data, splits, masks, say))
     write_calibration_rows(rows, folder.parent / ROWS)
@@ -104,6 +104,11 @@ def _calibrated(folder: Path, meta: JudgeMeta, rows: list[JudgedFault]) -> Calib
     told = meta.model_copy(update={"evidence": evidence, "tuning": tuning})
     _write(folder, told, calibration)
     return result
+
+
+def write_uncalibrated(folder: Path, meta: JudgeMeta) -> None:
+    """Write meta and checksums of a judge whose scores stay as its network gives them."""
+    _write(folder, meta, Calibration.identity())
 
 
 def _write(folder: Path, meta: JudgeMeta, calibration: Calibration) -> None:

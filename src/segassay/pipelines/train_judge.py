@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from segassay.data.preprocess import JudgePreprocess
 from segassay.extras import require
 from segassay.models.description import JudgeMeta
 from segassay.models.folder import ENCODER, WEIGHTS, open_judge
-from segassay.pipelines.calibrate_judge import calibrate_folder
+from segassay.pipelines.calibrate_judge import calibrate_folder, write_uncalibrated
 from segassay.pipelines.gather_material import SEGMENTERS, gather_material, with_shapes
 from segassay.pipelines.judge_card import write_card
 from segassay.pipelines.network_errors import MASKS
@@ -30,7 +31,8 @@ WORLDS = "worlds"
 class TrainedJudge:
     """Where the judge lies and how it did on labels of subjects kept from its weights.
 
-    Quality Sentinel's labels are crops of slices; every other judge's are whole labels.
+    Quality Sentinel's labels are crops of slices; every other judge's are whole labels. NaN and no
+    labels where it was not calibrated.
     """
 
     folder: Path
@@ -39,7 +41,9 @@ class TrainedJudge:
     n_labels: int
 
 
-def train_judge(recipe_path: Path, data: Path, out: Path, *, say: Say) -> TrainedJudge | None:
+def train_judge(
+    recipe_path: Path, data: Path, out: Path, *, say: Say, calibrate: bool = True
+) -> TrainedJudge | None:
     """Train, export, calibrate and describe a judge.
 
     Args:
@@ -48,6 +52,7 @@ def train_judge(recipe_path: Path, data: Path, out: Path, *, say: Say) -> Traine
         out: Folder for checkpoint and curves (`curves.csv`, `curves.svg`); an interrupted training
             there is continued. The finished judge lies in `out / recipe name`.
         say: Gets a line of progress now and then.
+        calibrate: Whether its scores are calibrated: an experiment that only ranks needs none.
 
     Returns:
         The judge; `None` in a process that only helped, where the recipe asks for several devices.
@@ -69,13 +74,13 @@ def train_judge(recipe_path: Path, data: Path, out: Path, *, say: Say) -> Traine
         worlds = out / WORLDS
         material = with_worlds(recipe.context, material, worlds, seed=recipe.seed, say=say)
     try:
-        return _trained(recipe, material, data, out, say)
+        return _trained(recipe, material, data, out, say, calibrate=calibrate)
     except HelperDone:
         return None
 
 
 def _trained(
-    recipe: "JudgeRecipe", material: "Material", data: Path, out: Path, say: Say
+    recipe: "JudgeRecipe", material: "Material", data: Path, out: Path, say: Say, *, calibrate: bool
 ) -> TrainedJudge:
     from segassay.training.loop import JudgeTraining
 
@@ -89,6 +94,9 @@ def _trained(
     minutes = round(training.progress.seconds / 60, 1)
     learned = {"minutes_trained": minutes, "device": training.progress.device or None}
     meta = meta.model_copy(update=learned)
+    if not calibrate:
+        write_uncalibrated(folder, meta)
+        return TrainedJudge(folder, nan, nan, 0)
     masks = out / SEGMENTERS / MASKS if recipe.segmenters is not None else None
     result = calibrate_folder(folder, meta, recipe, data, material.splits, masks=masks, say=say)
     write_card(folder, open_judge(folder).meta, result)

@@ -84,7 +84,7 @@ class ContextJudge(MapJudge):
     ) -> ContextInput:
         return context_input(
             self.looks(label.image, index),
-            self._ask_memory(label, index),
+            self.said(label, index),
             mask,
             label.image.stack.pixel_mm,
             seen.box,
@@ -93,7 +93,7 @@ class ContextJudge(MapJudge):
             n_looks=self._n_looks,
         )
 
-    def _ask_memory(self, label: AskedLabel, index: int) -> Context | None:
+    def said(self, label: AskedLabel, index: int) -> Context | None:
         """Return what the context says of a structure in a slice: of all structures at once."""
         given = label.name.given
         if self.memory is None or given is None:

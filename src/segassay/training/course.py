@@ -9,8 +9,9 @@ pairs of its own; the first one writes what is written.
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
+import torch
 from lightning_fabric import Fabric
 
 from segassay.training.progress import Clock, Progress, RunningMeans, append_row
@@ -30,6 +31,16 @@ class HelperDone(Exception):  # noqa: N818  # nothing went wrong
     """
 
 
+def usual_precision() -> Literal["32-true", "bf16-mixed"]:
+    """Return half precision where this machine computes in it: processors without are slowed."""
+    has_units = (
+        torch.accelerator.is_available()
+        or torch.cpu._is_amx_tile_supported()  # torch has no public question
+        or torch.cpu._is_avx512_bf16_supported()
+    )
+    return "bf16-mixed" if has_units else "32-true"
+
+
 class Course:
     """The processes, the folder and the progress of one training.
 
@@ -39,7 +50,8 @@ class Course:
     def __init__(self, recipe: JudgeRecipe, out: Path, say: Say) -> None:
         self.recipe, self.out, self.say = recipe, out, say
         self.progress = Progress()
-        self.fabric = Fabric(accelerator="auto", devices=recipe.devices, precision=recipe.precision)
+        precision = usual_precision() if recipe.precision == "auto" else recipe.precision
+        self.fabric = Fabric(accelerator="auto", devices=recipe.devices, precision=precision)
         self.fabric.launch()
 
     @property

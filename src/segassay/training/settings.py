@@ -189,7 +189,7 @@ class JudgeRecipe(_Frozen):
     pool: int = Field(default=2048, ge=1)
     workers: int = Field(default=0, ge=0)
     seed: int = 0
-    precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
 
     @model_validator(mode="after")
     def _has_a_start(self) -> "JudgeRecipe":

@@ -1,0 +1,357 @@
+"""Real predictions of data sets that no judge of the fold ever saw: the test of judging in context.
+
+The sets of the recipe with predictions of their publishers' networks are parted into folds. For
+every fold a judge is trained without its sets; then each of these sets is judged as an audit would
+see it, its predictions being the labels and the only context. Beside it, on the same masks: the
+same judge without context, a judge that never met these sets, and the votes with nothing learned.
+
+With `--into JUDGE` the corrections of scores of unknown data are fitted on these rows and written
+into a judge's folder. What the page says of intervals is measured across sets, each by corrections
+made without it.
+
+Usage: python benchmarks/leave_set_out.py DATA_ROOT [--recipe FILE] [--minutes M] [--baseline NAME]
+       [--into JUDGE]
+"""
+
+import argparse
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+import yaml
+from frozen import HERE, RUNS, Row
+
+from segassay.context.looks import shares_of
+from segassay.context.votes import soft_dice
+from segassay.data.case import Case
+from segassay.data.labelled_case import read_labelled_case
+from segassay.data.slicing import as_planes
+from segassay.data.volume import Volume
+from segassay.metrics.agreement import auroc, pearson
+from segassay.metrics.overlap import dice
+from segassay.models.description import JudgeMeta
+from segassay.models.folder import (
+    UNFAMILIAR,
+    find_judge,
+    open_judge,
+    write_checksums,
+    write_document,
+)
+from segassay.pipelines.context_cases import MOST_CASES, gather_context
+from segassay.pipelines.faulty_cases import read_usable_case
+from segassay.pipelines.train_judge import WORLDS, train_judge
+from segassay.scoring import load_judge
+from segassay.scoring.calibration import Calibration
+from segassay.scoring.context_judge import ContextJudge
+from segassay.scoring.inputs import BoolArray
+from segassay.scoring.unfamiliar import Unfamiliar
+from segassay.training.settings import SetRecipe, read_recipe
+from segassay.training.store import open_recipe
+from segassay.types import DEFAULT_JUDGE
+
+FEWEST, LEAST_SPREAD = 8, 0.02
+"""Labels of a set, and the standard deviation of their Dice, that a correlation needs."""
+
+_LOW = 0.8
+_DRAWS = 500
+_PARTS = 8
+_COVERED = 0.85
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One real prediction: its true Dice, and what was said of it.
+
+    `context` and `alone` are raw scores of the judge of the fold, with its doubt of each; `votes`
+    is the Dice of the mask and what the context expects, nothing learned.
+    """
+
+    set: str
+    case: str
+    structure: str
+    dice: float
+    context: float
+    context_doubt: float
+    alone: float
+    alone_doubt: float
+    votes: float
+    baseline: float
+
+
+def main() -> None:
+    """Train and judge what is not there yet, then write table and JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--recipe", type=Path, default=HERE.parent / "recipes/judge-context.yaml")
+    parser.add_argument("--runs", type=Path, default=RUNS / "leave_set_out")
+    parser.add_argument("--worlds", type=Path, help="folder of contexts that a training made")
+    parser.add_argument("--minutes", type=float, default=20.0)
+    parser.add_argument("--folds", type=int, default=3)
+    parser.add_argument("--only", type=int, nargs="*", help="folds, by default all")
+    parser.add_argument("--baseline", default=DEFAULT_JUDGE)
+    parser.add_argument("--into", type=Path)
+    parser.add_argument("--out", type=Path, default=HERE.parent / "docs" / "results")
+    given = parser.parse_args()
+    sets = [s for s in read_recipe(given.recipe).data if s.predictions is not None]
+    sets.sort(key=lambda s: s.name)
+    rows: list[Judged] = []
+    for fold in given.only if given.only is not None else range(given.folds):
+        left_out = sets[fold :: given.folds]
+        path = given.runs / f"fold{fold}.csv"
+        if not path.exists():
+            judge = trained(given, fold, left_out)
+            found = list(judged(judge, given.baseline, left_out, given.data))
+            write_rows(found, path)
+        rows += read_rows(path)
+    if given.into is not None:
+        write_into(given.into, rows)
+    document = summary(rows, given.minutes)
+    (given.out / "leave_set_out.json").write_text(json.dumps(document, indent=1) + "\n")
+    (given.out / "leave_set_out.md").write_text(page(document))
+
+
+def trained(given: argparse.Namespace, fold: int, left_out: Sequence[SetRecipe]) -> Path:
+    """Train the judge of a fold, or go on with it; return its folder."""
+    out = given.runs / f"fold{fold}"
+    out.mkdir(parents=True, exist_ok=True)
+    if given.worlds is not None and not (out / WORLDS).exists():
+        (out / WORLDS).symlink_to(given.worlds.resolve(), target_is_directory=True)
+    recipe = out / "recipe.yaml"
+    values = {
+        "like": str(given.recipe.resolve()),
+        "name": f"without-fold{fold}",
+        "without": [entry.name for entry in left_out],
+        "minutes": given.minutes,
+    }
+    recipe.write_text(yaml.safe_dump(values))
+    made = train_judge(recipe, given.data, out, say=print, calibrate=False)
+    assert made is not None, "one process trains and judges"
+    return made.folder
+
+
+def judged(judge: Path, baseline: str, sets: Sequence[SetRecipe], data: Path) -> Iterator[Judged]:
+    """Judge every real prediction of the sets, as an audit of the predictions would see it."""
+    asked, known = load_judge(str(judge)), load_judge(baseline)
+    assert isinstance(asked, ContextJudge)
+    for entry in sets:
+        if any(entry.name in one.training_subjects for one in metas(judge, baseline)):
+            raise SystemExit(f"{entry.name}: a judge learned from it: that would be no test")
+        predicted, truth = (cases_of(entry, data, labels) for labels in ("predictions", "labels"))
+        memory = gather_context(list(predicted.values()), asked, MOST_CASES)
+        in_context = asked.with_context(memory)
+        for case_id, case in predicted.items():
+            if case_id not in truth:
+                continue
+            seen = read_usable_case(entry.name, case, entry.modality)
+            right = read_labelled_case(truth[case_id])
+            gold = {ref.structure: mask for ref, mask in right.masks()}
+            names = [name for name in seen.masks if name in gold]
+            labels = [(name, seen.masks[name]) for name in names]
+            kind, subject = entry.modality, case.subject_id
+            found = [
+                one.measure_labels(seen.image, labels, modality=kind, subject=subject)
+                for one in (in_context, asked, known)
+            ]
+            for name, context, alone, other in zip(names, *found, strict=True):
+                if context is None or alone is None or other is None:
+                    continue
+                yield Judged(
+                    entry.name,
+                    case_id,
+                    name,
+                    dice(seen.masks[name], gold[name]),
+                    context.raw,
+                    context.doubt,
+                    alone.raw,
+                    alone.doubt,
+                    votes(in_context, seen.image, seen.masks[name], name, subject),
+                    other.raw,
+                )
+        print(entry.name, flush=True)
+
+
+def metas(*judges: Path | str) -> list[JudgeMeta]:
+    """Return what judges say of themselves."""
+    return [open_judge(find_judge(str(judge))).meta for judge in judges]
+
+
+def cases_of(entry: SetRecipe, data: Path, labels: str) -> dict[str, Case]:
+    """Return the cases of a set by id, with its expert labels or its predictions."""
+    folder = getattr(entry, labels)
+    opened = open_recipe(entry.model_copy(update={"labels": folder, "predictions": None}), data)
+    return {case.case_id: case for case in opened.cases if case.labels}
+
+
+def votes(judge: ContextJudge, image: Volume, mask: BoolArray, name: str, subject: str) -> float:
+    """Return how far a 2D mask agrees with what the context expects; 0 without a context."""
+    (label,) = judge.asked(image, [(name, mask)], modality=None, subject=subject)
+    said = judge.said(label, 0)
+    if said is None:
+        return 0.0
+    own = shares_of(as_planes(mask, label.image.stack.axis)[0], label.image.stack.pixel_mm)
+    return float(soft_dice(said.expected, own))
+
+
+def write_rows(rows: Sequence[Judged], path: Path) -> None:
+    """Write rows as CSV, whole or not at all."""
+    fresh = path.with_suffix(".new")
+    with fresh.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(field.name for field in fields(Judged))
+        table.writerows(astuple(row) for row in rows)
+    fresh.replace(path)
+
+
+def read_rows(path: Path) -> list[Judged]:
+    """Read what `write_rows` wrote."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return [
+            Judged(*(f.type(row[f.name]) for f in fields(Judged)))  # type: ignore[operator]
+            for row in csv.DictReader(file)
+        ]
+
+
+def out_of_domain(rows: Sequence[Judged]) -> Unfamiliar:
+    """Fit what scores of unknown data are worth, alone and in context; sets count alike."""
+    sets, true = [row.set for row in rows], np.array([row.dice for row in rows])
+    alone, context = (
+        Calibration.fit(
+            np.array([getattr(row, kind) for row in rows]),
+            np.array([getattr(row, f"{kind}_doubt") for row in rows]),
+            true,
+            sets,
+        )
+        for kind in ("alone", "context")
+    )
+    return Unfamiliar(alone, None, context, len(set(sets)), len(rows))
+
+
+def write_into(judge: Path, rows: Sequence[Judged]) -> None:
+    """Write what the rows tell into a judge's folder."""
+    write_document(judge / UNFAMILIAR, out_of_domain(rows).to_document())
+    write_checksums(judge)
+
+
+def intervals(rows: Sequence[Judged]) -> Row:
+    """Return how 90 % intervals in context do in sets that their calibration did not see."""
+    names = sorted({row.set for row in rows})
+    inside: dict[str, float] = {}
+    widths: list[float] = []
+    errors: list[float] = []
+    for part in range(_PARTS):
+        held = set(names[part::_PARTS])
+        made = out_of_domain([row for row in rows if row.set not in held]).among_peers
+        for name in held:
+            own = [row for row in rows if row.set == name]
+            said = [made(row.context, row.context_doubt) for row in own]
+            inside[name] = float(
+                np.mean(
+                    [low <= row.dice <= high for row, (_, low, high) in zip(own, said, strict=True)]
+                )
+            )
+            widths += [high - low for _, low, high in said]
+            errors += [abs(value - row.dice) for row, (value, _, _) in zip(own, said, strict=True)]
+    return {
+        "coverage": round(float(np.mean(list(inside.values()))), 4),
+        "sets_covered_85": round(
+            float(np.mean([share >= _COVERED for share in inside.values()])), 4
+        ),
+        "median_width": round(float(np.median(widths)), 4),
+        "calibrated_mae": round(float(np.mean(errors)), 4),
+        "by_set": {name: round(share, 4) for name, share in sorted(inside.items())},
+    }
+
+
+def figures(rows: Sequence[Judged], kind: str) -> Row:
+    """Return the three figures of a way to score, and their 90 % intervals over sets."""
+    by_set = {
+        name: [r for r in rows if r.set == name] for name in dict.fromkeys(r.set for r in rows)
+    }
+    rng = np.random.default_rng(0)
+    names = list(by_set)
+    drawn = [
+        three(
+            [r for k in rng.integers(len(names), size=len(names)) for r in by_set[names[k]]], kind
+        )
+        for _ in range(_DRAWS)
+    ]
+    ends = np.nanquantile(np.array(drawn), (0.05, 0.95), axis=0)
+    keys = ("within", "pooled", "auroc")
+    found: Row = dict(zip(keys, (round(x, 4) for x in three(rows, kind)), strict=True))
+    for n, key in enumerate(keys):
+        found[f"{key}_ci"] = [round(float(x), 4) for x in ends[:, n]]
+    return found
+
+
+def three(rows: Sequence[Judged], kind: str) -> tuple[float, float, float]:
+    """Return mean Pearson within a set, pooled Pearson, and AUROC of Dice < 0.8."""
+    true, value = (np.array([getattr(row, key) for row in rows]) for key in ("dice", kind))
+    # A set drawn twice by the bootstrap is one set with its labels twice: its correlation stays.
+    names = np.array([row.set for row in rows])
+    within = []
+    for name in dict.fromkeys(names.tolist()):
+        own = names == name
+        if own.sum() >= FEWEST and true[own].std() > LEAST_SPREAD:
+            within.append(pearson(value[own], true[own]))
+    return float(np.mean(within)), pearson(value, true), auroc(value, true < _LOW)
+
+
+def summary(rows: Sequence[Judged], minutes: float) -> Row:
+    """Return all figures of the rows."""
+    mean = [replace(row, votes=(row.votes + row.baseline) / 2) for row in rows]
+    return {
+        "masks": len(rows),
+        "sets": len({row.set for row in rows}),
+        "minutes_a_fold": minutes,
+        "in_context": figures(rows, "context"),
+        "alone": figures(rows, "alone"),
+        "baseline": figures(rows, "baseline"),
+        "votes": figures(rows, "votes"),
+        "mean_of_votes_and_baseline": figures(mean, "votes"),
+        "intervals": intervals(rows),
+    }
+
+
+def page(found: Row) -> str:
+    """Return the results as markdown."""
+    said = {
+        "baseline": "the judge that never met these sets, alone",
+        "votes": "votes of the context, nothing learned",
+        "mean_of_votes_and_baseline": "mean of both",
+        "alone": "judge of the fold, without context",
+        "in_context": "**judge of the fold, in context**",
+    }
+    lines = "\n".join(
+        f"| {name} | "
+        + " | ".join(_told(found[key], one) for one in ("within", "pooled", "auroc"))
+        + " |"
+        for key, name in said.items()
+    )
+    held = found["intervals"]
+    return f"""# Real predictions of data sets that the judge never saw
+
+{found["masks"]} masks that somebody's network predicted, of {found["sets"]} small public sets. In
+every fold a judge learned from all data but the fold's sets for {found["minutes_a_fold"]:g} minutes;
+each of these was then judged as an audit sees it, the predictions being the only context. Intervals
+of 90 %: bootstrap over sets. Made by `python benchmarks/leave_set_out.py`.
+
+| | mean Pearson within a set | pooled Pearson | AUROC of Dice < 0.8 |
+|---|---|---|---|
+{lines}
+
+90 % intervals in context, calibrated without the set, hold {held["coverage"]:.0%} of the labels
+of a set in the mean, at least 85 % in {held["sets_covered_85"]:.0%} of the sets; median width
+{held["median_width"]:.2f}, mean absolute error {held["calibrated_mae"]:.3f}.
+"""
+
+
+def _told(three_: Row, key: str) -> str:
+    low, high = three_[f"{key}_ci"]
+    return f"{three_[key]:.3f} [{low:.2f}, {high:.2f}]"
+
+
+if __name__ == "__main__":
+    main()
