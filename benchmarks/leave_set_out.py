@@ -334,9 +334,9 @@ def page(found: Row) -> str:
     return f"""# Real predictions of data sets that the judge never saw
 
 {found["masks"]} masks that somebody's network predicted, of {found["sets"]} small public sets. In
-every fold a judge learned from all data but the fold's sets for {found["minutes_a_fold"]:g} minutes;
-each of these was then judged as an audit sees it, the predictions being the only context. Intervals
-of 90 %: bootstrap over sets. Made by `python benchmarks/leave_set_out.py`.
+every fold a judge learned for {found["minutes_a_fold"]:g} minutes from all data but the fold's;
+each of its sets was then judged as an audit sees it, its predictions being the only context. 90 %
+intervals: bootstrap over sets. Made by `python benchmarks/leave_set_out.py`.
 
 | | mean Pearson within a set | pooled Pearson | AUROC of Dice < 0.8 |
 |---|---|---|---|

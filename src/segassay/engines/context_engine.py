@@ -60,7 +60,7 @@ class ContextEngine:
                 "condition": (CONDITION_DIM + NUMBERS,),
                 "looks": (n_looks, LOOKS_PX, LOOKS_PX),
             },
-            ("map", "outside", "presence", "kind", "embedding", "shift", "error"),
+            ("map", "outside", "presence", "kind", "embedding", "error"),
         )
         self._session: Any = open_network(path, ports, threads=threads, engine=engine)
 

@@ -24,8 +24,7 @@ class JudgeAnswers:
 
     `map` `(b, n, n)` probability of the true mask in the crop; `outside` `(b,)` its area beyond the
     crop in units of the crop's area; `presence` `(b,)`; `kind` `(b, types)`; `embedding` `(b, e)`.
-    Judges that correct the Dice of their map say by how much its logit is to be moved, `shift`
-    `(b,)`, and what error they expect of it then, `error` `(b,)`.
+    Judges in context say what error they expect of the Dice of their map, `error` `(b,)`.
     """
 
     map: Floats
@@ -33,7 +32,6 @@ class JudgeAnswers:
     presence: Floats
     kind: Floats
     embedding: Floats
-    shift: Floats | None = None
     error: Floats | None = None
 
 

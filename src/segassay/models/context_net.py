@@ -1,19 +1,17 @@
 """The judge that reads the context: what other labels say stands beside image and mask.
 
 The maps of the context are further channels of crop and field, its numbers a part of the condition,
-and the pretrained features of the crop join the second stage. A small head corrects the Dice of the
-map: how far a map of such a structure, in such a data set, can be believed is learned, too. All of
-the context may be missing (zeros): one network serves with and without.
+and the pretrained features of the crop join the second stage. A small head says what error the Dice
+of the map is expected to have. All of the context may be missing (zeros): one network serves with
+and without.
 """
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from segassay.models.judge_net import JudgeNet, JudgeNetConfig, expected_dice
 
-_LEAST, _MOST = 0.01, 0.99
-"""Dice is corrected as a logit between these."""
+_LEAST_ERROR = 1e-3
 
 
 class ContextNet(JudgeNet):
@@ -22,14 +20,15 @@ class ContextNet(JudgeNet):
     def __init__(self, config: JudgeNetConfig, n_looks: int) -> None:
         super().__init__(config)
         self.looks = nn.Conv2d(n_looks, config.widths[1], 1)
-        corrected_by = nn.Linear(64, 2)
-        self.correct = nn.Sequential(nn.Linear(self.embedding_dim + 1, 64), nn.ReLU(), corrected_by)
-        for part in (*self.looks.parameters(), *corrected_by.parameters()):
+        self.error = nn.Sequential(
+            nn.Linear(self.embedding_dim + 1, 64), nn.ReLU(), nn.Linear(64, 1), nn.Softplus()
+        )
+        for part in self.looks.parameters():
             nn.init.zeros_(part)
 
     def judge(
         self, crop: Tensor, field: Tensor, condition: Tensor, looks: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Judge a batch.
 
         Args:
@@ -40,21 +39,16 @@ class ContextNet(JudgeNet):
 
         Returns:
             map logits `(b, n, n)`; area outside, presence logit, error type logits and embedding
-            as `JudgeNet.forward` gives them; Dice of the map `(b,)`; what its logit is to be
-            corrected by `(b,)`; expected absolute error of the corrected Dice `(b,)`.
+            as `JudgeNet.forward` gives them; Dice of the map `(b,)`; its expected absolute error
+            `(b,)`.
         """
         stages, steer, embedding = self.encode(crop, field, condition, self.looks(looks))
         logits, outside, presence, kind = self.drawn(stages, steer, embedding)
         logits, outside = logits[:, 0].float(), outside.float()
         dice = expected_dice(logits.sigmoid() * crop[:, 4], outside, crop[:, 3])
-        logit = torch.logit(dice.detach().clamp(_LEAST, _MOST))
-        shift, doubt = self.correct(torch.cat([embedding.float(), logit[:, None]], 1)).float().T
-        return logits, outside, presence, kind, embedding, dice, shift, F.softplus(doubt - 2)
-
-
-def corrected(dice: Tensor, shift: Tensor) -> Tensor:
-    """Return a Dice whose logit is moved by `shift`."""
-    return torch.sigmoid(torch.logit(dice.clamp(_LEAST, _MOST)) + shift)
+        known = torch.cat([embedding, dice[:, None].to(embedding)], dim=1).detach()
+        error = self.error(known).float()[:, 0].clamp_min(_LEAST_ERROR)
+        return logits, outside, presence, kind, embedding, dice, error
 
 
 class ExportedContext(nn.Module):
@@ -66,9 +60,9 @@ class ExportedContext(nn.Module):
 
     def forward(
         self, crop: Tensor, field: Tensor, condition: Tensor, looks: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Return map `(b, n, n)`, outside, presence, type, embedding, shift and doubt."""
-        logits, outside, presence, kind, embedding, _, shift, doubt = self.net.judge(
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Return map `(b, n, n)`, outside, presence, type, embedding and expected error."""
+        logits, outside, presence, kind, embedding, _, error = self.net.judge(
             crop, field, condition, looks
         )
         return (
@@ -77,6 +71,5 @@ class ExportedContext(nn.Module):
             presence.sigmoid(),
             kind.softmax(dim=1),
             embedding,
-            shift,
-            doubt,
+            error,
         )

@@ -13,7 +13,7 @@ something else: it forgets missing slices and weighs a fragment like the middle 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import exp, isnan, log, nan
+from math import isnan, nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +29,7 @@ class SliceSums:
     `doubt` is the expected number of pixels that the judge is in two minds about, Σ p (1 - p).
     `embedding` `(e,)` is the network's view of the slice, of length 0 where it gives none.
     `agreeing` and `outline` are lengths as from `surface.outline_lengths`, 0 where the judge draws
-    no mask. `shift` is what the judge says the logit of a Dice is to be corrected by, `error` what
-    error it then expects of it, NaN where it says nothing.
+    no mask. `error` is what error the judge expects of its Dice, NaN where it says nothing.
     """
 
     index: int
@@ -46,7 +45,6 @@ class SliceSums:
     )
     agreeing: float = 0.0
     outline: float = 0.0
-    shift: float = 0.0
     error: float = nan
 
     @property
@@ -88,19 +86,10 @@ def estimate_volume(slices: Sequence[SliceSums], n_voxels: int) -> VolumeEstimat
     weight = sum(s.weight for s in inside)
     presence = sum(s.weight * s.presence for s in inside) / weight
     doubt = min(2 * doubt / (true + n_voxels), 0.5)
-    shift = sum(s.weight * s.mask * s.shift for s in inside) / seen
     error = sum(s.weight * s.mask * s.error for s in inside) / seen
-    if shift:
-        dice = moved(dice, shift)
     return VolumeEstimate(
         dice, kind, presence, doubt if isnan(error) else error, true, _surface_dice(slices)
     )
-
-
-def moved(dice: float, shift: float) -> float:
-    """Return a Dice whose logit, between those of 0.01 and 0.99, is moved by `shift`."""
-    kept = min(max(dice, 0.01), 0.99)
-    return 1 / (1 + exp(-log(kept / (1 - kept)) - shift))
 
 
 def _surface_dice(slices: Sequence[SliceSums]) -> float:

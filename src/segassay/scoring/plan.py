@@ -120,7 +120,6 @@ def slice_sums(plan: LabelPlan, answers: JudgeAnswers) -> list[SliceSums]:
                 float((probability * (1 - probability)).sum()) * seen.pixels_per_cell,
                 answers.embedding[n],
                 *outline_lengths(seen.crop[3], probability, cell_mm),
-                0.0 if answers.shift is None else float(answers.shift[n]),
                 nan if answers.error is None else float(answers.error[n]),
             )
         )

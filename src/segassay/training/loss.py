@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from segassay.models.context_net import ContextNet, corrected
+from segassay.models.context_net import ContextNet
 from segassay.models.hypotheses_net import HypothesesNet
 from segassay.models.judge_net import JudgeNet, expected_dice
 from segassay.training.batches import PairBatch
@@ -62,21 +62,20 @@ def hypotheses_loss(net: HypothesesNet, batch: PairBatch, weights: LossRecipe) -
 
 
 def context_loss(net: ContextNet, batch: PairBatch, weights: LossRecipe) -> LossParts:
-    """Score a judge in context as any judge of maps, its correction of the Dice, and its doubt.
+    """Score a judge in context as any judge of maps, and what error it expects of its Dice.
 
-    The doubt is the scale of a Laplace distribution of the corrected Dice's error.
+    That is the scale of a Laplace distribution of the error.
     """
-    logits, outside, presence, kind, _, dice, shift, doubt = net.judge(
+    logits, outside, presence, kind, _, dice, expected = net.judge(
         batch.crop, batch.field, batch.condition, batch.looks
     )
     map_loss = _pixelwise(logits, batch.gold, batch.crop[:, 4]).mean()
     parts = _with_map((map_loss, dice), (outside, presence, kind), batch, weights)
     filled = batch.kind >= 0
     n_filled = filled.sum().clamp_min(1)
-    error = (corrected(dice, shift) - batch.dice.nan_to_num()).abs()
-    unlikely = error.detach() / doubt + doubt.log()
-    extra = (error + _DOUBT * unlikely)[filled].sum() / n_filled
-    return replace(parts, total=parts.total + weights.dice * extra)
+    error = (dice.detach() - batch.dice.nan_to_num()).abs()
+    unlikely = (error / expected + expected.log())[filled].sum() / n_filled
+    return replace(parts, total=parts.total + _DOUBT * unlikely)
 
 
 def mixed_dice(maps: Tensor, trust: Tensor, outside: Tensor, mask: Tensor) -> Tensor:

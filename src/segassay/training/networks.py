@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from segassay.context.inputs import FIELDS, MAPS, NUMBERS
 from segassay.data.preprocess import CONDITION_DIM, CROP_CHANNELS, FIELD_CHANNELS
-from segassay.models.context_net import ContextNet, ExportedContext, corrected
+from segassay.models.context_net import ContextNet, ExportedContext
 from segassay.models.description import JudgeKind
 from segassay.models.direct_net import DirectNet, ExportedDirect
 from segassay.models.hypotheses_net import HypothesesNet
@@ -70,10 +70,8 @@ def _context_net(recipe: JudgeRecipe) -> ContextNet:
 
 
 def _context_verdict(net: ContextNet, batch: PairBatch) -> tuple[Tensor, Tensor]:
-    _, _, presence, _, _, dice, shift, _ = net.judge(
-        batch.crop, batch.field, batch.condition, batch.looks
-    )
-    return corrected(dice, shift), presence.float().sigmoid()
+    _, _, presence, _, _, dice, _ = net.judge(batch.crop, batch.field, batch.condition, batch.looks)
+    return dice, presence.float().sigmoid()
 
 
 def _mixed_verdict(net: HypothesesNet, batch: PairBatch) -> tuple[Tensor, Tensor]:
@@ -131,7 +129,7 @@ NETWORKS: dict[str, NetworkKind] = {
         build=lambda recipe, _: _context_net(recipe),
         loss=lambda net, batch, recipe: context_loss(net, batch, recipe.loss),
         verdict=_context_verdict,
-        exported=(ExportedContext, (*_DRAWN, "shift", "error")),
+        exported=(ExportedContext, (*_DRAWN, "error")),
     ),
     "hypotheses": NetworkKind(
         judge=JudgeKind.MAP,

@@ -223,7 +223,7 @@ class PairDraw:
             return whole_image(place.gold.shape, stack.pixel_mm)
         half = 0.5 * place.label.extent_mm * rng.uniform(0.8, 1.2) if rng.random() < 0.7 else 0.0
         box = self._preprocess.frame(mask, stack.pixel_mm, least_mm=half)
-        grow = np.exp(rng.normal(0, 0.12))
+        grow = np.exp(rng.normal(0, self._recipe.zoom))
         return _moved(box, grow, rng.normal(0, 0.03, size=2))
 
 
