@@ -122,7 +122,9 @@ def _export(
     from segassay.training.start import with_earlier
 
     folder.mkdir(exist_ok=True)
-    preprocess = JudgePreprocess(tells_nameless=recipe.pairs.untold == 0)
+    preprocess = JudgePreprocess(
+        tells_nameless=recipe.pairs.untold == 0, frame_rule=1 if recipe.context is None else 2
+    )
     onnx = folder / "judge.onnx"
     export_onnx(net, preprocess, onnx, network=recipe.network)
     write_weights(net.state_dict(), folder / WEIGHTS)

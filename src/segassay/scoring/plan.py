@@ -23,6 +23,13 @@ _LEAST_SHARE = 0.5
 """No slice is framed more tightly than this share of the mask's largest in-plane extent."""
 
 
+_TWICE = 2
+"""The rule of framing that looks at pictures twice."""
+
+_CLOSER, _WIDER = 0.78, 1.44
+"""Sides of the two boxes through which a picture is then seen, in sides of the usual one."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelPlan:
     """One label made ready for the network: `samples` and `inputs` belong together.
@@ -72,7 +79,11 @@ def plan_label(
     modality: Modality | None,
     only: int | None = None,
 ) -> LabelPlan:
-    """Choose slices of a mask `(i, j, k)` and prepare them; `only` looks at that one slice."""
+    """Choose slices of a mask `(i, j, k)` and prepare them; `only` looks at that one slice.
+
+    A judge whose `frame_rule` says so sees the mask of a picture twice, from closer and from
+    farther away, since there is no second slice to even its errors out: two samples of one slice.
+    """
     planes = as_planes(mask, stack.axis)
     areas = np.asarray(planes.sum(axis=(1, 2)), dtype=np.int64)
     usable = np.arange(len(planes))
@@ -87,6 +98,9 @@ def plan_label(
     if only is None:
         samples = [replace(sample, index=int(usable[sample.index])) for sample in samples]
     boxes = _boxes(stack, planes, areas, samples, preprocess)
+    if preprocess.frame_rule == _TWICE and only is None and not stack.is_3d and areas.any():
+        samples = [replace(s, weight=s.weight / 2) for s in samples for _ in range(2)]
+        boxes = [_resized(box, by) for box in boxes for by in (_CLOSER, _WIDER)]
     inputs = tuple(
         preprocess(stack, planes[s.index], s.index, box, name=name, modality=modality)
         for s, box in zip(samples, boxes, strict=True)
@@ -143,6 +157,12 @@ def _boxes(
         nearest = filled[np.argmin(np.abs(filled - sample.index))]
         boxes.append(preprocess.frame(planes[nearest], stack.pixel_mm, least_mm=least))
     return boxes
+
+
+def _resized(box: Box, by: float) -> Box:
+    row, column = (box.top + box.bottom) / 2, (box.left + box.right) / 2
+    height, width = by * (box.bottom - box.top) / 2, by * (box.right - box.left) / 2
+    return Box(row - height, row + height, column - width, column + width)
 
 
 def _largest_extent(planes: NDArray[np.bool_], pixel: tuple[float, float]) -> float:

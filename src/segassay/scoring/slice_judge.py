@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from math import log10, nan
 from typing import Self
 
+import numpy as np
+
 from segassay.data.preprocess import JudgePreprocess, fingerprint
 from segassay.data.slicing import Sampling
 from segassay.data.volume import Volume
@@ -208,9 +210,7 @@ class SliceJudge(Judge):
             reason=text_of(reasons),
             remarks=remarks_of((*reasons, *evidence)),
             reference_score=self.reference_score(name),
-            slices=tuple(
-                SliceScore(s.index, float(s.dice), int(s.mask)) for s in sums if s.mask > 0
-            ),
+            slices=_slice_scores(sums),
             presence=estimate.presence,
             error_type=estimate.error_type,
             doubt=estimate.doubt,
@@ -255,6 +255,18 @@ class _Look:
     sums: list[SliceSums]
     compared: tuple[float, ...]
     unusual: tuple[float, ...]
+
+
+def _slice_scores(sums: Sequence[SliceSums]) -> tuple[SliceScore, ...]:
+    """Score every slice that holds a mask; one that was seen more than once gets the mean."""
+    seen: dict[int, list[SliceSums]] = {}
+    for one in sums:
+        if one.mask > 0:
+            seen.setdefault(one.index, []).append(one)
+    return tuple(
+        SliceScore(index, float(np.mean([s.dice for s in looks])), int(looks[0].mask))
+        for index, looks in seen.items()
+    )
 
 
 def _measured(look: _Look) -> Measured:
