@@ -1,9 +1,12 @@
 """Real predictions of data sets that no judge of the fold ever saw: the test of judging in context.
 
-The sets of the recipe with predictions of their publishers' networks are parted into folds. For
-every fold a judge is trained without its sets; then each of these sets is judged as an audit would
-see it, its predictions being the labels and the only context. Beside it, on the same masks: the
-same judge without context, a judge that never met these sets, and the votes with nothing learned.
+The sets of the recipe with predictions of their publishers' networks are parted into four folds.
+For every fold a judge is trained without its sets; then each of these sets is judged as an audit
+would see it, its predictions being the labels and the only context. Beside it, on the same masks:
+the same judge without context, a judge that never met these sets, and the votes with nothing
+learned. Every fold also does without one group of the sets with reference labels, and without the
+small sets that show the same, so that its judge serves `leave_group_out.py`, too; it starts from
+the judge that never saw the group.
 
 With `--into JUDGE` the corrections of scores of unknown data are fitted on these rows and written
 into a judge's folder. What the page says of intervals is measured across sets, each by corrections
@@ -52,6 +55,18 @@ from segassay.training.settings import SetRecipe, read_recipe
 from segassay.training.store import open_recipe
 from segassay.types import DEFAULT_JUDGE
 
+ABDOMEN = ("btcv", "chaos_t2", "totalsegmentator", "ct_slices")
+HEART = ("acdc", "left_atrium")
+PICTURES = ("jsrt", "hc18", "ph2", "busi", "isic2016", "covid_cxr")
+BRAIN = ("hippocampus", "oasis")
+FOLDS = (
+    ("abdomen", ABDOMEN, ("liver", "hepatic", "kidney", "pancrea")),
+    ("cardiac", HEART, ("heart", "valves", "echo")),
+    ("2d", PICTURES, ("dermoscopy", "cxr", "chest_xray", "paxray")),
+    ("brain", BRAIN, ("hippocampus",)),
+)
+"""What `benchmarks/judges/without-*` never saw, and how small sets of the kind are called."""
+
 FEWEST, LEAST_SPREAD = 8, 0.02
 """Labels of a set, and the standard deviation of their Dice, that a correlation needs."""
 
@@ -89,8 +104,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=RUNS / "leave_set_out")
     parser.add_argument("--worlds", type=Path, help="folder of contexts that a training made")
     parser.add_argument("--minutes", type=float, default=20.0)
-    parser.add_argument("--folds", type=int, default=3)
-    parser.add_argument("--only", type=int, nargs="*", help="folds, by default all")
+    parser.add_argument("--folds", type=int, nargs="*", default=range(len(FOLDS)))
     parser.add_argument("--baseline", default=DEFAULT_JUDGE)
     parser.add_argument("--into", type=Path)
     parser.add_argument("--out", type=Path, default=HERE.parent / "docs" / "results")
@@ -98,8 +112,8 @@ def main() -> None:
     sets = [s for s in read_recipe(given.recipe).data if s.predictions is not None]
     sets.sort(key=lambda s: s.name)
     rows: list[Judged] = []
-    for fold in given.only if given.only is not None else range(given.folds):
-        left_out = sets[fold :: given.folds]
+    for fold in given.folds:
+        left_out = sets[fold :: len(FOLDS)]
         path = given.runs / f"fold{fold}.csv"
         if not path.exists():
             judge = trained(given, fold, left_out)
@@ -119,11 +133,15 @@ def trained(given: argparse.Namespace, fold: int, left_out: Sequence[SetRecipe])
     out.mkdir(parents=True, exist_ok=True)
     if given.worlds is not None and not (out / WORLDS).exists():
         (out / WORLDS).symlink_to(given.worlds.resolve(), target_is_directory=True)
+    group, sets, kinds = FOLDS[fold]
+    every = [entry.name for entry in read_recipe(given.recipe).data]
+    alike = [name for name in every if any(kind in name for kind in kinds)]
     recipe = out / "recipe.yaml"
     values = {
         "like": str(given.recipe.resolve()),
         "name": f"without-fold{fold}",
-        "without": [entry.name for entry in left_out],
+        "start_from": str((HERE / "judges" / f"without-{group}").resolve()),
+        "without": sorted({*sets, *alike, *(entry.name for entry in left_out)}),
         "minutes": given.minutes,
     }
     recipe.write_text(yaml.safe_dump(values))
