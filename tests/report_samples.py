@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from segassay.records.findings import Finding
+from segassay.records.p_faulty import with_p_faulty
 from segassay.records.scores import ScoreRow
 from segassay.report.html import render_report
 from segassay.report.model import Exhibit, ReportData, SliceView
@@ -88,6 +89,7 @@ def report(**options: Any) -> ReportData:
         "findings": findings,
         **options,
     }
+    fields["rows"] = with_p_faulty(fields["rows"], fields["findings"])
     return ReportData(**fields)
 
 

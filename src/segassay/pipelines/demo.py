@@ -12,6 +12,7 @@ from segassay.errors import OutputError
 from segassay.pipelines.audit import audit
 from segassay.pipelines.configs import AuditConfig, SourceConfig
 from segassay.records.findings import Finding
+from segassay.records.p_faulty import with_p_faulty
 from segassay.records.scores import ScoreRow
 from segassay.records.triage import Verdict, key_of, verdicts
 from segassay.types import Progress, Severity, Status
@@ -143,7 +144,7 @@ def compare(
 ) -> DemoResult:
     """Set an audit's rows and findings against the simulated errors."""
     loud = [f for f in findings if f.severity is not Severity.INFO]
-    found = verdicts(rows)
+    found = verdicts(with_p_faulty(rows))  # by the scores alone: rules are counted apart
     listed = tuple(sorted((r for r in rows if found[key_of(r)] in _TO_CHECK), key=_badness))
     changed = {(p.case_id, name) for p in planted for name in p.struck}
     cases = {p.case_id for p in planted}
