@@ -17,8 +17,8 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from audits import SETS, AuditedSet
-from frozen import HERE, RUNS, Row
+from audits import SETS
+from frozen import RUNS
 from planted_faults import blinded, faulty_table, write_table
 
 from segassay.data.io import read_labels

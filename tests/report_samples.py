@@ -72,7 +72,7 @@ def report(**options: Any) -> ReportData:
     """Five labels: two low, one good, one unreadable, one with a hostile name."""
     rows = (
         row("a", 0.31),
-        row("b", 0.72),
+        row("b", 0.92),
         row("c", 0.95, error_type="good"),
         row("d", nan, status=Status.FAILED, reason="d.nii.gz: no such file"),
         row(HOSTILE, 0.5, structure="spleen"),

@@ -9,11 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segassay.records.findings import Finding
-from segassay.records.p_faulty import FAULTY_BELOW, p_faulty, with_p_faulty
+from segassay.records.p_faulty import FAULTY_BELOW, PRIOR, p_faulty, with_p_faulty
 from segassay.records.scores import ScoreRow
+from segassay.records.usual import Usual
 from segassay.types import Remark, Severity, Status
 
 UNIT = st.floats(0, 1)
+
+
+def of_tests(level: float) -> Usual:
+    return Usual((), level)
 
 
 def row(score: float, **options: Any) -> ScoreRow:
@@ -36,12 +41,13 @@ def error(structure: str | None, **options: Any) -> Finding:
     return Finding("left_right", Severity.ERROR, "a", structure, "exchanged", "swap", **options)
 
 
-@given(UNIT, UNIT, st.floats(0, 0.9), UNIT)
+@given(UNIT, UNIT, st.floats(0, 0.9), st.lists(UNIT, max_size=20), UNIT)
 def test_a_lower_score_is_never_less_probably_faulty(
-    one: float, other: float, half: float, level: float
+    one: float, other: float, half: float, others: list[float], in_tests: float
 ) -> None:
     low, high = sorted((one, other))
-    worse, better = (p_faulty(s, max(s - half, 0), min(s + half, 1), level) for s in (low, high))
+    usual = Usual(tuple(sorted(others)), in_tests)
+    worse, better = (p_faulty(s, max(s - half, 0), min(s + half, 1), usual) for s in (low, high))
     assert worse >= better
     assert 0 <= better <= worse <= 1
 
@@ -51,16 +57,15 @@ def test_a_higher_level_is_never_less_probably_faulty(
     score: float, half: float, one: float, other: float
 ) -> None:
     low, high = sorted((one, other))
-    assert p_faulty(score, score - half, score + half, low) <= p_faulty(
-        score, score - half, score + half, high
-    )
+    ends = (score - half, score + half)
+    assert p_faulty(score, *ends, of_tests(low)) <= p_faulty(score, *ends, of_tests(high))
 
 
 @given(UNIT, UNIT | st.just(nan))
 def test_a_score_has_a_probability_with_or_without_an_interval(score: float, level: float) -> None:
     found = with_p_faulty([row(score, score_lo=nan, score_hi=nan, reference_score=level)])
     assert 0 <= found[0].p_faulty <= 1
-    assert isnan(p_faulty(nan, nan, nan, 0.9))
+    assert isnan(p_faulty(nan, nan, nan, of_tests(0.9)))
 
 
 def test_the_same_score_means_different_things() -> None:
@@ -72,7 +77,8 @@ def test_the_same_score_means_different_things() -> None:
 
 def test_wider_intervals_are_less_sure_both_ways() -> None:
     for score, surer in ((0.2, max), (0.9, min)):
-        narrow, wide = (p_faulty(score, score - h, score + h, 0.9) for h in (0.05, 0.3))
+        usual = of_tests(0.9)
+        narrow, wide = (p_faulty(score, score - h, score + h, usual) for h in (0.05, 0.3))
         assert surer(narrow, wide) == narrow != wide
 
 
@@ -117,6 +123,18 @@ def test_what_a_rule_overrode_is_faulty_whatever_is_left_of_its_score() -> None:
     assert found.p_faulty == 1
 
 
-def test_faulty_lies_at_a_dice_between_wrong_and_right() -> None:
-    assert p_faulty(FAULTY_BELOW * 0.9, 0.6, 0.8, 0.9) == pytest.approx(0.5)
-    assert p_faulty(0.5, 0.4, FAULTY_BELOW, 1.0) == pytest.approx(0.95)
+def odds(probability: float) -> float:
+    return probability / (1 - probability)
+
+
+def test_the_prior_speaks_at_the_limit_and_the_interval_says_nineteen_to_one_at_its_end() -> None:
+    limit = FAULTY_BELOW * 0.9
+    found = [p_faulty(s, s - 0.1, s + 0.1, of_tests(0.9)) for s in (limit, limit - 0.1)]
+    assert found[0] == pytest.approx(PRIOR)
+    assert odds(found[1]) == pytest.approx(19 * odds(PRIOR))
+
+
+def test_scores_that_lie_far_apart_make_none_of_them_certain() -> None:
+    alike, apart = (0.8,) * 8, (0.5, 0.5, 0.6, 0.6, 0.6, 0.7, 0.9, 0.9)
+    of_alike, of_apart = (p_faulty(0.4, 0.35, 0.45, Usual(s, 0.8)) for s in (alike, apart))
+    assert of_apart < of_alike

@@ -1,7 +1,7 @@
 """What correct labels of a structure score, and where a data set differs from the judge's tests."""
 
 from datetime import UTC, datetime
-from math import isnan, nan
+from math import isnan, log, nan
 
 import pytest
 from hypothesis import given
@@ -46,6 +46,14 @@ def test_labels_here_and_the_tests_weigh_by_their_numbers() -> None:
 def test_half_a_set_of_wrong_labels_does_not_become_usual() -> None:
     correct, wrong = (0.9,) * 50, (0.2,) * 50
     assert Usual((*wrong, *correct), 0.9).level == pytest.approx(0.9)
+
+
+def test_the_spread_is_that_of_the_upper_half() -> None:
+    assert Usual((), 0.9).spread == Usual((0.5,), 0.9).spread == 0
+    correct = tuple(0.9 + 0.04 * log(2 * q) for q in (n / 1000 for n in range(1, 500)))
+    correct += tuple(0.9 - 0.04 * log(2 - 2 * q) for q in (n / 1000 for n in range(500, 1000)))
+    assert Usual(tuple(sorted(correct)), 0.9).spread == pytest.approx(0.04, rel=0.02)
+    assert Usual((*(0.1,) * 50, *(0.9,) * 50), 0.9).spread == 0
 
 
 @given(st.lists(st.floats(0, 1), max_size=30), st.floats(0, 1) | st.just(nan))

@@ -123,10 +123,8 @@ def test_a_list_takes_no_longer_than_there_are_labels_and_findings(
         return plain(text, **options)
 
     monkeypatch.setattr(issues, "plain_text", told)
-    rows = tuple(row(f"c{n}", n / 800, structure=f"s{n // 7}") for n in range(400))
-    found = Walked(
-        finding(f"c{n}", f"s{n // 7}", Severity.WARNING, f"hole {n}") for n in range(400)
-    )
+    rows = tuple(row(f"c{n}", n / 800, structure=f"s{n}") for n in range(400))
+    found = Walked(finding(f"c{n}", f"s{n}", Severity.WARNING, f"hole {n}") for n in range(400))
     text = issue_list(report(rows=rows, findings=found))
     assert Walked.times <= 4
     assert len(lines(text, "Low scores, worst first")) == 201

@@ -3,13 +3,14 @@
 A label is *faulty* where its Dice against a correct label of the same image lies below
 `FAULTY_BELOW`. On hard structures a correct label does not score 1 but what is usual there
 (`records.usual`), and scores of others are lower in proportion: so a label is faulty where its
-score, but for the judge's error, lies below `FAULTY_BELOW` times the usual level. The judge's error
-is Laplace's, as wide as its 90 % interval says. What a rule found to be wrong is faulty for
-certain.
+score, but for the judge's error, lies below `FAULTY_BELOW` times the usual level. The error is
+Laplace's; it is as wide as the 90 % interval and, independently, the scores of correct labels of
+the structure say. Where both say nothing, a label is faulty as often as labels are: `PRIOR`. What a
+rule found to be wrong is faulty for certain.
 """
 
 from collections.abc import Iterable, Sequence
-from math import exp, isnan, log, nan
+from math import exp, hypot, isnan, log, nan
 
 from segassay.records.findings import Finding
 from segassay.records.remarks import comment
@@ -20,6 +21,11 @@ from segassay.types import Remark, Severity, Status
 FAULTY_BELOW = 0.8
 """Dice against a correct label below which a label is faulty."""
 
+PRIOR = 0.2
+"""Share of faulty labels in a data set of which nothing is known. Judges are calibrated on masks of
+any Dice alike; most labels of a data set are correct. One in ten or one in three changes which
+labels are likely wrong only a little: `docs/results/faulty.md`."""
+
 _HALF_WIDTH = 0.35
 """Half of a 90 % interval of judges that give none: as wide as trusted intervals get."""
 
@@ -27,7 +33,7 @@ _LEAST_SCALE = 1e-6
 """Intervals without a width are none of a judge: nothing is divided by 0."""
 
 
-def p_faulty(score: float, low: float, high: float, level: float) -> float:
+def p_faulty(score: float, low: float, high: float, usual: Usual) -> float:
     """Return the probability that a label is faulty, in [0, 1]; NaN without a score.
 
     With intervals of one width it falls as the score rises.
@@ -36,16 +42,18 @@ def p_faulty(score: float, low: float, high: float, level: float) -> float:
         score: Expected Dice in [0, 1]; NaN for none.
         low: Lower end of its 90 % interval; NaN for none.
         high: Upper end.
-        level: What correct labels of the structure score, in [0, 1].
+        usual: What correct labels of the structure score.
     """
     if isnan(score):
         return nan
     # Intervals are symmetric but end at 0 and 1, so the longer half is the one to believe.
     half = _HALF_WIDTH if isnan(low) or isnan(high) else max(score - low, high - score)
-    scale = max(half / log(10), _LEAST_SCALE)  # of Laplace's errors 90 % are below ln(10) scales
-    distance = (FAULTY_BELOW * level - score) / scale
+    own = half / log(10)  # of Laplace's errors 90 % are within ln(10) scales
+    scale = max(hypot(own, usual.spread), _LEAST_SCALE)
+    distance = (FAULTY_BELOW * usual.level - score) / scale
     tail = exp(-abs(distance)) / 2
-    return 1 - tail if distance > 0 else tail
+    above, below = (tail, 1 - tail) if distance > 0 else (1 - tail, tail)
+    return PRIOR * below / (PRIOR * below + (1 - PRIOR) * above)
 
 
 def with_p_faulty(
@@ -87,7 +95,7 @@ def _with_p_faulty(row: ScoreRow, usual: Usual | None, rule: str | None) -> Scor
     elif usual is None or isnan(row.score):
         value = nan
     elif rule is None:
-        value = p_faulty(row.score, row.score_lo, row.score_hi, usual.level)
+        value = p_faulty(row.score, row.score_lo, row.score_hi, usual)
     else:
         value, remarks = 1.0, remarks | {Remark.RULE_ERROR}
         why = comment(Remark.RULE_ERROR, rule=rule).text

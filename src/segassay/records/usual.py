@@ -9,7 +9,7 @@ images; it cannot tell which, so its scores are of low confidence.
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import isnan, nan
+from math import isnan, log, nan
 from statistics import median
 
 from segassay.records.remarks import comment
@@ -50,6 +50,16 @@ class Usual:
         n = len(self.scores)
         here = median(self.scores[n // 2 :]) if n else 0.0
         return (n * here + FEWEST_LABELS * self.expected) / (n + FEWEST_LABELS)
+
+    @property
+    def spread(self) -> float:
+        """How far correct labels here lie from one another: the scale of Laplace's distribution.
+
+        From the upper half again, of which the lower part reaches down to what the median would be
+        if all labels were correct: ln(2) scales below the upper quartile. 0 for a single label.
+        """
+        upper = self.scores[len(self.scores) // 2 :]
+        return (median(upper) - upper[0]) / log(2) if upper else 0.0
 
     @property
     def here(self) -> float:

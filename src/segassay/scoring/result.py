@@ -96,8 +96,7 @@ class Score:
         """
         if self.status in (Status.ABSENT_OK, Status.ABSENT_SUSPECT):
             return self.presence
-        level = Usual((), self.reference_score).level
-        return p_faulty(self.value, self.low, self.high, level)
+        return p_faulty(self.value, self.low, self.high, Usual((), self.reference_score))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the score as plain data that `json.dumps` takes; NaN becomes `None`."""
