@@ -26,6 +26,7 @@ def row(case_id: str, score: float, **options: Any) -> ScoreRow:
         "score": score,
         "score_lo": max(score - 0.1, 0),
         "score_hi": min(score + 0.1, 1),
+        "reference_score": 0.9,
         "status": Status.SCORED,
         "error_type": "too_small",
         "worst_slice": 3,

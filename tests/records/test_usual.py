@@ -43,6 +43,12 @@ def test_labels_here_and_the_tests_weigh_by_their_numbers() -> None:
     assert Usual((0.7,) * 100 * FEWEST_LABELS, 0.9).level == pytest.approx(0.7, abs=0.01)
 
 
+def test_what_was_never_tested_is_as_the_labels_here_say() -> None:
+    unknown = Usual((), nan).level
+    assert Usual((0.3,), nan).level == pytest.approx((0.3 + unknown) / 2)
+    assert Usual((0.3,) * 20, nan).level == pytest.approx(0.3, abs=0.03)
+
+
 def test_half_a_set_of_wrong_labels_does_not_become_usual() -> None:
     correct, wrong = (0.9,) * 50, (0.2,) * 50
     assert Usual((*wrong, *correct), 0.9).level == pytest.approx(0.9)

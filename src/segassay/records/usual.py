@@ -45,11 +45,12 @@ class Usual:
         """The score to hold a label against, in [0, 1].
 
         Of the labels here it is the median of the upper half, which are the correct ones where
-        half of them are wrong; the judge's tests count as `FEWEST_LABELS` labels beside them.
+        half of them are wrong. The judge's tests count as `FEWEST_LABELS` labels beside them, what
+        is taken for granted without tests as one.
         """
-        n = len(self.scores)
+        n, n_tested = len(self.scores), 1 if isnan(self.in_tests) else FEWEST_LABELS
         here = median(self.scores[n // 2 :]) if n else 0.0
-        return (n * here + FEWEST_LABELS * self.expected) / (n + FEWEST_LABELS)
+        return (n * here + n_tested * self.expected) / (n + n_tested)
 
     @property
     def spread(self) -> float:
