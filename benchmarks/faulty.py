@@ -18,6 +18,7 @@ import csv
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import pairwise
 from math import isnan
 from pathlib import Path
@@ -38,7 +39,11 @@ from segassay.records.p_faulty import FAULTY_BELOW, PRIOR, with_p_faulty
 from segassay.records.scores import ScoreRow
 from segassay.records.table import read_table
 from segassay.records.triage import CHECK_FROM, WRONG_FROM, Verdict, verdict
+from segassay.records.usual import with_low_confidence
 from segassay.types import Modality, Remark, Status
+
+MODEL_OUTPUT = ("totalsegmentator", "dicom", "ct_slices")
+"""Sets whose labels no expert drew."""
 
 FEWEST = 30
 """Of sets with fewer untouched labels no share is given."""
@@ -46,8 +51,11 @@ FEWEST = 30
 EDGES = (0.0, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 1.0)
 PRIORS = (0.1, PRIOR, 0.33, 0.5)
 
-PLANTED = ("ph2", "hc18", "busi", "isic2016", "covid_cxr", "jsrt", "chaos_t2")
-PLANTED += ("hippocampus", "acdc", "btcv", "oasis")
+PLANTED: tuple[str, ...] = (
+    *("ph2", "hc18", "busi", "isic2016", "covid_cxr", "jsrt"),
+    *("chaos_t2", "hippocampus", "acdc", "btcv", "oasis"),
+)
+"""Sets of reference labels in which errors are simulated, those soon done first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +190,7 @@ def figures(judged: Sequence[Judged]) -> Row:
         "groups": {name: reliability(own) for name, own in groups.items() if own},
         "priors": priors([one for one in sure if one.kind != "masks"]),
         "untouched": untouched(judged),
+        "unseen": published(HERE.parent / "docs" / "results" / "audits"),
     }
 
 
@@ -244,22 +253,63 @@ def untouched(judged: Sequence[Judged]) -> Row:
     found: Row = {}
     for name in sorted({one.name for one in judged if one.kind != "predictions"}):
         own = [one for one in judged if one.name == name and one.kind != "predictions"]
-        rows = with_p_faulty([one.row for one in own if one.true == 1])
-        if len(rows) < FEWEST:
-            continue
-        said = {key: [verdict(row) for row in part] for key, part in by_structure(rows).items()}
-        every = [one for part in said.values() for one in part]
-        wrong = {key: part.count(Verdict.LIKELY_WRONG) for key, part in said.items()}
-        found[name] = {
-            "labels": len(rows),
-            "in_training": sum(Remark.TRAINED_ON_IMAGE in row.remarks for row in rows),
-            **{
-                kind.name.lower(): round(every.count(kind) / len(every), 4)
-                for kind in (Verdict.LIKELY_WRONG, Verdict.CHECK, Verdict.LOW_CONFIDENCE)
-            },
-            "structures": {key: f"{n} of {len(said[key])}" for key, n in wrong.items() if n},
-        }
+        rows = [one.row for one in own if one.true == 1]
+        if len(rows) >= FEWEST:
+            found[name] = verdicts_on(rows)
     return found
+
+
+def published(folder: Path) -> Row:
+    """Return the verdicts on reference labels in the tables of `audits.py`.
+
+    Its judges never saw the sets. The tables say nothing of the judges' tests, so what is usual is
+    what the labels say.
+    """
+    found: Row = {}
+    for entry in (entry for entry in SETS if entry.name not in MODEL_OUTPUT):
+        with (folder / f"{entry.name}.csv").open(newline="") as file:
+            told = [row for row in csv.DictReader(file) if row["source"] not in entry.blind]
+        rows = [published_row(row) for row in told]
+        if len(rows) >= FEWEST:
+            found[entry.name] = verdicts_on(with_low_confidence(rows))
+    return found
+
+
+def published_row(told: dict[str, str]) -> ScoreRow:
+    """Return a row of a published table; what it does not hold is blank."""
+    numbers = ("score", "score_lo", "score_hi", "presence")
+    return ScoreRow(
+        case_id=told["case_id"],
+        subject_id="",
+        structure=told["structure"],
+        source=told["source"],
+        label_path="",
+        status=Status(told["status"]),
+        n_voxels=int(told["n_voxels"]),
+        scored_at=datetime.fromtimestamp(0, UTC),
+        **{name: float(told[name] or "nan") for name in numbers},
+    )
+
+
+def verdicts_on(labels: Sequence[ScoreRow]) -> Row:
+    """Return the shares of verdicts, and the structures of which labels are likely wrong.
+
+    `wrong_at_all` is the share likely wrong if scores of low confidence were believed, too.
+    """
+    rows = with_p_faulty(labels)
+    said = {key: [verdict(row) for row in part] for key, part in by_structure(rows).items()}
+    every = [one for part in said.values() for one in part]
+    wrong = {key: part.count(Verdict.LIKELY_WRONG) for key, part in said.items()}
+    return {
+        "labels": len(rows),
+        "in_training": sum(Remark.TRAINED_ON_IMAGE in row.remarks for row in rows),
+        **{
+            kind.name.lower(): round(every.count(kind) / len(every), 4)
+            for kind in (Verdict.LIKELY_WRONG, Verdict.CHECK, Verdict.LOW_CONFIDENCE)
+        },
+        "wrong_at_all": round(sum(row.p_faulty >= WRONG_FROM for row in rows) / len(rows), 4),
+        "structures": {key: f"{n} of {len(said[key])}" for key, n in wrong.items() if n},
+    }
 
 
 def by_structure(rows: Sequence[ScoreRow]) -> dict[str, list[ScoreRow]]:
@@ -287,12 +337,6 @@ def page(found: Row) -> str:
         f"| {'' if x['precision'] is None else format(x['precision'], '.0%')} "
         f"| {x['false_alarms']:.1%} |"
         for x in found["priors"]
-    )
-    sets = "\n".join(
-        f"| {name} | {s['labels']} | {s['in_training']} | {s['likely_wrong']:.1%} "
-        f"| {s['check']:.1%} | {s['low_confidence']:.1%} "
-        f"| {', '.join(f'{k} {n}' for k, n in s['structures'].items())} |"
-        for name, s in found["untouched"].items()
     )
     return f"""# Is a label as probably faulty as it is said to be?
 
@@ -326,10 +370,27 @@ What is said of sets as they are, of at least {FEWEST} labels. Likely wrong from
 check from {CHECK_FROM}. *Seen*: of images that the judge was trained on. The last column names what
 is likely wrong.
 
-| set | labels | seen | likely wrong | check | low confidence | structures |
-|---|--:|--:|--:|--:|--:|---|
-{sets}
+| set | labels | seen | likely wrong | at all | check | low confidence | structures |
+|---|--:|--:|--:|--:|--:|--:|---|
+{set_lines(found["untouched"])}
+
+Sets whole, by judges that never saw them (`benchmarks/audits.py`); of most structures they give low
+confidence. *At all*: if these scores were believed, too.
+
+| set | labels | seen | likely wrong | at all | check | low confidence | structures |
+|---|--:|--:|--:|--:|--:|--:|---|
+{set_lines(found["unseen"])}
 """
+
+
+def set_lines(sets: Row) -> str:
+    """Return the lines of a table of untouched labels."""
+    return "\n".join(
+        f"| {name} | {s['labels']} | {s['in_training']} | {s['likely_wrong']:.1%} "
+        f"| {s['wrong_at_all']:.1%} | {s['check']:.1%} | {s['low_confidence']:.1%} "
+        f"| {', '.join(f'{k} {n}' for k, n in s['structures'].items())} |"
+        for name, s in sets.items()
+    )
 
 
 def bin_text(bins: Sequence[Row], low: float) -> str:
