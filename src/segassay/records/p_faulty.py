@@ -23,8 +23,8 @@ FAULTY_BELOW = 0.8
 
 PRIOR = 0.2
 """Share of faulty labels in a data set of which nothing is known. Judges are calibrated on masks of
-any Dice alike; most labels of a data set are correct. One in ten or one in three changes which
-labels are likely wrong only a little: `docs/results/faulty.md`."""
+any Dice alike; most labels of a data set are correct. What another share changes:
+`docs/results/faulty.md`."""
 
 _HALF_WIDTH = 0.35
 """Half of a 90 % interval of judges that give none: as wide as trusted intervals get."""
