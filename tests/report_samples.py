@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from segassay.records.findings import Finding
+from segassay.records.p_faulty import with_p_faulty
 from segassay.records.scores import ScoreRow
 from segassay.report.html import render_report
 from segassay.report.model import Exhibit, ReportData, SliceView
@@ -25,6 +26,7 @@ def row(case_id: str, score: float, **options: Any) -> ScoreRow:
         "score": score,
         "score_lo": max(score - 0.1, 0),
         "score_hi": min(score + 0.1, 1),
+        "reference_score": 0.9,
         "status": Status.SCORED,
         "error_type": "too_small",
         "worst_slice": 3,
@@ -71,7 +73,7 @@ def report(**options: Any) -> ReportData:
     """Five labels: two low, one good, one unreadable, one with a hostile name."""
     rows = (
         row("a", 0.31),
-        row("b", 0.72),
+        row("b", 0.92),
         row("c", 0.95, error_type="good"),
         row("d", nan, status=Status.FAILED, reason="d.nii.gz: no such file"),
         row(HOSTILE, 0.5, structure="spleen"),
@@ -88,6 +90,7 @@ def report(**options: Any) -> ReportData:
         "findings": findings,
         **options,
     }
+    fields["rows"] = with_p_faulty(fields["rows"], fields["findings"])
     return ReportData(**fields)
 
 

@@ -29,6 +29,17 @@ def counted(n: int, one: str, several: str = "") -> str:
     return f"{n} {one if n == 1 else several or one + 's'}"
 
 
+def percent(share: float) -> str:
+    """Return a probability in [0, 1] as a whole percentage; it is certain only where it is.
+
+    >>> percent(0.934), percent(0.9999), percent(1.0), percent(0.0001)
+    ('93 %', 'over 99 %', '100 %', 'under 1 %')
+    """
+    if 0 < share < 0.005:
+        return "under 1 %"
+    return "over 99 %" if 0.995 <= share < 1 else f"{share:.0%}".replace("%", " %")
+
+
 class Severity(StrEnum):
     """How bad a finding is. An error makes the label unusable as it stands."""
 
@@ -116,6 +127,8 @@ class Remark(StrEnum):
     """The mask file holds several values and none was named: all counted as mask."""
     RULE_OVERRIDES = "rule_overrides"
     """A rule that leaves no doubt limits the score; `judge_score` is what the judge alone said."""
+    RULE_ERROR = "rule_error"
+    """A rule found an error in the label, so it is faulty whatever its score."""
     ALL_IGNORED = "all_ignored"
     """Every voxel of the image has the data set's ignore label: nothing is known to be judged."""
     INTERNAL_ERROR = "internal_error"

@@ -92,6 +92,35 @@ def test_a_score_below_the_limit_trips_the_gate(phantom_set: Path, tmp_path: Pat
     assert better.exit_code is ExitCode.DONE
 
 
+def test_a_label_that_is_probably_faulty_trips_the_gate(phantom_set: Path, tmp_path: Path) -> None:
+    given = {"structures": ("liver",), "limit": 1, "judge": "judge-v0", "n_worst": 0}
+    (row,) = check(phantom_set, tmp_path / "a", **given).rows
+    assert 0 < row.p_faulty < 1
+    for limit, code in ((row.p_faulty - 1e-6, ExitCode.GATE), (row.p_faulty, ExitCode.DONE)):
+        gate = Gate(p_faulty_above=limit)
+        again = check(phantom_set, tmp_path / str(code), fail_on=gate, **given)
+        assert again.exit_code is code
+
+
+@pytest.mark.parametrize(
+    ("text", "gate"),
+    [
+        ("p_faulty>0.8", Gate(p_faulty_above=0.8)),
+        (" p_faulty > .5", Gate(p_faulty_above=0.5)),
+        ("score<0.7", Gate(score_below=0.7)),
+        ("warning", Gate(severity=Severity.WARNING)),
+    ],
+)
+def test_a_gate_is_read_as_it_is_typed(text: str, gate: Gate) -> None:
+    assert Gate.parse(text) == gate
+
+
+@pytest.mark.parametrize("text", ["p_faulty<0.8", "score>0.7", "p_faulty>2", "faulty"])
+def test_a_gate_that_makes_no_sense_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="Severity"):
+        Gate.parse(text)
+
+
 def test_nothing_to_look_at_is_no_success(phantom_set: Path, tmp_path: Path) -> None:
     """The first case by name has no label: to look at it alone is to look at nothing."""
     (phantom_set / "labels" / "p1.nii.gz").unlink()

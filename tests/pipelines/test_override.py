@@ -19,7 +19,8 @@ from segassay.pipelines.override import with_rules
 from segassay.records.findings import Finding
 from segassay.records.scores import ScoreRow
 from segassay.records.table import read_table
-from segassay.records.triage import Verdict, usual_scores, verdict, with_low_confidence
+from segassay.records.triage import Verdict, verdict
+from segassay.records.usual import usual_scores, with_low_confidence
 from segassay.types import Remark, Severity, Status
 
 
@@ -46,7 +47,7 @@ def test_both_exchanged_kidneys_score_nothing() -> None:
         assert Remark.RULE_OVERRIDES in after.remarks
         assert after.error_type == "wrong_place"
         assert after.flags.split() == ["left_right"]
-        assert verdict(after, usual_scores(found).get(after.structure)) is Verdict.LIKELY_WRONG
+        assert verdict(after) is Verdict.LIKELY_WRONG
     assert list(found[2:]) == rows[2:]
     assert np.isnan(found[2].judge_score)
 

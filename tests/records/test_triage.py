@@ -1,58 +1,53 @@
-"""Verdicts hold a label against what correct labels of its structure score."""
+"""Verdicts follow from how probably a label is faulty, and so does the order of labels."""
 
 from datetime import UTC, datetime
-from math import isnan, nan
+from math import nan
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from segassay.records.findings import Finding
+from segassay.records.p_faulty import with_p_faulty
 from segassay.records.scores import ScoreRow
 from segassay.records.triage import (
-    CHECK_BELOW,
-    FEWEST_LABELS,
-    LARGEST_DROP,
-    Usual,
+    CHECK_FROM,
+    WRONG_FROM,
     Verdict,
-    usual_scores,
+    likely,
     verdict,
-    with_low_confidence,
+    verdicts,
+    worst_first,
 )
-from segassay.types import Remark, Status
+from segassay.types import Remark, Severity, Status
 
 
-def row(
-    score: float,
-    *,
-    structure: str = "liver",
-    high: float = nan,
-    reference: float = nan,
-    status: Status = Status.SCORED,
-) -> ScoreRow:
-    return ScoreRow(
-        case_id="a",
-        subject_id="a",
-        structure=structure,
-        label_path="a.nii.gz",
-        score=score,
-        score_hi=high,
-        reference_score=reference,
-        status=status,
-        scored_at=datetime(2026, 1, 1, tzinfo=UTC),
-    )
+def row(score: float, p: float = nan, **options: Any) -> ScoreRow:
+    fields: dict[str, Any] = {
+        "case_id": "a",
+        "subject_id": "a",
+        "structure": "liver",
+        "label_path": "a.nii.gz",
+        "score": score,
+        "p_faulty": p,
+        "status": Status.SCORED,
+        "scored_at": datetime(2026, 1, 1, tzinfo=UTC),
+    }
+    return ScoreRow(**{**fields, **options})
 
 
-def test_a_score_is_held_against_its_structure() -> None:
-    adrenal, liver = Usual(here=0.62, in_tests=0.64), Usual(here=0.95, in_tests=0.91)
-    assert verdict(row(0.6), adrenal) is Verdict.PLAUSIBLE
-    assert verdict(row(0.6, high=0.8), liver) is Verdict.LIKELY_WRONG
-    assert verdict(row(0.8), liver) is Verdict.CHECK
+ORDER = [Verdict.LIKELY_WRONG, Verdict.CHECK, Verdict.PLAUSIBLE]
 
 
-def test_an_interval_that_reaches_correct_labels_is_not_likely_wrong() -> None:
-    usual = Usual(here=0.9, in_tests=0.9)
-    assert verdict(row(0.5, high=0.89), usual) is Verdict.LIKELY_WRONG
-    assert verdict(row(0.5, high=0.9), usual) is Verdict.CHECK
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_the_more_probably_faulty_the_worse_the_verdict(one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    better, worse = (verdict(row(0.5, p)) for p in (low, high))
+    assert ORDER.index(worse) <= ORDER.index(better)
+    assert (worse is Verdict.LIKELY_WRONG) == (high >= WRONG_FROM)
+    assert (worse is Verdict.PLAUSIBLE) == (high < CHECK_FROM)
+    assert likely(high) is worse
 
 
 @pytest.mark.parametrize(
@@ -66,38 +61,35 @@ def test_an_interval_that_reaches_correct_labels_is_not_likely_wrong() -> None:
     ],
 )
 def test_other_statuses_have_their_own_verdict(status: Status, expected: Verdict) -> None:
-    assert verdict(row(0.1, status=status), Usual(0.9, 0.9)) is expected
+    assert verdict(row(0.1, 0.99, status=status)) is expected
 
 
-def test_few_labels_are_held_against_the_tests_and_many_against_their_median() -> None:
-    few = usual_scores([row(0.5, reference=0.9)] * (FEWEST_LABELS - 1))["liver"]
-    assert isnan(few.here)
-    assert few.level == 0.9
-    many = usual_scores([row(0.85, reference=0.9)] * FEWEST_LABELS)["liver"]
-    assert many.level == 0.85
-    assert usual_scores([row(nan, status=Status.ABSENT_OK)]) == {}
+@pytest.mark.parametrize(("n_voxels", "expected"), [(0, Verdict.EMPTY), (9, Verdict.NOT_SCORED)])
+def test_a_label_without_a_score_is_empty_or_not_scored(n_voxels: int, expected: Verdict) -> None:
+    assert verdict(row(nan, status=Status.ABSTAINED, n_voxels=n_voxels)) is expected
 
 
-def test_a_structure_far_below_the_tests_is_of_low_confidence_and_keeps_its_scores() -> None:
-    low = [row(0.9 - LARGEST_DROP - 0.01, reference=0.9)] * FEWEST_LABELS
-    near = [row(0.9 - LARGEST_DROP + 0.01, structure="spleen", reference=0.9)] * FEWEST_LABELS
-    found = with_low_confidence([*low, *near])
-    doubted, kept = found[: len(low)], found[len(low) :]
-    assert {r.status for r in doubted} == {Status.ABSTAINED}
-    assert all(Remark.STRUCTURE_DIFFERS in r.remarks for r in doubted)
-    assert [r.score for r in doubted] == [r.score for r in low]
-    assert list(kept) == near
-    assert with_low_confidence(found) == found
+@pytest.mark.parametrize("remark", [Remark.RULE_OVERRIDES, Remark.RULE_ERROR])
+def test_a_rule_knows_better_than_a_judge_in_doubt(remark: Remark) -> None:
+    assert verdict(row(0.9, 1.0, remarks={remark}, status=Status.ABSTAINED)) is Verdict.LIKELY_WRONG
 
 
-ORDER = [Verdict.LIKELY_WRONG, Verdict.CHECK, Verdict.PLAUSIBLE]
-SHARES = st.floats(0, 1)
+def test_a_label_beside_an_error_of_its_case_is_checked_but_not_for_what_concerns_the_set() -> None:
+    own, other = row(0.9, 0.01), row(0.9, 0.01, case_id="b")
+    of_case = Finding("orientation", Severity.ERROR, "a", None, "odd", "look")
+    of_set = Finding("duplicates", Severity.ERROR, "b", None, "twice", "remove")
+    found = verdicts([own, other], [of_case, of_set])
+    assert list(found.values()) == [Verdict.CHECK, Verdict.PLAUSIBLE]
 
 
-@given(SHARES, SHARES, st.floats(0.05, 1))
-def test_a_better_score_never_has_a_worse_verdict(one: float, other: float, level: float) -> None:
-    low, high = sorted((one, other))
-    usual = Usual(level, nan)
-    worse, better = (verdict(row(s, high=s), usual) for s in (low, high))
-    assert ORDER.index(worse) <= ORDER.index(better)
-    assert (verdict(row(low), usual) is Verdict.PLAUSIBLE) == (low >= CHECK_BELOW * level)
+def test_labels_come_by_how_probably_they_are_faulty_not_by_score() -> None:
+    adrenal = row(0.55, case_id="adrenal", structure="adrenal_gland_left", reference_score=0.6)
+    liver = row(0.6, case_id="liver", reference_score=0.95)
+    missing = row(nan, case_id="missing", status=Status.ABSENT_SUSPECT, presence=0.99)
+    doubted = row(0.1, case_id="doubted", status=Status.ABSTAINED, structure="spleen")
+    failed = row(nan, case_id="failed", status=Status.FAILED)
+    rows = with_p_faulty([adrenal, doubted, failed, missing, liver])
+    order = [one.case_id for one in worst_first(rows, verdicts(rows))]
+    assert order.index("liver") < order.index("adrenal")
+    assert order.index("liver") < order.index("missing") < order.index("failed")
+    assert order.index("failed") < order.index("doubted")

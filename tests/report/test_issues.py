@@ -25,8 +25,8 @@ def test_sections_and_order() -> None:
     ]
     worst, *others = lines(text, "Low scores, worst first")
     assert worst == (
-        "- [ ] `a` liver: **likely wrong**, score 0.31 (0.21 to 0.41), parts are missing, "
-        "worst slice 3. 12 voxels."
+        "- [ ] `a` liver: **likely wrong**, faulty: over 99 %, score 0.31 (0.21 to 0.41), "
+        "parts are missing, worst slice 3. 12 voxels."
     )
     assert [line.split(": ")[0].split(" ")[-1] for line in others] == ["spleen"]
     assert "3 voxels" not in text
@@ -123,12 +123,10 @@ def test_a_list_takes_no_longer_than_there_are_labels_and_findings(
         return plain(text, **options)
 
     monkeypatch.setattr(issues, "plain_text", told)
-    rows = tuple(row(f"c{n}", n / 800, structure=f"s{n // 7}") for n in range(400))
-    found = Walked(
-        finding(f"c{n}", f"s{n // 7}", Severity.WARNING, f"hole {n}") for n in range(400)
-    )
+    rows = tuple(row(f"c{n}", n / 800, structure=f"s{n}") for n in range(400))
+    found = Walked(finding(f"c{n}", f"s{n}", Severity.WARNING, f"hole {n}") for n in range(400))
     text = issue_list(report(rows=rows, findings=found))
-    assert Walked.times <= 3
+    assert Walked.times <= 4
     assert len(lines(text, "Low scores, worst first")) == 201
     assert lines(text, "Low scores, worst first")[7].endswith("Hole 7.")
     assert "hole 199" in in_words

@@ -1,6 +1,7 @@
 """What callers hand to a judge: colours or slices, numbers or none, spellings of a modality."""
 
 import json
+from dataclasses import replace
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -134,8 +135,12 @@ def test_a_score_is_plain_json(judge: Judge) -> None:
     assert all(type(s.score) is float and type(s.index) is int for s in score.slices)
     assert data["status"] == score.status.value
     assert data["slices"][0]["score"] == score.slices[0].score
+    assert 0 < score.p_faulty < 1
+    assert data["p_faulty"] == score.p_faulty
     empty = judge.score(image, ~mask & mask, "liver")
     assert empty.status is not Status.SCORED
     assert isnan(empty.value)
     assert empty.to_dict()["value"] is None
+    absent = replace(empty, status=Status.ABSENT_SUSPECT, presence=0.75)
+    assert absent.p_faulty == absent.to_dict()["p_faulty"] == 0.75
     json.dumps(empty.to_dict(), allow_nan=False)

@@ -80,7 +80,8 @@ FailOn = Annotated[
     str | None,
     typer.Option(
         "--fail-on",
-        help="Exit with 4 on: error, warning or info and worse, or a score: 'score<0.7'.",
+        help="Exit with 4 on: error, warning or info and worse, or on a label: 'p_faulty>0.8' or "
+        "'score<0.7'.",
     ),
 ]
 Empty = Annotated[

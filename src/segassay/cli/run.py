@@ -13,7 +13,7 @@ from segassay.pipelines.conclude import AuditResult
 from segassay.pipelines.configs import AuditConfig, Gate
 from segassay.records.triage import Verdict, key_of, verdicts, worst_first
 from segassay.report.model import SEVERITIES, error_name
-from segassay.types import Severity, Status, counted
+from segassay.types import Severity, Status, counted, percent
 
 _SHOWN, _WORST = 10, 5
 _LOOK_AT = (Verdict.LIKELY_WRONG, Verdict.CHECK, Verdict.MISSING)
@@ -121,9 +121,13 @@ def _tell_worst(result: AuditResult) -> None:
     worst = [row for row in worst_first(result.rows, found) if found[key_of(row)] in _LOOK_AT]
     tell("worst labels:" if worst else "worst labels: none stands out")
     for row in worst[:_WORST]:
-        score = "" if isnan(row.score) else f" {row.score:.2f}"
-        why = ", ".join(filter(None, (found[key_of(row)].value, error_name(row.error_type))))
-        tell(f"  {row.case_id} {row.structure}:{score} {why}")
+        words = (
+            "" if isnan(row.score) else f"{row.score:.2f}",
+            found[key_of(row)].value,
+            "" if isnan(row.p_faulty) else f"faulty: {percent(row.p_faulty)}",
+            error_name(row.error_type),
+        )
+        tell(f"  {row.case_id} {row.structure}: {', '.join(filter(None, words))}")
 
 
 def _verdict(result: AuditResult, severities: Mapping[Severity, int]) -> str:
@@ -144,5 +148,5 @@ def _gate(text: str | None) -> Gate | None:
         return Gate.parse(text)
     except ValueError as error:
         raise UsageError(
-            f"--fail-on {text!r}: expected error, warning, info, or a score such as 'score<0.7'"
+            f"--fail-on {text!r}: expected error, warning, info, 'score<0.7' or 'p_faulty>0.8'"
         ) from error

@@ -9,7 +9,7 @@ import typer
 from segassay.cli.console import give, give_json
 from segassay.cli.options import EngineName, Json, JudgeName, ModalityName, Names, Structure
 from segassay.cli.spread import spread
-from segassay.types import DEFAULT_JUDGE, Engine
+from segassay.types import DEFAULT_JUDGE, Engine, percent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ def score(
     if found.slices:
         known = found.low == found.low  # NaN where the judge knows no interval
         interval = f" ({found.low:.2f} to {found.high:.2f})" if known else ""
-        give(f"{found.value:.2f}{interval}  {found.status}")
+        give(f"{found.value:.2f}{interval}  {found.status}, faulty: {percent(found.p_faulty)}")
     else:
         give(f"n/a  {found.status}")
     for line in (found.error_type.replace("_", " "), found.reason, found.evidence):

@@ -16,12 +16,14 @@ from segassay.pipelines.notes import RULES_ONLY, notes_on
 from segassay.pipelines.override import with_rules
 from segassay.pipelines.pseudonyms import pseudonyms_for
 from segassay.records.findings import Finding
+from segassay.records.p_faulty import with_p_faulty
 from segassay.records.run import RunRecord, now
 from segassay.records.scores import ScoreRow
 from segassay.records.shards import CaseRecord, read_records
 from segassay.records.strict_json import strict_json
 from segassay.records.table import write_table
-from segassay.records.triage import verdicts, with_low_confidence, worst_first
+from segassay.records.triage import verdicts, worst_first
+from segassay.records.usual import with_low_confidence
 from segassay.records.whole_file import write_whole
 from segassay.report.html import render_report
 from segassay.report.model import SEVERITIES, Exhibit, ReportData
@@ -73,7 +75,12 @@ class AuditResult:
             "status": dict(statuses),
             "findings": {s.value: severities[s] for s in SEVERITIES if severities[s]},
             "worst": [
-                {"case_id": r.case_id, "structure": r.structure, "score": round(r.score, 4)}
+                {
+                    "case_id": r.case_id,
+                    "structure": r.structure,
+                    "score": round(r.score, 4),
+                    "p_faulty": round(r.p_faulty, 4),
+                }
                 for r in worst
             ],
             "notes": list(self.notes),
@@ -108,7 +115,7 @@ def conclude(
         dataset, cases, records = _renamed(config.out, dataset, cases, records, record)
     findings = _findings(records, replace(dataset, cases=tuple(cases)))
     judged = with_low_confidence([row for r in records for row in r.rows])
-    rows = with_rules(judged, findings)
+    rows = with_p_faulty(with_rules(judged, findings), findings)
     n_missing = len(cases) - len(records)
     result = AuditResult(
         out=config.out,
@@ -269,5 +276,7 @@ def _exit_code(
 def _tripped(gate: Gate, rows: Sequence[ScoreRow], findings: Sequence[Finding]) -> bool:
     if gate.score_below is not None:
         return any(row.score < gate.score_below for row in rows)
+    if gate.p_faulty_above is not None:
+        return any(row.p_faulty > gate.p_faulty_above for row in rows)
     least = (gate.severity or Severity.ERROR).rank
     return any(finding.severity.rank >= least for finding in findings)

@@ -50,20 +50,27 @@ class SourceConfig(BaseModel):
 
 
 class Gate(BaseModel):
-    """A limit that ends a run with exit code 4: a finding this bad or worse, or a score."""
+    """A limit that ends a run with exit code 4: a finding this bad or worse, or a label."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     severity: Severity | None = None
     score_below: float | None = None
+    p_faulty_above: float | None = None
 
     @classmethod
     def parse(cls, text: str) -> "Gate":
-        """Read `error`, `warning`, `info` or `score<0.7`; raises `ValueError` for anything else."""
-        match = re.fullmatch(r"score\s*<\s*(0?\.\d+|1|0|1\.0)", text.strip())
-        if match:
-            return cls(score_below=float(match[1]))
-        return cls(severity=Severity(text.strip()))
+        """Read `error`, `warning`, `info`, `score<0.7` or `p_faulty>0.8`.
+
+        Raises:
+            ValueError: It is none of these.
+        """
+        match = re.fullmatch(r"(score\s*<|p_faulty\s*>)\s*(0?\.\d+|1|0|1\.0)", text.strip())
+        if match is None:
+            return cls(severity=Severity(text.strip()))
+        limit = float(match[2])
+        is_score = match[1].startswith("score")
+        return cls(score_below=limit) if is_score else cls(p_faulty_above=limit)
 
 
 class CasesConfig(BaseModel):

@@ -12,8 +12,9 @@ from segassay.errors import OutputError
 from segassay.pipelines.audit import audit
 from segassay.pipelines.configs import AuditConfig, SourceConfig
 from segassay.records.findings import Finding
+from segassay.records.p_faulty import with_p_faulty
 from segassay.records.scores import ScoreRow
-from segassay.records.triage import Verdict, key_of, verdicts
+from segassay.records.triage import Verdict, key_of, verdicts, worst_first
 from segassay.types import Progress, Severity, Status
 
 _TO_CHECK = (Verdict.LIKELY_WRONG, Verdict.CHECK, Verdict.MISSING)
@@ -143,13 +144,15 @@ def compare(
 ) -> DemoResult:
     """Set an audit's rows and findings against the simulated errors."""
     loud = [f for f in findings if f.severity is not Severity.INFO]
+    rows = with_p_faulty(rows)  # by the scores alone: what rules find is counted apart
     found = verdicts(rows)
-    listed = tuple(sorted((r for r in rows if found[key_of(r)] in _TO_CHECK), key=_badness))
+    ranked = worst_first(rows, found)
+    listed = tuple(row for row in ranked if found[key_of(row)] in _TO_CHECK)
     changed = {(p.case_id, name) for p in planted for name in p.struck}
     cases = {p.case_id for p in planted}
     doubted = (row.structure for row in rows if row.status is Status.ABSTAINED)
     return DemoResult(
-        outcomes=tuple(_outcome(p, loud, rows, listed) for p in planted),
+        outcomes=tuple(_outcome(p, loud, ranked, listed) for p in planted),
         listed=listed,
         listed_clean=tuple(row for row in listed if _label(row) not in changed),
         false_by_rules=tuple(_finding_text(f) for f in loud if not _deserved(f, changed, cases)),
@@ -160,14 +163,10 @@ def compare(
     )
 
 
-def _badness(row: ScoreRow) -> float:
-    return -1.0 if isnan(row.score) else row.score
-
-
 def _outcome(
     planted: Planted,
     loud: Iterable[Finding],
-    rows: Iterable[ScoreRow],
+    ranked: Iterable[ScoreRow],
     listed: Sequence[ScoreRow],
 ) -> Outcome:
     checks = [
@@ -177,8 +176,8 @@ def _outcome(
     ]
     changed = {(planted.case_id, name) for name in planted.struck}
     found = next((row for row in listed if _label(row) in changed), None)
-    scored = (row for row in rows if _label(row) in changed and not isnan(row.score))
-    worst = found or min(scored, key=_badness, default=None)
+    scored = (row for row in ranked if _label(row) in changed and not isnan(row.score))
+    worst = found or next(scored, None)
     return Outcome(planted, tuple(dict.fromkeys(checks)), worst, found is not None)
 
 

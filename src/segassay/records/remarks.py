@@ -45,6 +45,7 @@ SENTENCES: dict[Remark, str] = {
     Remark.ALL_VALUES: "{file} holds {n_values} values and no {column} is given: all count",
     Remark.RULE_OVERRIDES: "the rule {rule} leaves no doubt: at most {cap:.2f}, where the judge "
     "alone said {score:.2f}",
+    Remark.RULE_ERROR: "faulty by the rule {rule}, whatever the score",
     Remark.ALL_IGNORED: "every voxel has the ignore label, so there is nothing to judge",
 }
 

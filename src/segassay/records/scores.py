@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from segassay.records.remarks import Remarks
 from segassay.types import Status
 
-TABLE_VERSION = 3
+TABLE_VERSION = 4
 """Version of the table's columns and their meaning; goes up when either changes."""
 
 
@@ -32,6 +32,12 @@ class ScoreRow(BaseModel):
     score: float = Field(default=nan, description="Expected Dice, 0 worst, 1 best.")
     score_lo: float = Field(default=nan, description="Lower end of the 90 % interval.")
     score_hi: float = Field(default=nan, description="Upper end of the 90 % interval.")
+    p_faulty: float = Field(
+        default=nan,
+        description="Probability that the label is faulty: that its Dice against a correct label "
+        "is below 0.8, hard structures allowed for. 1 where a rule found an error; of an empty "
+        "label the probability that the structure is in the image.",
+    )
     reference_score: float = Field(
         default=nan,
         description="Median score of reference labels of this structure in the judge's own tests; "

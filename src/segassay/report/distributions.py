@@ -4,10 +4,12 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan, nan
+from statistics import median
 
 import numpy as np
 
-from segassay.records.triage import CHECK_BELOW, WRONG_BELOW, Verdict
+from segassay.records.scores import ScoreRow
+from segassay.records.triage import Verdict, likely
 from segassay.report.listing import Listed
 
 BINS = 25
@@ -82,7 +84,7 @@ def _distribution(structure: str, own: Sequence[Listed], most_dots: int) -> Dist
     drawn = [x for x in own if not isnan(x.row.score) and x.number <= most_dots]
     return Distribution(
         structure,
-        _bars(scores, usual),
+        _bars([label.row for label in own if not isnan(label.row.score)]),
         _dots(drawn),
         float(np.median(scores)) if scores.size else nan,
         usual,
@@ -93,18 +95,17 @@ def _distribution(structure: str, own: Sequence[Listed], most_dots: int) -> Dist
     )
 
 
-def _bars(scores: np.ndarray[tuple[int], np.dtype[np.float64]], usual: float) -> tuple[Bar, ...]:
-    """Count scores in bars, in the colours of their verdicts, intervals left aside."""
-    counts, _ = np.histogram(scores, bins=BINS, range=(0, 1))
-    wide = WIDTH / BINS
+def _bars(rows: Sequence[ScoreRow]) -> tuple[Bar, ...]:
+    """Count scores in bars, in the colour of how probably the labels of a bar are faulty."""
+    of_bar: dict[int, list[float]] = defaultdict(list)
+    for row in rows:
+        of_bar[min(int(row.score * BINS), BINS - 1)].append(row.p_faulty)
+    wide, most = WIDTH / BINS, max(map(len, of_bar.values()), default=0)
     bars = []
-    for n in np.flatnonzero(counts).tolist():
-        height = 4 + (_BAR_HEIGHT - 4) * float(counts[n]) / float(counts.max())
-        share = (n + 0.5) / BINS / max(usual, 1e-6)
-        kind = Verdict.CHECK if share < CHECK_BELOW else Verdict.PLAUSIBLE
-        kind = Verdict.LIKELY_WRONG if share < WRONG_BELOW else kind
-        top = _BAR_HEIGHT + 2 - height
-        bars.append(Bar(n * wide + 1, top, wide - 2, height, kind.name.lower()))
+    for n, own in sorted(of_bar.items()):
+        height = 4 + (_BAR_HEIGHT - 4) * len(own) / most
+        kind = likely(median(own)).name.lower()
+        bars.append(Bar(n * wide + 1, _BAR_HEIGHT + 2 - height, wide - 2, height, kind))
     return tuple(bars)
 
 

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
+from segassay.records.p_faulty import FAULTY_BELOW
 from segassay.records.triage import Verdict, key_of
 from segassay.report.advice import (
     VERDICT_SENTENCES,
@@ -36,7 +37,7 @@ from segassay.report.model import (
 )
 from segassay.report.subgroups import LEAST_SUBJECTS, subgroups
 from segassay.report.visible import visible
-from segassay.types import REVIEW_BELOW, counted
+from segassay.types import REVIEW_BELOW, counted, percent
 
 _MOST_ROWS = 5000
 """Rows of a table on the page, worst first: browsers get slow beyond, the files hold the rest."""
@@ -98,6 +99,7 @@ def _environment() -> Environment:
     )
     environment.filters["score"] = _score_text
     environment.filters["counted"] = counted
+    environment.filters["percent"] = percent
     environment.filters["error_name"] = error_name
     environment.filters["size_words"] = size_words
     environment.tests["volume"] = is_volume
@@ -109,6 +111,7 @@ def _environment() -> Environment:
         script=script,
         script_hash=f"sha256-{digest}",
         review_below=REVIEW_BELOW,
+        faulty_below=FAULTY_BELOW,
         verdict_sentences=VERDICT_SENTENCES,
         severities=[severity.value for severity in SEVERITIES],
     )

@@ -12,7 +12,7 @@ from segassay.records.scores import ScoreRow
 from segassay.records.triage import Verdict
 from segassay.report.model import SEVERITIES, ReportData, error_name, is_volume
 from segassay.report.visible import visible
-from segassay.types import Severity, Status
+from segassay.types import Severity, Status, percent
 
 T = TypeVar("T")
 
@@ -83,7 +83,8 @@ def _broken_line(data: ReportData, rows: Sequence[ScoreRow]) -> str:
 
 
 def _scored_line(data: ReportData, row: ScoreRow) -> str:
-    parts = [f"**{data.verdict(row)}**", f"score {row.score:.2f}"]
+    parts = [f"**{data.verdict(row)}**", f"faulty: {percent(row.p_faulty)}"]
+    parts.append(f"score {row.score:.2f}")
     if not isnan(row.score_lo):
         parts[-1] += f" ({row.score_lo:.2f} to {row.score_hi:.2f})"
     parts.append(data.looks(row))

@@ -12,14 +12,13 @@ from segassay.records.findings import Finding
 from segassay.records.scores import ScoreRow
 from segassay.records.triage import (
     LabelKey,
-    Usual,
     Verdict,
     key_of,
-    usual_scores,
     verdict,
     verdicts,
     worst_first,
 )
+from segassay.records.usual import Usual, usual_scores
 from segassay.types import Remark, Severity, Status
 
 _EVEN = 0.1
@@ -148,8 +147,8 @@ class ReportData:
 
     def is_by_rule(self, row: ScoreRow) -> bool:
         """Tell whether an error by a rule made the verdict, whatever the judge says."""
-        by_score = verdict(row, self.usual.get(row.structure))
-        return Remark.RULE_OVERRIDES in row.remarks or self.verdict(row) is not by_score
+        by_rule = {Remark.RULE_OVERRIDES, Remark.RULE_ERROR}
+        return not row.remarks.isdisjoint(by_rule) or self.verdict(row) is not verdict(row)
 
     def looks(self, row: ScoreRow) -> str:
         """Say in words what is wrong with a label; empty unless its verdict says that much."""

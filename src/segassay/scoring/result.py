@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segassay.records.p_faulty import p_faulty
+from segassay.records.usual import Usual
 from segassay.types import Remark, Status
 
 
@@ -84,9 +86,21 @@ class Score:
         """The examined slice with the lowest score; `None` for an empty mask."""
         return min(self.slices, key=lambda s: s.score, default=None)
 
+    @property
+    def p_faulty(self) -> float:
+        """Probability that the label is faulty, in [0, 1], see `records.p_faulty`.
+
+        It is held against reference labels in the judge's tests alone: an audit, which knows the
+        other labels of the structure and what rules found, may tell otherwise. Of an empty mask the
+        probability that the structure is in the image; NaN without either.
+        """
+        if self.status in (Status.ABSENT_OK, Status.ABSENT_SUSPECT):
+            return self.presence
+        return p_faulty(self.value, self.low, self.high, Usual((), self.reference_score))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the score as plain data that `json.dumps` takes; NaN becomes `None`."""
-        data: dict[str, Any] = asdict(self)
+        data: dict[str, Any] = {**asdict(self), "p_faulty": self.p_faulty}
         data["status"], data["remarks"] = self.status.value, sorted(self.remarks)
         data["slices"] = [{k: _json_number(v) for k, v in s.items()} for s in data["slices"]]
         return {key: _json_number(value) for key, value in data.items()}
