@@ -180,7 +180,7 @@ def _measured(
     checksum = voxel_sha256(image.array)
     labels = [(structure, mask) for structure, _, mask in known]
     found = judge.measure_labels(image, labels, modality=modality, subject=subject)
-    traits = Traits(image)
+    traits = Traits(image) if judge.weighs_traits else None
     for (structure, true, mask), measured in zip(known, found, strict=True):
         if measured is not None and not isnan(true):
             yield GoldLabel(
@@ -192,5 +192,7 @@ def _measured(
                 measured=measured,
                 corrected=judge.corrected(measured),
                 stated=judge.calibrated(measured),
-                seen=Seen(canonical_name(structure), traits.in_mm, traits(mask)),
+                seen=None
+                if traits is None
+                else Seen(canonical_name(structure), traits.in_mm, traits(mask)),
             )

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from segassay.records.remarks import Remarks
 from segassay.types import Status
 
-TABLE_VERSION = 3
+TABLE_VERSION = 4
 """Version of the table's columns and their meaning; goes up when either changes."""
 
 
@@ -84,6 +84,11 @@ class ScoreRow(BaseModel):
         default=nan,
         description="Expected normalised surface Dice at 2 mm (2 pixels without a spacing) in the "
         "planes of examined slices, outlines weighed by length; 0 worst, 1 best; no interval.",
+    )
+    n_context_subjects: int = Field(
+        default=0,
+        description="Subjects whose labels of the structure were the context of the score; 0 "
+        "without a context. `remarks` says whose they were.",
     )
     spacing_mm: str = Field(
         default="", description="Voxel size in mm along R, A, S, blanks between; empty if unknown."
