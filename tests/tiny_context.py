@@ -26,19 +26,19 @@ data:
 """
 
 
-def write_set(root: Path, n: int) -> Path:
+def write_set(root: Path, n: int, *, first: int = 0, stem: str = "p") -> Path:
     """Write pictures with masks by structure and, for half of them, a network's predictions."""
     for part in ("images", "masks/blob", "predictions/blob"):
         (root / part).mkdir(parents=True)
-    for number in range(n):
+    for number in range(first, first + n):
+        name = f"{stem}{number}.png"
         grey, inside = blob(number)
-        Image.fromarray(grey.astype(np.uint8)).save(root / "images" / f"p{number}.png")
+        Image.fromarray(grey.astype(np.uint8)).save(root / "images" / name)
         mask = np.asarray(255 * inside, dtype=np.uint8)
-        Image.fromarray(mask).save(root / "masks" / "blob" / f"p{number}.png")
+        Image.fromarray(mask).save(root / "masks" / "blob" / name)
         if number % 2:
-            Image.fromarray(np.roll(mask, 9, axis=1)).save(
-                root / "predictions" / "blob" / f"p{number}.png"
-            )
+            moved = np.roll(mask, 9, axis=1)
+            Image.fromarray(moved).save(root / "predictions" / "blob" / name)
     return root
 
 

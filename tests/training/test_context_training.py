@@ -11,6 +11,7 @@ pytest.importorskip("onnx", reason="needs the train extra")
 
 from segassay.cli import main
 from segassay.context.votes import PATCHES
+from segassay.data.readers import open_dataset
 from segassay.errors import UsageError
 from segassay.models.folder import open_judge
 from segassay.scoring import load_judge
@@ -67,12 +68,8 @@ def test_the_context_changes_what_is_said(tiny_context_judge: Path) -> None:
     judge = load_judge(str(tiny_context_judge))
     assert isinstance(judge, ContextJudge)
 
-    from segassay.data.readers import open_dataset
-
-    cases = open_dataset(
-        images=tiny_context_judge.parents[1] / "set" / "images",
-        labels=tiny_context_judge.parents[1] / "set" / "masks",
-    ).cases
+    data = tiny_context_judge.parents[1] / "set"
+    cases = open_dataset(images=data / "images", labels=data / "masks").cases
     memory = judge.reader.gather(cases)
     assert memory is not None
     assert memory.n_subjects == 20
@@ -87,14 +84,10 @@ def test_the_context_changes_what_is_said(tiny_context_judge: Path) -> None:
 
 def test_too_few_subjects_are_no_context(tiny_context_judge: Path) -> None:
 
-    from segassay.data.readers import open_dataset
-
     judge = load_judge(str(tiny_context_judge))
     assert isinstance(judge, ContextJudge)
-    cases = open_dataset(
-        images=tiny_context_judge.parents[1] / "set" / "images",
-        labels=tiny_context_judge.parents[1] / "set" / "masks",
-    ).cases
+    data = tiny_context_judge.parents[1] / "set"
+    cases = open_dataset(images=data / "images", labels=data / "masks").cases
     assert judge.reader.gather(cases[:2]) is None
     assert judge.reader.gather(cases, structures=["liver"]) is None
 

@@ -110,9 +110,10 @@ def _measured(
     planting: Planting,
     config: FitConfig,
     progress: Progress | None,
+    phase: str = "cases measured",
 ) -> tuple[MeasuredCases, Found]:
     """Measure trusted labels, and the user's own predictions behind them if there are any."""
-    measured = measure_cases(cases, judge, planting, progress=progress)
+    measured = measure_cases(cases, judge, planting, progress=progress, phase=phase)
     rows, problems = measured.labels, measured.problems
     if config.pairs is not None:
         own, wrong = measure_table(config.pairs, judge, progress=progress)
@@ -134,14 +135,14 @@ def _in_context(
     tells what the judge would have said, to compare with.
     """
     before, (rows, problems) = _measured(judge, cases, planting, config, progress)
-    reader, tick = judge.reader, progress or ignore_progress
-    memory = reader.gather(before.cases, trusted=True, progress=tick)
+    tick = progress or ignore_progress
+    memory = judge.reader.gather(before.cases, trusted=True, progress=tick)
     if memory is None:
         say("no context: no structure has labels of three subjects that can be read")
     else:
         say(f"judged in the context of {counted(memory.n_subjects, 'reference subject')}")
-    fresh = judge.with_reference(memory)
-    _, (again, _) = _measured(fresh, before.cases, planting, config, progress)
+    fresh, phase = judge.with_reference(memory), "cases measured in context"
+    _, (again, _) = _measured(fresh, before.cases, planting, config, progress, phase)
     stated = [replace(new, stated=old.stated) for new, old in zip(again, rows, strict=True)]
     return (stated, problems), memory
 

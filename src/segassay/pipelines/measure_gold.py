@@ -72,8 +72,9 @@ def measure_cases(
     planting: Planting,
     *,
     progress: Progress | None = None,
+    phase: str = "cases measured",
 ) -> MeasuredCases:
-    """Measure the trusted labels of cases, untouched and with faults.
+    """Measure the trusted labels of cases, untouched and with faults; `phase` names the progress.
 
     A label file that cannot be used costs its labels, an image its case; so does an exception that
     nobody foresaw.
@@ -82,7 +83,7 @@ def measure_cases(
     problems: list[Problem] = []
     usable: list[Case] = []
     tell = progress or ignore_progress
-    tell("cases measured", 0, len(cases), "")
+    tell(phase, 0, len(cases), "")
     for number, case in enumerate(cases, start=1):
         found = isolated(case.case_id, partial(measure_case, case, judge, planting))
         if isinstance(found, CaseError):
@@ -91,7 +92,7 @@ def measure_cases(
             gold += found.labels
             problems += found.problems
             usable += found.cases
-        tell("cases measured", number, len(cases), case.case_id)
+        tell(phase, number, len(cases), case.case_id)
     return MeasuredCases(gold, problems, tuple(usable))
 
 
