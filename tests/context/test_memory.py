@@ -1,6 +1,7 @@
 """A memory on disk: it votes as before, vouches for trusted labels, names nobody, or is refused."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,9 @@ def test_an_image_is_known_by_its_voxels_under_any_name() -> None:
     assert by_image is not None
     np.testing.assert_array_equal(by_name.expected, by_image.expected)
     assert memory.n_others("disc", subject="", image=image) == 4
+    twice = ContextMemory.of([*some, replace(some[2], subject="copy")], trusted=True)
+    assert twice.n_others("disc", subject="copy", image=image) == 4
+    assert twice.n_others("disc", subject="s2") == 5
     assert memory.n_others("disc", subject="new") == 5
     assert memory.n_others("ring", subject="new") == 0
 

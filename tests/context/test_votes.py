@@ -135,7 +135,7 @@ def test_the_most_alike_come_first_a_few_of_each_subject() -> None:
     levels = np.zeros(5, dtype=np.float32)
     query = np.eye(4, dtype=np.float32)[0]
     voting = Voting(per_subject=2, candidates=3)
-    chosen = most_alike(query, 0.0, "me", summaries, levels, whose, voting)
+    chosen = most_alike(query, 0.0, {"me"}, summaries, levels, whose, voting)
     assert chosen.tolist() == [0, 1, 3]
-    same = most_alike(summaries[0], 0.0, "new", summaries, levels, whose, voting)
+    same = most_alike(summaries[0], 0.0, {"new"}, summaries, levels, whose, voting)
     assert set(same.tolist()) == {3, 4}, "the same slice under another name is no witness"

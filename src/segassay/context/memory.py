@@ -161,7 +161,7 @@ class ContextMemory:
         """
         if structure not in self.structures:
             return 0
-        own = {self._owner(image, subject)}
+        own = self._owners(image, subject)
         held = np.flatnonzero(self.labelled[:, self.structures.index(structure)])
         return len({self.subjects[n] for n in held} - own)
 
@@ -185,8 +185,7 @@ class ContextMemory:
         """
         columns = [self.structures.index(n) if n in self.structures else -1 for n in names]
         known = sorted({c for c in columns if c >= 0})
-        owner = self._owner(image, subject)
-        chosen = self._most_alike(looks.summary, level, owner)
+        chosen = self._most_alike(looks.summary, level, self._owners(image, subject))
         if not known or not chosen.size:
             return [None] * len(names)
         votes = self._votes(looks.patches, chosen, known)
@@ -306,15 +305,15 @@ class ContextMemory:
             is_nameless=about["is_nameless"] is True,
         )
 
-    def _owner(self, image: str, subject: str) -> str:
-        """Return whose an image is: by its checksum, or else as it is said."""
-        if image and image in self.images:
-            return self.subjects[self.images.index(image)]
-        return "" if self.is_nameless else subject
+    def _owners(self, image: str, subject: str) -> set[str]:
+        """Return whose an image is: as it is said, and by its checksum, under whatever names."""
+        said = set() if self.is_nameless else {subject}
+        pairs = zip(self.subjects, self.images, strict=True)
+        return said | {whose for whose, other in pairs if image and other == image}
 
-    def _most_alike(self, summary: Floats, level: float, subject: str) -> Indices:
+    def _most_alike(self, summary: Floats, level: float, own: set[str]) -> Indices:
         return most_alike(
-            summary, level, subject, self.summaries, self.levels, self.subjects, self.voting
+            summary, level, own, self.summaries, self.levels, self.subjects, self.voting
         )
 
     def _votes(
@@ -337,7 +336,7 @@ class ContextMemory:
 
     def _ballot(self, n: int) -> tuple[Indices, Floats, Floats] | None:
         """Let the others vote on a few patches of slice `n`; `None` where nothing can be said."""
-        chosen = self._most_alike(self.summaries[n], float(self.levels[n]), self.subjects[n])
+        chosen = self._most_alike(self.summaries[n], float(self.levels[n]), {self.subjects[n]})
         if not chosen.size or not self.shares[n].any():
             return None
         query, _ = with_places(_features(self.patches[n]), self.voting)

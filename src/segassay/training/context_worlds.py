@@ -252,7 +252,7 @@ def make_worlds(
     subjects = [cases[n].subject_id for n, _ in slices]
     levels = np.array([i / max(len(cases[n].planes) - 1, 1) for n, i in slices], dtype=np.float32)
     order = [
-        most_alike(summaries[n], float(levels[n]), subjects[n], summaries, levels, subjects, how)
+        most_alike(summaries[n], float(levels[n]), {subjects[n]}, summaries, levels, subjects, how)
         for n in range(len(slices))
     ]
     ballots = [_ballots(patches, n, others, shares, how) for n, others in enumerate(order)]
