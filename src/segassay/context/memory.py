@@ -29,7 +29,7 @@ from segassay.context.votes import (
 from segassay.errors import ModelError
 
 MOST_SLICES = 600
-"""Kept in memory: 59 MB of features, and 0.6 MB of shares for each structure."""
+"""Kept in memory: 59 MB where a patch has 96 features, and 0.6 MB for each structure."""
 
 _FEW = np.arange(PATCHES).reshape(GRID, GRID)[::2, ::2].ravel()
 """Patches that tell how far a label agrees with the others: a quarter is enough for that."""
@@ -77,7 +77,7 @@ class ContextMemory:
     """Slices with labels of one data set, `n` slices of `s` structures. Made by `of`, or read.
 
     It can be sent to other processes. Features are kept in bytes: of a vector of length 1 its
-    direction is enough, and rounding moves cosines by less than 0.001.
+    direction is enough. Memory and file hold the same bytes, so both vote the same.
 
     Attributes:
         structures: Names of the structures, sorted.
@@ -235,7 +235,7 @@ class ContextMemory:
         )
 
     def save(self, path: Path) -> None:
-        """Write to one file of at most 59 MB of features beside the shares, which pack well."""
+        """Write to one file, packed; `MOST_SLICES` bounds it."""
         about = {
             "version": _VERSION,
             "structures": self.structures,
