@@ -19,7 +19,7 @@ import torch
 from segassay.context.looks import picture
 from segassay.models.efficientnet_lite import load_published
 from segassay.models.patch_encoder import RAW_WIDTH, PatchEncoder
-from segassay.training.context_worlds import chosen_slices
+from segassay.training.context_worlds import slices_of
 from segassay.training.export import write_onnx
 from segassay.training.material import load_material
 from segassay.training.settings import read_recipe
@@ -73,7 +73,7 @@ def components(net: PatchEncoder, recipe: Path, data: Path) -> tuple[torch.Tenso
     for store in load_material(read_recipe(recipe), data, say=print).train:
         for number in rng.permutation(len(store.cases))[:_IMAGES].tolist():
             case = store.cases[number]
-            for index in chosen_slices(case, 3).tolist():
+            for index in slices_of(case, 3).tolist():
                 seen = case.planes[index] if case.colours is None else case.colours
                 shown = torch.from_numpy(picture(seen, case.pixel_mm))[None]
                 patches = net.raw(shown)[0][0]

@@ -40,6 +40,16 @@ def judge() -> Judge:
     return load_judge()
 
 
+@pytest.fixture(scope="session")
+def tiny_context_judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a judge that reads the context, trained for a few updates (a minute)."""
+    pytest.importorskip("torch", reason="needs the train extra")
+    pytest.importorskip("onnx", reason="needs the train extra")
+    from tiny_context import train_tiny
+
+    return train_tiny(tmp_path_factory.mktemp("context"))
+
+
 def write_nifti(
     path: Path, array: NDArray[np.generic], affine: NDArray[np.float64] | None = None
 ) -> Path:

@@ -11,11 +11,12 @@ from conftest import write_phantoms
 from segassay.data.case import Case, LabelRef
 from segassay.data.phantom import LABELS
 from segassay.data.readers import open_dataset
+from segassay.data.splits import by_lot
 from segassay.pipelines import acquaintance
 from segassay.pipelines import familiarity as trial
 from segassay.pipelines.audit import audit
 from segassay.pipelines.configs import AuditConfig, SourceConfig
-from segassay.pipelines.familiarity import FAMILIAR, TriedLabel, agreement, by_lot, familiarity
+from segassay.pipelines.familiarity import FAMILIAR, TriedLabel, agreement, familiarity
 from segassay.pipelines.faulty_cases import ExpertCase
 from segassay.records.run import read_run
 from segassay.records.table import read_table

@@ -43,6 +43,15 @@ def test_unknown_structures_are_named_by_what_weighed_them() -> None:
     assert ("s0" in alone, "s1" in alone, "s2" in alone) == (False, True, False)
 
 
+def test_structures_judged_in_context_are_not_said_to_be_judged_alone() -> None:
+    own = [Remark.NEVER_LEARNED, Remark.IN_CONTEXT]
+    reference = [Remark.NEVER_LEARNED, Remark.IN_REFERENCE_CONTEXT]
+    weighed, alone, _ = notes(own, reference, [Remark.NEVER_LEARNED])
+    assert ("s0" in weighed, "s1" in weighed, "s2" in weighed) == (True, False, False)
+    assert ("s0" in alone, "s1" in alone, "s2" in alone) == (False, False, True)
+    assert notes(reference) == ()
+
+
 def test_a_failed_trial_is_noted() -> None:
     first, _ = notes([], familiarity=FAMILIAR - 0.3)
     assert f"{FAMILIAR - 0.3:.2f}" in first

@@ -55,6 +55,10 @@ class FitOptions(LearnOptions):
     full: Annotated[
         bool, typer.Option("--full", help="Train the network itself further; needs torch.")
     ] = False
+    private: Annotated[
+        bool,
+        typer.Option("--private", help="Keep no names of subjects and no images in the judge."),
+    ] = False
 
 
 @spread

@@ -23,6 +23,14 @@ class MaskOptions:
     ] = None
     names: Names = None
     modality: ModalityName = None
+    context: Annotated[
+        Path | None,
+        typer.Option(
+            "--context",
+            metavar="DIR",
+            help="Data set whose labels of the structure are the context; at least 3 subjects.",
+        ),
+    ] = None
 
 
 @spread
@@ -37,8 +45,9 @@ def score(
 ) -> None:
     """Score one mask: its expected Dice, 0 worst to 1 best, with a 90 % interval."""
     from segassay.pipelines.score import score_pair
+    from segassay.scoring import load_judge
 
-    found = score_pair(image, mask, judge=judge, engine=engine, **asdict(of))
+    found = score_pair(image, mask, judge=load_judge(judge, engine=engine), **asdict(of))
     if as_json:
         give_json(found.to_dict())
         return

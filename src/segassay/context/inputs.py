@@ -29,13 +29,16 @@ class ContextInput:
     """What the context adds to the input of one slice; all 0 but `looks` where there is none.
 
     `maps` `(MAPS, n, n)`, `field` `(FIELDS, f, f)`, `numbers` `(NUMBERS,)`, `looks`
-    `(d, LOOKS_PX, LOOKS_PX)`, all float32.
+    `(d, LOOKS_PX, LOOKS_PX)`, all float32. `shared` is twice the area, in patches, on which mask
+    and context agree, `total` the area of both together.
     """
 
     maps: Floats
     field: Floats
     numbers: Floats
     looks: Floats
+    shared: float = 0.0
+    total: float = 0.0
 
 
 def context_input(
@@ -81,4 +84,4 @@ def context_input(
     ratio = np.log2((float(expected.sum()) + 0.5) / (float(own.sum()) + 0.5)) / 4
     numbers[:N_NUMBERS] = context.numbers
     numbers[N_NUMBERS:] = (1.0, 2 * both / max(total, 1e-3), float(np.clip(ratio, -1, 1)))
-    return ContextInput(maps, field, numbers, small)
+    return ContextInput(maps, field, numbers, small, 2 * both, total)

@@ -5,7 +5,7 @@ covers there. Nobody vouches for those labels: one that agrees with what all oth
 image counts more than one that does not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -142,7 +142,7 @@ def beliefs(agreement: Floats, least: float) -> Floats:
 def most_alike(
     summary: Floats,
     level: float,
-    subject: str,
+    own: Collection[str],
     summaries: Floats,
     levels: Floats,
     subjects: Sequence[str],
@@ -153,7 +153,7 @@ def most_alike(
     Args:
         summary: `(c,)` of the slice, of length 1.
         level: Its place along its volume, 0 to 1; 0 for a picture.
-        subject: Whose it is: nobody vouches for himself.
+        own: Subjects that are not asked, as the slice's own: nobody vouches for himself.
         summaries: `(n, c)` of the slices to choose from.
         levels: `(n,)` their places.
         subjects: Whose they are.
@@ -165,7 +165,7 @@ def most_alike(
     chosen: list[int] = []
     for other in order.tolist():
         whose = subjects[other]
-        if whose == subject or taken.get(whose, 0) >= voting.per_subject:
+        if whose in own or taken.get(whose, 0) >= voting.per_subject:
             continue
         if likeness[other] > _SAME_SLICE:
             continue

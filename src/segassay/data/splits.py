@@ -11,9 +11,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from segassay.data.case import Case
+
 _LEAST_SUBJECTS = 8
 _TEST_SHARE = 0.2
 _TUNING_SHARE = 0.1
+_SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,19 @@ def split_subjects(subjects: Sequence[str]) -> SubjectSplit:
     rest = ordered[:-n_test]
     n_tuning = max(1, round(_TUNING_SHARE * len(rest)))
     return SubjectSplit(rest[:-n_tuning], rest[-n_tuning:], ordered[-n_test:])
+
+
+def by_lot(cases: Sequence[Case]) -> list[Case]:
+    """Return the first case with labels of every subject that has one.
+
+    The names of all subjects, and nothing else, decide the order: it stays as it is when some lose
+    their labels.
+    """
+    first = {case.subject_id: case for case in reversed(cases) if case.labels}
+    subjects = sorted({case.subject_id for case in cases})
+    order = np.random.default_rng(_SEED).permutation(len(subjects))
+    drawn = (subjects[number] for number in order)
+    return [first[subject] for subject in drawn if subject in first]
 
 
 def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:

@@ -196,6 +196,19 @@ class Benefit(StrEnum):
     """Too few subjects leave nothing to test on."""
 
 
+class ContextKept(Document):
+    """What a fitted judge keeps of trusted cases as its context (`context.memory`).
+
+    `slices` of so many `subjects`, `features` numbers for each patch of a slice; `named` tells
+    whether the subjects are kept by their names.
+    """
+
+    subjects: Count
+    slices: Count
+    features: Count
+    named: bool
+
+
 class Adaptation(Document):
     """What `segassay fit`, `learn` or `calibrate` made of a judge, and how good it then was.
 
@@ -214,6 +227,7 @@ class Adaptation(Document):
         light: Figures of a fit without learning, where the network learned on and was kept.
         full: What came of the network's learning, where it learned on.
         compared_with: Trusted cases that labels are compared with.
+        context: What is kept of trusted cases as context, by a judge that reads any.
         minutes: How long each half learned (`learn`).
         known_before: Images that the base had learned from (`learn`).
     """
@@ -232,6 +246,7 @@ class Adaptation(Document):
     light: Figures | None = None
     full: NetworkFit | None = None
     compared_with: Count = 0
+    context: ContextKept | None = None
     minutes: float | None = None
     known_before: Count = 0
 

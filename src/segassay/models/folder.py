@@ -10,9 +10,9 @@ Some kinds of judge have more files: `text.npy`, a vector `(structures, n)` for 
 `meta.json` in its order, `weights.safetensors`, to train on from, `unfamiliar.json`, what scores
 are worth where it knows nothing, `adapter.json`, the correction of a judge that was fitted to
 somebody's data, `typical.json`, what is usual of the labels it was fitted to, and `gold.npz`, the
-trusted cases it compares with. One of kind `halves` has a
-second network, `other.onnx`, with its `other_calibration.json`, one of kind `context` the encoder
-of slices, `encoder.onnx`.
+trusted cases it compares with. One of kind `halves` has a second network, `other.onnx`, with its
+`other_calibration.json`, one of kind `context` the encoder of slices, `encoder.onnx`, and, where it
+was fitted, `context.npz`, what is kept of the trusted cases whose labels vote.
 """
 
 import hashlib
@@ -49,6 +49,9 @@ TYPICAL = "typical.json"
 
 GOLD = "gold.npz"
 """Reduced images and labels of trusted cases, in a judge fitted to compare with them."""
+
+CONTEXT = "context.npz"
+"""Features and labels of slices of trusted cases, in a fitted judge that reads the context."""
 
 UNFAMILIAR = "unfamiliar.json"
 """What scores of structures that it never learned are worth; absent where nobody measured it."""
@@ -101,6 +104,11 @@ class JudgeFolder:
     def gold(self) -> Path | None:
         """The file of trusted cases, where there is one."""
         return self.path / GOLD if GOLD in self.files else None
+
+    @property
+    def context(self) -> Path | None:
+        """The file of context cases, where there is one."""
+        return self.path / CONTEXT if CONTEXT in self.files else None
 
     @property
     def encoder(self) -> Path | None:

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from segassay.context.memory import ContextMemory
 from segassay.data.case import Case
+from segassay.data.splits import by_lot
 from segassay.errors import CaseError, OutputError
-from segassay.pipelines.context_cases import MOST_CASES, gather_context
-from segassay.pipelines.familiarity import FAMILIAR, FEWEST_CASES, by_lot, familiarity
+from segassay.pipelines.familiarity import FAMILIAR, FEWEST_CASES, familiarity
 from segassay.pipelines.isolated import isolated
 from segassay.pipelines.peers import choose_peers
 from segassay.pipelines.result_folder import note_interruption
@@ -18,6 +19,7 @@ from segassay.scoring import Judge
 from segassay.scoring.context_judge import ContextJudge
 from segassay.scoring.peers import Peers
 from segassay.types import Progress, Say, counted, ignore_progress
+from segassay.vocabulary.names import canonical_name
 
 Found = TypeVar("Found")
 
@@ -28,7 +30,8 @@ class Acquaintance:
 
     `familiarity` is the outcome of the trial, `None` without one; `peers` weigh the labels of
     structures that the judge does not know. `context` are labels that vote, for a judge that reads
-    any; it needs neither of the others.
+    any; it needs neither of the others. A fitted judge has reference labels beside: of structures
+    that these hold no others are asked.
     """
 
     familiarity: float | None = None
@@ -38,7 +41,7 @@ class Acquaintance:
     def asked(self, judge: Judge) -> Judge:
         """Return a judge as it is to be asked about this data set."""
         if isinstance(judge, ContextJudge):
-            return judge.with_context(self.context)
+            return judge.with_memory(self.context)
         failed = self.familiarity is not None and self.familiarity < FAMILIAR
         judge = judge.distrusted() if failed else judge
         return judge if self.peers is None else judge.among(self.peers)
@@ -76,11 +79,7 @@ def get_acquainted(
     tell = say or _silent
     try:
         if isinstance(judge, ContextJudge):
-            context = _survived(gather_context, cases, judge, MOST_CASES, structures, progress)
-            if context is not None:
-                others = counted(context.n_subjects, "other subject")
-                tell(f"labels are judged in the context of {others}")
-            return Acquaintance(context=context)
+            return Acquaintance(context=_own_context(cases, judge, structures, tell, progress))
         if run.familiarity is None and len(by_lot(cases)) >= FEWEST_CASES:
             tell("testing the judge on simulated errors in the data set's own labels")
             run.familiarity = _survived(familiarity, cases, judge, structures, progress)
@@ -98,9 +97,29 @@ def get_acquainted(
     return Acquaintance(run.familiarity, peers)
 
 
+def _own_context(
+    cases: Sequence[Case], judge: ContextJudge, structures: Sequence[str], tell: Say, tick: Progress
+) -> ContextMemory | None:
+    """Gather the data set's own labels of structures that the judge was not fitted to, if any."""
+    held = {canonical_name(ref.structure) for case in cases for ref in case.labels}
+    wanted = held.intersection(structures) if structures else held
+    reference = wanted.intersection(judge.reference_structures)
+    if reference:
+        tell(f"judged in the context of reference labels: {', '.join(sorted(reference))}")
+    own = sorted(wanted - reference)
+    if not own:
+        return None
+    gather = partial(judge.reader.gather, structures=own, progress=tick)
+    context = _survived(gather, cases)
+    if context is not None:
+        others = counted(context.n_subjects, "other subject")
+        tell(f"labels are judged in the context of {others}")
+    return context
+
+
 def _survived(step: Callable[..., Found | None], *arguments: object) -> Found | None:
     """Return what a step finds; what should never happen is logged, and the run goes on without."""
-    found = isolated(step.__name__, lambda: step(*arguments))
+    found = isolated("the data set as a whole", lambda: step(*arguments))
     return None if isinstance(found, CaseError) else found
 
 

@@ -242,6 +242,7 @@ def _scored_row(
             "expected_volume_error_ml": score.expected_volume_error_ml,
             "expected_area_error_mm2": score.expected_area_error_mm2,
             "expected_nsd": score.expected_nsd,
+            "n_context_subjects": score.n_context_subjects,
             "flags": " ".join(flags),
             "evidence": evidence,
             "model_id": score.model_id,

@@ -14,7 +14,6 @@ from segassay.data.splits import SubjectSplit
 from segassay.models.description import Evidence, JudgeMeta
 from segassay.models.folder import open_judge, write_checksums, write_document
 from segassay.pipelines.calibration_rows import ROWS, read_calibration_rows, write_calibration_rows
-from segassay.pipelines.context_cases import MOST_CASES, gather_context
 from segassay.pipelines.faulty_cases import JudgedFault, judge_faults, read_expert_case
 from segassay.scoring import Judge, judge_of
 from segassay.scoring.calibration import Calibration
@@ -161,8 +160,8 @@ def _in_context(judge: Judge, cases: Sequence[Case], subjects: set[str]) -> list
     if not isinstance(judge, ContextJudge):
         return [judge]
     others = [case for case in cases if case.labels and case.subject_id in subjects]
-    memory = gather_context(others, judge, MOST_CASES)
-    return [judge] if memory is None else [judge, judge.with_context(memory)]
+    memory = judge.reader.gather(others)
+    return [judge] if memory is None else [judge, judge.with_memory(memory)]
 
 
 def _network_masks(masks: Path | None, set_name: str, case_id: str) -> NetworkMasks | None:

@@ -212,12 +212,20 @@ class FitConfig(LearnConfig):
     """Options of `segassay fit`; `pairs` is a table of the user's own predictions with gold.
 
     With `full` the network itself learns on for `minutes`; with `atlas` the new judge also compares
-    labels with so many of the trusted cases for each structure.
+    labels with so many of the trusted cases for each structure. With `private` the new judge keeps
+    nothing that shows an image or names a subject or the data set.
     """
 
     pairs: Path | None = None
     full: bool = False
     atlas: int = Field(default=0, ge=0, le=20)
+    private: bool = False
+
+    @model_validator(mode="after")
+    def _private_keeps_no_image(self) -> "FitConfig":
+        if self.private and self.atlas:
+            raise ValueError("--atlas keeps images in the judge's folder, --private none: drop one")
+        return self
 
 
 class CalibrateConfig(BaseModel):

@@ -13,6 +13,7 @@ import numpy as np
 
 from segassay.data.case import Case
 from segassay.data.labelled_case import read_labelled_case
+from segassay.data.splits import by_lot
 from segassay.errors import CaseError
 from segassay.pipelines.faulty_cases import ExpertCase, draw_faults
 from segassay.scoring import Judge
@@ -107,19 +108,6 @@ def agreement(labels: Sequence[TriedLabel]) -> float:
     true, raw = np.concatenate(values).T
     spread = float(np.sqrt((true**2).sum() * (raw**2).sum()))
     return float(true @ raw) / spread if spread > 0 else 0.0
-
-
-def by_lot(cases: Sequence[Case]) -> list[Case]:
-    """Return the first case with labels of every subject that has one.
-
-    The names of all subjects, and nothing else, decide the order: it stays as it is when some lose
-    their labels.
-    """
-    first = {case.subject_id: case for case in reversed(cases) if case.labels}
-    subjects = sorted({case.subject_id for case in cases})
-    order = np.random.default_rng(_SEED).permutation(len(subjects))
-    drawn = (subjects[number] for number in order)
-    return [first[subject] for subject in drawn if subject in first]
 
 
 def _known(case: Case, judge: Judge, structures: Sequence[str]) -> Case:

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from segassay.context.memory import ContextMemory
+from segassay.data.case import Case
 from segassay.errors import UsageError
 from segassay.models.folder import JudgeFolder
 from segassay.models.place import require_free, require_writable
@@ -12,12 +14,16 @@ from segassay.pipelines.gold_atlas import gold_cases
 from segassay.pipelines.gold_judge import GoldResult, make_gold_judge, open_base
 from segassay.pipelines.make_pairs import of_one_source
 from segassay.pipelines.measure_gold import (
+    Found,
+    MeasuredCases,
     Planting,
     faults_per_label,
     measure_cases,
     measure_table,
 )
-from segassay.types import Progress, Say, ignore_progress
+from segassay.scoring.context_judge import ContextJudge
+from segassay.scoring.slice_judge import SliceJudge
+from segassay.types import Progress, Say, counted, ignore_progress
 
 
 def fit_judge(
@@ -25,12 +31,13 @@ def fit_judge(
 ) -> GoldResult:
     """Fit a judge to trusted labels, with faults planted in them, and write it to `config.out`.
 
-    Images and labels are only read. Nothing is written before the end.
+    Images and labels are only read. Nothing is written before the end. A judge that reads the
+    context keeps what such a judge needs of the trusted cases, and is measured in their context.
 
     Args:
         config: What to fit to what; with `full` the network itself learns on, see `fit_network`.
         progress: Told of every case that was measured.
-        say: With `full`, gets a line of progress now and then.
+        say: With `full`, gets a line of progress now and then, and one about a context.
 
     Raises:
         DatasetError: The data set or the table of pairs cannot be read.
@@ -42,7 +49,7 @@ def fit_judge(
     """
     require_writable(config.out)
     base, judge = open_base(config.judge)
-    _require_alike(base, config)
+    _require_alike(base, judge, config)
     if config.full:
         require_learning()
         require_adaptable(base)
@@ -50,14 +57,23 @@ def fit_judge(
     cases = tuple([case for case in dataset.cases if case.labels][: config.limit])
     if not cases:
         raise UsageError(f"{dataset.name}: has no labels to fit to")
+    planting = Planting(dataset.name, faults_per_label(cases), config.seed)
+    source = "reference cases" if config.private else dataset.name
+    if isinstance(judge, ContextJudge):
+        found, memory = _in_context(judge, cases, planting, config, progress, say or _silent)
+        kept = memory.nameless() if memory is not None and config.private else memory
+        return make_gold_judge(
+            found,
+            base,
+            config.out,
+            adapt=True,
+            source=source,
+            compared_with=kept,
+            progress=progress or ignore_progress,
+        )
     trusted = gold_cases(cases, dataset.name, config.atlas) if config.atlas else None
     judge = judge.comparing_with(trusted)
-    planting = Planting(dataset.name, faults_per_label(cases), config.seed)
-    measured = measure_cases(cases, judge, planting, progress=progress)
-    rows, problems = measured.labels, measured.problems
-    if config.pairs is not None:
-        own, wrong = measure_table(config.pairs, judge, progress=progress)
-        rows, problems = [*rows, *own], [*problems, *wrong]
+    measured, (rows, problems) = _measured(judge, cases, planting, config, progress)
     if config.full:
         gold = TrustedLabels(
             replace(dataset, cases=measured.cases), planting, tuple(rows), tuple(problems), trusted
@@ -68,7 +84,7 @@ def fit_judge(
         base,
         config.out,
         adapt=True,
-        source=dataset.name,
+        source=source,
         compared_with=trusted,
         progress=progress or ignore_progress,
     )
@@ -88,8 +104,58 @@ def calibrate_judge(config: CalibrateConfig, *, progress: Progress | None = None
     )
 
 
-def _require_alike(base: JudgeFolder, config: FitConfig) -> None:
+def _measured(
+    judge: SliceJudge,
+    cases: tuple[Case, ...],
+    planting: Planting,
+    config: FitConfig,
+    progress: Progress | None,
+    phase: str = "cases measured",
+) -> tuple[MeasuredCases, Found]:
+    """Measure trusted labels, and the user's own predictions behind them if there are any."""
+    measured = measure_cases(cases, judge, planting, progress=progress, phase=phase)
+    rows, problems = measured.labels, measured.problems
+    if config.pairs is not None:
+        own, wrong = measure_table(config.pairs, judge, progress=progress)
+        rows, problems = [*rows, *own], [*problems, *wrong]
+    return measured, (rows, problems)
+
+
+def _in_context(
+    judge: ContextJudge,
+    cases: tuple[Case, ...],
+    planting: Planting,
+    config: FitConfig,
+    progress: Progress | None,
+    say: Say,
+) -> tuple[Found, ContextMemory | None]:
+    """Measure labels as the judge states them today, then in the context of the trusted cases.
+
+    No subject is in its own context. Of both measurements the second is learned from; the first
+    tells what the judge would have said, to compare with.
+    """
+    before, (rows, problems) = _measured(judge, cases, planting, config, progress)
+    tick = progress or ignore_progress
+    memory = judge.reader.gather(before.cases, trusted=True, progress=tick)
+    if memory is None:
+        say("no context: no structure has labels of three subjects that can be read")
+    else:
+        say(f"judged in the context of {counted(memory.n_subjects, 'reference subject')}")
+    fresh, phase = judge.with_reference(memory), "cases measured in context"
+    _, (again, _) = _measured(fresh, before.cases, planting, config, progress, phase)
+    stated = [replace(new, stated=old.stated) for new, old in zip(again, rows, strict=True)]
+    return (stated, problems), memory
+
+
+def _require_alike(base: JudgeFolder, judge: SliceJudge, config: FitConfig) -> None:
     """Refuse a fitted judge whose correction asks for other comparisons than the new one will."""
+    if isinstance(judge, ContextJudge):
+        if config.atlas:
+            raise UsageError(
+                f"{base.path.name}: judges in the context of all reference cases, which takes no "
+                "registration: leave --atlas out"
+            )
+        return
     if base.adapter is not None and (base.gold is not None) != bool(config.atlas):
         was = "with" if base.gold is not None else "without"
         made = base.meta.adaptation

@@ -120,7 +120,7 @@ def fit_network(
             folder if kept else base,
             config.out,
             adapt=True,
-            source=gold.dataset.name,
+            source="reference cases" if config.private else gold.dataset.name,
             full=full,
             compared_with=gold.compared_with,
         )

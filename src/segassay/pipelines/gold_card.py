@@ -1,6 +1,6 @@
 """The card of a judge that was fitted, taught or calibrated by somebody's labels."""
 
-from segassay.models.description import Adaptation, Benefit, Figures, MeasuredOn
+from segassay.models.description import Adaptation, Benefit, ContextKept, Figures, MeasuredOn
 from segassay.scoring.trust import FEWEST_SUBJECTS, Trust
 from segassay.types import counted
 
@@ -158,6 +158,8 @@ def _subjects(figures: Figures) -> str:
 def _correction(gold: Adaptation) -> str:
     if gold.by != "fit":
         return "Expected Dice and interval follow from raw score and doubt, calibrated anew."
+    if gold.context is not None:
+        return _in_context(gold, gold.context)
     if gold.corrected:
         text = "The raw score is corrected by ridge regression on embeddings, doubt, size and how "
         text += "unusual a label's size, place, form, brightness and border are beside the trusted "
@@ -171,6 +173,25 @@ def _correction(gold: Adaptation) -> str:
             "pass it on only where they may go."
         )
     return "No correction of the raw score helped beyond noise, so only the calibration is new."
+
+
+def _in_context(gold: Adaptation, kept: ContextKept) -> str:
+    text = f"Labels are judged in the context of {counted(kept.subjects, 'reference subject')}: "
+    text += "patches of an image ask patches that look like them what the label covers there. "
+    if gold.corrected:
+        text += "The score is then corrected by ridge regression on embeddings, doubt, size and "
+        text += "how far the label agrees with the context. "
+    else:
+        text += "No correction of the score helped beyond noise, so only the calibration is new. "
+    text += f"For this the folder holds, in `context.npz`, features of {kept.slices} slices "
+    text += (
+        f"({kept.features} numbers for each patch of a grid of 32 by 32) and what share of each "
+    )
+    text += "patch their labels cover. **Shapes of labels can be seen in it, and what an image "
+    text += "roughly looks like can be guessed from it**"
+    if kept.named:
+        return f"{text}, and it names the subjects: pass it on only where they may go."
+    return f"{text}; it holds no image and no name of a subject."
 
 
 def _structures(gold: Adaptation) -> str:

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segassay.context.memory import ContextMemory
 from segassay.errors import UsageError
-from segassay.models.description import Adaptation, Benefit, MeasuredOn, NetworkFit
+from segassay.models.description import Adaptation, Benefit, ContextKept, MeasuredOn, NetworkFit
 from segassay.models.folder import (
     ADAPTER,
     CARD,
     CHECKSUMS,
+    CONTEXT,
     GOLD,
     TYPICAL,
     JudgeFolder,
@@ -44,6 +46,7 @@ from segassay.scoring.typical import TypicalLabels
 from segassay.types import DEFAULT_JUDGE, Progress, ignore_progress
 
 _WRITTEN_ANEW = frozenset({"meta.json", "calibration.json", CARD, CHECKSUMS})
+_OF_A_FIT = frozenset({ADAPTER, GOLD, TYPICAL, CONTEXT})
 Problems = tuple[Problem, ...]
 
 
@@ -123,7 +126,7 @@ def make_gold_judge(
     adapt: bool,
     source: str,
     full: FullFit | None = None,
-    compared_with: GoldCases | None = None,
+    compared_with: GoldCases | ContextMemory | None = None,
     progress: Progress = ignore_progress,
 ) -> GoldResult:
     """Fit to measured labels and write the new judge's folder; `source` names the labels.
@@ -132,7 +135,8 @@ def make_gold_judge(
     its `Benefit` says which.
 
     With `full` the network of `base` may be one that learned on, and `gold` the labels it did not
-    learn from. `compared_with` are the trusted cases that the labels were compared with.
+    learn from. `compared_with` are the trusted cases that the labels were compared with, or in
+    whose context they were judged.
 
     Raises:
         UsageError: There are too few labels.
@@ -155,8 +159,8 @@ def make_gold_judge(
     known = [row for row, kept in zip(rows, tested, strict=True) if kept]
     before = np.array([row.stated for row in known])
     after = None if stated is None else stated[tested]
-    if fitted.adapter is None:
-        compared_with = None
+    if fitted.adapter is None and isinstance(compared_with, GoldCases):
+        compared_with = None  # the network itself does not see them
     light = None if full is None else full.light
     about = Adaptation(
         by="fit" if adapt else "calibrate",
@@ -172,12 +176,23 @@ def make_gold_judge(
         fitted=None if after is None else figures_of(known, after),
         light=None if light is None else figures_of(known, light[tested]),
         full=None if full is None else full.about,
-        compared_with=0 if compared_with is None else len(compared_with.cases),
+        compared_with=len(compared_with.cases) if isinstance(compared_with, GoldCases) else 0,
+        context=_context_of(compared_with) if isinstance(compared_with, ContextMemory) else None,
     )
     images = {row.image for row in rows} | (full.images if full is not None else set())
-    made = _Made(fitted, typical_of(rows), compared_with, about, frozenset(images))
+    typical = typical_of(rows) if any(row.seen is not None for row in rows) else None
+    made = _Made(fitted, typical, compared_with, about, frozenset(images))
     put_in_place(out, lambda fresh: _fill(fresh, out.name, base, made))
     return GoldResult(out, about, tuple(problems))
+
+
+def _context_of(memory: ContextMemory) -> ContextKept:
+    return ContextKept(
+        subjects=memory.n_subjects,
+        slices=len(memory),
+        features=memory.patches.shape[-1],
+        named=not memory.is_nameless,
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,8 +200,8 @@ class _Made:
     """What the new judge has that its base has not; `images` are checksums of what it knows."""
 
     fitted: Fitted
-    typical: TypicalLabels
-    compared_with: GoldCases | None
+    typical: TypicalLabels | None
+    compared_with: GoldCases | ContextMemory | None
     about: Adaptation
     images: frozenset[str]
 
@@ -194,15 +209,17 @@ class _Made:
 def _fill(fresh: Path, name: str, base: JudgeFolder, made: _Made) -> None:
     """Write the new judge: the base's network, and everything that differs."""
     about, fitted = made.about, made.fitted
-    left = _WRITTEN_ANEW | ({ADAPTER, GOLD, TYPICAL} if about.by == "fit" else set())
+    left = _WRITTEN_ANEW | (_OF_A_FIT if about.by == "fit" else set())
     for file in base.files:
         if file not in left:
             shutil.copyfile(base.path / file, fresh / file)
     if fitted.adapter is not None:
         write_document(fresh / ADAPTER, fitted.adapter.to_document())
-        write_document(fresh / TYPICAL, made.typical.to_document())
+        if made.typical is not None:
+            write_document(fresh / TYPICAL, made.typical.to_document())
     if made.compared_with is not None:
-        made.compared_with.save(fresh / GOLD)
+        in_context = isinstance(made.compared_with, ContextMemory)
+        made.compared_with.save(fresh / (CONTEXT if in_context else GOLD))
     write_document(fresh / "calibration.json", fitted.calibration.to_document())
     meta = base.meta.model_copy(
         update={

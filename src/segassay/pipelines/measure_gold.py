@@ -72,8 +72,9 @@ def measure_cases(
     planting: Planting,
     *,
     progress: Progress | None = None,
+    phase: str = "cases measured",
 ) -> MeasuredCases:
-    """Measure the trusted labels of cases, untouched and with faults.
+    """Measure the trusted labels of cases, untouched and with faults; `phase` names the progress.
 
     A label file that cannot be used costs its labels, an image its case; so does an exception that
     nobody foresaw.
@@ -82,7 +83,7 @@ def measure_cases(
     problems: list[Problem] = []
     usable: list[Case] = []
     tell = progress or ignore_progress
-    tell("cases measured", 0, len(cases), "")
+    tell(phase, 0, len(cases), "")
     for number, case in enumerate(cases, start=1):
         found = isolated(case.case_id, partial(measure_case, case, judge, planting))
         if isinstance(found, CaseError):
@@ -91,7 +92,7 @@ def measure_cases(
             gold += found.labels
             problems += found.problems
             usable += found.cases
-        tell("cases measured", number, len(cases), case.case_id)
+        tell(phase, number, len(cases), case.case_id)
     return MeasuredCases(gold, problems, tuple(usable))
 
 
@@ -180,7 +181,7 @@ def _measured(
     checksum = voxel_sha256(image.array)
     labels = [(structure, mask) for structure, _, mask in known]
     found = judge.measure_labels(image, labels, modality=modality, subject=subject)
-    traits = Traits(image)
+    traits = Traits(image) if judge.weighs_traits else None
     for (structure, true, mask), measured in zip(known, found, strict=True):
         if measured is not None and not isnan(true):
             yield GoldLabel(
@@ -192,5 +193,7 @@ def _measured(
                 measured=measured,
                 corrected=judge.corrected(measured),
                 stated=judge.calibrated(measured),
-                seen=Seen(canonical_name(structure), traits.in_mm, traits(mask)),
+                seen=None
+                if traits is None
+                else Seen(canonical_name(structure), traits.in_mm, traits(mask)),
             )

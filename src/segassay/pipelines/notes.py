@@ -9,6 +9,9 @@ from segassay.types import Remark
 
 RULES_ONLY = "Rules only: no label was scored."
 
+_BESIDE_OTHERS = {Remark.COMPARED, Remark.IN_CONTEXT}
+"""Scores that rest on labels of the same data set, for which nobody vouches."""
+
 _LISTED = 8
 """Structures that a note names."""
 
@@ -65,8 +68,9 @@ def _on_the_unknown(rows: Sequence[ScoreRow], familiarity: float | None) -> Iter
             + (" Labels were compared with those of other cases." if compared else "")
         )
     unknown = [row for row in rows if Remark.NEVER_LEARNED in row.remarks]
-    weighed = {row.structure for row in unknown if Remark.COMPARED in row.remarks}
-    alone = {row.structure for row in unknown} - weighed
+    weighed = {row.structure for row in unknown if row.remarks & _BESIDE_OTHERS}
+    fitted = {row.structure for row in unknown if Remark.IN_REFERENCE_CONTEXT in row.remarks}
+    alone = {row.structure for row in unknown} - weighed - fitted
     if weighed:
         yield (
             f"The judge did not learn {_listed(weighed)} in such images. These labels were "

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from segassay.data.case import Case, LabelRef
 from segassay.data.labelled_case import read_labelled_case
+from segassay.data.splits import by_lot
 from segassay.errors import CaseError
-from segassay.pipelines.familiarity import by_lot
 from segassay.scoring import Judge
 from segassay.scoring.gold_cases import GoldCase
 from segassay.scoring.peers import FEWEST, Peers

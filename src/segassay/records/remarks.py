@@ -27,6 +27,8 @@ SENTENCES: dict[Remark, str] = {
     Remark.NEVER_TESTED: "the judge was not tested on this structure",
     Remark.OUT_OF_DOMAIN: "the judge's scores do not follow simulated errors in this data set",
     Remark.COMPARED: "compared with labels of other cases",
+    Remark.IN_CONTEXT: "judged in the context of labels of {subjects}",
+    Remark.IN_REFERENCE_CONTEXT: "judged in the context of reference labels of {subjects}",
     Remark.FEW_SUBJECTS: "no guarantee: the judge was tested on only {subjects}",
     Remark.SIMULATED_ERRORS_ONLY: "tested on simulated errors only",
     Remark.STRUCTURE_DIFFERS: "low confidence: labels of this structure score {here:.2f} here "

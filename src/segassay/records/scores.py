@@ -91,6 +91,11 @@ class ScoreRow(BaseModel):
         description="Expected normalised surface Dice at 2 mm (2 pixels without a spacing) in the "
         "planes of examined slices, outlines weighed by length; 0 worst, 1 best; no interval.",
     )
+    n_context_subjects: int = Field(
+        default=0,
+        description="Subjects whose labels of the structure were the context of the score; 0 "
+        "without a context. `remarks` says whose they were.",
+    )
     spacing_mm: str = Field(
         default="", description="Voxel size in mm along R, A, S, blanks between; empty if unknown."
     )

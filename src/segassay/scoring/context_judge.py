@@ -3,31 +3,44 @@
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
-from typing import Self
+from math import nan
+from pathlib import Path
+from typing import ClassVar, Self
 
+from segassay.context.cases import FEWEST_SUBJECTS, ContextReader
 from segassay.context.inputs import ContextInput, context_input
 from segassay.context.looks import Looks, picture
 from segassay.context.memory import Context, ContextMemory
 from segassay.context.votes import Voting
+from segassay.data.case import Dataset
 from segassay.data.preprocess import JudgeInput
+from segassay.data.readers import open_dataset
 from segassay.data.slicing import as_planes
+from segassay.data.splits import by_lot
 from segassay.engines.context_engine import ContextEngine, PatchEncoder
 from segassay.engines.onnx_engine import JudgeAnswers
-from segassay.errors import ModelError
+from segassay.errors import ModelError, UsageError
 from segassay.models.folder import JudgeFolder
+from segassay.records.remarks import comment, remarks_of
 from segassay.scoring.asked import AskedImage, AskedLabel
 from segassay.scoring.inputs import BoolArray
+from segassay.scoring.judge import ContextCases
 from segassay.scoring.map_judge import MapJudge
 from segassay.scoring.plan import LabelPlan
-from segassay.types import Engine
+from segassay.scoring.result import Score
+from segassay.types import Engine, Remark, counted
 from segassay.vocabulary.names import canonical_name
 
 
 class ContextJudge(MapJudge):
     """A judge of maps that is shown, beside image and mask, what other labels say.
 
-    Without a context (`with_context`) it judges as one that has none: the same network.
+    Without a context it judges as one that has none: the same network. Structures that the cases
+    hold that it was fitted to it judges in their context, since somebody vouches for them; all
+    others in that of the labels it is given (`with_context`, or the audited data set's own).
     """
+
+    weighs_traits: ClassVar[bool] = False  # size and place are seen in the context
 
     def __init__(
         self, folder: JudgeFolder, *, threads: int | None = None, engine: Engine = Engine.ONNX
@@ -37,9 +50,12 @@ class ContextJudge(MapJudge):
             raise ModelError(f"{folder.path.name}: a judge in context needs its encoder")
         self._n_looks = settings.n_looks
         super().__init__(folder, threads=threads, engine=engine)
-        self.voting = Voting(**settings.voting.model_dump())
+        voting = Voting(**settings.voting.model_dump())
         self.encoder = PatchEncoder(folder.encoder, threads=threads, engine=engine)
-        self.memory: ContextMemory | None = None
+        self.reader = ContextReader(self.encoder, voting, self.window_hu)
+        kept = folder.context
+        self._reference = None if kept is None else ContextMemory.load(kept, voting)
+        self._memory: ContextMemory | None = None
 
     def open_engine(self, folder: JudgeFolder, threads: int | None, engine: Engine) -> None:
         """Open the network."""
@@ -47,11 +63,75 @@ class ContextJudge(MapJudge):
             folder.onnx, self._settings, self._n_looks, threads=threads, engine=engine
         )
 
-    def with_context(self, memory: ContextMemory | None) -> Self:
-        """Return this judge with labels to ask, or with none."""
+    def with_context(self, cases: ContextCases) -> Self:
+        """Return this judge in the context of some cases, see `Judge.with_context`."""
+        if isinstance(cases, str | Path):
+            cases = open_dataset(Path(cases))
+        name, found = (
+            (cases.name, cases.cases) if isinstance(cases, Dataset) else ("context", cases)
+        )
+        memory = self.reader.gather(found)
+        if memory is None:
+            subjects = counted(len(by_lot(found)), "subject")
+            raise UsageError(
+                f"{name}: {subjects} with labels; a context takes labels of at least "
+                f"{FEWEST_SUBJECTS} subjects that can be read, so give more cases"
+            )
+        return self.with_memory(memory)
+
+    def with_memory(self, memory: ContextMemory | None) -> Self:
+        """Return this judge with labels to ask that nobody vouches for, or with none."""
         other = copy(self)
-        other.memory = memory
+        other._memory = memory
         return other
+
+    def with_reference(self, memory: ContextMemory | None) -> Self:
+        """Return this judge with labels to ask that it is fitted to, or with none."""
+        other = copy(self)
+        other._reference = memory
+        return other
+
+    @property
+    def reference_structures(self) -> tuple[str, ...]:
+        """Structures of the cases that it was fitted to (canonical names)."""
+        return () if self._reference is None else self._reference.structures
+
+    @property
+    def context_structures(self) -> tuple[str, ...]:
+        """Structures that it can judge in a context (canonical names), sorted."""
+        own = () if self._memory is None else self._memory.structures
+        return tuple(sorted({*own, *self.reference_structures}))
+
+    def scores(self, labels: Sequence[AskedLabel]) -> list[Score]:
+        """Score labels of one image; each score says in what context it was made."""
+        found = super().scores(labels)
+        return [self._remarked(la, score) for la, score in zip(labels, found, strict=True)]
+
+    def _remarked(self, label: AskedLabel, score: Score) -> Score:
+        memory, name = self._memory_of(label)
+        if memory is None:
+            return score
+        image = label.image
+        n = memory.n_others(name, subject=image.subject or "", image=image.content)
+        if not n:
+            return score
+        trusted = memory is self._reference
+        kind = Remark.IN_REFERENCE_CONTEXT if trusted else Remark.IN_CONTEXT
+        said = comment(kind, subjects=counted(n, "other subject"))
+        return replace(
+            score,
+            n_context_subjects=n,
+            remarks=score.remarks | remarks_of((said,)),
+            evidence="; ".join(text for text in (score.evidence, said.text) if text),
+        )
+
+    def _memory_of(self, label: AskedLabel) -> tuple[ContextMemory | None, str]:
+        """Return which labels are the context of a label, and its structure's canonical name."""
+        name = "" if label.name.given is None else canonical_name(label.name.given)
+        for memory in (self._reference, self._memory):
+            if memory is not None and name in memory.structures:
+                return memory, name
+        return None, name
 
     def plan(self, label: AskedLabel, *, only: int | None = None) -> LabelPlan:
         """Choose slices of a mask and prepare them, with what the context says of each."""
@@ -62,12 +142,12 @@ class ContextJudge(MapJudge):
         )
         return replace(plan, contexts=contexts)
 
-    def _compared(self, labels: Sequence[AskedLabel]) -> list[tuple[float, ...]]:
-        """Return the number of subjects whose labels can vote on each label, if any."""
-        counts = {} if self.memory is None else self.memory.n_subjects_by_structure
-        names = [label.name.given for label in labels]
-        found = [0 if name is None else counts.get(canonical_name(name), 0) for name in names]
-        return [(float(n),) if n > 1 else () for n in found]
+    def _compared(
+        self, labels: Sequence[AskedLabel], plans: Sequence[LabelPlan]
+    ) -> list[tuple[float, ...]]:
+        """Return the Dice of each mask and what the context says there; NaN without a context."""
+        del labels
+        return [(_agreement(plan),) for plan in plans]
 
     def answers(self, plans: Sequence[LabelPlan]) -> JudgeAnswers:
         """Run the network on all slices of some plans, in order."""
@@ -95,19 +175,23 @@ class ContextJudge(MapJudge):
 
     def said(self, label: AskedLabel, index: int) -> Context | None:
         """Return what the context says of a structure in a slice: of all structures at once."""
-        given = label.name.given
-        if self.memory is None or given is None:
+        memory, name = self._memory_of(label)
+        if memory is None:
             return None
         image = label.image
-        if index not in image.context_by_slice:
-            level = index / max(len(image.stack.planes) - 1, 1)
-            names = self.memory.structures
-            found = self.memory.ask(
-                self.looks(image, index), names, subject=image.subject or "", level=level
+        said = image.context_by_slice.setdefault(index, {})
+        if name not in said:
+            reference = () if memory is self._reference else self.reference_structures
+            names = [one for one in memory.structures if one not in reference]
+            found = memory.ask(
+                self.looks(image, index),
+                names,
+                subject=image.subject or "",
+                level=index / max(len(image.stack.planes) - 1, 1),
+                image=image.content,
             )
-            image.context_by_slice[index] = dict(zip(names, found, strict=True))
-        said = image.context_by_slice[index].get(canonical_name(given))
-        return said if isinstance(said, Context) else None
+            said.update(zip(names, found, strict=True))
+        return said[name]
 
     def looks(self, image: AskedImage, index: int) -> Looks:
         """Return the features of one slice, computed once for all labels of the image."""
@@ -117,3 +201,12 @@ class ContextJudge(MapJudge):
             shown = stack.planes[index] if image.colours is None else image.colours
             (known[index],) = self.encoder([picture(shown, stack.pixel_mm)])
         return known[index]
+
+
+def _agreement(plan: LabelPlan) -> float:
+    """Return the Dice of a mask and its context over all slices, each for those it stands for."""
+    pairs = list(zip(plan.samples, plan.contexts, strict=True))
+    total = sum(sample.weight * context.total for sample, context in pairs)
+    return (
+        sum(sample.weight * context.shared for sample, context in pairs) / total if total else nan
+    )

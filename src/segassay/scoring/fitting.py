@@ -40,7 +40,7 @@ class GoldLabel:
         measured: What the network says.
         corrected: Score of the judge as it is, before calibration.
         stated: Value, low and high of the judge as it is.
-        seen: What it looks like, see `scoring.traits`.
+        seen: What it looks like, see `scoring.traits`; `None` for a judge that does not ask.
     """
 
     subject: str
@@ -51,7 +51,7 @@ class GoldLabel:
     measured: Measured
     corrected: float
     stated: tuple[float, float, float]
-    seen: Seen
+    seen: Seen | None
 
     @property
     def is_trusted(self) -> bool:
@@ -87,7 +87,9 @@ def columns(
     subjects = subjects_of(gold)
     asked = _typical_without(gold, subjects) if beside is None else [beside] * len(gold)
     measured = [
-        replace(label.measured, unusual=typical.how_unusual(label.seen))
+        label.measured
+        if label.seen is None
+        else replace(label.measured, unusual=typical.how_unusual(label.seen))
         for label, typical in zip(gold, asked, strict=True)
     ]
     return Labels(
@@ -108,7 +110,7 @@ def typical_of(gold: Iterable[GoldLabel]) -> TypicalLabels:
 
 def _trusted(gold: Iterable[GoldLabel]) -> dict[tuple[str, str], Seen]:
     """Return trusted labels by image and structure; a fault may have left one as it was."""
-    return {(g.image, g.structure): g.seen for g in gold if g.is_trusted}
+    return {(g.image, g.structure): g.seen for g in gold if g.is_trusted and g.seen is not None}
 
 
 def _typical_without(gold: Sequence[GoldLabel], subjects: NDArray[np.str_]) -> list[TypicalLabels]:

@@ -3,13 +3,15 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from math import nan
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from segassay.data.case import Case, Dataset
 from segassay.data.slicing import as_planes
 from segassay.data.volume import Volume
 from segassay.engines.network import runs_on
 from segassay.errors import UsageError
-from segassay.models.description import SliceSettings
+from segassay.models.description import JudgeKind, SliceSettings
 from segassay.models.folder import JudgeFolder
 from segassay.records.remarks import Comment, comment
 from segassay.scoring.asked import AskedImage, AskedLabel, Named
@@ -21,6 +23,9 @@ from segassay.scoring.result import Score, Suggestion
 from segassay.scoring.trust import Trust
 from segassay.types import DEFAULT_JUDGE, REVIEW_BELOW, Engine, Modality, Remark, counted
 from segassay.vocabulary.names import canonical_name
+
+ContextCases = str | Path | Dataset | Sequence[Case]
+"""What can be given as context, see `Judge.with_context`."""
 
 FEWEST_VOXELS = 5
 """No judge trusts itself on a mask of fewer."""
@@ -141,6 +146,36 @@ class Judge(ABC):
         """Return this judge with labels of one data set that weigh those it knows nothing of."""
         del peers
         return self
+
+    @property
+    def context_structures(self) -> tuple[str, ...]:
+        """Structures that it can judge in a context (canonical names), sorted."""
+        return ()
+
+    def with_context(self, cases: ContextCases) -> Self:
+        """Return this judge with labels of other subjects that say what labels should be.
+
+        Each patch of an image asks patches that look like it what the labels cover there; labels
+        that disagree with the others count less. A judge that `segassay fit` made has context cases
+        of its own: structures that these hold it judges in their context, all others in that of
+        `cases`. A label never votes on its own subject, which is known by name, or by the voxels of
+        its image.
+
+        Args:
+            cases: Cases with labels: the path of a data set in any layout that is read, a data set,
+                or some of its cases. One of each subject votes, at most 60, drawn by lot; those
+                that cannot be read are left out.
+
+        Raises:
+            DatasetError: There is no data set at this path.
+            UsageError: This judge reads no context, or labels of fewer than three subjects can be
+                used, as of no cases at all.
+        """
+        del cases
+        raise UsageError(
+            f"{self.model_id}: a judge of this kind reads no context; give one of kind "
+            f"{JudgeKind.CONTEXT.value!r}, or leave the context out"
+        )
 
     def distrusted(self) -> Self:
         """Return this judge as one that knows no structure, in images that it does not follow."""

@@ -60,6 +60,8 @@ class Score:
             length, so faces of the volume along the slicing axis do not count. It has no interval
             and is not calibrated.
             NaN for an empty mask and from judges that draw none.
+        n_context_subjects: Subjects whose labels of the structure were the context of this score;
+            0 where there was none. `remarks` says whose they were.
     """
 
     value: float = nan
@@ -80,6 +82,7 @@ class Score:
     expected_volume_error_ml: float = nan
     expected_area_error_mm2: float = nan
     expected_nsd: float = nan
+    n_context_subjects: int = 0
 
     @property
     def worst_slice(self) -> SliceScore | None:

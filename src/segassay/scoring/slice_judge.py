@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
 from math import log10, nan
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -35,7 +35,13 @@ _WIDEST = 0.7
 
 
 class SliceJudge(Judge):
-    """A judge that examines some slices of a label and leads their sums back to the volume."""
+    """A judge that examines some slices of a label and leads their sums back to the volume.
+
+    Attributes:
+        weighs_traits: Whether its correction asks how unusual a label is (`scoring.typical`).
+    """
+
+    weighs_traits: ClassVar[bool] = True
 
     def __init__(self, folder: JudgeFolder, *, engine: Engine = Engine.ONNX) -> None:
         super().__init__(folder, engine=engine)
@@ -135,10 +141,14 @@ class SliceJudge(Judge):
         plans = [self.plan(label) for label in labels]
         seen = any(plan.samples for plan in plans)
         sums = self.examine(plans) if seen else [[] for _ in plans]
-        compared, unusual = self._compared(labels), self._unusual(labels)
+        compared, unusual = self._compared(labels, plans), self._unusual(labels)
         return [_Look(*parts) for parts in zip(labels, plans, sums, compared, unusual, strict=True)]
 
-    def _compared(self, labels: Sequence[AskedLabel]) -> list[tuple[float, ...]]:
+    def _compared(
+        self, labels: Sequence[AskedLabel], plans: Sequence[LabelPlan]
+    ) -> list[tuple[float, ...]]:
+        """Say how labels compare with others, as numbers on the scale of Dice."""
+        del plans
         others = self._gold or self._peers
         if others is None or not labels:
             return [()] * len(labels)

@@ -12,9 +12,9 @@ from segassay.models.folder import find_judge, open_judge
 from segassay.training.context_worlds import (
     WORLDS,
     SetWorlds,
-    chosen_slices,
     make_worlds,
     restricted,
+    slices_of,
 )
 from segassay.training.material import Material
 from segassay.training.settings import ContextRecipe
@@ -80,7 +80,7 @@ def _made(recipe: ContextRecipe, store: StoredSet, encoder: PatchEncoder, seed: 
 
 def _slices(recipe: ContextRecipe, store: StoredSet) -> list[tuple[int, int]]:
     """Choose slices of whole cases, evenly, at most `most` in all."""
-    each = [chosen_slices(case, recipe.slices) for case in store.cases]
+    each = [slices_of(case, recipe.slices) for case in store.cases]
     step = max(1, -(-sum(map(len, each)) // recipe.most))
     return [(n, int(i)) for n in range(0, len(each), step) for i in each[n]]
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from segassay.context.looks import GRID, Looks, shares_of
 from segassay.context.memory import Context
+from segassay.context.slices import chosen_slices
 from segassay.context.votes import (
     N_NUMBERS,
     PATCHES,
@@ -97,7 +98,7 @@ class SetWorlds:
         """Return what one world says of a structure in a slice; `None` if it says nothing."""
         s = self.structures.index(structure)
         numbers = self.numbers[row, s, world]
-        if not numbers[0]:
+        if not numbers[4]:  # nobody asked had such a label
             return None
         votes, spread, trust = (
             _as_shares(part, mirrored=mirrored)
@@ -150,18 +151,11 @@ def _as_shares(grid: NDArray[np.uint8], *, mirrored: bool) -> Floats:
     return np.asarray(seen.ravel() / np.float32(255), dtype=np.float32)
 
 
-def chosen_slices(case: StoredCase, most: int) -> NDArray[np.intp]:
-    """Choose at most `most` slices, evenly from a few before the first label to a few behind."""
-    n = len(case.planes)
-    if n == 1:
-        return np.zeros(1, dtype=np.intp)
-    filled = np.unique(np.concatenate([label.filled for label in case.labels.values()]))
-    if not filled.size:
-        return np.zeros(0, dtype=np.intp)
-    margin = max(2, round(0.1 * (filled[-1] - filled[0] + 1)))
-    low, high = max(0, filled[0] - margin), min(n - 1, filled[-1] + margin)
-    count = min(most, high - low + 1)
-    return np.unique(np.rint(np.linspace(low, high, count)).astype(np.intp))
+def slices_of(case: StoredCase, most: int) -> NDArray[np.intp]:
+    """Choose at most `most` slices of a case, `(n,)`, as those that vote are chosen."""
+    filled = [label.filled for label in case.labels.values()]
+    every = np.concatenate(filled) if filled else np.zeros(0, dtype=np.intp)
+    return chosen_slices(every, len(case.planes), most)
 
 
 def restricted(case: StoredCase, slices: NDArray[np.intp]) -> StoredCase:
@@ -258,7 +252,7 @@ def make_worlds(
     subjects = [cases[n].subject_id for n, _ in slices]
     levels = np.array([i / max(len(cases[n].planes) - 1, 1) for n, i in slices], dtype=np.float32)
     order = [
-        most_alike(summaries[n], float(levels[n]), subjects[n], summaries, levels, subjects, how)
+        most_alike(summaries[n], float(levels[n]), {subjects[n]}, summaries, levels, subjects, how)
         for n in range(len(slices))
     ]
     ballots = [_ballots(patches, n, others, shares, how) for n, others in enumerate(order)]
@@ -288,7 +282,8 @@ def make_worlds(
         _write(worlds, w, found, _agreement(found, own))
         for q, some in enumerate(used):
             if len(some):
-                worlds.numbers[q, :, w, 0] = np.log2(len(some)) / 5
+                n_labels = labelled[order[q][some]].sum(axis=0)
+                worlds.numbers[q, :, w, 0] = np.log2(np.maximum(n_labels, 1)) / 5
                 worlds.numbers[q, :, w, 4] = belief[order[q][some]].mean(axis=0)
     return worlds
 
