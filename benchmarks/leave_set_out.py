@@ -6,7 +6,7 @@ would see it, its predictions being the labels and the only context. Beside it, 
 the same judge without context, a judge that never met these sets, and the votes with nothing
 learned. Every fold also does without one group of the sets with reference labels, and without the
 small sets that show the same, so that its judge serves `leave_group_out.py`, too; it starts from
-the judge that never saw the group.
+the judge that never saw the group, with weights to learn on from (`restore_weights.py`).
 
 With `--into JUDGE` the corrections of scores of unknown data are fitted on these rows and written
 into a judge's folder. What the page says of intervals is measured across sets, each by corrections
@@ -43,7 +43,6 @@ from segassay.models.folder import (
     write_checksums,
     write_document,
 )
-from segassay.pipelines.context_cases import MOST_CASES, gather_context
 from segassay.pipelines.faulty_cases import read_usable_case
 from segassay.pipelines.train_judge import WORLDS, train_judge
 from segassay.scoring import load_judge
@@ -103,6 +102,7 @@ def main() -> None:
     parser.add_argument("--recipe", type=Path, default=HERE.parent / "recipes/judge-context.yaml")
     parser.add_argument("--runs", type=Path, default=RUNS / "leave_set_out")
     parser.add_argument("--worlds", type=Path, help="folder of contexts that a training made")
+    parser.add_argument("--starts", type=Path, default=RUNS / "restored")
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--folds", type=int, nargs="*", default=range(len(FOLDS)))
     parser.add_argument("--baseline", default=DEFAULT_JUDGE)
@@ -140,7 +140,7 @@ def trained(given: argparse.Namespace, fold: int, left_out: Sequence[SetRecipe])
     values = {
         "like": str(given.recipe.resolve()),
         "name": f"without-fold{fold}",
-        "start_from": str((HERE / "judges" / f"without-{group}").resolve()),
+        "start_from": str((given.starts / f"without-{group}").resolve()),
         "without": sorted({*sets, *alike, *(entry.name for entry in left_out)}),
         "minutes": given.minutes,
     }
@@ -158,8 +158,7 @@ def judged(judge: Path, baseline: str, sets: Sequence[SetRecipe], data: Path) ->
         if any(entry.name in one.training_subjects for one in metas(judge, baseline)):
             raise SystemExit(f"{entry.name}: a judge learned from it: that would be no test")
         predicted, truth = (cases_of(entry, data, labels) for labels in ("predictions", "labels"))
-        memory = gather_context(list(predicted.values()), asked, MOST_CASES)
-        in_context = asked.with_context(memory)
+        in_context = asked.with_memory(asked.reader.gather(list(predicted.values())))
         for case_id, case in predicted.items():
             if case_id not in truth:
                 continue
