@@ -15,9 +15,9 @@ from segassay.data.labelled_case import LabelledCase, read_labelled_case
 from segassay.data.preprocess import PlaneStack, plane_stack
 from segassay.data.slicing import as_planes
 from segassay.data.splits import by_lot
-from segassay.data.volume import voxel_sha256
+from segassay.data.volume import Volume, voxel_sha256
 from segassay.errors import CaseError
-from segassay.types import Progress, ignore_progress
+from segassay.types import Modality, Progress, ignore_progress
 from segassay.vocabulary.names import canonical_name
 
 FEWEST_SUBJECTS = 3
@@ -94,22 +94,45 @@ class ContextReader:
         read = read_labelled_case(case)
         stack = plane_stack(read.image, modality=case.modality, window_hu=self.window_hu)
         masks, unknown = _planes(read, stack, structures)
+        return stack.is_3d, self._of_planes(read.image, stack, case.subject_id, masks, unknown)
+
+    def slices(
+        self,
+        image: Volume,
+        masks: Mapping[str, BoolArray],
+        *,
+        subject: str,
+        modality: Modality | None,
+    ) -> list[ContextSlice]:
+        """Return the slices of an image whose masks may vote, `(i, j, k)` by canonical name."""
+        stack = plane_stack(image, modality=modality, window_hu=self.window_hu)
+        planes = {name: as_planes(mask, stack.axis) for name, mask in masks.items()}
+        return self._of_planes(image, stack, subject, planes, {})
+
+    def _of_planes(
+        self,
+        image: Volume,
+        stack: PlaneStack,
+        subject: str,
+        masks: Mapping[str, BoolArray],
+        unknown: Mapping[str, BoolArray],
+    ) -> list[ContextSlice]:
         if not masks:
-            return stack.is_3d, []
+            return []
         filled = [np.flatnonzero(planes.any(axis=(1, 2))) for planes in masks.values()]
         chosen = chosen_slices(np.concatenate(filled), len(stack.planes), _SLICES_PER_CASE).tolist()
         shown = [
             picture(
-                stack.planes[i] if read.image.colours is None else read.image.colours,
+                stack.planes[i] if image.colours is None else image.colours,
                 stack.pixel_mm,
             )
             for i in chosen
         ]
         last = max(len(stack.planes) - 1, 1)
-        image = voxel_sha256(read.image.array)
-        return stack.is_3d, [
+        checksum = voxel_sha256(image.array)
+        return [
             ContextSlice(
-                case.subject_id,
+                subject,
                 index / last,
                 looks,
                 {
@@ -117,7 +140,7 @@ class ContextReader:
                     for name, planes in masks.items()
                     if name not in unknown or not unknown[name][index]
                 },
-                image,
+                checksum,
             )
             for index, looks in zip(chosen, self.encoder(shown), strict=True)
         ]
