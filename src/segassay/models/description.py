@@ -146,6 +146,7 @@ class RecipeSet(_Recipe):
     source: str | None = None
     modality: Modality | None = None
     plane: str = "usual"
+    predictions: str | None = None
 
 
 class RecipePairs(_Recipe):

@@ -27,7 +27,7 @@ _IMAGES = {
 _DEVICES = {"cpu": " on CPU", "cuda": " on a GPU", "mps": " on a GPU"}
 
 _AND_NETWORKS = ", errors of segmenters"
-_MET = "It met errors of small segmenters in training, not those of your network."
+_MET = "It met errors of some networks in training, not those of yours."
 _NOT_MET = "Errors of real networks were not part of its training."
 
 
@@ -78,7 +78,8 @@ def _learned_kinds(meta: JudgeMeta) -> str:
 
 
 def _how_well(meta: JudgeMeta, result: CalibrationResult) -> str:
-    networks = meta.recipe is not None and bool(meta.recipe.segmenters)
+    segmenters = meta.recipe is not None and bool(meta.recipe.segmenters)
+    networks = segmenters or any(entry.predictions for entry in meta.sets)
     rows = "\n".join(
         f"| {name} | {n} | {pearson:.2f} | {mae:.3f} |"
         for name, (n, pearson, mae) in result.by_set.items()
@@ -86,7 +87,7 @@ def _how_well(meta: JudgeMeta, result: CalibrationResult) -> str:
     return f"""## How well it does
 
 On {result.n_labels} masks of {result.n_subjects} subjects kept from the weights, with simulated
-errors{_AND_NETWORKS if networks else ""} and untouched ones, whole volumes: Pearson
+errors{_AND_NETWORKS if segmenters else ""} and untouched ones, whole volumes: Pearson
 {result.pearson:.3f}, mean absolute error {result.mae:.3f} (each subject judged by a calibration
 made without it). 90 % intervals hold {result.of_subjects[0]:.0%} of a subject's masks at a mean
 width of {result.of_subjects[1]:.2f}; {result.coverage:.0%} at {result.width:.2f} with every mask
