@@ -8,19 +8,18 @@ learned. Every fold also does without one group of the sets with reference label
 small sets that show the same, so that its judge serves `leave_group_out.py`, too; it starts from
 the judge that never saw the group, with weights to learn on from (`restore_weights.py`).
 
-With `--into JUDGE` the corrections of scores of unknown data are fitted on these rows and written
-into a judge's folder. What the page says of intervals is measured across sets, each by corrections
-made without it.
+The rows are kept as `runs/leave_set_out/fold*.csv`; `segassay train out-of-domain` fits the
+corrections of scores of unknown data on them. What the page says of intervals is measured across
+sets, each by corrections made without it.
 
 Usage: python benchmarks/leave_set_out.py DATA_ROOT [--recipe FILE] [--minutes M] [--baseline NAME]
-       [--into JUDGE]
 """
 
 import argparse
 import csv
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import asdict, astuple, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,20 +35,13 @@ from segassay.data.volume import Volume
 from segassay.metrics.agreement import auroc, pearson
 from segassay.metrics.overlap import dice
 from segassay.models.description import JudgeMeta
-from segassay.models.folder import (
-    UNFAMILIAR,
-    find_judge,
-    open_judge,
-    write_checksums,
-    write_document,
-)
+from segassay.models.folder import find_judge, open_judge
 from segassay.pipelines.faulty_cases import read_usable_case
+from segassay.pipelines.out_of_domain import UnseenLabel, across_sets
 from segassay.pipelines.train_judge import WORLDS, train_judge
 from segassay.scoring import load_judge
-from segassay.scoring.calibration import Calibration
 from segassay.scoring.context_judge import ContextJudge
 from segassay.scoring.inputs import BoolArray
-from segassay.scoring.unfamiliar import Unfamiliar
 from segassay.training.settings import SetRecipe, read_recipe
 from segassay.training.store import open_recipe
 from segassay.types import DEFAULT_JUDGE
@@ -71,8 +63,6 @@ FEWEST, LEAST_SPREAD = 8, 0.02
 
 _LOW = 0.8
 _DRAWS = 500
-_PARTS = 8
-_COVERED = 0.85
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +96,6 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--folds", type=int, nargs="*", default=range(len(FOLDS)))
     parser.add_argument("--baseline", default=DEFAULT_JUDGE)
-    parser.add_argument("--into", type=Path)
     parser.add_argument("--out", type=Path, default=HERE.parent / "docs" / "results")
     given = parser.parse_args()
     sets = [s for s in read_recipe(given.recipe).data if s.predictions is not None]
@@ -120,8 +109,6 @@ def main() -> None:
             found = list(judged(judge, given.baseline, left_out, given.data))
             write_rows(found, path)
         rows += read_rows(path)
-    if given.into is not None:
-        write_into(given.into, rows)
     document = summary(rows, given.minutes)
     (given.out / "leave_set_out.json").write_text(json.dumps(document, indent=1) + "\n")
     (given.out / "leave_set_out.md").write_text(page(document))
@@ -231,57 +218,6 @@ def read_rows(path: Path) -> list[Judged]:
         ]
 
 
-def out_of_domain(rows: Sequence[Judged]) -> Unfamiliar:
-    """Fit what scores of unknown data are worth, alone and in context; sets count alike."""
-    sets, true = [row.set for row in rows], np.array([row.dice for row in rows])
-    alone, context = (
-        Calibration.fit(
-            np.array([getattr(row, kind) for row in rows]),
-            np.array([getattr(row, f"{kind}_doubt") for row in rows]),
-            true,
-            sets,
-        )
-        for kind in ("alone", "context")
-    )
-    return Unfamiliar(alone, None, context, len(set(sets)), len(rows))
-
-
-def write_into(judge: Path, rows: Sequence[Judged]) -> None:
-    """Write what the rows tell into a judge's folder."""
-    write_document(judge / UNFAMILIAR, out_of_domain(rows).to_document())
-    write_checksums(judge)
-
-
-def intervals(rows: Sequence[Judged]) -> Row:
-    """Return how 90 % intervals in context do in sets that their calibration did not see."""
-    names = sorted({row.set for row in rows})
-    inside: dict[str, float] = {}
-    widths: list[float] = []
-    errors: list[float] = []
-    for part in range(_PARTS):
-        held = set(names[part::_PARTS])
-        made = out_of_domain([row for row in rows if row.set not in held]).among_peers
-        for name in held:
-            own = [row for row in rows if row.set == name]
-            said = [made(row.context, row.context_doubt) for row in own]
-            inside[name] = float(
-                np.mean(
-                    [low <= row.dice <= high for row, (_, low, high) in zip(own, said, strict=True)]
-                )
-            )
-            widths += [high - low for _, low, high in said]
-            errors += [abs(value - row.dice) for row, (value, _, _) in zip(own, said, strict=True)]
-    return {
-        "coverage": round(float(np.mean(list(inside.values()))), 4),
-        "sets_covered_85": round(
-            float(np.mean([share >= _COVERED for share in inside.values()])), 4
-        ),
-        "median_width": round(float(np.median(widths)), 4),
-        "calibrated_mae": round(float(np.mean(errors)), 4),
-        "by_set": {name: round(share, 4) for name, share in sorted(inside.items())},
-    }
-
-
 def figures(rows: Sequence[Judged], kind: str) -> Row:
     """Return the three figures of a way to score, and their 90 % intervals over sets."""
     by_set = {
@@ -328,8 +264,13 @@ def summary(rows: Sequence[Judged], minutes: float) -> Row:
         "baseline": figures(rows, "baseline"),
         "votes": figures(rows, "votes"),
         "mean_of_votes_and_baseline": figures(mean, "votes"),
-        "intervals": intervals(rows),
+        "intervals": asdict(across_sets([unseen(row) for row in rows])),
     }
+
+
+def unseen(row: Judged) -> UnseenLabel:
+    """Return a row as corrections are fitted on it."""
+    return UnseenLabel(*(getattr(row, field.name) for field in fields(UnseenLabel)))
 
 
 def page(found: Row) -> str:
@@ -360,8 +301,8 @@ intervals: bootstrap over sets. Made by `python benchmarks/leave_set_out.py`.
 {lines}
 
 90 % intervals in context, calibrated without the set, hold {held["coverage"]:.0%} of the labels
-of a set in the mean, at least 85 % in {held["sets_covered_85"]:.0%} of the sets; median width
-{held["median_width"]:.2f}, mean absolute error {held["calibrated_mae"]:.3f}.
+of a set in the mean, at least 85 % in {held["sets_covered"]:.0%} of the sets; median width
+{held["median_width"]:.2f}, mean absolute error {held["mae"]:.3f}.
 """
 
 
