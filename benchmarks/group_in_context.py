@@ -154,8 +154,8 @@ def as_given(case: ExpertCase, name: str, untouched: float) -> NDArray[np.bool_]
     planes = as_planes(mask, axis)
     per_slice = planes.sum() / max(int(planes.any(axis=(1, 2)).sum()), 1)
     reach = _WIDER * float(np.sqrt(per_slice / np.pi))
-    wide = [ndimage.distance_transform_edt(~plane) <= reach for plane in planes]
-    return from_planes(np.stack(wide) & planes.any(axis=(1, 2))[:, None, None], axis)
+    wide = [plane.any() & (ndimage.distance_transform_edt(~plane) <= reach) for plane in planes]
+    return from_planes(np.stack(wide), axis)
 
 
 def figures(rows: Sequence[Row]) -> Row:

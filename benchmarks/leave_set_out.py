@@ -42,6 +42,7 @@ from segassay.pipelines.train_judge import WORLDS, train_judge
 from segassay.scoring import load_judge
 from segassay.scoring.context_judge import ContextJudge
 from segassay.scoring.inputs import BoolArray
+from segassay.scoring.slice_judge import SliceJudge
 from segassay.training.settings import SetRecipe, read_recipe
 from segassay.training.store import open_recipe
 from segassay.types import DEFAULT_JUDGE
@@ -141,6 +142,7 @@ def judged(judge: Path, baseline: str, sets: Sequence[SetRecipe], data: Path) ->
     """Judge every real prediction of the sets, as an audit of the predictions would see it."""
     asked, known = load_judge(str(judge)), load_judge(baseline)
     assert isinstance(asked, ContextJudge)
+    assert isinstance(known, SliceJudge)
     for entry in sets:
         if any(entry.name in one.training_subjects for one in metas(judge, baseline)):
             raise SystemExit(f"{entry.name}: a judge learned from it: that would be no test")

@@ -139,7 +139,7 @@ def test_an_audit_asks_reference_labels_first_and_its_own_for_the_rest(
     data = tmp_path / "data"
     shutil.copytree(others, data)
     shutil.copytree(data / "masks" / "blob", data / "masks" / "ring")
-    source = ["--images", data / "images", "--labels", data / "masks"]
+    source: list[str | Path] = ["--images", data / "images", "--labels", data / "masks"]
     assert run("audit", *source, "-o", tmp_path / "out", "--judge", fitted, "--quiet") == 0
     table = pl.read_csv(tmp_path / "out" / "scores.csv")
     counts = {(row["structure"], row["n_context_subjects"]) for row in table.iter_rows(named=True)}
@@ -150,7 +150,7 @@ def test_an_audit_asks_reference_labels_first_and_its_own_for_the_rest(
     ):
         own = table.filter(pl.col("structure") == structure)
         assert all(remark in cell.split() for cell in own["remarks"])
-    alone = ["--peers", "0", "--quiet", "--judge", fitted]
+    alone: list[str | Path] = ["--peers", "0", "--quiet", "--judge", fitted]
     assert run("audit", *source, "-o", tmp_path / "without", *alone) == 0
     table = pl.read_csv(tmp_path / "without" / "scores.csv")
     found = table.group_by("structure").agg(pl.col("n_context_subjects").max()).rows()
@@ -223,7 +223,16 @@ def test_score_in_the_context_of_a_folder(
     tiny_context_judge: Path, gold: Path, others: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     image, mask = (others / part / "p102.png" for part in ("images", "masks/blob"))
-    words = ["score", image, mask, "--structure", "blob", "--json", "--judge", tiny_context_judge]
+    words: list[str | Path] = [
+        "score",
+        image,
+        mask,
+        "--structure",
+        "blob",
+        "--json",
+        "--judge",
+        tiny_context_judge,
+    ]
     assert run(*words) == 0
     alone = told(capsys)
     assert run(*words, "--context", gold) == 0
@@ -240,7 +249,7 @@ def test_a_context_that_cannot_be_used_is_refused(
     tiny_context_judge: Path, gold: Path, others: Path, tmp_path: Path
 ) -> None:
     image, mask = (others / part / "p102.png" for part in ("images", "masks/blob"))
-    words = ["score", image, mask, "--structure", "blob", "--judge"]
+    words: list[str | Path] = ["score", image, mask, "--structure", "blob", "--judge"]
     few = write_set(tmp_path / "few", 2)
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -264,9 +273,9 @@ def test_cases_are_given_in_three_ways(tiny_context_judge: Path, gold: Path, oth
     assert judge.score(image, mask, structure="blob").n_context_subjects == 0
     assert judge.context_structures == ()
     assert judge.with_context(dataset).context_structures == ("blob",)
-    for few in ([], dataset.cases[:2]):
+    for n_few in (0, 2):
         with pytest.raises(UsageError):
-            judge.with_context(few)
+            judge.with_context(dataset.cases[:n_few])
     with pytest.raises(UsageError):
         load_judge().with_context(dataset)
 

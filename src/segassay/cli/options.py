@@ -1,6 +1,6 @@
 """Options that several verbs share, alone and in groups (see `cli.spread`)."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -99,6 +99,13 @@ Verbose = Annotated[
 EngineName = Annotated[
     Engine, typer.Option("--engine", help="onnx, or openvino: faster, slightly less exact.")
 ]
+LearnMinutes = Annotated[
+    float | None,
+    typer.Option(
+        "--learn",
+        help="Let the judge learn these labels first, so many minutes a half; needs torch.",
+    ),
+]
 PeerCount = Annotated[
     int,
     typer.Option(
@@ -158,15 +165,16 @@ class CaseOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeOptions:
-    """Which judge is asked, what runs its network, and how many other cases help it."""
+    """Which judge is asked, what runs its network, and what helps it."""
 
     judge: JudgeName = DEFAULT_JUDGE
     engine: EngineName = Engine.ONNX
     peers: PeerCount = 10
+    learn: LearnMinutes = None
 
     def as_config(self) -> dict[str, Any]:
         """Return what `AuditConfig` takes."""
-        return {"judge": self.judge, "engine": self.engine, "peers": self.peers}
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

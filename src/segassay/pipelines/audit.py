@@ -10,6 +10,7 @@ from segassay.pipelines.conclude import AuditResult, conclude
 from segassay.pipelines.configs import AuditConfig
 from segassay.pipelines.keep_records import keep_records
 from segassay.pipelines.result_folder import begin_run
+from segassay.pipelines.teach import judge_to_ask
 from segassay.records.begun import Begun
 from segassay.records.shards import read_records
 from segassay.scoring import load_judge
@@ -33,7 +34,8 @@ def audit(
 
     Raises:
         DatasetError: The data set cannot be opened, or has no label.
-        ModelError: The judge cannot be loaded.
+        MissingExtraError: It is to learn, and torch is not installed.
+        ModelError: The judge cannot be loaded, or cannot learn.
         OutputError: The result folder cannot be written.
         UsageError: The folder holds a run with other options, no label has such a structure, or
             the table of bounds cannot be used.
@@ -45,7 +47,8 @@ def audit(
     cases = dataset.cases[: config.limit]
     config.require_labels(cases, dataset)
     bounds = read_bounds(config.bounds, dataset)
-    judge = None if config.judge is None else load_judge(config.judge, engine=config.engine)
+    name = judge_to_ask(config, say=say or _silent)
+    judge = None if name is None else load_judge(name, engine=config.engine)
     record = begin_run(config, dataset, command=command, judge=judge)
     done = {r.case_id for r in read_records(config.out)}
     todo = [c for c in cases[config.part - 1 :: config.parts] if c.case_id not in done]
@@ -74,7 +77,7 @@ def audit(
     )
     begun = Begun.of(config.out, config.part, config.parts)
     keep_records(
-        assay_cases(todo, context, jobs=jobs, judge=config.judge, begun=begun),
+        assay_cases(todo, context, jobs=jobs, judge=name, begun=begun),
         record,
         config.out,
         part=(config.part, config.parts),
@@ -82,6 +85,10 @@ def audit(
         progress=tell,
     )
     return conclude(config, dataset, cases, judge, record, progress=tell)
+
+
+def _silent(line: str) -> None:
+    del line
 
 
 def n_jobs(wanted: int | None, n_cases: int) -> int:

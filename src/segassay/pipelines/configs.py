@@ -134,7 +134,8 @@ class AuditConfig(CasesConfig):
     `jobs` processes work on one case each, with `None` as many as cores and memory allow; a script
     that has not just one needs Python's `if __name__ == "__main__":` guard. `bounds` is a table of
     plausible values, see `pipelines.bounds`. Labels of structures that the judge does not know are
-    compared with those of `peers` other cases, see `pipelines.peers`; 0 for none.
+    compared with those of `peers` other cases, see `pipelines.peers`; 0 for none. With `learn` the
+    judge first learns the labels, so many minutes a half, see `pipelines.teach`.
     """
 
     judge: str | None = DEFAULT_JUDGE
@@ -145,6 +146,16 @@ class AuditConfig(CasesConfig):
     n_worst: int = Field(default=20, ge=0)
     pseudonymise: bool = False
     fail_on: Gate | None = None
+    learn: float | None = Field(default=None, gt=0, le=24 * 60)
+
+    @model_validator(mode="after")
+    def _learns_once(self) -> "AuditConfig":
+        if self.learn is not None and self.parts > 1:
+            raise ValueError(
+                "--learn with --num-parts would learn in every part: run `segassay learn` first "
+                "and give its judge to all parts by --judge"
+            )
+        return self
 
 
 class PairsConfig(CasesConfig):

@@ -186,6 +186,7 @@ def _circumstances(config: AuditConfig) -> dict[str, object]:
         "n_worst": config.n_worst,
         "pseudonymise": config.pseudonymise,
         "jobs": config.jobs,
+        "learn": config.learn,
         "fail_on": None if config.fail_on is None else config.fail_on.model_dump(mode="json"),
     }
 

@@ -1,6 +1,7 @@
 """A memory on disk: it votes as before, vouches for trusted labels, names nobody, or is refused."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -156,7 +157,7 @@ def test_slices_are_chosen_with_a_margin_of_two_or_a_tenth() -> None:
     assert chosen_slices(np.zeros(0, dtype=np.intp), 1, 12).tolist() == [0]
 
 
-def blind(pictures: list[Floats]) -> list[Looks]:
+def blind(pictures: Sequence[Floats]) -> list[Looks]:
     """Return features that tell nothing."""
     flat = np.full((PATCHES, 4), 0.5, dtype=np.float32)
     return [Looks(flat, np.array([1.0, 0.01 * n], dtype=np.float32)) for n in range(len(pictures))]
