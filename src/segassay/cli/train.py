@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from segassay.cli.console import tell
+from segassay.cli.options import JudgeName
 from segassay.types import counted
 
 _Recipe = Annotated[Path, typer.Option("--config", help="A judge's recipe, as in recipes/.")]
@@ -77,7 +78,7 @@ def segmenters(
 
 @app.command("out-of-domain")
 def out_of_domain(
-    judge: Annotated[str, typer.Option("--judge", help="Name or folder of the judge.")],
+    judge: JudgeName,
     rows: Annotated[
         list[Path],
         typer.Option(
