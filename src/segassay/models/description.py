@@ -147,6 +147,7 @@ class RecipeSet(_Recipe):
     modality: Modality | None = None
     plane: str = "usual"
     predictions: str | None = None
+    whole: bool = False
 
 
 class RecipePairs(_Recipe):

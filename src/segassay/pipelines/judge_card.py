@@ -104,8 +104,10 @@ without their name; what scores are worth there says `unfamiliar.json`, where th
 
 
 def _learned_from(meta: JudgeMeta) -> str:
+    whole = sum(entry.whole for entry in meta.sets)
+    but = f", but for {whole} that no judge is tested on," if whole else ""
     return f"""## What it learned from
 
 {list_sources(meta)}
 
-The last fifth of the subjects of every set with at least eight subjects were never opened."""
+The last fifth of the subjects of every set with at least eight subjects{but} were never opened."""
