@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from segassay.data.phantom import LABELS, SPACING_MM, make_phantom
 from segassay.scoring import Judge, Score, load_judge
 
-JUDGES = ("judge-base", "judge-open", "judge-small", "judge-v0", "segae-vlm")
+JUDGES = ("judge-base", "judge-context", "judge-open", "judge-small", "judge-v0", "segae-vlm")
 KEPT = Path(__file__).with_suffix(".json")
 
 Mask = NDArray[np.bool_]
