@@ -18,6 +18,8 @@ Usage: python benchmarks/leave_set_out.py DATA_ROOT [--recipe FILE] [--minutes M
 import argparse
 import csv
 import json
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, astuple, dataclass, fields, replace
 from pathlib import Path
@@ -122,13 +124,22 @@ def trained(given: argparse.Namespace, fold: int, left_out: Sequence[SetRecipe])
     if given.worlds is not None and not (out / WORLDS).exists():
         (out / WORLDS).symlink_to(given.worlds.resolve(), target_is_directory=True)
     group, sets, kinds = FOLDS[fold]
+    start = given.starts / f"without-{group}"
+    if not start.exists():
+        restored = (f"recipes/without/{group}-untold.yaml", f"benchmarks/judges/without-{group}")
+        command = [
+            sys.executable,
+            HERE / "restore_weights.py",
+            *(HERE.parent / r for r in restored),
+        ]
+        subprocess.run([*command, given.data, "-o", start], check=True)
     every = [entry.name for entry in read_recipe(given.recipe).data]
     alike = [name for name in every if any(kind in name for kind in kinds)]
     recipe = out / "recipe.yaml"
     values = {
         "like": str(given.recipe.resolve()),
         "name": f"without-fold{fold}",
-        "start_from": str((given.starts / f"without-{group}").resolve()),
+        "start_from": str(start.resolve()),
         "without": sorted({*sets, *alike, *(entry.name for entry in left_out)}),
         "minutes": given.minutes,
     }

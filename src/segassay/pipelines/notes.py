@@ -16,8 +16,12 @@ _LISTED = 8
 """Structures that a note names."""
 
 _HELP = (
-    "Retraining on these labels for some minutes (segassay learn DATASET) or on reference cases "
+    "Retraining on these labels for some minutes (segassay audit --learn 10) or on reference cases "
     "(segassay fit GOLD --full) usually helps."
+)
+_ASK = (
+    "Another judge reads what the labels say of one another: --judge judge-context. It does better "
+    "on lesions, cells and tissue, and less well on organs, which have a usual place."
 )
 
 
@@ -35,7 +39,8 @@ def notes_on(
         notes.append("This judge answers with a number: pictures show the label alone.")
     notes += _on_training_images(rows)
     unknown = list(_on_the_unknown(rows, familiarity))
-    return (*notes, *unknown, *([_HELP] if unknown else []))
+    ask = () if judge.reads_context else (_ASK,)
+    return (*notes, *unknown, *((_HELP, *ask) if unknown else ()))
 
 
 def _on_training_images(rows: Sequence[ScoreRow]) -> Iterable[str]:

@@ -40,6 +40,7 @@ class ContextJudge(MapJudge):
     others in that of the labels it is given (`with_context`, or the audited data set's own).
     """
 
+    reads_context: ClassVar[bool] = True
     weighs_traits: ClassVar[bool] = False  # size and place are seen in the context
 
     def __init__(

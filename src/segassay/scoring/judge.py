@@ -43,9 +43,11 @@ class Judge(ABC):
         runs_on: The engine and the numbers it uses here, written into a run's record.
         suggests: Whether it can say what the mask should be; if not, `suggest` refuses, and
             `suggest_volume` shows the label with nothing beside it.
+        reads_context: Whether labels of other cases can be its context, see `with_context`.
     """
 
     suggests: ClassVar[bool] = True
+    reads_context: ClassVar[bool] = False
     preprocess: str
 
     def __init__(self, folder: JudgeFolder, *, engine: Engine = Engine.ONNX) -> None:
