@@ -20,7 +20,7 @@ from segassay.training.settings import JudgeRecipe  # noqa: E402
 
 def _recipe(**options: object) -> JudgeRecipe:
     data = [{"name": "phantoms", "path": "set", "modality": "ct"}]
-    small = {"name": "tiny", "data": data, "widths": (4, 8), "batch": 8, "pool": 32, **options}
+    small = {"name": "tiny", "data": data, "widths": (8, 16), "batch": 8, "pool": 32, **options}
     return JudgeRecipe.model_validate(small)
 
 

@@ -19,7 +19,7 @@ from segassay.training.segmenters.masks import NetworkMasks  # noqa: E402
 from segassay.training.settings import JudgeRecipe, PairRecipe, read_recipe  # noqa: E402
 
 RECIPE = (
-    "{name: tiny, data: [{name: phantoms, path: set, modality: ct}], widths: [4, 8], batch: 4, "
+    "{name: tiny, data: [{name: phantoms, path: set, modality: ct}], widths: [8, 16], batch: 4, "
     "pool: 8, updates: 2, calibration_labels: 20}"
 )
 

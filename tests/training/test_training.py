@@ -54,7 +54,7 @@ def material(root: Path) -> Material:
 
 def recipe(**options: object) -> JudgeRecipe:
     data = [{"name": "phantoms", "path": "set", "modality": "ct"}]
-    small = {"name": "tiny", "data": data, "widths": (4, 8), "batch": 8, "pool": 32, **options}
+    small = {"name": "tiny", "data": data, "widths": (8, 16), "batch": 8, "pool": 32, **options}
     return JudgeRecipe.model_validate(small)
 
 
@@ -343,7 +343,7 @@ except HelperDone:
 def test_two_devices_learn_side_by_side(root: Path, tmp_path: Path) -> None:
     config, script = tmp_path / "both.yaml", tmp_path / "both.py"
     config.write_text(
-        "{name: both, data: [{name: phantoms, path: set}], widths: [4, 8], batch: 4, pool: 8, "
+        "{name: both, data: [{name: phantoms, path: set}], widths: [8, 16], batch: 4, pool: 8, "
         "updates: 3, devices: 2}"
     )
     script.write_text(SIDE_BY_SIDE)
