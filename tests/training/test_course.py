@@ -17,7 +17,12 @@ from segassay.training.progress import RunningMeans  # noqa: E402
 from segassay.training.seeded import seeded  # noqa: E402
 from segassay.training.settings import JudgeRecipe  # noqa: E402
 
-FREE = {"name": "x", "data": [{"name": "s", "path": "s"}], "widths": [8, 16], "precision": "32-true"}
+FREE = {
+    "name": "x",
+    "data": [{"name": "s", "path": "s"}],
+    "widths": [8, 16],
+    "precision": "32-true",
+}
 
 
 @dataclass(slots=True)
