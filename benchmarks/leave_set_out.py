@@ -127,12 +127,11 @@ def trained(given: argparse.Namespace, fold: int, left_out: Sequence[SetRecipe])
     start = given.starts / f"without-{group}"
     if not start.exists():
         restored = (f"recipes/without/{group}-untold.yaml", f"benchmarks/judges/without-{group}")
-        command = [
-            sys.executable,
-            HERE / "restore_weights.py",
-            *(HERE.parent / r for r in restored),
-        ]
-        subprocess.run([*command, given.data, "-o", start], check=True)
+        sources = [str(HERE.parent / path) for path in restored]
+        script = str(HERE / "restore_weights.py")
+        subprocess.run(
+            [sys.executable, script, *sources, str(given.data), "-o", str(start)], check=True
+        )
     every = [entry.name for entry in read_recipe(given.recipe).data]
     alike = [name for name in every if any(kind in name for kind in kinds)]
     recipe = out / "recipe.yaml"
