@@ -20,6 +20,11 @@ def ignore_progress(phase: str, done: int, total: int, name: str) -> None:
     del phase, done, total, name
 
 
+def say_nothing(line: str) -> None:
+    """Be told where nobody wants to know."""
+    del line
+
+
 def counted(n: int, one: str, several: str = "") -> str:
     """Return a number with its noun.
 

@@ -18,7 +18,7 @@ from segassay.records.run import RunRecord, keep_trial
 from segassay.scoring import Judge
 from segassay.scoring.context_judge import ContextJudge
 from segassay.scoring.peers import Peers
-from segassay.types import Progress, Say, counted, ignore_progress
+from segassay.types import Progress, Say, counted, ignore_progress, say_nothing
 from segassay.vocabulary.names import canonical_name
 
 Found = TypeVar("Found")
@@ -76,7 +76,7 @@ def get_acquainted(
     """
     if not n_peers or not (isinstance(judge, ContextJudge) or judge.weighs_peers):
         return Acquaintance()
-    tell = say or _silent
+    tell = say or say_nothing
     try:
         if isinstance(judge, ContextJudge):
             return Acquaintance(context=_own_context(cases, judge, structures, tell, progress))
@@ -130,7 +130,3 @@ def _keep(outcome: float | None, out: Path) -> None:
         keep_trial(out, outcome)
     except OSError as error:
         raise OutputError.of(out, error) from error
-
-
-def _silent(line: str) -> None:
-    del line

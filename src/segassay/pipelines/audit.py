@@ -14,7 +14,7 @@ from segassay.pipelines.teach import judge_to_ask
 from segassay.records.begun import Begun
 from segassay.records.shards import read_records
 from segassay.scoring import load_judge
-from segassay.types import Progress, Say, ignore_progress
+from segassay.types import Progress, Say, ignore_progress, say_nothing
 
 _CASES_EACH = 4
 _BYTES_EACH = 4 * 2**30
@@ -47,7 +47,7 @@ def audit(
     cases = dataset.cases[: config.limit]
     config.require_labels(cases, dataset)
     bounds = read_bounds(config.bounds, dataset)
-    name = judge_to_ask(config, say=say or _silent)
+    name = judge_to_ask(config, say=say or say_nothing)
     judge = None if name is None else load_judge(name, engine=config.engine)
     record = begin_run(config, dataset, command=command, judge=judge)
     done = {r.case_id for r in read_records(config.out)}
@@ -85,10 +85,6 @@ def audit(
         progress=tell,
     )
     return conclude(config, dataset, cases, judge, record, progress=tell)
-
-
-def _silent(line: str) -> None:
-    del line
 
 
 def n_jobs(wanted: int | None, n_cases: int) -> int:

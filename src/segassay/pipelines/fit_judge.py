@@ -23,7 +23,7 @@ from segassay.pipelines.measure_gold import (
 )
 from segassay.scoring.context_judge import ContextJudge
 from segassay.scoring.slice_judge import SliceJudge
-from segassay.types import Progress, Say, counted, ignore_progress
+from segassay.types import Progress, Say, counted, ignore_progress, say_nothing
 
 
 def fit_judge(
@@ -60,7 +60,7 @@ def fit_judge(
     planting = Planting(dataset.name, faults_per_label(cases), config.seed)
     source = "reference cases" if config.private else dataset.name
     if isinstance(judge, ContextJudge):
-        found, memory = _in_context(judge, cases, planting, config, progress, say or _silent)
+        found, memory = _in_context(judge, cases, planting, config, progress, say or say_nothing)
         kept = memory.nameless() if memory is not None and config.private else memory
         return make_gold_judge(
             found,
@@ -78,7 +78,7 @@ def fit_judge(
         gold = TrustedLabels(
             replace(dataset, cases=measured.cases), planting, tuple(rows), tuple(problems), trusted
         )
-        return fit_network(config, base, gold, say=say or _silent)
+        return fit_network(config, base, gold, say=say or say_nothing)
     return make_gold_judge(
         (rows, problems),
         base,
@@ -164,7 +164,3 @@ def _require_alike(base: JudgeFolder, judge: SliceJudge, config: FitConfig) -> N
             f"{base.path.name}: was fitted {was} --atlas, which cannot be changed afterwards; fit "
             f"the judge that it was made from{origin} to all trusted cases"
         )
-
-
-def _silent(line: str) -> None:
-    del line

@@ -11,7 +11,7 @@ from segassay.errors import CaseError
 from segassay.scoring import Judge
 from segassay.scoring.gold_cases import GoldCase
 from segassay.scoring.peers import FEWEST, Peers
-from segassay.types import Progress, Say, counted, ignore_progress
+from segassay.types import Progress, Say, counted, ignore_progress, say_nothing
 from segassay.vocabulary.names import canonical_name
 
 _IN_VAIN, _IN_VAIN_EACH = 50, 5
@@ -47,7 +47,7 @@ def choose_peers(
     unknown = [_unknown(case, judge, structures) for case in cases]
     names = {n for n, subjects in _holders(unknown).items() if len(subjects) >= FEWEST}
     drawn = by_lot([_holding(case, names) for case in unknown])
-    found = _read(drawn, names, n_each, say or _silent, progress)
+    found = _read(drawn, names, n_each, say or say_nothing, progress)
     return Peers(found) if len(found) >= FEWEST else None
 
 
@@ -116,10 +116,6 @@ def _ended(in_vain: int, n_each: int, n_missing: int) -> str:
         f"{counted(in_vain, 'case')} read without anything to compare with; the search ends with "
         f"{counted(n_missing, 'structure')} found in fewer than {counted(n_each, 'case')}"
     )
-
-
-def _silent(line: str) -> None:
-    del line
 
 
 def _held(peers: Sequence[GoldCase], n_each: int) -> set[str]:

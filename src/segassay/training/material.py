@@ -10,6 +10,7 @@ from segassay.training.context_worlds import SetWorlds
 from segassay.training.predictions import with_predictions
 from segassay.training.settings import JudgeRecipe
 from segassay.training.store import StoredSet, load_set, open_recipe
+from segassay.types import say_nothing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,9 +65,7 @@ def _predicted(store: StoredSet, root: Path) -> StoredSet:
         return store
     other = entry.model_copy(update={"labels": entry.predictions})
     subjects = frozenset(case.subject_id for case in store.cases)
-    return with_predictions(store, load_set(other, open_recipe(other, root), subjects, say=_silent))
-
-
-def _silent(line: str) -> None:
-    """Say nothing: a prediction that cannot be used is one fewer."""
-    del line
+    # A prediction that cannot be used is one fewer: nobody needs to be told.
+    return with_predictions(
+        store, load_set(other, open_recipe(other, root), subjects, say=say_nothing)
+    )
