@@ -74,13 +74,26 @@ def tiles(plane: NDArray[Any], pixel_mm: tuple[float, float]) -> list[Floats]:
     return [np.ascontiguousarray(whole[:, rows, columns]) for rows in halves for columns in halves]
 
 
-def fine_patches(looks: Sequence[Looks]) -> Floats:
-    """Put the features of `tiles` together: `(d, 2 * GRID, 2 * GRID)`."""
+def fine_patches(looks: Sequence[Looks]) -> NDArray[np.int8]:
+    """Put the features of `tiles` together: directions `(d, 2 * GRID, 2 * GRID)`."""
     upper, lower = (
         np.concatenate([one.patches.reshape(GRID, GRID, -1) for one in looks[n : n + 2]], axis=1)
         for n in (0, 2)
     )
-    return np.ascontiguousarray(np.concatenate([upper, lower]).transpose(2, 0, 1))
+    return np.ascontiguousarray(directions(np.concatenate([upper, lower])).transpose(2, 0, 1))
+
+
+def directions(vectors: NDArray[np.floating]) -> NDArray[np.int8]:
+    """Return vectors `(..., d)` in bytes, the largest number of each 127: their length is lost."""
+    largest = np.maximum(np.abs(vectors).max(axis=-1, keepdims=True), 1e-12)
+    return np.asarray(np.rint(vectors * (127 / largest)), dtype=np.int8)
+
+
+def of_length_1(vectors: NDArray[np.generic], axis: int = -1) -> Floats:
+    """Return vectors, as `directions` keeps them or others, at length 1; those of zeros stay so."""
+    values = np.asarray(vectors, dtype=np.float32)
+    length = np.sqrt(np.square(values).sum(axis=axis, keepdims=True))
+    return np.asarray(values / np.maximum(length, 1e-12), dtype=np.float32)
 
 
 def shares_of(mask: NDArray[np.bool_], pixel_mm: tuple[float, float]) -> NDArray[np.float32]:
