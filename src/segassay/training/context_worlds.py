@@ -412,7 +412,7 @@ def _ballots(
 ) -> tuple[NDArray[np.float16], Floats]:
     """Return what labels of other slices in every state say: `(k, PATCHES, s, N_STATES)`, mass."""
     query, _ = with_places(patches[n], how)
-    columns = shares[others].reshape(len(others), -1, PATCHES)
+    columns = shares[others].reshape(len(others), shares.shape[1] * N_STATES, PATCHES)
     said = np.zeros((len(others), PATCHES, columns.shape[1]), dtype=np.float16)
     masses = np.zeros((len(others), PATCHES), dtype=np.float32)
     for k, other in enumerate(others.tolist()):
