@@ -73,7 +73,8 @@ class Judged:
     """One real prediction: its true Dice, and what was said of it.
 
     `context` and `alone` are raw scores of the judge of the fold, with its doubt of each; `votes`
-    is the Dice of the mask and what the context expects, nothing learned.
+    is the Dice of the mask and what the context expects, nothing learned, and `close` the same of
+    close-ups.
     """
 
     set: str
@@ -85,6 +86,7 @@ class Judged:
     alone: float
     alone_doubt: float
     votes: float
+    close: float
     baseline: float
 
 
@@ -183,7 +185,7 @@ def judged(judge: Path, baseline: str, sets: Sequence[SetRecipe], data: Path) ->
                     context.doubt,
                     alone.raw,
                     alone.doubt,
-                    votes(in_context, seen.image, seen.masks[name], name, subject),
+                    *votes(in_context, seen.image, seen.masks[name], name, subject),
                     other.raw,
                 )
         print(entry.name, flush=True)
@@ -201,14 +203,18 @@ def cases_of(entry: SetRecipe, data: Path, labels: str) -> dict[str, Case]:
     return {case.case_id: case for case in opened.cases if case.labels}
 
 
-def votes(judge: ContextJudge, image: Volume, mask: BoolArray, name: str, subject: str) -> float:
-    """Return how far a 2D mask agrees with what the context expects; 0 without a context."""
+def votes(
+    judge: ContextJudge, image: Volume, mask: BoolArray, name: str, subject: str
+) -> tuple[float, float]:
+    """Return how far a 2D mask agrees with what context and close-ups expect; 0 without any."""
     (label,) = judge.asked(image, [(name, mask)], modality=None, subject=subject)
-    said = judge.said(label, 0)
-    if said is None:
-        return 0.0
-    own = shares_of(as_planes(mask, label.image.stack.axis)[0], label.image.stack.pixel_mm)
-    return float(soft_dice(said.expected, own))
+    plane = as_planes(mask, label.image.stack.axis)[0]
+    said, close = judge.said(label, 0), judge.said_closely(label, 0, plane)
+    own = shares_of(plane, label.image.stack.pixel_mm)
+    return (
+        0.0 if said is None else float(soft_dice(said.expected, own)),
+        0.0 if close is None else float(soft_dice(close.expected, close.shares)),
+    )
 
 
 def write_rows(rows: Sequence[Judged], path: Path) -> None:
@@ -275,6 +281,7 @@ def summary(rows: Sequence[Judged], minutes: float) -> Row:
         "alone": figures(rows, "alone"),
         "baseline": figures(rows, "baseline"),
         "votes": figures(rows, "votes"),
+        "close_ups": figures(rows, "close"),
         "mean_of_votes_and_baseline": figures(mean, "votes"),
         "intervals": asdict(across_sets([unseen(row) for row in rows])),
     }
@@ -290,6 +297,7 @@ def page(found: Row) -> str:
     said = {
         "baseline": "the judge that never met these sets, alone",
         "votes": "votes of the context, nothing learned",
+        "close_ups": "votes of close-ups, nothing learned",
         "mean_of_votes_and_baseline": "mean of both",
         "alone": "judge of the fold, without context",
         "in_context": "**judge of the fold, in context**",

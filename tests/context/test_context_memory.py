@@ -116,7 +116,7 @@ def spoil(path: Path, **parts: Any) -> None:
 @pytest.mark.parametrize(
     "parts",
     [
-        {"version": 2},
+        {"version": 1},
         {"subjects": ["a"]},
         {"subjects": "abc"},
         {"structures": []},
@@ -125,6 +125,8 @@ def spoil(path: Path, **parts: Any) -> None:
         {"shares": np.zeros((3, 2, PATCHES), dtype=np.uint8)},
         {"levels": np.full(3, np.nan, dtype=np.float32)},
         {"belief": np.array([{"a": 1}], dtype=object)},
+        {"close_rows": np.full((3, 1), 7, dtype=np.int32)},
+        {"close_shares": np.zeros((3, 2), dtype=np.uint8)},
     ],
 )
 def test_what_is_no_memory_is_refused(parts: dict[str, Any], tmp_path: Path) -> None:

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 pytest.importorskip("torch", reason="needs the train extra")
 pytest.importorskip("onnx", reason="needs the train extra")
 
 from segassay.cli import main
+from segassay.context.closeups import CLOSE_GRID, CloseContext
 from segassay.context.votes import PATCHES
 from segassay.data.readers import open_dataset
 from segassay.errors import UsageError
@@ -41,6 +43,32 @@ def test_worlds_hold_votes_for_every_slice(tiny_context_judge: Path) -> None:
     grids = (seen.expected.reshape(32, 32), mirrored.expected.reshape(32, 32))
     np.testing.assert_array_equal(grids[0][:, ::-1], grids[1])
     assert 2 <= seen.n_slices <= 24
+
+
+def test_worlds_hold_close_ups_of_every_label(tiny_context_judge: Path) -> None:
+    worlds = SetWorlds.load(tiny_context_judge.parent / "worlds" / "blobs.npz")
+    right, half_wrong = worlds.close[0], worlds.close[2]
+    assert (right.rows >= 0).all(), "no expert label is empty"
+    assert right.close_ups is half_wrong.close_ups
+    assert 0 < (right.rows != half_wrong.rows).mean() < 1
+    (case, _), row = next(iter(worlds.rows.items()))
+    mask = np.asarray(
+        Image.open(tiny_context_judge.parents[1] / "set" / "masks" / "blob" / f"{case}.png")
+    )
+
+    def said(shown: np.ndarray, *, mirrored: bool) -> CloseContext:
+        found = worlds.close_context(
+            row, "blob", 0, shown, (1.0, 1.0), np.random.default_rng(0), mirrored=mirrored
+        )
+        assert found is not None
+        return found
+
+    seen, flipped = said(mask > 0, mirrored=False), said(mask[:, ::-1] > 0, mirrored=True)
+    grids = [one.expected.reshape(CLOSE_GRID, CLOSE_GRID) for one in (seen, flipped)]
+    np.testing.assert_array_equal(grids[0][:, ::-1], grids[1])
+    nothing = np.zeros_like(mask, dtype=np.bool_)
+    rng = np.random.default_rng(0)
+    assert worlds.close_context(row, "blob", 0, nothing, (1.0, 1.0), rng, mirrored=False) is None
 
 
 def test_the_folder_says_what_the_judge_reads(tiny_context_judge: Path) -> None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.context.looks import Floats, Looks, picture, shares_of
+from segassay.context.closeups import CloseUp, close_up
+from segassay.context.looks import Floats, Looks, fine_patches, picture, shares_of, tiles
 from segassay.context.memory import MOST_SLICES, ContextMemory, ContextSlice
 from segassay.context.slices import chosen_slices
 from segassay.context.votes import Voting
@@ -27,6 +28,9 @@ MOST_CASES = 60
 """Cases that vote: more add little and cost memory."""
 
 _SLICES_PER_CASE = 12
+
+_CLOSE_UPS_PER_CASE = 3
+"""Of one structure; one of a subject is asked at a time, the one most alike."""
 
 BoolArray = NDArray[np.bool_]
 
@@ -121,29 +125,33 @@ class ContextReader:
             return []
         filled = [np.flatnonzero(planes.any(axis=(1, 2))) for planes in masks.values()]
         chosen = chosen_slices(np.concatenate(filled), len(stack.planes), _SLICES_PER_CASE).tolist()
-        shown = [
-            picture(
-                stack.planes[i] if image.colours is None else image.colours,
-                stack.pixel_mm,
-            )
-            for i in chosen
-        ]
+        in_close_up = {
+            name: _spread([i for i in chosen if planes[i].any()], _CLOSE_UPS_PER_CASE)
+            for name, planes in masks.items()
+        }
+        shown = [stack.planes[i] if image.colours is None else image.colours for i in chosen]
+        looks = self.encoder([picture(one, stack.pixel_mm) for one in shown])
         last = max(len(stack.planes) - 1, 1)
         checksum = voxel_sha256(image.array)
-        return [
-            ContextSlice(
-                subject,
-                index / last,
-                looks,
-                {
-                    name: np.rint(255 * shares_of(planes[index], stack.pixel_mm)).astype(np.uint8)
-                    for name, planes in masks.items()
-                    if name not in unknown or not unknown[name][index]
-                },
-                checksum,
-            )
-            for index, looks in zip(chosen, self.encoder(shown), strict=True)
-        ]
+        found = []
+        for index, plane, seen in zip(chosen, shown, looks, strict=True):
+            known = {
+                name: planes[index]
+                for name, planes in masks.items()
+                if name not in unknown or not unknown[name][index]
+            }
+            shares = {
+                name: np.rint(255 * shares_of(mask, stack.pixel_mm)).astype(np.uint8)
+                for name, mask in known.items()
+            }
+            close = [name for name in known if index in in_close_up[name]]
+            close_ups: dict[str, CloseUp] = {}
+            if close:
+                fine = fine_patches(self.encoder(tiles(plane, stack.pixel_mm)))
+                made = {name: close_up(fine, known[name], stack.pixel_mm) for name in close}
+                close_ups = {name: one for name, one in made.items() if one is not None}
+            found.append(ContextSlice(subject, index / last, seen, shares, checksum, close_ups))
+        return found
 
 
 def _planes(
@@ -171,13 +179,23 @@ def _of_several(cases: Sequence[Sequence[ContextSlice]]) -> list[list[ContextSli
     found = []
     for slices in cases:
         left = [
-            replace(one, shares={name: s for name, s in one.shares.items() if name in kept})
+            replace(
+                one,
+                shares={name: s for name, s in one.shares.items() if name in kept},
+                close_ups={name: c for name, c in one.close_ups.items() if name in kept},
+            )
             for one in slices
             if kept.intersection(one.shares)
         ]
         if left:
             found.append(left)
     return found
+
+
+def _spread(slices: Sequence[int], most: int) -> set[int]:
+    """Choose at most so many slices, each from the middle of an equal part of all."""
+    count = min(most, len(slices))
+    return {slices[int((n + 0.5) * len(slices) / count)] for n in range(count)}
 
 
 def _evenly(slices: Sequence[ContextSlice], most: int) -> Iterator[ContextSlice]:

@@ -5,20 +5,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from segassay.context.closeups import CLOSE_GRID, CloseContext
 from segassay.context.looks import GRID, Looks, grid_box, shares_of
 from segassay.context.memory import Context
 from segassay.context.votes import N_NUMBERS, Floats, trust_of
+from segassay.data.preprocess import JudgePreprocess
 from segassay.geometry.resample import Box, BoxResampler
 
-MAPS = 3
-"""In the crop: expected share, spread of the votes, and how much of the context looks alike."""
+MAPS = 6
+"""In the crop: expected share, spread of the votes, and how much of the context looks alike; then
+the same of close-ups."""
 
 FIELDS = 1
 """Over the whole slice: expected share."""
 
-NUMBERS = N_NUMBERS + 3
+NUMBERS = 2 * (N_NUMBERS + 3)
 """Those of `votes.N_NUMBERS`, whether there is a context, how far the mask agrees with it, and
-log2 of expected over marked area / 4."""
+log2 of expected over marked area / 4; then the same of close-ups."""
 
 LOOKS_PX = 24
 """Pixels along a side of the features in the crop."""
@@ -44,12 +47,12 @@ class ContextInput:
 def context_input(
     looks: Looks,
     context: Context | None,
+    close: CloseContext | None,
     mask: NDArray[np.bool_],
     pixel_mm: tuple[float, float],
     box: Box,
     *,
-    crop_px: int,
-    field_px: int,
+    preprocess: JudgePreprocess,
     n_looks: int,
 ) -> ContextInput:
     """Cut what the context says about a slice as its crop is cut.
@@ -57,31 +60,58 @@ def context_input(
     Args:
         looks: Features of the slice.
         context: What the context says of the structure there, if anything.
+        close: What close-ups say of the mask, if anything.
         mask: The mask that is judged, `(rows, columns)`.
         pixel_mm: Size of a pixel (row, column).
         box: The crop, in pixels of the slice.
-        crop_px: Pixels along a side of the crop.
-        field_px: The same of the whole slice.
+        preprocess: Says how many pixels crop and whole slice have.
         n_looks: The first so many features of every patch are shown.
     """
     shape = (mask.shape[0], mask.shape[1])
     part = grid_box(box, shape, pixel_mm)
     features = looks.patches[:, :n_looks].astype(np.float32).T.reshape(-1, GRID, GRID)
     small = BoxResampler.to_square((GRID, GRID), part, LOOKS_PX)(features)
+    crop_px, field_px = preprocess.crop_px, preprocess.field_px
     maps = np.zeros((MAPS, crop_px, crop_px), dtype=np.float32)
     field = np.zeros((FIELDS, field_px, field_px), dtype=np.float32)
     numbers = np.zeros(NUMBERS, dtype=np.float32)
+    if close is not None:
+        _write_close(maps[3:], numbers[NUMBERS // 2 :], close, box)
     if context is None:
         return ContextInput(maps, field, numbers, small)
     expected = context.expected.reshape(GRID, GRID)
-    spread = np.minimum(2 * context.spread, 1.0).reshape(GRID, GRID)
-    said = np.stack([expected, spread, trust_of(context.mass).reshape(GRID, GRID)])
-    maps[:] = BoxResampler.to_square((GRID, GRID), part, crop_px)(said)
+    said = _shown(context.expected, context.spread, context.mass, GRID)
+    maps[:3] = BoxResampler.to_square((GRID, GRID), part, crop_px)(said)
     whole = Box(0, GRID, 0, GRID)
     field[:] = BoxResampler.to_square((GRID, GRID), whole, field_px)(expected[None])
-    own = shares_of(mask, pixel_mm).reshape(GRID, GRID)
+    own = shares_of(mask, pixel_mm)
+    _write_numbers(numbers[: NUMBERS // 2], context.numbers, context.expected, own)
+    both = float((context.expected * own).sum())
+    total = float(context.expected.sum() + own.sum())
+    return ContextInput(maps, field, numbers, small, 2 * both, total)
+
+
+def _write_close(maps: Floats, numbers: Floats, close: CloseContext, box: Box) -> None:
+    """Write what close-ups say: their box is laid into the crop, beyond it all is 0."""
+    high, wide = close.box.bottom - close.box.top, close.box.right - close.box.left
+    part = Box(
+        (box.top - close.box.top) * CLOSE_GRID / high,
+        (box.bottom - close.box.top) * CLOSE_GRID / high,
+        (box.left - close.box.left) * CLOSE_GRID / wide,
+        (box.right - close.box.left) * CLOSE_GRID / wide,
+    )
+    said = _shown(close.expected, close.spread, close.mass, CLOSE_GRID)
+    maps[:] = BoxResampler.to_square((CLOSE_GRID, CLOSE_GRID), part, maps.shape[-1])(said)
+    _write_numbers(numbers, close.numbers, close.expected, close.shares)
+
+
+def _shown(expected: Floats, spread: Floats, mass: Floats, side: int) -> Floats:
+    said = np.stack([expected, np.minimum(2 * spread, 1.0), trust_of(mass)])
+    return said.reshape(-1, side, side)
+
+
+def _write_numbers(numbers: Floats, said: Floats, expected: Floats, own: Floats) -> None:
     both, total = float((expected * own).sum()), float(expected.sum() + own.sum())
     ratio = np.log2((float(expected.sum()) + 0.5) / (float(own.sum()) + 0.5)) / 4
-    numbers[:N_NUMBERS] = context.numbers
+    numbers[:N_NUMBERS] = said
     numbers[N_NUMBERS:] = (1.0, 2 * both / max(total, 1e-3), float(np.clip(ratio, -1, 1)))
-    return ContextInput(maps, field, numbers, small, 2 * both, total)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 from zipfile import BadZipFile, ZipFile
@@ -10,7 +10,8 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.context.looks import GRID, Looks
+from segassay.context.closeups import CLOSE_PATCHES, CloseContext, CloseMemory, CloseUp, CloseUps
+from segassay.context.looks import GRID, Looks, directions, of_length_1
 from segassay.context.votes import (
     N_NUMBERS,
     PATCHES,
@@ -34,9 +35,9 @@ MOST_SLICES = 600
 _FEW = np.arange(PATCHES).reshape(GRID, GRID)[::2, ::2].ravel()
 """Patches that tell how far a label agrees with the others: a quarter is enough for that."""
 
-_VERSION = 1
-_MOST_BYTES = 2**30
-"""Of a file, unpacked: 600 slices with 96 features and labels of 1,500 structures."""
+_VERSION = 2
+_MOST_BYTES = 2**31
+"""Of a file, unpacked: 600 slices with 64 features and labels of 800 structures."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +47,8 @@ class ContextSlice:
     `level` is its place along its volume, 0 to 1, and 0 for a picture. `shares` maps the name of a
     structure to the share of every patch that its label covers, `(PATCHES,)` bytes; a structure
     that nobody labelled in this image is not in it, one that is not in this slice is all 0.
-    `image` is the checksum of the image's voxels, empty where nobody summed them up.
+    `image` is the checksum of the image's voxels, empty where nobody summed them up. `close_ups`
+    are of labels that are not empty, as many as somebody made.
     """
 
     subject: str
@@ -54,6 +56,7 @@ class ContextSlice:
     looks: Looks
     shares: Mapping[str, NDArray[np.uint8]]
     image: str = ""
+    close_ups: Mapping[str, CloseUp] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,6 +93,7 @@ class ContextMemory:
         labelled: Where there is a label at all `(n, s)`.
         belief: How much each label counts `(n, s)`, 0 where there is none.
         typical: Percentiles of agreement of each structure `(s, 3)`, see `agreement_percentiles`.
+        close: Close-ups of the same labels.
         voting: How patches are compared.
         trusted: Whether somebody vouches for the labels.
         is_nameless: Whether subjects are numbers that stand for nothing outside.
@@ -105,6 +109,7 @@ class ContextMemory:
     labelled: NDArray[np.bool_]
     belief: Floats
     typical: Floats
+    close: CloseMemory
     voting: Voting
     trusted: bool
     is_nameless: bool = False
@@ -127,17 +132,25 @@ class ContextMemory:
                 if name in one.shares:
                     labelled[n, s] = True
                     shares[n, s] = one.shares[name]
+        subjects = tuple(one.subject for one in slices)
         believing = cls(
             structures=names,
-            subjects=tuple(one.subject for one in slices),
+            subjects=subjects,
             images=tuple(one.image for one in slices),
             levels=np.array([one.level for one in slices], dtype=np.float32),
-            patches=np.stack([_directions(one.looks.patches) for one in slices]),
+            patches=np.stack([directions(one.looks.patches) for one in slices]),
             summaries=np.stack([one.looks.summary for one in slices]).astype(np.float32),
             shares=shares,
             labelled=labelled,
             belief=labelled.astype(np.float32),
             typical=np.zeros((len(names), 3), dtype=np.float32),
+            close=CloseMemory.of_slices(
+                [one.close_ups for one in slices],
+                names,
+                subjects,
+                n_features=slices[0].looks.patches.shape[1],
+                trusted=trusted,
+            ),
             voting=voting or Voting(),
             trusted=trusted,
         )
@@ -213,6 +226,15 @@ class ContextMemory:
             )
         return [found.get(column) for column in columns]
 
+    def ask_closely(
+        self, query: CloseUp, structure: str, *, subject: str, image: str = ""
+    ) -> CloseContext | None:
+        """Ask what close-ups say of one label, see `CloseMemory.ask`; the rest as in `ask`."""
+        if structure not in self.structures:
+            return None
+        column = self.structures.index(structure)
+        return self.close.ask(query, column, self._owners(image, subject))
+
     def nameless(self) -> "ContextMemory":
         """Return the same slices with numbers for subjects, in an order that names have no part in.
 
@@ -221,9 +243,10 @@ class ContextMemory:
         order = sorted(range(len(self)), key=lambda n: (self.images[n], float(self.levels[n])))
         first = dict.fromkeys(self.subjects[n] for n in order)
         numbers = {name: str(number) for number, name in enumerate(first, start=1)}
+        subjects = tuple(numbers[self.subjects[n]] for n in order)
         return replace(
             self,
-            subjects=tuple(numbers[self.subjects[n]] for n in order),
+            subjects=subjects,
             images=tuple(self.images[n] for n in order),
             levels=self.levels[order],
             patches=self.patches[order],
@@ -231,6 +254,7 @@ class ContextMemory:
             shares=self.shares[order],
             labelled=self.labelled[order],
             belief=self.belief[order],
+            close=self.close.reordered(order, subjects),
             is_nameless=True,
         )
 
@@ -254,6 +278,11 @@ class ContextMemory:
             labelled=self.labelled,
             belief=self.belief,
             typical=self.typical,
+            close_patches=self.close.close_ups.patches,
+            close_shares=self.close.close_ups.shares,
+            close_rows=self.close.rows,
+            close_belief=self.close.belief,
+            close_typical=self.close.typical,
         )
 
     @classmethod
@@ -289,6 +318,23 @@ class ContextMemory:
         n, s = len(subjects), len(structures)
         if not n or not s or len(images) != n or list(structures) != sorted(set(structures)):
             raise ValueError(f"{n} slices of {len(images)} images, {s} structures")
+        close_patches = _numbers(
+            kept["close_patches"], "close_patches", np.int8, (None, CLOSE_PATCHES, None)
+        )
+        m = len(close_patches)
+        rows = _numbers(kept["close_rows"], "close_rows", np.int32, (n, s))
+        if rows.min() < -1 or rows.max() >= m:
+            raise ValueError(f"close_rows: {rows.min()} to {rows.max()} of {m}")
+        close = CloseMemory(
+            close_ups=CloseUps(
+                close_patches,
+                _numbers(kept["close_shares"], "close_shares", np.uint8, (m, CLOSE_PATCHES)),
+            ),
+            rows=rows,
+            subjects=subjects,
+            belief=_numbers(kept["close_belief"], "close_belief", np.float32, (n, s)),
+            typical=_numbers(kept["close_typical"], "close_typical", np.float32, (s, 3)),
+        )
         return cls(
             structures=structures,
             subjects=subjects,
@@ -300,6 +346,7 @@ class ContextMemory:
             labelled=_numbers(kept["labelled"], "labelled", np.bool_, (n, s)),
             belief=_numbers(kept["belief"], "belief", np.float32, (n, s)),
             typical=_numbers(kept["typical"], "typical", np.float32, (s, 3)),
+            close=close,
             voting=voting,
             trusted=about["trusted"] is True,
             is_nameless=about["is_nameless"] is True,
@@ -329,7 +376,7 @@ class ContextMemory:
         sums = np.empty((len(chosen), len(query), len(columns)), dtype=np.float32)
         masses = np.empty((len(chosen), len(query)), dtype=np.float32)
         for n, other in enumerate(chosen.tolist()):
-            _, key = with_places(_features(self.patches[other]), self.voting)
+            _, key = with_places(of_length_1(self.patches[other]), self.voting)
             shares = np.asarray(self.shares[other, columns], dtype=np.float32) / np.float32(255)
             sums[n], masses[n] = cast_votes(query, key, shares, self.voting)
         return sums, masses
@@ -339,7 +386,7 @@ class ContextMemory:
         chosen = self._most_alike(self.summaries[n], float(self.levels[n]), {self.subjects[n]})
         if not chosen.size or not self.shares[n].any():
             return None
-        query, _ = with_places(_features(self.patches[n]), self.voting)
+        query, _ = with_places(of_length_1(self.patches[n]), self.voting)
         return chosen, *self._asked(query[_FEW], chosen, range(len(self.structures)))
 
     def _agreements(self, ballots: Sequence[tuple[Indices, Floats, Floats] | None]) -> Floats:
@@ -352,19 +399,6 @@ class ContextMemory:
                 own = self.shares[n][:, _FEW].astype(np.float32) / 255
                 found[n] = soft_dice(votes.expected, own)
         return found
-
-
-def _directions(patches: Floats) -> NDArray[np.int8]:
-    """Return vectors `(PATCHES, d)` in bytes, the largest number of each 127."""
-    largest = np.maximum(np.abs(patches).max(axis=-1, keepdims=True), 1e-12)
-    return np.asarray(np.rint(patches * (127 / largest)), dtype=np.int8)
-
-
-def _features(directions: NDArray[np.int8]) -> Floats:
-    """Return what `_directions` keeps, each vector of length 1."""
-    values = directions.astype(np.float32)
-    length = np.linalg.norm(values, axis=-1, keepdims=True)
-    return np.asarray(values / np.maximum(length, 1e-12), dtype=np.float32)
 
 
 def _require_small(file: IO[bytes]) -> None:

@@ -63,6 +63,11 @@ class AskedImage:
         return {}
 
     @cached_property
+    def fine_by_slice(self) -> dict[int, NDArray[np.int8]]:
+        """Features of its slices at twice the resolution, as far as a judge computed them."""
+        return {}
+
+    @cached_property
     def context_by_slice(self) -> dict[int, dict[str, Context | None]]:
         """What the context says of each structure in its slices, as far as a judge asked."""
         return {}

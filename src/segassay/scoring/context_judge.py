@@ -5,11 +5,15 @@ from copy import copy
 from dataclasses import replace
 from math import nan
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from segassay.context.cases import FEWEST_SUBJECTS, ContextReader
+from segassay.context.closeups import CloseContext, close_up
 from segassay.context.inputs import ContextInput, context_input
-from segassay.context.looks import Looks, picture
+from segassay.context.looks import Looks, fine_patches, picture, tiles
 from segassay.context.memory import Context, ContextMemory
 from segassay.context.votes import Voting
 from segassay.data.case import Dataset
@@ -137,8 +141,10 @@ class ContextJudge(MapJudge):
     def plan(self, label: AskedLabel, *, only: int | None = None) -> LabelPlan:
         """Choose slices of a mask and prepare them, with what the context says of each."""
         plan = super().plan(label, only=only)
+        indices = dict.fromkeys(sample.index for sample in plan.samples)
+        close = {index: self.said_closely(label, index, plan.planes[index]) for index in indices}
         contexts = tuple(
-            self._context(label, sample.index, seen, plan.planes[sample.index])
+            self._context(label, sample.index, seen, plan.planes[sample.index], close[sample.index])
             for sample, seen in zip(plan.samples, plan.inputs, strict=True)
         )
         return replace(plan, contexts=contexts)
@@ -157,20 +163,26 @@ class ContextJudge(MapJudge):
 
     def closer(self, label: AskedLabel, index: int, seen: JudgeInput) -> JudgeAnswers:
         """Run the network on one slice of a label seen anew."""
-        empty = as_planes(label.mask, label.image.stack.axis)[index]
-        return self._reader([seen], [self._context(label, index, seen, empty)])
+        mask = as_planes(label.mask, label.image.stack.axis)[index]
+        close = self.said_closely(label, index, mask)
+        return self._reader([seen], [self._context(label, index, seen, mask, close)])
 
     def _context(
-        self, label: AskedLabel, index: int, seen: JudgeInput, mask: BoolArray
+        self,
+        label: AskedLabel,
+        index: int,
+        seen: JudgeInput,
+        mask: BoolArray,
+        close: CloseContext | None,
     ) -> ContextInput:
         return context_input(
             self.looks(label.image, index),
             self.said(label, index),
+            close,
             mask,
             label.image.stack.pixel_mm,
             seen.box,
-            crop_px=self._settings.crop_px,
-            field_px=self._settings.field_px,
+            preprocess=self._settings,
             n_looks=self._n_looks,
         )
 
@@ -194,14 +206,37 @@ class ContextJudge(MapJudge):
             said.update(zip(names, found, strict=True))
         return said[name]
 
+    def said_closely(self, label: AskedLabel, index: int, mask: BoolArray) -> CloseContext | None:
+        """Return what close-ups of the context say of a mask in a slice."""
+        memory, name = self._memory_of(label)
+        if memory is None or name not in memory.structures or not mask.any():
+            return None
+        image = label.image
+        query = close_up(self.fine(image, index), mask, image.stack.pixel_mm)
+        if query is None:
+            return None
+        subject, content = image.subject or "", image.content
+        return memory.ask_closely(query, name, subject=subject, image=content)
+
+    def fine(self, image: AskedImage, index: int) -> NDArray[np.int8]:
+        """Return the features of one slice at twice the resolution, computed once."""
+        known = image.fine_by_slice
+        if index not in known:
+            parts = tiles(_shown(image, index), image.stack.pixel_mm)
+            known[index] = fine_patches(self.encoder(parts))
+        return known[index]
+
     def looks(self, image: AskedImage, index: int) -> Looks:
         """Return the features of one slice, computed once for all labels of the image."""
         known = image.looks_by_slice
         if index not in known:
-            stack = image.stack
-            shown = stack.planes[index] if image.colours is None else image.colours
-            (known[index],) = self.encoder([picture(shown, stack.pixel_mm)])
+            shown = picture(_shown(image, index), image.stack.pixel_mm)
+            (known[index],) = self.encoder([shown])
         return known[index]
+
+
+def _shown(image: AskedImage, index: int) -> NDArray[Any]:
+    return image.stack.planes[index] if image.colours is None else image.colours
 
 
 def _agreement(plan: LabelPlan) -> float:

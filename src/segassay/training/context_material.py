@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segassay.context.looks import picture
+from segassay.context.looks import fine_patches, picture, tiles
 from segassay.engines.context_engine import PatchEncoder
 from segassay.models.folder import find_judge, open_judge
 from segassay.training.context_worlds import (
@@ -74,7 +74,15 @@ def _made(recipe: ContextRecipe, store: StoredSet, encoder: PatchEncoder, seed: 
         picture(_seen(store, case, index), store.cases[case].pixel_mm) for case, index in slices
     )
     looks = [one for batch in _batches(shown) for one in encoder(batch)]
-    features = np.stack([o.patches for o in looks]), np.stack([o.summary for o in looks])
+    fine = [
+        fine_patches(encoder(tiles(_seen(store, case, index), store.cases[case].pixel_mm)))
+        for case, index in slices
+    ]
+    features = (
+        np.stack([one.patches for one in looks]),
+        np.stack([one.summary for one in looks]),
+        np.stack(fine),
+    )
     return make_worlds(store, slices, features, kinds=WORLDS, n_looks=recipe.n_looks, seed=seed)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from segassay.context.closeups import CloseContext, CloseMemory, CloseUp, CloseUps, close_up
 from segassay.context.looks import GRID, Looks, shares_of
 from segassay.context.memory import Context
 from segassay.context.slices import chosen_slices
@@ -72,7 +73,9 @@ class SetWorlds:
 
     `rows` maps (case id, slice) to the slice's number; `votes` and `spread` `(n, s, w, PATCHES)`
     bytes, `trust` `(n, w, PATCHES)` bytes, `numbers` `(n, s, w, N_NUMBERS)`, `looks`
-    `(n, d, GRID, GRID)` half precision.
+    `(n, d, GRID, GRID)` half precision. `fine` `(n, d, 2 * GRID, 2 * GRID)`, see
+    `looks.fine_patches`, and `close`, a memory of close-ups for each world, all of the same
+    close-ups.
     """
 
     rows: dict[tuple[str, int], int]
@@ -82,6 +85,8 @@ class SetWorlds:
     trust: NDArray[np.uint8]
     numbers: NDArray[np.float32]
     looks: NDArray[np.float16]
+    fine: NDArray[np.int8]
+    close: tuple[CloseMemory, ...]
 
     @property
     def n_worlds(self) -> int:
@@ -112,6 +117,35 @@ class SetWorlds:
         halved = np.asarray(spread / np.float32(2))
         return Context(votes, halved, mass_of(trust), numbers, n_slices, n_slices)
 
+    def close_context(
+        self,
+        row: int,
+        structure: str,
+        world: int,
+        mask: NDArray[np.bool_],
+        pixel_mm: tuple[float, float],
+        rng: np.random.Generator,
+        *,
+        mirrored: bool,
+    ) -> CloseContext | None:
+        """Return what close-ups of a few other subjects say of a mask in a slice, in one world.
+
+        How many subjects there are is drawn from 2 to 60, fewer more often. The mask is the mirror
+        image's, and the answer for it, where `mirrored`.
+        """
+        memory = self.close[world]
+        column = self.structures.index(structure)
+        query = close_up(self.fine[row], mask[:, ::-1] if mirrored else mask, pixel_mm)
+        if query is None:
+            return None
+        own = memory.subjects[row]
+        held = memory.rows[:, column] >= 0
+        others = sorted({memory.subjects[n] for n in np.flatnonzero(held)} - {own})
+        most = round(float(np.exp(rng.uniform(np.log(2), np.log(60)))))
+        left_out = rng.permutation(len(others))[most:]
+        found = memory.ask(query, column, {own, *(others[n] for n in left_out)})
+        return found.mirrored(mask.shape[1]) if mirrored and found is not None else found
+
     def save(self, path: Path) -> None:
         """Write to one file, whole or not at all."""
         fresh = path.with_name(f"{path.name}.new")
@@ -126,6 +160,13 @@ class SetWorlds:
                 trust=self.trust,
                 numbers=self.numbers,
                 looks=self.looks,
+                fine=self.fine,
+                subjects=np.array(self.close[0].subjects),
+                close_patches=self.close[0].close_ups.patches,
+                close_shares=self.close[0].close_ups.shares,
+                close_rows=np.stack([one.rows for one in self.close]),
+                close_belief=np.stack([one.belief for one in self.close]),
+                close_typical=np.stack([one.typical for one in self.close]),
             )
         fresh.replace(path)
 
@@ -134,6 +175,11 @@ class SetWorlds:
         """Read what `save` wrote."""
         with np.load(path) as kept:
             keys = zip(kept["cases"].tolist(), kept["slices"].tolist(), strict=True)
+            close_ups = CloseUps(kept["close_patches"], kept["close_shares"])
+            subjects = tuple(kept["subjects"].tolist())
+            weighed = zip(
+                kept["close_rows"], kept["close_belief"], kept["close_typical"], strict=True
+            )
             return cls(
                 rows={(case, int(index)): row for row, (case, index) in enumerate(keys)},
                 structures=tuple(kept["structures"].tolist()),
@@ -142,6 +188,17 @@ class SetWorlds:
                 trust=kept["trust"],
                 numbers=kept["numbers"],
                 looks=kept["looks"],
+                fine=kept["fine"],
+                close=tuple(
+                    CloseMemory(
+                        close_ups=close_ups,
+                        rows=rows,
+                        subjects=subjects,
+                        belief=belief,
+                        typical=typical,
+                    )
+                    for rows, belief, typical in weighed
+                ),
             )
 
 
@@ -169,15 +226,32 @@ def restricted(case: StoredCase, slices: NDArray[np.intp]) -> StoredCase:
     return replace(case, labels=labels)
 
 
-def label_states(
-    store: StoredSet, slices: Sequence[tuple[int, int]], structures: Sequence[str], seed: int
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Put every label of the slices into every state.
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelStates:
+    """Labels of `n` slices, `s` structures, in every state.
 
-    Returns:
-        shares `(n, s, N_STATES, PATCHES)`; and where there is a label at all `(n, s)`.
+    `shares` `(n, s, N_STATES, PATCHES)`; `labelled` `(n, s)`: where there is a label at all;
+    `close_ups` of those that are not empty, and which of them shows which, `(n, s, N_STATES)`, -1
+    for none.
     """
+
+    shares: NDArray[np.float32]
+    labelled: NDArray[np.bool_]
+    close_ups: CloseUps
+    close_rows: NDArray[np.int32]
+
+
+def label_states(
+    store: StoredSet,
+    slices: Sequence[tuple[int, int]],
+    structures: Sequence[str],
+    fine: NDArray[np.int8],
+    seed: int,
+) -> LabelStates:
+    """Put every label of the slices into every state; `fine` features are those of the slices."""
     rng = np.random.default_rng(seed)
+    rows = np.full((len(slices), len(structures), N_STATES), -1, dtype=np.int32)
+    found: list[CloseUp] = []
     shares = np.zeros((len(slices), len(structures), N_STATES, PATCHES), dtype=np.float32)
     labelled = np.zeros((len(slices), len(structures)), dtype=bool)
     for n, (number, index) in enumerate(slices):
@@ -193,7 +267,11 @@ def label_states(
             masks = [place.gold, *(_wrong(place, rng, networks=k) for k in (0.0, 0.5, 1.0))]
             for state, mask in enumerate(masks):
                 shares[n, s, state] = shares_of(mask, case.pixel_mm)
-    return shares, labelled
+                seen = close_up(fine[n], mask, case.pixel_mm)
+                if seen is not None:
+                    rows[n, s, state] = len(found)
+                    found.append(seen)
+    return LabelStates(shares, labelled, CloseUps.of(found, fine.shape[1]), rows)
 
 
 def _wrong(place: Place, rng: np.random.Generator, *, networks: float) -> NDArray[np.bool_]:
@@ -222,7 +300,7 @@ def _typical(place: Place, rng: np.random.Generator) -> NDArray[np.bool_] | None
 def make_worlds(
     store: StoredSet,
     slices: Sequence[tuple[int, int]],
-    features: tuple[Floats, Floats],
+    features: tuple[Floats, Floats, NDArray[np.int8]],
     *,
     kinds: Sequence[WorldKind],
     n_looks: int,
@@ -234,7 +312,8 @@ def make_worlds(
     Args:
         store: The set.
         slices: Number of the case and of the slice, of those to learn from.
-        features: Their patches `(n, PATCHES, d)` of length 1 and their summaries.
+        features: Their patches `(n, PATCHES, d)` of length 1, their summaries, and their features
+            at twice the resolution, see `looks.fine_patches`.
         kinds: Of the worlds.
         n_looks: The first so many of the features are kept as `looks`.
         seed: Of the errors and of who is asked.
@@ -247,8 +326,9 @@ def make_worlds(
     ]
     cases = tuple(restricted(c, s) for c, s in zip(store.cases, chosen, strict=True))
     fresh = StoredSet.of(store.recipe, cases)
-    shares, labelled = label_states(fresh, slices, structures, seed)
-    patches, summaries = features
+    patches, summaries, fine = features
+    states = label_states(fresh, slices, structures, fine, seed)
+    shares, labelled = states.shares, states.labelled
     subjects = [cases[n].subject_id for n, _ in slices]
     levels = np.array([i / max(len(cases[n].planes) - 1, 1) for n, i in slices], dtype=np.float32)
     order = [
@@ -268,7 +348,10 @@ def make_worlds(
         .transpose(0, 2, 1)
         .reshape(n, -1, GRID, GRID)
         .astype(np.float16),
+        fine=fine,
+        close=(),
     )
+    close = []
     rng = np.random.default_rng((seed, 1))
     for w, kind in enumerate(kinds):
         state = _states(rng, (n, s), kind.shares)
@@ -285,7 +368,9 @@ def make_worlds(
                 n_labels = labelled[order[q][some]].sum(axis=0)
                 worlds.numbers[q, :, w, 0] = np.log2(np.maximum(n_labels, 1)) / 5
                 worlds.numbers[q, :, w, 4] = belief[order[q][some]].mean(axis=0)
-    return worlds
+        rows = np.take_along_axis(states.close_rows, state[..., None], axis=2)[..., 0]
+        close.append(CloseMemory.of(states.close_ups, rows, tuple(subjects)))
+    return replace(worlds, close=tuple(close))
 
 
 def _poll(
@@ -327,7 +412,7 @@ def _ballots(
 ) -> tuple[NDArray[np.float16], Floats]:
     """Return what labels of other slices in every state say: `(k, PATCHES, s, N_STATES)`, mass."""
     query, _ = with_places(patches[n], how)
-    columns = shares[others].reshape(len(others), -1, PATCHES)
+    columns = shares[others].reshape(len(others), shares.shape[1] * N_STATES, PATCHES)
     said = np.zeros((len(others), PATCHES, columns.shape[1]), dtype=np.float16)
     masses = np.zeros((len(others), PATCHES), dtype=np.float32)
     for k, other in enumerate(others.tolist()):

@@ -160,7 +160,7 @@ class PairDraw:
         worlds = (self._worlds or {}).get(place.store.recipe.name)
         row = None if worlds is None else worlds.rows.get((place.case.case_id, place.index))
         looks = Looks(np.zeros((GRID * GRID, 1), dtype=np.float32), np.zeros(0, dtype=np.float32))
-        context = None
+        context = close = None
         if worlds is not None and row is not None:
             looks = worlds.looks_of(row, mirrored=flipped)
             if rng.random() < self._recipe.blind:
@@ -168,17 +168,27 @@ class PairDraw:
             if rng.random() >= self._recipe.alone:
                 world = int(rng.integers(worlds.n_worlds))
                 context = worlds.context(row, place.structure, world, mirrored=flipped)
+                if rng.random() >= self._recipe.no_close_ups:
+                    close = worlds.close_context(
+                        row,
+                        place.structure,
+                        world,
+                        mask,
+                        place.case.pixel_mm,
+                        rng,
+                        mirrored=flipped,
+                    )
         n_looks = max((w.looks.shape[1] for w in (self._worlds or {}).values()), default=1)
         if looks.patches.shape[1] < n_looks:
             looks = replace(looks, patches=np.zeros((GRID * GRID, n_looks), dtype=np.float32))
         return context_input(
             looks,
             context,
+            close,
             mask,
             place.case.pixel_mm,
             seen.box,
-            crop_px=self._preprocess.crop_px,
-            field_px=self._preprocess.field_px,
+            preprocess=self._preprocess,
             n_looks=n_looks,
         )
 

@@ -63,7 +63,8 @@ class PairRecipe(_Frozen):
     empty everywhere. Of all pairs, `recolour` have single structures of another brightness. Of
     those without a name, `untold` are told nothing of modality and scale, either, and shown in
     random tones; a judge that met such pairs is told as little of labels without a name. A judge
-    in context is shown none in the share `alone`, and no features of the encoder in `blind`. `zoom`
+    in context is shown none in the share `alone`, no features of the encoder in `blind`, and
+    no close-ups in `no_close_ups`. `zoom`
     is the standard deviation of the crop's size, as a logarithm.
     """
 
@@ -82,6 +83,7 @@ class PairRecipe(_Frozen):
     untold: float = Field(default=0.0, ge=0, le=1)
     alone: float = Field(default=0.2, ge=0, le=1)
     blind: float = Field(default=0.15, ge=0, le=1)
+    no_close_ups: float = Field(default=0.15, ge=0, le=1)
     zoom: float = Field(default=0.12, ge=0, le=1)
 
     @field_validator("avoid")
