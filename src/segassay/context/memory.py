@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 from zipfile import BadZipFile, ZipFile
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from segassay.context.closeups import CLOSE_PATCHES, CloseContext, CloseMemory, CloseUp, CloseUps
 from segassay.context.looks import GRID, Looks, directions, of_length_1
+from segassay.context.tested_looks import summary
 from segassay.context.votes import (
     N_NUMBERS,
     PATCHES,
@@ -34,6 +36,9 @@ MOST_SLICES = 600
 
 _FEW = np.arange(PATCHES).reshape(GRID, GRID)[::2, ::2].ravel()
 """Patches that tell how far a label agrees with the others: a quarter is enough for that."""
+
+_MOST_SEEN = 60
+"""Slices that tell what the images look like."""
 
 _VERSION = 2
 _MOST_BYTES = 2**31
@@ -234,6 +239,12 @@ class ContextMemory:
             return None
         column = self.structures.index(structure)
         return self.close.ask(query, column, self._owners(image, subject))
+
+    @cached_property
+    def seen(self) -> list[Floats]:
+        """Summaries of some of its slices, see `tested_looks.summary`."""
+        step = max(1, -(-len(self) // _MOST_SEEN))
+        return [summary(of_length_1(patches)) for patches in self.patches[step // 2 :: step]]
 
     def nameless(self) -> "ContextMemory":
         """Return the same slices with numbers for subjects, in an order that names have no part in.

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from segassay.data.preprocess import JudgePreprocess
 from segassay.extras import require
 from segassay.models.description import JudgeMeta
-from segassay.models.folder import ENCODER, WEIGHTS, open_judge
+from segassay.models.folder import ENCODER, TESTED_LOOKS, WEIGHTS, open_judge, write_checksums
 from segassay.pipelines.calibrate_judge import calibrate_folder, write_uncalibrated
+from segassay.pipelines.calibration_rows import ROWS, read_calibration_rows
 from segassay.pipelines.gather_material import SEGMENTERS, gather_material, with_shapes
 from segassay.pipelines.judge_card import write_card
 from segassay.pipelines.network_errors import MASKS
@@ -99,8 +100,21 @@ def _trained(
         return TrainedJudge(folder, nan, nan, 0)
     masks = out / SEGMENTERS / MASKS if recipe.segmenters is not None else None
     result = calibrate_folder(folder, meta, recipe, data, material.splits, masks=masks, say=say)
+    if material.worlds:
+        _write_tested_looks(folder, material)
     write_card(folder, open_judge(folder).meta, result)
     return TrainedJudge(folder, result.pearson, result.mae, result.n_labels)
+
+
+def _write_tested_looks(folder: Path, material: "Material") -> None:
+    """Write what the images look like in which the judge was just tested."""
+    from segassay.training.context_material import tested_looks
+
+    tested: dict[str, set[str]] = {}
+    for row in read_calibration_rows(folder.parent / ROWS):
+        tested.setdefault(row.set_name, set()).add(row.structure)
+    tested_looks(material.worlds, tested).save(folder / TESTED_LOOKS)
+    write_checksums(folder)
 
 
 def drawing(out: Path, say: Say) -> Say:

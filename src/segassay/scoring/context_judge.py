@@ -13,14 +13,17 @@ from numpy.typing import NDArray
 from segassay.context.cases import FEWEST_SUBJECTS, ContextReader
 from segassay.context.closeups import CloseContext, close_up
 from segassay.context.inputs import ContextInput, context_input
-from segassay.context.looks import Looks, fine_patches, picture, tiles
+from segassay.context.looks import Floats, Looks, fine_patches, picture, tiles
 from segassay.context.memory import Context, ContextMemory
+from segassay.context.slices import chosen_slices
+from segassay.context.tested_looks import TestedLooks, summary
 from segassay.context.votes import Voting
 from segassay.data.case import Dataset
 from segassay.data.preprocess import JudgeInput
 from segassay.data.readers import open_dataset
 from segassay.data.slicing import as_planes
 from segassay.data.splits import by_lot
+from segassay.data.volume import Volume
 from segassay.engines.context_engine import ContextEngine, PatchEncoder
 from segassay.engines.onnx_engine import JudgeAnswers
 from segassay.errors import ModelError, UsageError
@@ -32,8 +35,11 @@ from segassay.scoring.judge import ContextCases
 from segassay.scoring.map_judge import MapJudge
 from segassay.scoring.plan import LabelPlan
 from segassay.scoring.result import Score
-from segassay.types import Engine, Remark, counted
+from segassay.types import Engine, Modality, Remark, counted
 from segassay.vocabulary.names import canonical_name
+
+_SLICES_SEEN = 5
+"""Slices of an image that tell whether it looks like those the judge was tested on."""
 
 
 class ContextJudge(MapJudge):
@@ -61,6 +67,8 @@ class ContextJudge(MapJudge):
         kept = folder.context
         self._reference = None if kept is None else ContextMemory.load(kept, voting)
         self._memory: ContextMemory | None = None
+        tested = folder.tested_looks
+        self._tested_looks = None if tested is None else TestedLooks.load(tested)
 
     def open_engine(self, folder: JudgeFolder, threads: int | None, engine: Engine) -> None:
         """Open the network."""
@@ -106,6 +114,43 @@ class ContextJudge(MapJudge):
         """Structures that it can judge in a context (canonical names), sorted."""
         own = () if self._memory is None else self._memory.structures
         return tuple(sorted({*own, *self.reference_structures}))
+
+    def asked(
+        self,
+        image: Volume,
+        masks: Sequence[tuple[str | None, BoolArray]],
+        *,
+        modality: Modality | None,
+        subject: str | None = None,
+    ) -> list[AskedLabel]:
+        """Put labels of one image into this judge's words.
+
+        Names of structures that it was not tested on in images that look like this one it does not
+        know here: where nobody tested them they mislead.
+        """
+        found = super().asked(image, masks, modality=modality, subject=subject)
+        if self._tested_looks is None or not any(label.name.known for label in found):
+            return found
+        seen = self._summaries(found)
+        return [
+            label if self._is_tested_here(label, seen) else _nameless(label) for label in found
+        ]
+
+    def _is_tested_here(self, label: AskedLabel, seen: Sequence[Floats]) -> bool:
+        """Whether it was tested on a structure in images like those of which some are `seen`."""
+        memory, _ = self._memory_of(label)
+        others = () if memory is None else memory.seen
+        assert self._tested_looks is not None
+        return label.name.known in self._tested_looks.known_in(seen, others)
+
+    def _summaries(self, labels: Sequence[AskedLabel]) -> list[Floats]:
+        """Summarise a few slices of an image, of those that hold a label where any does."""
+        image = labels[0].image
+        held = [as_planes(label.mask, image.stack.axis).any(axis=(1, 2)) for label in labels]
+        n_slices = len(image.stack.planes)
+        filled = np.flatnonzero(np.any(held, axis=0))
+        chosen = chosen_slices(filled, n_slices, _SLICES_SEEN).tolist() or [n_slices // 2]
+        return [summary(self.looks(image, index).patches) for index in chosen]
 
     def scores(self, labels: Sequence[AskedLabel]) -> list[Score]:
         """Score labels of one image; each score says in what context it was made."""
@@ -233,6 +278,10 @@ class ContextJudge(MapJudge):
             shown = picture(_shown(image, index), image.stack.pixel_mm)
             (known[index],) = self.encoder([shown])
         return known[index]
+
+
+def _nameless(label: AskedLabel) -> AskedLabel:
+    return replace(label, name=replace(label.name, known=None))
 
 
 def _shown(image: AskedImage, index: int) -> NDArray[Any]:

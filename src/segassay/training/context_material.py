@@ -1,12 +1,13 @@
 """Contexts for all sets of a recipe, made once and kept beside the checkpoint."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from segassay.context.looks import fine_patches, picture, tiles
+from segassay.context.tested_looks import TestedLooks, summary
 from segassay.engines.context_engine import PatchEncoder
 from segassay.models.folder import find_judge, open_judge
 from segassay.training.context_worlds import (
@@ -66,6 +67,18 @@ def with_worlds(
         if other is not None:
             tuned.append(_only(other, worlds[name]))
     return replace(material, train=tuple(train), tuning=tuple(tuned), worlds=worlds)
+
+
+def tested_looks(
+    worlds: Mapping[str, SetWorlds], structures: Mapping[str, Iterable[str]]
+) -> TestedLooks:
+    """Return what images look like in the sets whose structures a judge was tested on."""
+    looks = {}
+    for name, found in worlds.items():
+        rows = range(len(found.looks))
+        summaries = [summary(found.looks_of(row, mirrored=False).patches) for row in rows]
+        looks[name] = np.stack(summaries), np.array(found.close[0].subjects)
+    return TestedLooks.of(looks, structures)
 
 
 def _made(recipe: ContextRecipe, store: StoredSet, encoder: PatchEncoder, seed: int) -> SetWorlds:
