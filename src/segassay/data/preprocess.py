@@ -17,11 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.data.intensity import SOFT_TISSUE_HU, holds_hu
+from segassay.data.parts import extent
 from segassay.data.slicing import as_planes, pixel_mm, slicing_axis
 from segassay.data.volume import Volume
 from segassay.geometry.resample import Box, BoxResampler
 from segassay.types import Modality
 from segassay.vocabulary.vector import NAME_DIM, name_vector
+
+PART_FACTOR = 1.3
+"""Side of the crop round a part of a mask, in units of the part's larger extent."""
 
 CROP_CHANNELS = 5
 """Slice below, slice, slice above, mask, inside-the-image."""
@@ -162,6 +166,15 @@ class JudgePreprocess:
         side = self.crop_factor * max(height, width, least_mm)
         side = max(side, self.min_pixels * min(pixel))
         centre = ((rows[0] + rows[-1] + 1) / 2, (columns[0] + columns[-1] + 1) / 2)
+        return square(centre, side, pixel)
+
+    def frame_part(self, part: NDArray[np.bool_], pixel: tuple[float, float]) -> Box:
+        """Place the crop around a part of a mask, cut out of it by a window: closer than `frame`."""
+        around = extent(part)
+        height = (around.bottom - around.top) * pixel[0]
+        width = (around.right - around.left) * pixel[1]
+        side = max(PART_FACTOR * max(height, width), self.min_pixels * min(pixel))
+        centre = ((around.top + around.bottom) / 2, (around.left + around.right) / 2)
         return square(centre, side, pixel)
 
     def __call__(

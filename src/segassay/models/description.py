@@ -66,7 +66,7 @@ class SliceSettings(Document):
     window_hu: Window
     hu_rule: Literal[1]
     axis_rule: Literal[1]
-    frame_rule: Literal[1, 2]
+    frame_rule: Literal[1, 3]
     version: Literal[1]
 
 

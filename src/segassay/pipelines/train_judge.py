@@ -137,7 +137,7 @@ def _export(
 
     folder.mkdir(exist_ok=True)
     preprocess = JudgePreprocess(
-        tells_nameless=recipe.pairs.untold == 0, frame_rule=1 if recipe.context is None else 2
+        tells_nameless=recipe.pairs.untold == 0, frame_rule=1 if recipe.context is None else 3
     )
     onnx = folder / "judge.onnx"
     export_onnx(net, preprocess, onnx, network=recipe.network)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.context.inputs import ContextInput
+from segassay.data.parts import Window, fineness, windows
 from segassay.data.preprocess import JudgeInput, JudgePreprocess, PlaneStack, untold, whole_image
 from segassay.data.slicing import Sampling, SliceSample, as_planes, choose_slices, spread_slices
 from segassay.engines.onnx_engine import JudgeAnswers
@@ -23,11 +24,15 @@ _LEAST_SHARE = 0.5
 """No slice is framed more tightly than this share of the mask's largest in-plane extent."""
 
 
-_TWICE = 2
-"""The rule of framing that looks at pictures twice."""
+_LOOKS_TWICE = 3
+"""The rule of framing that looks at pictures twice, and at fine masks in parts."""
 
 _CLOSER, _WIDER = 0.78, 1.44
 """Sides of the two boxes through which a picture is then seen, in sides of the usual one."""
+
+_PARTS = ((3.3, 3), (1.7, 2))
+"""From which fineness on a mask is seen in how many parts along a side, finest first. In parts of
+the first kind alone; in those of the second, and as a whole beside."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +42,8 @@ class LabelPlan:
     `pixel_mm` is the size of a pixel (row, column), (1, 1) where it is unknown. `known` marks the
     pixels whose label is known, `None` for all: slices without any are not looked at and stand for
     nothing, and in the others sums run over known pixels. `contexts` belong to the inputs, where
-    the judge reads any.
+    the judge reads any. `windows` belong to the samples, where some of these are parts of a slice;
+    `None` for one that is a whole slice.
     """
 
     planes: NDArray[np.bool_]
@@ -47,15 +53,33 @@ class LabelPlan:
     pixel_mm: tuple[float, float]
     known: NDArray[np.bool_] | None = None
     contexts: tuple[ContextInput, ...] = ()
+    windows: tuple[Window | None, ...] = ()
+
+    def area(self, index: int) -> float:
+        """Return how many pixels of the mask sample `index` stands for."""
+        window, at = self._window(index), self.samples[index].index
+        if window is None:
+            return float(self.areas[at])
+        return float(np.count_nonzero(window.of(self.planes[at])))
+
+    def _window(self, index: int) -> Window | None:
+        return self.windows[index] if self.windows else None
 
     def known_share(self, index: int) -> tuple[NDArray[np.float32] | float, float]:
         """Return what is known of sample `index`: a share for every cell of its crop, and outside.
 
-        Outside it is the known share of the slice's pixels beyond the crop.
+        Outside it is the known share of the slice's pixels beyond the crop. Of a part nothing counts
+        that is not in its window.
         """
+        window, seen = self._window(index), self.inputs[index]
+        if window is not None:
+            every = np.ones(self.planes.shape[1:], dtype=np.bool_)
+            plane = window.of(every if self.known is None else self.known[self.samples[index].index])
+            cells = seen.cut(plane[None].astype(np.float32))[0] / np.maximum(seen.crop[4], 1e-6)
+            return np.clip(cells, 0.0, 1.0), 0.0
         if self.known is None:
             return 1.0, 1.0
-        plane, seen = self.known[self.samples[index].index], self.inputs[index]
+        plane = self.known[self.samples[index].index]
         inside = seen.cut(plane[None].astype(np.float32))[0]
         within = seen.pixels_per_cell * float(inside.sum())
         beyond = plane.size - seen.pixels_per_cell * float(seen.crop[4].sum())
@@ -83,6 +107,7 @@ def plan_label(
 
     A judge whose `frame_rule` says so sees the mask of a picture twice, from closer and from
     farther away, since there is no second slice to even its errors out: two samples of one slice.
+    A fine mask it sees in parts.
     """
     planes = as_planes(mask, stack.axis)
     areas = np.asarray(planes.sum(axis=(1, 2)), dtype=np.int64)
@@ -98,16 +123,52 @@ def plan_label(
     if only is None:
         samples = [replace(sample, index=int(usable[sample.index])) for sample in samples]
     boxes = _boxes(stack, planes, areas, samples, preprocess)
-    if preprocess.frame_rule == _TWICE and only is None and not stack.is_3d and areas.any():
-        samples = [replace(s, weight=s.weight / 2) for s in samples for _ in range(2)]
-        boxes = [_resized(box, by) for box in boxes for by in (_CLOSER, _WIDER)]
+    parts: list[Window | None] = [None] * len(samples)
+    looks_twice = preprocess.frame_rule == _LOOKS_TWICE and not stack.is_3d
+    if looks_twice and only is None and areas.any():
+        (sample,), (box,) = samples, boxes
+        whole = [_resized(box, by) for by in (_CLOSER, _WIDER)]
+        parts, boxes = _views(planes[sample.index], whole, stack.pixel_mm, preprocess)
+        weights = _weights(parts)
+        samples = [replace(sample, weight=sample.weight * weight) for weight in weights]
     inputs = tuple(
         preprocess(stack, planes[s.index], s.index, box, name=name, modality=modality)
         for s, box in zip(samples, boxes, strict=True)
     )
     if name is None and not preprocess.tells_nameless:
         inputs = tuple(untold(seen) for seen in inputs)
-    return LabelPlan(planes, areas, tuple(samples), inputs, stack.pixel_mm, stack.known)
+    return LabelPlan(
+        planes,
+        areas,
+        tuple(samples),
+        inputs,
+        stack.pixel_mm,
+        stack.known,
+        windows=tuple(parts) if any(parts) else (),
+    )
+
+
+def _views(
+    mask: NDArray[np.bool_],
+    whole: list[Box],
+    pixel_mm: tuple[float, float],
+    preprocess: JudgePreprocess,
+) -> tuple[list[Window | None], list[Box]]:
+    """Return through which boxes the mask of a picture is seen, and which part each stands for."""
+    fine = fineness(mask)
+    n_parts = next((n for least, n in _PARTS if fine >= least), 0)
+    found = windows(mask, n_parts) if n_parts else []
+    boxes = [preprocess.frame_part(one.of(mask), pixel_mm) for one in found]
+    if found and n_parts == _PARTS[0][1]:
+        return list(found), boxes
+    return [*found, *[None for _ in whole]], [*boxes, *whole]
+
+
+def _weights(parts: Sequence[Window | None]) -> list[float]:
+    """Let what is seen of the whole count once, and its parts together as much, in sum 1."""
+    n_whole = parts.count(None)
+    share = 0.5 if 0 < n_whole < len(parts) else 1.0
+    return [share if one is not None else share / n_whole for one in parts]
 
 
 def slice_sums(plan: LabelPlan, answers: JudgeAnswers) -> list[SliceSums]:
@@ -119,8 +180,9 @@ def slice_sums(plan: LabelPlan, answers: JudgeAnswers) -> list[SliceSums]:
         n_cells = probability.size
         beyond = float(answers.outside[n]) * outside
         true = (float(probability.mean()) + beyond) * n_cells * seen.pixels_per_cell
+        marked = seen.crop[3] * inside
         overlap = float((probability * seen.crop[3]).sum()) * seen.pixels_per_cell
-        area = float(plan.areas[sample.index])
+        area = plan.area(n)
         cell_mm = sqrt(seen.pixels_per_cell * plan.pixel_mm[0] * plan.pixel_mm[1])
         sums.append(
             SliceSums(
@@ -133,7 +195,7 @@ def slice_sums(plan: LabelPlan, answers: JudgeAnswers) -> list[SliceSums]:
                 float(answers.presence[n]),
                 float((probability * (1 - probability)).sum()) * seen.pixels_per_cell,
                 answers.embedding[n],
-                *outline_lengths(seen.crop[3], probability, cell_mm),
+                *outline_lengths(marked, probability, cell_mm),
                 nan if answers.error is None else float(answers.error[n]),
             )
         )

@@ -268,15 +268,21 @@ class _Look:
 
 
 def _slice_scores(sums: Sequence[SliceSums]) -> tuple[SliceScore, ...]:
-    """Score every slice that holds a mask; one that was seen more than once gets the mean."""
+    """Score every slice that holds a mask; looks at one slice, or at parts of it, are added up."""
     seen: dict[int, list[SliceSums]] = {}
     for one in sums:
         if one.mask > 0:
             seen.setdefault(one.index, []).append(one)
-    return tuple(
-        SliceScore(index, float(np.mean([s.dice for s in looks])), int(looks[0].mask))
-        for index, looks in seen.items()
-    )
+    return tuple(SliceScore(index, *_added(looks)) for index, looks in seen.items())
+
+
+def _added(looks: Sequence[SliceSums]) -> tuple[float, int]:
+    """Return the Dice of one slice, and the size of its mask; looks have weights of sum 1."""
+    if len(looks) == 1:
+        return looks[0].dice, int(looks[0].mask)
+    total = sum(s.weight * (s.true + s.mask) for s in looks)
+    overlap = sum(s.weight * s.overlap for s in looks)
+    return min(2 * overlap / total, 1.0), round(sum(s.weight * s.mask for s in looks))
 
 
 def _measured(look: _Look) -> Measured:

@@ -17,6 +17,7 @@ from segassay.context.inputs import ContextInput, context_input
 from segassay.context.looks import GRID, Looks
 from segassay.data.corruption.registry import draw_fault
 from segassay.data.corruption.solve import overlap
+from segassay.data.parts import fineness, windows
 from segassay.data.preprocess import JudgeInput, JudgePreprocess, PlaneStack, untold, whole_image
 from segassay.geometry.resample import Box
 from segassay.models.error_types import ERROR_TYPES, error_type
@@ -40,6 +41,9 @@ BoolArray = NDArray[np.bool_]
 
 _FLIPPED = {"free": 0.5, "swap": 0.25, "never": 0.0}
 """Share of pairs mirrored left to right. Organs without a twin have a side, too: mostly keep it."""
+
+_FINE = 1.7
+"""Masks of pictures that are finer than this are judged in parts: `scoring.plan`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,6 +138,8 @@ class PairDraw:
         is_untold = name is None and rng.random() < self._recipe.untold
         stack = self._stack(place.case, planes, rng, any_tones=is_untold)
         box = self._box(place, framed_by, stack, rng)
+        part = self._part(candidate, mask, stack, rng)
+        box = box if part is None else part
         modality = place.case.modality
         if rng.random() < self._recipe.modality_dropout:
             modality = None
@@ -141,7 +147,7 @@ class PairDraw:
         seen = self._preprocess(stack, mask, middle, box, name=name, modality=modality)
         if is_untold:
             seen = untold(seen)
-        pair = _answers(seen, gold, mask)
+        pair = _answers(seen, gold, mask) if part is None else _answers_of_part(seen, gold)
         if self._worlds is None:
             return pair
         at = place if place.index == candidate.index else replace(place, index=candidate.index)
@@ -237,6 +243,22 @@ class PairDraw:
         return _moved(box, grow, rng.normal(0, 0.03, size=2))
 
 
+    def _part(
+        self, candidate: Candidate, mask: BoolArray, stack: PlaneStack, rng: np.random.Generator
+    ) -> Box | None:
+        """Frame a part of the mask, of a fine one more often; `None` to see it as a whole."""
+        if not self._recipe.parts or candidate.framed_by is None or not mask.any():
+            return None
+        is_fine = not stack.is_3d and fineness(mask) >= _FINE
+        share = self._recipe.parts if is_fine else self._recipe.parts / 3
+        if rng.random() >= share:
+            return None
+        found = windows(mask, int(rng.integers(2, 5)))
+        window = found[int(rng.integers(len(found)))]
+        box = self._preprocess.frame_part(window.of(mask), stack.pixel_mm)
+        return _moved(box, np.exp(rng.normal(0, self._recipe.zoom)), rng.normal(0, 0.03, size=2))
+
+
 def untouched(place: Place, rng: np.random.Generator, draw: FaultDraw) -> Candidate:
     """The expert mask as it is."""
     del rng, draw
@@ -301,6 +323,24 @@ def _moved(box: Box, grow: float, shift: NDArray[np.float64]) -> Box:
     column = (box.left + box.right) / 2 + shift[1] * width
     half_h, half_w = grow * height / 2, grow * width / 2
     return Box(row - half_h, row + half_h, column - half_w, column + half_w)
+
+
+def _answers_of_part(seen: JudgeInput, gold: BoolArray) -> Pair:
+    """Answer for what the crop shows alone: what lies outside belongs to other parts."""
+    gold_crop, mask_crop = seen.cut(gold[None].astype(np.float32))[0], seen.crop[3]
+    both = float(np.minimum(gold_crop, mask_crop).sum())
+    right, marked = float(gold_crop.sum()), float(mask_crop.sum())
+    filled = marked >= 1
+    dice = 2 * both / (right + marked) if filled else nan
+    kind = error_type(dice, right - both, marked - both) if filled else None
+    return Pair(
+        seen=seen,
+        gold=gold_crop,
+        outside=0.0,
+        dice=dice,
+        presence=float(right > 0),
+        kind=-1 if kind is None else ERROR_TYPES.index(kind),
+    )
 
 
 def _answers(seen: JudgeInput, gold: BoolArray, mask: BoolArray) -> Pair:
