@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.context.closeups import CLOSE_PATCHES, CloseContext, CloseMemory, CloseUp, CloseUps
+from segassay.context.known_looks import summary
 from segassay.context.looks import GRID, Looks, directions, of_length_1
-from segassay.context.tested_looks import summary
 from segassay.context.votes import (
     N_NUMBERS,
     PATCHES,
@@ -242,7 +242,7 @@ class ContextMemory:
 
     @cached_property
     def seen(self) -> list[Floats]:
-        """Summaries of some of its slices, see `tested_looks.summary`."""
+        """Summaries of some of its slices, see `known_looks.summary`."""
         step = max(1, -(-len(self) // _MOST_SEEN))
         return [summary(of_length_1(patches)) for patches in self.patches[step // 2 :: step]]
 

@@ -6,6 +6,7 @@ parts is added up.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil
 
 import numpy as np
@@ -41,8 +42,8 @@ def extent(mask: BoolArray) -> Window:
 def thickness(mask: BoolArray) -> float:
     """Return how thick a mask `(rows, columns)` is on average, in pixels, at least 1.
 
-    Four areas over the pixels of its border: the diameter where it is made of discs, twice the width
-    where it is made of bands. 0 for an empty mask.
+    Four areas over the pixels of its border: the diameter where it is made of discs, twice the
+    width where it is made of bands. 0 for an empty mask.
     """
     if not mask.any():
         return 0.0
@@ -53,7 +54,7 @@ def thickness(mask: BoolArray) -> float:
 
 
 def fineness(mask: BoolArray) -> float:
-    """Return the extent of a mask `(rows, columns)` in units of its thickness; 0 where it is empty."""
+    """Return the extent of a mask `(rows, columns)` in units of its thickness; 0 for none."""
     if not mask.any():
         return 0.0
     window = extent(mask)
@@ -73,8 +74,8 @@ def windows(mask: BoolArray, n: int) -> list[Window]:
     columns = _edges(around.left, around.right, mask.shape[1], n)
     every = [
         Window(top, bottom, left, right)
-        for top, bottom in zip(rows, rows[1:], strict=False)
-        for left, right in zip(columns, columns[1:], strict=False)
+        for top, bottom in pairwise(rows)
+        for left, right in pairwise(columns)
     ]
     return [one for one in every if mask[one.top : one.bottom, one.left : one.right].any()]
 

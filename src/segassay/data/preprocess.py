@@ -169,7 +169,7 @@ class JudgePreprocess:
         return square(centre, side, pixel)
 
     def frame_part(self, part: NDArray[np.bool_], pixel: tuple[float, float]) -> Box:
-        """Place the crop around a part of a mask, cut out of it by a window: closer than `frame`."""
+        """Place the crop around a part of a mask that a window cut out, closer than `frame`."""
         around = extent(part)
         height = (around.bottom - around.top) * pixel[0]
         width = (around.right - around.left) * pixel[1]

@@ -11,9 +11,9 @@ Some kinds of judge have more files: `text.npy`, a vector `(structures, n)` for 
 are worth where it knows nothing, `adapter.json`, the correction of a judge that was fitted to
 somebody's data, `typical.json`, what is usual of the labels it was fitted to, and `gold.npz`, the
 trusted cases it compares with. One of kind `halves` has a second network, `other.onnx`, with its
-`other_calibration.json`, one of kind `context` the encoder of slices, `encoder.onnx`, what the images
-look like in which it was tested, `tested_looks.npz`, and, where it was fitted, `context.npz`, what is
-kept of the trusted cases whose labels vote.
+`other_calibration.json`, one of kind `context` the encoder of slices, `encoder.onnx`, what the
+images look like in which it was tested, `known_looks.npz`, and, where it was fitted,
+`context.npz`, what is kept of the trusted cases whose labels vote.
 """
 
 import hashlib
@@ -63,7 +63,7 @@ OTHER, OTHER_CALIBRATION = "other.onnx", "other_calibration.json"
 ENCODER = "encoder.onnx"
 """The pretrained encoder of a judge that reads the context."""
 
-TESTED_LOOKS = "tested_looks.npz"
+KNOWN_LOOKS = "known_looks.npz"
 """What images look like in which it was tested, of a judge that reads the context."""
 
 CHECKSUMS = "SHA256SUMS"
@@ -120,9 +120,9 @@ class JudgeFolder:
         return self.path / ENCODER if ENCODER in self.files else None
 
     @property
-    def tested_looks(self) -> Path | None:
+    def known_looks(self) -> Path | None:
         """What the images look like in which a judge that reads the context was tested."""
-        return self.path / TESTED_LOOKS if TESTED_LOOKS in self.files else None
+        return self.path / KNOWN_LOOKS if KNOWN_LOOKS in self.files else None
 
     def require_encoder(self) -> Path:
         """Return the encoder's file; raise `ModelError` where there is none."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from segassay.data.preprocess import JudgePreprocess
 from segassay.extras import require
 from segassay.models.description import JudgeMeta
-from segassay.models.folder import ENCODER, TESTED_LOOKS, WEIGHTS, open_judge, write_checksums
+from segassay.models.folder import ENCODER, KNOWN_LOOKS, WEIGHTS, open_judge, write_checksums
 from segassay.pipelines.calibrate_judge import calibrate_folder, write_uncalibrated
 from segassay.pipelines.calibration_rows import ROWS, read_calibration_rows
 from segassay.pipelines.gather_material import SEGMENTERS, gather_material, with_shapes
@@ -101,19 +101,19 @@ def _trained(
     masks = out / SEGMENTERS / MASKS if recipe.segmenters is not None else None
     result = calibrate_folder(folder, meta, recipe, data, material.splits, masks=masks, say=say)
     if material.worlds:
-        _write_tested_looks(folder, material)
+        _write_known_looks(folder, material)
     write_card(folder, open_judge(folder).meta, result)
     return TrainedJudge(folder, result.pearson, result.mae, result.n_labels)
 
 
-def _write_tested_looks(folder: Path, material: "Material") -> None:
+def _write_known_looks(folder: Path, material: "Material") -> None:
     """Write what the images look like in which the judge was just tested."""
-    from segassay.training.context_material import tested_looks
+    from segassay.training.context_material import known_looks
 
     tested: dict[str, set[str]] = {}
     for row in read_calibration_rows(folder.parent / ROWS):
         tested.setdefault(row.set_name, set()).add(row.structure)
-    tested_looks(material.worlds, tested).save(folder / TESTED_LOOKS)
+    known_looks(material.worlds, tested).save(folder / KNOWN_LOOKS)
     write_checksums(folder)
 
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from segassay.context.cases import FEWEST_SUBJECTS, ContextReader
 from segassay.context.closeups import CloseContext, close_up
 from segassay.context.inputs import ContextInput, context_input
+from segassay.context.known_looks import KnownLooks, summary
 from segassay.context.looks import Floats, Looks, fine_patches, picture, tiles
 from segassay.context.memory import Context, ContextMemory
 from segassay.context.slices import chosen_slices
-from segassay.context.tested_looks import TestedLooks, summary
 from segassay.context.votes import Voting
 from segassay.data.case import Dataset
 from segassay.data.preprocess import JudgeInput
@@ -67,8 +67,8 @@ class ContextJudge(MapJudge):
         kept = folder.context
         self._reference = None if kept is None else ContextMemory.load(kept, voting)
         self._memory: ContextMemory | None = None
-        tested = folder.tested_looks
-        self._tested_looks = None if tested is None else TestedLooks.load(tested)
+        tested = folder.known_looks
+        self._known_looks = None if tested is None else KnownLooks.load(tested)
 
     def open_engine(self, folder: JudgeFolder, threads: int | None, engine: Engine) -> None:
         """Open the network."""
@@ -129,19 +129,17 @@ class ContextJudge(MapJudge):
         know here: where nobody tested them they mislead.
         """
         found = super().asked(image, masks, modality=modality, subject=subject)
-        if self._tested_looks is None or not any(label.name.known for label in found):
+        if self._known_looks is None or not any(label.name.known for label in found):
             return found
         seen = self._summaries(found)
-        return [
-            label if self._is_tested_here(label, seen) else _nameless(label) for label in found
-        ]
+        return [label if self._is_tested_here(label, seen) else _nameless(label) for label in found]
 
     def _is_tested_here(self, label: AskedLabel, seen: Sequence[Floats]) -> bool:
         """Whether it was tested on a structure in images like those of which some are `seen`."""
         memory, _ = self._memory_of(label)
         others = () if memory is None else memory.seen
-        assert self._tested_looks is not None
-        return label.name.known in self._tested_looks.known_in(seen, others)
+        assert self._known_looks is not None
+        return label.name.known in self._known_looks.known_in(seen, others)
 
     def _summaries(self, labels: Sequence[AskedLabel]) -> list[Floats]:
         """Summarise a few slices of an image, of those that hold a label where any does."""

@@ -68,13 +68,14 @@ class LabelPlan:
     def known_share(self, index: int) -> tuple[NDArray[np.float32] | float, float]:
         """Return what is known of sample `index`: a share for every cell of its crop, and outside.
 
-        Outside it is the known share of the slice's pixels beyond the crop. Of a part nothing counts
-        that is not in its window.
+        Outside it is the known share of the slice's pixels beyond the crop. Of a part nothing
+        counts that is not in its window.
         """
         window, seen = self._window(index), self.inputs[index]
         if window is not None:
             every = np.ones(self.planes.shape[1:], dtype=np.bool_)
-            plane = window.of(every if self.known is None else self.known[self.samples[index].index])
+            known = every if self.known is None else self.known[self.samples[index].index]
+            plane = window.of(known)
             cells = seen.cut(plane[None].astype(np.float32))[0] / np.maximum(seen.crop[4], 1e-6)
             return np.clip(cells, 0.0, 1.0), 0.0
         if self.known is None:

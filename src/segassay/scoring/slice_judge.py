@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from math import log10, nan
 from typing import ClassVar, Self
 
-import numpy as np
-
 from segassay.data.preprocess import JudgePreprocess, fingerprint
 from segassay.data.slicing import Sampling
 from segassay.data.volume import Volume

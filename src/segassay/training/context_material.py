@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from segassay.context.known_looks import KnownLooks, summary
 from segassay.context.looks import fine_patches, picture, tiles
-from segassay.context.tested_looks import TestedLooks, summary
 from segassay.engines.context_engine import PatchEncoder
 from segassay.models.folder import find_judge, open_judge
 from segassay.training.context_worlds import (
@@ -69,16 +69,16 @@ def with_worlds(
     return replace(material, train=tuple(train), tuning=tuple(tuned), worlds=worlds)
 
 
-def tested_looks(
+def known_looks(
     worlds: Mapping[str, SetWorlds], structures: Mapping[str, Iterable[str]]
-) -> TestedLooks:
+) -> KnownLooks:
     """Return what images look like in the sets whose structures a judge was tested on."""
     looks = {}
     for name, found in worlds.items():
         rows = range(len(found.looks))
         summaries = [summary(found.looks_of(row, mirrored=False).patches) for row in rows]
         looks[name] = np.stack(summaries), np.array(found.close[0].subjects)
-    return TestedLooks.of(looks, structures)
+    return KnownLooks.of(looks, structures)
 
 
 def _made(recipe: ContextRecipe, store: StoredSet, encoder: PatchEncoder, seed: int) -> SetWorlds:

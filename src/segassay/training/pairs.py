@@ -242,7 +242,6 @@ class PairDraw:
         grow = np.exp(rng.normal(0, self._recipe.zoom))
         return _moved(box, grow, rng.normal(0, 0.03, size=2))
 
-
     def _part(
         self, candidate: Candidate, mask: BoolArray, stack: PlaneStack, rng: np.random.Generator
     ) -> Box | None:

@@ -64,8 +64,8 @@ class PairRecipe(_Frozen):
     those without a name, `untold` are told nothing of modality and scale, either, and shown in
     random tones; a judge that met such pairs is told as little of labels without a name. A judge
     in context is shown none in the share `alone`, no features of the encoder in `blind`, and
-    no close-ups in `no_close_ups`. `parts` of fine masks, and a third of that of others, are seen in
-    parts. `zoom` is the standard deviation of the crop's size, as a logarithm.
+    no close-ups in `no_close_ups`. `parts` of fine masks, and a third of that of others, are seen
+    in parts. `zoom` is the standard deviation of the crop's size, as a logarithm.
     """
 
     network: float = Field(default=0.0, ge=0)

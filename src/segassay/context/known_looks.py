@@ -1,9 +1,9 @@
 """Whether an image looks like those that a judge was tested on.
 
-What a judge learned of a structure holds in images like those it learned it from; the same organ from
-another scanner, or exported with another window, is as new to it as another organ. Features of the
-pretrained encoder tell such sources apart: 95 % of the slices of a data set lie within `reach` of one
-of another subject of theirs, and hardly any of another data set does (decision 27).
+What a judge learned of a structure holds in images like those it learned it from; the same organ
+from another scanner, or exported with another window, is as new to it as another organ. Features of
+the pretrained encoder tell such sources apart: 95 % of the slices of a data set lie within `reach`
+of one of another subject of theirs, and hardly any of another data set does (decision 27).
 """
 
 import json
@@ -24,19 +24,19 @@ _MOST_SLICES = 120
 _COVERED = 0.95
 
 _OF_A_SET, _OF_AN_IMAGE = 1.1, 1.5
-"""How far most slices may lie away, in units of `reach`: of a data set, and of one image of a set that
-is near enough as a whole. An image without a data set has to be as near as a set."""
+"""How far most slices may lie away, in units of `reach`: of a data set, and of one image of a set
+that is near enough as a whole. An image without a data set has to be as near as a set."""
 
 _VERSION = 1
 
 
 def summary(patches: Floats) -> Floats:
-    """Return mean and standard deviation of each feature of a slice's patches `(p, d)`, `(2 d,)`."""
+    """Return mean and standard deviation of the features of patches `(p, d)`, `(2 d,)`."""
     return np.concatenate([patches.mean(axis=0), patches.std(axis=0)]).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TestedSet:
+class KnownSet:
     """Images of one data set, and the structures that a judge was tested on in them.
 
     Attributes:
@@ -52,7 +52,7 @@ class TestedSet:
     @classmethod
     def of(
         cls, structures: Iterable[str], slices: Floats, subjects: NDArray[np.str_]
-    ) -> "TestedSet":
+    ) -> "KnownSet":
         """Measure how far slices `(n, 2 d)` of one subject lie from those of the others.
 
         With fewer than three subjects nothing can be measured: every image counts as like these.
@@ -72,19 +72,19 @@ class TestedSet:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TestedLooks:
+class KnownLooks:
     """All data sets that a judge was tested on; `mean` and `scale` `(2 d,)` of summaries."""
 
     mean: Floats
     scale: Floats
-    sets: tuple[TestedSet, ...]
+    sets: tuple[KnownSet, ...]
 
     @classmethod
     def of(
         cls,
         looks: Mapping[str, tuple[Floats, NDArray[np.str_]]],
         structures: Mapping[str, Iterable[str]],
-    ) -> "TestedLooks":
+    ) -> "KnownLooks":
         """Gather what images looked like.
 
         Args:
@@ -95,7 +95,7 @@ class TestedLooks:
         mean = np.mean([found.mean(axis=0) for found, _ in looks.values()], axis=0)
         scale = np.mean([found.std(axis=0) for found, _ in looks.values()], axis=0) + 1e-4
         sets = tuple(
-            TestedSet.of(names, (looks[one][0] - mean) / scale, looks[one][1])
+            KnownSet.of(names, (looks[one][0] - mean) / scale, looks[one][1])
             for one, names in sorted(structures.items())
         )
         return cls(mean.astype(np.float32), scale.astype(np.float32), sets)
@@ -121,7 +121,7 @@ class TestedLooks:
         )
 
     def _scaled(self, summaries: Sequence[Floats]) -> Floats:
-        """Return summaries of encoders' features, of which the first were kept, as sets hold them."""
+        """Return summaries, of which the first features were kept, as sets hold them."""
         found = np.stack(summaries).reshape(len(summaries), 2, -1)[..., : len(self.mean) // 2]
         scaled = (found.reshape(len(summaries), -1) - self.mean) / self.scale
         return np.asarray(scaled, dtype=np.float32)
@@ -143,7 +143,7 @@ class TestedLooks:
         )
 
     @classmethod
-    def load(cls, path: Path) -> "TestedLooks":
+    def load(cls, path: Path) -> "KnownLooks":
         """Read what `save` wrote.
 
         Raises:
@@ -159,7 +159,7 @@ class TestedLooks:
             ) from why
 
     @classmethod
-    def _read(cls, kept: Any) -> "TestedLooks":
+    def _read(cls, kept: Any) -> "KnownLooks":
         about = json.loads(str(kept["about"]))
         if about["version"] != _VERSION:
             raise ValueError(f"expected version {_VERSION}")
@@ -170,7 +170,7 @@ class TestedLooks:
             if slices.ndim != 2 or slices.shape[1:] != mean.shape or not len(slices):
                 raise ValueError(f"set_{n}: {slices.shape}, expected (n, {len(mean)})")
             reach = about["reach"][n]
-            kind = TestedSet(frozenset(names), slices, float("inf") if reach is None else reach)
+            kind = KnownSet(frozenset(names), slices, float("inf") if reach is None else reach)
             sets.append(kind)
         if mean.shape != scale.shape or mean.ndim != 1 or not (scale > 0).all():
             raise ValueError(f"mean {mean.shape} and scale {scale.shape} do not fit")
