@@ -29,9 +29,6 @@ MOST_CASES = 60
 
 _SLICES_PER_CASE = 12
 
-_CLOSE_UPS_PER_CASE = 3
-"""Of one structure; one of a subject is asked at a time, the one most alike."""
-
 BoolArray = NDArray[np.bool_]
 
 
@@ -125,10 +122,6 @@ class ContextReader:
             return []
         filled = [np.flatnonzero(planes.any(axis=(1, 2))) for planes in masks.values()]
         chosen = chosen_slices(np.concatenate(filled), len(stack.planes), _SLICES_PER_CASE).tolist()
-        in_close_up = {
-            name: _spread([i for i in chosen if planes[i].any()], _CLOSE_UPS_PER_CASE)
-            for name, planes in masks.items()
-        }
         shown = [stack.planes[i] if image.colours is None else image.colours for i in chosen]
         looks = self.encoder([picture(one, stack.pixel_mm) for one in shown])
         last = max(len(stack.planes) - 1, 1)
@@ -144,11 +137,10 @@ class ContextReader:
                 name: np.rint(255 * shares_of(mask, stack.pixel_mm)).astype(np.uint8)
                 for name, mask in known.items()
             }
-            close = [name for name in known if index in in_close_up[name]]
             close_ups: dict[str, CloseUp] = {}
-            if close:
+            if not stack.is_3d:
                 fine = fine_patches(self.encoder(tiles(plane, stack.pixel_mm)))
-                made = {name: close_up(fine, known[name], stack.pixel_mm) for name in close}
+                made = {name: close_up(fine, mask, stack.pixel_mm) for name, mask in known.items()}
                 close_ups = {name: one for name, one in made.items() if one is not None}
             found.append(ContextSlice(subject, index / last, seen, shares, checksum, close_ups))
         return found
@@ -190,12 +182,6 @@ def _of_several(cases: Sequence[Sequence[ContextSlice]]) -> list[list[ContextSli
         if left:
             found.append(left)
     return found
-
-
-def _spread(slices: Sequence[int], most: int) -> set[int]:
-    """Choose at most so many slices, each from the middle of an equal part of all."""
-    count = min(most, len(slices))
-    return {slices[int((n + 0.5) * len(slices) / count)] for n in range(count)}
 
 
 def _evenly(slices: Sequence[ContextSlice], most: int) -> Iterator[ContextSlice]:

@@ -1,4 +1,4 @@
-"""Votes at the scale of a structure: what labels of it cover, each seen through a box of its own.
+"""Votes at the scale of a structure, in pictures: what labels cover, each seen through its own box.
 
 On a grid laid over whole slices a small structure is a patch or two, and places mean little where
 lesions lie anywhere. A *close-up* is a box round a label, so many times as wide as the label is

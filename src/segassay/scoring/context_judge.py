@@ -250,11 +250,15 @@ class ContextJudge(MapJudge):
         return said[name]
 
     def said_closely(self, label: AskedLabel, index: int, mask: BoolArray) -> CloseContext | None:
-        """Return what close-ups of the context say of a mask in a slice."""
+        """Return what close-ups of the context say of the mask of a picture.
+
+        Of volumes there are none: organs lie at usual places, so that they add nothing there, and
+        cost four runs of the encoder a slice.
+        """
         memory, name = self._memory_of(label)
-        if memory is None or name not in memory.structures or not mask.any():
-            return None
         image = label.image
+        if image.stack.is_3d or memory is None or name not in memory.structures or not mask.any():
+            return None
         query = close_up(self.fine(image, index), mask, image.stack.pixel_mm)
         if query is None:
             return None

@@ -174,7 +174,8 @@ class PairDraw:
             if rng.random() >= self._recipe.alone:
                 world = int(rng.integers(worlds.n_worlds))
                 context = worlds.context(row, place.structure, world, mirrored=flipped)
-                if rng.random() >= self._recipe.no_close_ups:
+                is_picture = len(place.case.planes) == 1
+                if is_picture and rng.random() >= self._recipe.no_close_ups:
                     close = worlds.close_context(
                         row,
                         place.structure,
