@@ -321,7 +321,9 @@ def learned(rows: Sequence[Row]) -> Unfamiliar:
     if among.adapter is None:
         raise SystemExit("comparing with peers helps on no group: nothing is written")
     sets = {r["set"] for r in rows}
-    return Unfamiliar(alone.calibration, among.adapter, among.calibration, len(sets), len(rows))
+    return Unfamiliar(
+        alone.calibration, among.adapter, among.calibration, None, len(sets), len(rows)
+    )
 
 
 def by_set(rows: Sequence[Row], stated: Floats) -> Row:

@@ -221,5 +221,8 @@ class ExitCode(IntEnum):
 REVIEW_BELOW = 0.8
 """Labels scored below this are worth a look; only a way to show numbers, never stored."""
 
-DEFAULT_JUDGE = "judge-small"
+DEFAULT_JUDGE = "judge-context"
 """The judge that is asked where no other is named."""
+
+DEFAULT_BASE = "judge-small"
+"""What `fit`, `learn` and `calibrate` begin with where no other is named."""

@@ -58,7 +58,7 @@ def judge_folder(tmp_path: Path) -> Path:
     features = np.zeros(5), np.ones(5), np.array([0.0, 0, 0, 1, 0])
     weigher = Adapter(0.0, 0.0, *features)
     same = Calibration.identity()
-    known = Unfamiliar(same, weigher, same, n_sets=2, n_labels=50)
+    known = Unfamiliar(same, weigher, same, None, n_sets=2, n_labels=50)
     write_document(folder / UNFAMILIAR, known.to_document())
     write_checksums(folder)
     return folder

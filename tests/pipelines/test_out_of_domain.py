@@ -54,8 +54,9 @@ def test_scores_are_led_to_the_truth_and_intervals_hold_it() -> None:
     assert found.mae < 0.09 < np.mean([abs(r.context - r.dice) for r in labels()])
     assert len(found.by_set) == 24
     made = fit_unseen(labels())
-    assert made.among_peers.value(0.7) < 0.7
-    (_, low, high), (_, lower, higher) = made.among_peers(0.6, 0.05), made.alone(0.6, 0.1)
+    assert made.in_context is not None
+    assert made.in_context.value(0.7) < 0.7
+    (_, low, high), (_, lower, higher) = made.in_context(0.6, 0.05), made.alone(0.6, 0.1)
     assert higher - lower > high - low
 
 

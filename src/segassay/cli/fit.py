@@ -17,7 +17,7 @@ from segassay.cli.options import (
     TellOptions,
 )
 from segassay.cli.spread import spread
-from segassay.types import DEFAULT_JUDGE
+from segassay.types import DEFAULT_BASE
 
 if TYPE_CHECKING:
     from segassay.pipelines.gold_judge import GoldResult
@@ -66,7 +66,7 @@ def fit(
     *,
     source: SourceOptions,
     out: _Model = Path("fitted-judge"),
-    judge: JudgeName = DEFAULT_JUDGE,
+    judge: JudgeName = DEFAULT_BASE,
     how: FitOptions,
     telling: TellOptions,
 ) -> int:
@@ -86,7 +86,7 @@ def learn(
     *,
     source: SourceOptions,
     out: _Model = Path("learned-judge"),
-    judge: JudgeName = DEFAULT_JUDGE,
+    judge: JudgeName = DEFAULT_BASE,
     how: LearnOptions,
     telling: TellOptions,
 ) -> int:
@@ -104,7 +104,7 @@ def calibrate(
     *,
     pairs: PairTable,
     out: _Model = Path("calibrated-judge"),
-    judge: JudgeName = DEFAULT_JUDGE,
+    judge: JudgeName = DEFAULT_BASE,
     limit: ImageLimit = None,
     telling: TellOptions,
 ) -> int:

@@ -168,6 +168,11 @@ class ContextMemory:
         return replace(weighed, typical=agreement_percentiles(weighed._agreements(ballots)))
 
     @property
+    def is_of_volumes(self) -> bool:
+        """Whether these are slices of volumes, not pictures."""
+        return bool(self.levels.any())
+
+    @property
     def n_subjects(self) -> int:
         """Subjects whose labels vote."""
         return len(set(self.subjects))

@@ -92,10 +92,20 @@ class ReferenceCases(Document):
 
 
 class UnfamiliarFile(Document):
-    """The content of `unfamiliar.json`: `scoring.unfamiliar.Unfamiliar`."""
+    """The content of `unfamiliar.json`: `scoring.unfamiliar.Unfamiliar`.
+
+    Version 0.1.0 knew no context.
+    """
 
     alone: CalibrationFile
     weigher: AdapterFile | None
-    among_peers: CalibrationFile
+    among_peers: CalibrationFile | None
+    in_context: CalibrationFile | None = None
     sets: Count
     labels: Count
+
+    @model_validator(mode="after")
+    def _weighs_and_calibrates(self) -> Self:
+        if (self.weigher is None) != (self.among_peers is None):
+            raise ValueError("weigher and among_peers belong together")
+        return self

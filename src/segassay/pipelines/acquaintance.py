@@ -30,8 +30,8 @@ class Acquaintance:
 
     `familiarity` is the outcome of the trial, `None` without one; `peers` weigh the labels of
     structures that the judge does not know. `context` are labels that vote, for a judge that reads
-    any; it needs neither of the others. A fitted judge has reference labels beside: of structures
-    that these hold no others are asked.
+    any; it needs no trial, and peers only for volumes. A fitted judge has reference labels beside:
+    of structures that these hold no others are asked.
     """
 
     familiarity: float | None = None
@@ -41,7 +41,8 @@ class Acquaintance:
     def asked(self, judge: Judge) -> Judge:
         """Return a judge as it is to be asked about this data set."""
         if isinstance(judge, ContextJudge):
-            return judge.with_memory(self.context)
+            judge = judge.with_memory(self.context)
+            return judge if self.peers is None else judge.among(self.peers)
         failed = self.familiarity is not None and self.familiarity < FAMILIAR
         judge = judge.distrusted() if failed else judge
         return judge if self.peers is None else judge.among(self.peers)
@@ -79,22 +80,38 @@ def get_acquainted(
     tell = say or say_nothing
     try:
         if isinstance(judge, ContextJudge):
-            return Acquaintance(context=_own_context(cases, judge, structures, tell, progress))
+            context = _own_context(cases, judge, structures, tell, progress)
+            if context is None or not context.is_of_volumes:
+                return Acquaintance(context=context)
+            among = judge.with_memory(context)
+            return Acquaintance(
+                None, _peers(cases, among, n_peers, structures, tell, progress), context
+            )
         if run.familiarity is None and len(by_lot(cases)) >= FEWEST_CASES:
             tell("testing the judge on simulated errors in the data set's own labels")
             run.familiarity = _survived(familiarity, cases, judge, structures, progress)
             _keep(run.familiarity, out)
         tried = Acquaintance(run.familiarity)
-        peers = _survived(
-            choose_peers, cases, tried.asked(judge), n_peers, structures, tell, progress
-        )
+        peers = _peers(cases, tried.asked(judge), n_peers, structures, tell, progress)
     except KeyboardInterrupt:
         note_interruption(run, out)
         raise
-    if peers is not None:
-        others = counted(len(peers), "other case")
-        tell(f"labels of structures new to the judge are compared with {others}")
     return Acquaintance(run.familiarity, peers)
+
+
+def _peers(
+    cases: Sequence[Case],
+    judge: Judge,
+    n_peers: int,
+    structures: Sequence[str],
+    tell: Say,
+    tick: Progress,
+) -> Peers | None:
+    found = _survived(choose_peers, cases, judge, n_peers, structures, tell, tick)
+    if found is not None:
+        others = counted(len(found), "other case")
+        tell(f"labels of structures new to the judge are compared with {others}")
+    return found
 
 
 def _own_context(

@@ -22,7 +22,7 @@ from segassay.models.folder import (
 from segassay.pipelines.gold_figures import evidence_of
 from segassay.scoring.calibration import Calibration
 from segassay.scoring.fitting import GoldLabel
-from segassay.types import DEFAULT_JUDGE, Say
+from segassay.types import DEFAULT_BASE, Say
 from segassay.vocabulary.names import canonical_name
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def require_adaptable(base: JudgeFolder) -> None:
     if base.meta.kind is not JudgeKind.MAP or recipe is None or not recipe.widths:
         raise UsageError(
             f"{base.path.name}: the network of a judge of kind {base.meta.kind.value!r} cannot "
-            f"learn on; choose one that draws maps, such as {DEFAULT_JUDGE}"
+            f"learn on; choose one that draws maps, such as {DEFAULT_BASE}"
         )
     base.require_weights()
 

@@ -10,7 +10,7 @@ from segassay.data.case import Case, Dataset
 from segassay.data.corruption.spread import known_families
 from segassay.data.readers import open_dataset
 from segassay.errors import UsageError
-from segassay.types import DEFAULT_JUDGE, Engine, Modality, Severity, counted
+from segassay.types import DEFAULT_BASE, DEFAULT_JUDGE, Engine, Modality, Severity, counted
 from segassay.vocabulary.names import canonical_name
 
 
@@ -212,7 +212,7 @@ class LearnConfig(BaseModel):
 
     source: SourceConfig
     out: Path
-    judge: str = DEFAULT_JUDGE
+    judge: str = DEFAULT_BASE
     label_source: str | None = None
     limit: int | None = Field(default=None, ge=1)
     seed: int = Field(default=0, ge=0)
@@ -246,7 +246,7 @@ class CalibrateConfig(BaseModel):
 
     table: Path
     out: Path
-    judge: str = DEFAULT_JUDGE
+    judge: str = DEFAULT_BASE
     limit: int | None = Field(default=None, ge=1)
 
 

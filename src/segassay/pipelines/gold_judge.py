@@ -43,7 +43,7 @@ from segassay.scoring.gold_cases import GoldCases
 from segassay.scoring.slice_judge import SliceJudge
 from segassay.scoring.trust import Trust
 from segassay.scoring.typical import TypicalLabels
-from segassay.types import DEFAULT_JUDGE, Progress, ignore_progress
+from segassay.types import DEFAULT_BASE, Progress, ignore_progress
 
 _WRITTEN_ANEW = frozenset({"meta.json", "calibration.json", CARD, CHECKSUMS})
 _OF_A_FIT = frozenset({ADAPTER, GOLD, TYPICAL, CONTEXT})
@@ -113,7 +113,7 @@ def open_base(name: str) -> tuple[JudgeFolder, SliceJudge]:
     if not isinstance(judge, SliceJudge):
         raise UsageError(
             f"{judge.model_id}: a judge of kind {folder.meta.kind.value!r} cannot be fitted or "
-            f"calibrated; choose another one by --judge, such as {DEFAULT_JUDGE}"
+            f"calibrated; choose another one by --judge, such as {DEFAULT_BASE}"
         )
     return folder, judge
 

@@ -6,7 +6,7 @@ are conformal across data sets: these are what is exchangeable, not their labels
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +85,11 @@ def calibrate_out_of_domain(judge: str, tables: Sequence[Path]) -> AcrossSets:
         )
     rows = [row for table in tables for row in read_unseen(table)]
     found = across_sets(rows)
-    write_document(folder.path / UNFAMILIAR, fit_unseen(rows).to_document())
+    fitted, before = fit_unseen(rows), folder.unfamiliar
+    if before is not None:  # what it knows of peers was measured elsewhere, and stays
+        known = Unfamiliar.from_document(before)
+        fitted = replace(fitted, weigher=known.weigher, among_peers=known.among_peers)
+    write_document(folder.path / UNFAMILIAR, fitted.to_document())
     write_checksums(folder.path)
     return found
 
@@ -127,7 +131,7 @@ def fit_unseen(rows: Sequence[UnseenLabel]) -> Unfamiliar:
             ([row.context for row in rows], [row.context_doubt for row in rows]),
         )
     )
-    return Unfamiliar(alone, None, context, len(set(sets)), len(rows))
+    return Unfamiliar(alone, None, None, context, len(set(sets)), len(rows))
 
 
 def across_sets(rows: Sequence[UnseenLabel]) -> AcrossSets:
@@ -144,7 +148,8 @@ def across_sets(rows: Sequence[UnseenLabel]) -> AcrossSets:
     errors: list[float] = []
     for part in range(_PARTS):
         held = set(names[part::_PARTS])
-        made = fit_unseen([row for row in rows if row.set not in held]).among_peers
+        made = fit_unseen([row for row in rows if row.set not in held]).in_context
+        assert made is not None
         for name in held:
             own = [row for row in rows if row.set == name]
             said = [made(row.context, row.context_doubt) for row in own]

@@ -13,14 +13,15 @@ from segassay.models.description import Adaptation
 from segassay.models.folder import open_judge
 from segassay.pipelines.configs import AuditConfig, LearnConfig
 from segassay.pipelines.learn_labels import learn_labels
-from segassay.types import Say
+from segassay.types import DEFAULT_BASE, DEFAULT_JUDGE, Say
 
 
 def judge_to_ask(config: AuditConfig, *, say: Say) -> str | None:
     """Return the name or folder of the judge that an audit asks; `None` where it asks none.
 
-    That is `config.judge`, or where it is to learn first and was better for it, what it became. A
-    judge that learned for this audit before is not taught again, but for `overwrite`.
+    That is `config.judge`, or where it is to learn first and was better for it, what it became. The
+    default judge cannot learn, so another one does in its place. A judge that learned for this
+    audit before is not taught again, but for `overwrite`.
 
     Raises:
         MissingExtraError: torch, or what goes with it, is not installed.
@@ -30,6 +31,7 @@ def judge_to_ask(config: AuditConfig, *, say: Say) -> str | None:
     """
     if config.judge is None or config.learn is None:
         return config.judge
+    base = DEFAULT_BASE if config.judge == DEFAULT_JUDGE else config.judge
     folder = learned_beside(config.out)
     if config.overwrite and folder.exists():
         _require_learned(folder)
@@ -39,7 +41,7 @@ def judge_to_ask(config: AuditConfig, *, say: Say) -> str | None:
             LearnConfig(
                 source=config.source,
                 out=folder,
-                judge=config.judge,
+                judge=base,
                 limit=config.limit,
                 minutes=config.learn,
             ),

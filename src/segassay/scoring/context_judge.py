@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
-from math import nan
+from functools import lru_cache
+from math import isnan, nan
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -29,7 +30,7 @@ from segassay.engines.onnx_engine import JudgeAnswers
 from segassay.errors import ModelError, UsageError
 from segassay.models.folder import JudgeFolder
 from segassay.records.remarks import comment, remarks_of
-from segassay.scoring.asked import AskedImage, AskedLabel
+from segassay.scoring.asked import AskedImage, AskedLabel, Named
 from segassay.scoring.inputs import BoolArray
 from segassay.scoring.judge import ContextCases
 from segassay.scoring.map_judge import MapJudge
@@ -115,6 +116,18 @@ class ContextJudge(MapJudge):
         own = () if self._memory is None else self._memory.structures
         return tuple(sorted({*own, *self.reference_structures}))
 
+    def named(self, structure: str | None, modality: Modality | None = None) -> Named:
+        """Spell a structure's name and see whether the network knows it in such images.
+
+        In a context these are the images of the context.
+        """
+        found = super().named(structure, modality)
+        memory, _ = self._memory_of_name(structure)
+        if found.known is None or memory is None or self._known_looks is None:
+            return found
+        known = _known_in(self._known_looks, memory)
+        return found if found.known in known else replace(found, known=None)
+
     def asked(
         self,
         image: Volume,
@@ -129,17 +142,19 @@ class ContextJudge(MapJudge):
         know here: where nobody tested them they mislead.
         """
         found = super().asked(image, masks, modality=modality, subject=subject)
-        if self._known_looks is None or not any(label.name.known for label in found):
+        looks = self._known_looks
+        if looks is None or not any(label.name.known for label in found):
             return found
         seen = self._summaries(found)
-        return [label if self._is_tested_here(label, seen) else _nameless(label) for label in found]
-
-    def _is_tested_here(self, label: AskedLabel, seen: Sequence[Floats]) -> bool:
-        """Whether it was tested on a structure in images like those of which some are `seen`."""
-        memory, _ = self._memory_of(label)
-        others = () if memory is None else memory.seen
-        assert self._known_looks is not None
-        return label.name.known in self._known_looks.known_in(seen, others)
+        memories = {self._memory_of(label)[0] for label in found}
+        known = {
+            memory: looks.known_in(seen, () if memory is None else memory.seen)
+            for memory in memories
+        }
+        return [
+            label if label.name.known in known[self._memory_of(label)[0]] else _nameless(label)
+            for label in found
+        ]
 
     def _summaries(self, labels: Sequence[AskedLabel]) -> list[Floats]:
         """Summarise a few slices of an image, of those that hold a label where any does."""
@@ -175,7 +190,10 @@ class ContextJudge(MapJudge):
 
     def _memory_of(self, label: AskedLabel) -> tuple[ContextMemory | None, str]:
         """Return which labels are the context of a label, and its structure's canonical name."""
-        name = "" if label.name.given is None else canonical_name(label.name.given)
+        return self._memory_of_name(label.name.given)
+
+    def _memory_of_name(self, structure: str | None) -> tuple[ContextMemory | None, str]:
+        name = "" if structure is None else canonical_name(structure)
         for memory in (self._reference, self._memory):
             if memory is not None and name in memory.structures:
                 return memory, name
@@ -195,9 +213,20 @@ class ContextJudge(MapJudge):
     def _compared(
         self, labels: Sequence[AskedLabel], plans: Sequence[LabelPlan]
     ) -> list[tuple[float, ...]]:
-        """Return the Dice of each mask and what the context says there; NaN without a context."""
-        del labels
-        return [(_agreement(plan),) for plan in plans]
+        """Say how labels compare with others: those of volumes with registered peers, if any.
+
+        All others by one number, the Dice of the mask and what the context says there; NaN without
+        a context.
+        """
+        found: list[tuple[float, ...]] = [(_agreement(plan),) for plan in plans]
+        if self._peers is None or not labels or not labels[0].image.stack.is_3d:
+            return found
+        image = labels[0].image
+        named = [(self._compared_as(label.name), label.mask) for label in labels]
+        registered = self._peers.compare(image.volume, named, subject=image.subject)
+        return [
+            one if isnan(other[0]) else other for one, other in zip(found, registered, strict=True)
+        ]
 
     def answers(self, plans: Sequence[LabelPlan]) -> JudgeAnswers:
         """Run the network on all slices of some plans, in order."""
@@ -280,6 +309,12 @@ class ContextJudge(MapJudge):
             shown = picture(_shown(image, index), image.stack.pixel_mm)
             (known[index],) = self.encoder([shown])
         return known[index]
+
+
+@lru_cache(maxsize=2)
+def _known_in(looks: KnownLooks, memory: ContextMemory) -> frozenset[str]:
+    """Return the structures tested in images like those of a context; asked for every label."""
+    return looks.known_in(memory.seen)
 
 
 def _nameless(label: AskedLabel) -> AskedLabel:

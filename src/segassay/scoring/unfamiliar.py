@@ -1,9 +1,9 @@
 """What a score is worth where the judge never learned the structure, or never in such images.
 
-Measured on data sets that judges had never seen (leave-group-out): alone the network ranks such
-labels a little, and its intervals are wide; weighed by labels of the same data set
-(`scoring.peers`) it does much better. Both corrections are made once for all unknown data, across
-sets of several kinds, none of which vouches for itself.
+Measured on data sets that judges had never seen: alone the network ranks such labels a little, and
+its intervals are wide; weighed by labels of the same data set (`scoring.peers`), or shown them as
+context, it does much better. All corrections are made once for all unknown data, across sets of
+several kinds, none of which vouches for itself.
 """
 
 from dataclasses import dataclass, replace
@@ -26,24 +26,32 @@ class Unfamiliar:
     Attributes:
         alone: From the network's raw score.
         weigher: From raw score, doubt, comparisons with peers and how unusual the label is beside
-            them to a better score; `None` for a judge whose network reads the context itself.
+            them to a better score; `None` for a judge that asks no peers.
         among_peers: Calibration of that score.
+        in_context: From the raw score of a network that saw the context; `None` for one that reads
+            none.
         n_sets: How many data sets they were measured on.
         n_labels: How many labels of these.
     """
 
     alone: Calibration
     weigher: Adapter | None
-    among_peers: Calibration
+    among_peers: Calibration | None
+    in_context: Calibration | None
     n_sets: int
     n_labels: int
 
     def __call__(self, label: Measured) -> tuple[float, float, float]:
-        """Return (value, low, high) of a label; with peers where it was compared with any."""
+        """Return (value, low, high) of a label; with peers where it was compared with any.
+
+        What a label in context is compared with is one number, since the network saw it.
+        """
         if not is_compared(label):
             return self.alone(label.raw, label.doubt)
-        if self.weigher is None:
-            return self.among_peers(label.raw, label.doubt)
+        if self.in_context is not None and len(label.compared) == 1:
+            return self.in_context(label.raw, label.doubt)
+        if self.weigher is None or self.among_peers is None:
+            return self.alone(label.raw, label.doubt)
         known = in_common(label)
         if len(known.features) > len(self.weigher.weights):
             known = replace(known, unusual=())  # the weigher was made before traits were asked for
@@ -63,7 +71,8 @@ class Unfamiliar:
         return UnfamiliarFile(
             alone=self.alone.to_document(),
             weigher=None if self.weigher is None else self.weigher.to_document(),
-            among_peers=self.among_peers.to_document(),
+            among_peers=None if self.among_peers is None else self.among_peers.to_document(),
+            in_context=None if self.in_context is None else self.in_context.to_document(),
             sets=self.n_sets,
             labels=self.n_labels,
         )
@@ -74,7 +83,8 @@ class Unfamiliar:
         return cls(
             Calibration.from_document(file.alone),
             None if file.weigher is None else Adapter.from_document(file.weigher),
-            Calibration.from_document(file.among_peers),
+            None if file.among_peers is None else Calibration.from_document(file.among_peers),
+            None if file.in_context is None else Calibration.from_document(file.in_context),
             file.sets,
             file.labels,
         )
