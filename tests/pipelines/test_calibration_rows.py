@@ -14,7 +14,7 @@ from segassay.pipelines.calibrate_judge import recalibrate_folder
 from segassay.pipelines.calibration_rows import read_calibration_rows, write_calibration_rows
 from segassay.pipelines.faulty_cases import JudgedFault
 from segassay.scoring import load_judge
-from segassay.types import DEFAULT_JUDGE, Modality
+from segassay.types import DEFAULT_BASE, Modality
 
 
 def judged(n_subjects: int) -> list[JudgedFault]:
@@ -32,7 +32,7 @@ def judged(n_subjects: int) -> list[JudgedFault]:
 
 def test_expert_labels_that_score_low_are_noted(tmp_path: Path) -> None:
     folder = tmp_path / "judge"
-    shutil.copytree(find_judge(DEFAULT_JUDGE), folder)
+    shutil.copytree(find_judge(DEFAULT_BASE), folder)
     rows = judged(12)
     hard = [replace(r, recipe="untouched", true=1.0, value=0.6) for r in rows[::10]]
     write_calibration_rows([*rows, *hard], tmp_path / "rows.csv")
@@ -50,7 +50,7 @@ def test_rows_come_back_as_they_were(tmp_path: Path) -> None:
 
 def test_a_judge_is_calibrated_anew(tmp_path: Path) -> None:
     folder = tmp_path / "judge"
-    shutil.copytree(find_judge(DEFAULT_JUDGE), folder)
+    shutil.copytree(find_judge(DEFAULT_BASE), folder)
     network = (folder / "judge.onnx").read_bytes()
     write_calibration_rows(judged(12), tmp_path / "rows.csv")
     result = recalibrate_folder(folder, tmp_path / "rows.csv")

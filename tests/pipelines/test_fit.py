@@ -19,7 +19,7 @@ from segassay.errors import ModelError
 from segassay.models.folder import TYPICAL, open_judge, write_checksums, write_document
 from segassay.scoring import load_judge
 from segassay.scoring.traits import TRAITS
-from segassay.types import DEFAULT_JUDGE, Remark
+from segassay.types import DEFAULT_BASE, Remark
 
 SIDE = 64
 
@@ -98,13 +98,13 @@ def test_it_is_better_on_subjects_it_never_saw(fitted: Path, tmp_path: Path) -> 
     others = write_gold(tmp_path, range(100, 104))
     table = write_own(tmp_path, others, range(100, 104))
     errors = {}
-    for name in (DEFAULT_JUDGE, str(fitted)):
+    for name in (DEFAULT_BASE, str(fitted)):
         out = tmp_path / Path(name).name
         assert run("evaluate", table, "-o", out, "--judge", name, "--quiet") == 0
         found = json.loads((out / "evaluation.json").read_text())
         assert found["counts"]["trained_on"] == 0
         errors[name] = found["pooled"]["judge"]["mae"]
-    assert errors[str(fitted)] < errors[DEFAULT_JUDGE]
+    assert errors[str(fitted)] < errors[DEFAULT_BASE]
 
 
 def test_it_knows_what_is_unusual_and_keeps_no_image(
@@ -176,7 +176,7 @@ def test_the_card_compares_and_keeps_the_terms(fitted: Path) -> None:
     assert f"{about['unadapted']['mae']:.3f}" in card
     assert f"{about['fitted']['mae']:.3f}" in card
     assert "synthetic faults only" in card
-    assert (load_judge(DEFAULT_JUDGE).model_id) in card
+    assert (load_judge(DEFAULT_BASE).model_id) in card
     assert "CC-BY" in card
 
 
@@ -216,7 +216,7 @@ def test_calibrate_leaves_the_order_of_scores(gold: Path, tmp_path: Path) -> Non
     files = [(gold / "images" / "p1.png", path) for path in sorted(tmp_path.glob("own_1_*.png"))]
     before, after = (
         [load_judge(name).score(*pair, structure="blob").value for pair in files]
-        for name in (DEFAULT_JUDGE, str(tmp_path / "cal"))
+        for name in (DEFAULT_BASE, str(tmp_path / "cal"))
     )
     order = np.argsort(before)
     assert (np.diff(np.array(after)[order]) >= -1e-9).all()

@@ -20,7 +20,7 @@ from segassay.models.description import ContextKept
 from segassay.models.folder import CONTEXT, open_judge, write_checksums
 from segassay.scoring import load_judge
 from segassay.scoring.context_judge import ContextJudge
-from segassay.types import DEFAULT_JUDGE, Remark
+from segassay.types import DEFAULT_BASE, Remark
 from tiny_context import write_set
 
 STEM = "jane-doe-"
@@ -190,7 +190,7 @@ def test_what_does_not_go_together_is_refused(
     gold: Path, tiny_context_judge: Path, tmp_path: Path
 ) -> None:
     assert fit(gold, tmp_path / "a", tiny_context_judge, "--atlas", "3") == 2
-    assert fit(gold, tmp_path / "b", Path(DEFAULT_JUDGE), "--atlas", "3", "--private") == 2
+    assert fit(gold, tmp_path / "b", Path(DEFAULT_BASE), "--atlas", "3", "--private") == 2
     assert not (tmp_path / "a").exists()
     assert not (tmp_path / "b").exists()
 
@@ -255,7 +255,7 @@ def test_a_context_that_cannot_be_used_is_refused(
     empty.mkdir()
     for place in (few, empty, tmp_path / "missing"):
         assert run(*words, tiny_context_judge, "--context", place) == 2
-    assert run(*words, DEFAULT_JUDGE, "--context", gold) == 2
+    assert run(*words, DEFAULT_BASE, "--context", gold) == 2
     words[4] = "liver"
     assert run(*words, tiny_context_judge, "--context", gold) == 2
 
@@ -277,7 +277,7 @@ def test_cases_are_given_in_three_ways(tiny_context_judge: Path, gold: Path, oth
         with pytest.raises(UsageError):
             judge.with_context(dataset.cases[:n_few])
     with pytest.raises(UsageError):
-        load_judge().with_context(dataset)
+        load_judge("judge-small").with_context(dataset)
 
 
 def test_a_fitted_judge_is_calibrated_with_its_context(

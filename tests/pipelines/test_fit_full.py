@@ -28,7 +28,7 @@ from segassay.scoring.adapter import Measured
 from segassay.scoring.calibration import Calibration
 from segassay.scoring.fitting import GoldLabel
 from segassay.scoring.typical import Seen
-from segassay.types import DEFAULT_JUDGE, Say
+from segassay.types import DEFAULT_BASE, Say
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_it_learns_and_only_a_better_network_stays(
     assert full["updates"] >= 1
     assert set(full["mae"]) == {"unadapted", "light", "full"}
     worst = max(full["mae"]["unadapted"], full["mae"]["light"])
-    base = find_judge(DEFAULT_JUDGE)
+    base = find_judge(DEFAULT_BASE)
     changed = (out / "judge.onnx").read_bytes() != (base / "judge.onnx").read_bytes()
     assert changed == full["kept"]
     assert not (full["kept"] and full["mae"]["full"] > worst)
@@ -110,7 +110,7 @@ def test_a_network_that_stays_is_measured_on_subjects_it_did_not_learn_from(
     assert about["unadapted"]["n"] == about["light"]["n"] == 5
     meta = open_judge(out).meta
     assert meta.learning is None
-    earlier = open_judge(find_judge(DEFAULT_JUDGE)).meta.training_voxels
+    earlier = open_judge(find_judge(DEFAULT_BASE)).meta.training_voxels
     assert len(set(meta.training_voxels) - set(earlier)) == 5
     card = (out / "card.md").read_text()
     assert "| | unadapted | light fit | this judge |" in card
@@ -211,7 +211,7 @@ def test_a_judge_without_weights_or_with_one_subject_is_refused(
     assert fit(gold, tmp_path / "out", "--full", "--limit", "1") == 2
     assert "at least 2 subjects, came 1" in capsys.readouterr().err
     bare = tmp_path / "bare"
-    shutil.copytree(find_judge(DEFAULT_JUDGE), bare)
+    shutil.copytree(find_judge(DEFAULT_BASE), bare)
     (bare / WEIGHTS).unlink()
     write_checksums(bare)
     assert fit(gold, tmp_path / "out", "--full", "--limit", "2", "--judge", bare) == 5

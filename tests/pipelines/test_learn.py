@@ -18,7 +18,7 @@ from segassay.pipelines import learn_labels
 from segassay.pipelines.learn_labels import FEWEST, MOST, drawn, halved, images_of
 from segassay.scoring import load_judge
 from segassay.scoring.calibration import Calibration
-from segassay.types import DEFAULT_JUDGE, Remark
+from segassay.types import DEFAULT_BASE, Remark
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_two_networks_learn_for_real_and_nothing_is_touched(
     assert learn(labels, out, "--minutes", "0.002", "--limit", "8") == 0
     assert {p: p.stat().st_mtime_ns for p in labels.rglob("*")} == before
     networks = [(out / name).read_bytes() for name in ("judge.onnx", "other.onnx")]
-    published = (find_judge(DEFAULT_JUDGE) / "judge.onnx").read_bytes()
+    published = (find_judge(DEFAULT_BASE) / "judge.onnx").read_bytes()
     assert len({*networks, published}) == 3
     about = description(out)
     assert about["unadapted"]["subjects"] == 8

@@ -12,7 +12,7 @@ from segassay.models.folder import find_judge, open_judge, write_checksums, writ
 from segassay.pipelines import teach
 from segassay.pipelines.configs import AuditConfig, LearnConfig, SourceConfig
 from segassay.records.run import read_run
-from segassay.types import DEFAULT_JUDGE
+from segassay.types import DEFAULT_BASE
 
 
 def audit(labels: Path, out: Path, *more: str | Path) -> int:  # noqa: F811
@@ -58,7 +58,7 @@ def test_what_learned_is_asked_only_if_it_is_better(
     assert record is not None
     assert record.model_id == (open_judge(learned).meta.model_id if helps else _default_id())
     assert record.config["learn"] == 0.01
-    assert (taught.asked[0].minutes, taught.asked[0].judge) == (0.01, DEFAULT_JUDGE)
+    assert (taught.asked[0].minutes, taught.asked[0].judge) == (0.01, DEFAULT_BASE)
     assert audit(labels, out) == 0, "a continued audit does not learn again"
     assert len(taught.asked) == 1
     assert audit(labels, out, "--overwrite") == 0
@@ -66,12 +66,12 @@ def test_what_learned_is_asked_only_if_it_is_better(
 
 
 def _default_id() -> str:
-    return open_judge(find_judge(DEFAULT_JUDGE)).meta.model_id
+    return open_judge(find_judge(DEFAULT_BASE)).meta.model_id
 
 
 def test_nothing_of_anybody_else_is_used_or_removed(labels: Path, tmp_path: Path) -> None:  # noqa: F811
     beside = tmp_path / "out-judge"
-    shutil.copytree(find_judge(DEFAULT_JUDGE), beside)
+    shutil.copytree(find_judge(DEFAULT_BASE), beside)
     config = AuditConfig(
         source=SourceConfig(images=labels / "images", labels=labels / "labels", structure="blob"),
         out=tmp_path / "out",

@@ -19,7 +19,7 @@ from segassay.pipelines.configs import AuditConfig, SourceConfig
 from segassay.pipelines.result_folder import begin_run
 from segassay.scoring import Judge, Score, load_judge
 from segassay.scoring.inputs import image_volume
-from segassay.types import DEFAULT_JUDGE, Engine
+from segassay.types import DEFAULT_BASE, Engine
 
 AGREE = {"float32": 1e-3, "bfloat16": 0.01}
 """Largest difference of a score from the default engine's that we let pass."""
@@ -63,7 +63,7 @@ def test_openvino_agrees_and_says_so(judge: Judge, phantom_set: Path, tmp_path: 
 @with_openvino
 def test_a_file_that_openvino_cannot_read_is_a_model_error(tmp_path: Path) -> None:
     broken = tmp_path / "judge.onnx"
-    broken.write_bytes(open_judge(find_judge(DEFAULT_JUDGE)).onnx.read_bytes()[:4000])
+    broken.write_bytes(open_judge(find_judge(DEFAULT_BASE)).onnx.read_bytes()[:4000])
     with pytest.raises(ModelError, match=r"judge\.onnx: openvino cannot load it"):
         open_network(broken, slice_ports(JudgePreprocess()), threads=1, engine=Engine.OPENVINO)
 

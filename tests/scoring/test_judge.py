@@ -14,7 +14,7 @@ from segassay.data.phantom import LABELS, SPACING_MM, Phantom, make_phantom
 from segassay.errors import ContentError, GeometryError, ModelError, ReadError
 from segassay.models.folder import find_judge, open_judge
 from segassay.scoring import Judge, judge_of, load_judge
-from segassay.types import DEFAULT_JUDGE, Remark, Status
+from segassay.types import DEFAULT_BASE, Remark, Status
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_unknown_name_is_judged_without_it_and_says_so(judge: Judge, phantom: Ph
 
 
 def test_a_low_score_says_that_expert_labels_scored_low_too(phantom: Phantom) -> None:
-    folder = open_judge(find_judge(DEFAULT_JUDGE))
+    folder = open_judge(find_judge(DEFAULT_BASE))
     tested = folder.meta.evidence
     hard = {}
     for untouched in (0.55, 0.9, None):

@@ -4,12 +4,12 @@ from pathlib import Path
 
 from segassay.cli.options import JudgeName, Out, TellOptions
 from segassay.cli.spread import spread
-from segassay.types import DEFAULT_JUDGE
+from segassay.types import DEFAULT_BASE
 
 
 @spread
 def demo(
-    *, out: Out = Path("segassay-demo"), judge: JudgeName = DEFAULT_JUDGE, telling: TellOptions
+    *, out: Out = Path("segassay-demo"), judge: JudgeName = DEFAULT_BASE, telling: TellOptions
 ) -> None:
     """Audit phantoms with simulated errors, and say what was found and what was missed."""
     from segassay.cli.console import give, give_json
