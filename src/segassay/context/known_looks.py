@@ -100,6 +100,12 @@ class KnownLooks:
         )
         return cls(mean.astype(np.float32), scale.astype(np.float32), sets)
 
+    @classmethod
+    def none(cls) -> "KnownLooks":
+        """Return the looks of no data set: nothing is known anywhere."""
+        nothing = np.zeros(0, dtype=np.float32)
+        return cls(nothing, nothing, ())
+
     def known_in(
         self, summaries: Sequence[Floats], others: Sequence[Floats] = ()
     ) -> frozenset[str]:

@@ -116,6 +116,12 @@ class ContextJudge(MapJudge):
         own = () if self._memory is None else self._memory.structures
         return tuple(sorted({*own, *self.reference_structures}))
 
+    def distrusted(self) -> Self:
+        """Return this judge as in images unlike all that it was tested on: no name tells anything."""
+        other = copy(self)
+        other._known_looks = KnownLooks.none()
+        return other
+
     def named(self, structure: str | None, modality: Modality | None = None) -> Named:
         """Spell a structure's name and see whether the network knows it in such images.
 
