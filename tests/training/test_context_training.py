@@ -13,14 +13,18 @@ pytest.importorskip("onnx", reason="needs the train extra")
 from segassay.cli import main
 from segassay.context.closeups import CLOSE_GRID, CloseContext
 from segassay.context.votes import PATCHES
+from segassay.data.preprocess import JudgePreprocess
 from segassay.data.readers import open_dataset
 from segassay.errors import UsageError
 from segassay.models.folder import open_judge
 from segassay.scoring import load_judge
 from segassay.scoring.context_judge import ContextJudge
+from segassay.scoring.inputs import image_and_mask
 from segassay.training.context_worlds import WORLDS, SetWorlds
-from segassay.training.settings import read_recipe
-from segassay.types import Remark
+from segassay.training.pairs import PairDraw
+from segassay.training.settings import PairRecipe, read_recipe
+from segassay.training.store import StoredSet, load_case, open_recipe
+from segassay.types import Modality, Remark
 from tiny_context import RECIPE, write_set
 
 
@@ -118,6 +122,50 @@ def test_too_few_subjects_are_no_context(tiny_context_judge: Path) -> None:
     cases = open_dataset(images=data / "images", labels=data / "masks").cases
     assert judge.reader.gather(cases[:2]) is None
     assert judge.reader.gather(cases, structures=["liver"]) is None
+
+
+def test_a_name_is_known_in_images_like_the_tested_ones(tiny_context_judge: Path) -> None:
+    judge = load_judge(str(tiny_context_judge))
+    assert isinstance(judge, ContextJudge)
+    data = tiny_context_judge.parents[1] / "set"
+    cases = open_dataset(images=data / "images", labels=data / "masks").cases
+    image, mask = (np.asarray(Image.open(p)) for p in (cases[0].images[0], cases[0].labels[0].path))
+    noise = np.random.default_rng(0).integers(0, 256, image.shape).astype(np.uint8)
+
+    def is_known(asked: ContextJudge, picture: np.ndarray) -> bool:
+        volume, voxels = image_and_mask(picture, mask > 0)
+        (label,) = asked.asked(volume, [("blob", voxels)], modality=Modality.ULTRASOUND)
+        return label.name.known == "blob"
+
+    among = judge.with_context(cases)
+    for one in (judge, among):
+        assert is_known(one, image)
+        assert not is_known(one, noise)
+        assert not is_known(one.distrusted(), image)
+    strange = judge.score(noise, mask > 0, "blob", modality="ultrasound")
+    assert Remark.NEVER_LEARNED in strange.remarks
+
+
+def test_a_pair_of_a_part_is_answered_for_its_crop_alone(tmp_path: Path) -> None:
+    write_set(tmp_path / "set", 12)
+    path = tmp_path / "r.yaml"
+    path.write_text(RECIPE.replace("ENCODER", "none"))
+    entry = read_recipe(path).data[0].model_copy(update={"predictions": None})
+    cases = tuple(load_case(entry, case) for case in open_recipe(entry, tmp_path).cases)
+    shares = PairRecipe(parts=1.0, blank_crop=0, absent=0, blank_field=0, gold=0)
+    draw = PairDraw((StoredSet.of(entry, cases),), JudgePreprocess(), shares)
+    rng = np.random.default_rng(0)
+    n_parts = 0
+    for _ in range(40):
+        pair = draw(rng)
+        marked = pair.seen.crop[3]
+        at_edge = marked[0].sum() + marked[-1].sum() + marked[:, 0].sum() + marked[:, -1].sum()
+        if at_edge > 4:  # a mask seen as a whole has a margin
+            n_parts += 1
+            expected = 2 * np.minimum(marked, pair.gold).sum() / (marked.sum() + pair.gold.sum())
+            assert pair.dice == pytest.approx(expected, abs=1e-4)
+            assert pair.outside == 0
+    assert n_parts > 5
 
 
 def test_network_and_section_go_together(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ class ContextJudge(MapJudge):
         return tuple(sorted({*own, *self.reference_structures}))
 
     def distrusted(self) -> Self:
-        """Return this judge as in images unlike all that it was tested on: no name tells anything."""
+        """Return this judge as in images unlike those it was tested on: it knows no name."""
         other = copy(self)
         other._known_looks = KnownLooks.none()
         return other
