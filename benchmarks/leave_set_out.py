@@ -22,6 +22,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, astuple, dataclass, fields, replace
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -207,14 +208,14 @@ def cases_of(entry: SetRecipe, data: Path, labels: str) -> dict[str, Case]:
 def votes(
     judge: ContextJudge, image: Volume, mask: BoolArray, name: str, subject: str
 ) -> tuple[float, float]:
-    """Return how far a 2D mask agrees with what context and close-ups expect; 0 without any."""
+    """Return how far a 2D mask agrees with what context (0 without any) and close-ups expect."""
     (label,) = judge.asked(image, [(name, mask)], modality=None, subject=subject)
     plane = as_planes(mask, label.image.stack.axis)[0]
     said, close = judge.said(label, 0), judge.said_closely(label, 0, plane)
     own = shares_of(plane, label.image.stack.pixel_mm)
     return (
         0.0 if said is None else float(soft_dice(said.expected, own)),
-        0.0 if close is None else float(soft_dice(close.expected, close.shares)),
+        nan if close is None else float(soft_dice(close.expected, close.shares)),
     )
 
 
@@ -274,15 +275,19 @@ def three(rows: Sequence[Judged], kind: str) -> tuple[float, float, float]:
 def summary(rows: Sequence[Judged], minutes: float) -> Row:
     """Return all figures of the rows."""
     mean = [replace(row, votes=(row.votes + row.baseline) / 2) for row in rows]
+    both = [replace(row, context=unseen(row).in_context) for row in rows]
     return {
         "masks": len(rows),
         "sets": len({row.set for row in rows}),
         "minutes_a_fold": minutes,
-        "in_context": figures(rows, "context"),
+        "in_context": figures(both, "context"),
+        "network_in_context": figures(rows, "context"),
         "alone": figures(rows, "alone"),
         "baseline": figures(rows, "baseline"),
         "votes": figures(rows, "votes"),
-        "close_ups": figures(rows, "close"),
+        "close_ups": figures(
+            [replace(r, close=float(np.nan_to_num(r.close))) for r in rows], "close"
+        ),
         "mean_of_votes_and_baseline": figures(mean, "votes"),
         "intervals": asdict(across_sets([unseen(row) for row in rows])),
     }
@@ -301,7 +306,8 @@ def page(found: Row) -> str:
         "close_ups": "votes of close-ups, nothing learned",
         "mean_of_votes_and_baseline": "mean of both",
         "alone": "judge of the fold, without context",
-        "in_context": "**judge of the fold, in context**",
+        "network_in_context": "its network, in context",
+        "in_context": "**judge of the fold, in context**: network and close-ups, 4 : 1",
     }
     lines = "\n".join(
         f"| {name} | "

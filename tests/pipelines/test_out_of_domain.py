@@ -3,7 +3,8 @@
 import csv
 import json
 import shutil
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from segassay.pipelines.out_of_domain import (
     read_unseen,
 )
 from segassay.scoring import load_judge
+from segassay.scoring.adapter import Measured
 from segassay.scoring.context_judge import ContextJudge
 from segassay.types import ExitCode
 
@@ -32,8 +34,9 @@ def labels(n_sets: int = 24, n: int = 12, *, too_high: float = 0.1) -> list[Unse
             dice = float(rng.uniform(0.2, 0.9))
             doubt = float(rng.uniform(0.02, 0.1))
             context, alone = rng.laplace(dice + too_high, (doubt, 2 * doubt)).clip(0, 1)
+            said = float(context)
             found.append(
-                UnseenLabel(f"s{number}", dice, float(context), doubt, float(alone), 2 * doubt)
+                UnseenLabel(f"s{number}", dice, said, doubt, float(alone), 2 * doubt, said)
             )
     return found
 
@@ -60,9 +63,25 @@ def test_scores_are_led_to_the_truth_and_intervals_hold_it() -> None:
     assert higher - lower > high - low
 
 
+def test_close_ups_have_a_part_in_a_score_in_context() -> None:
+    rows = labels()
+    (row,) = rows[:1]
+    assert row.in_context == pytest.approx(row.context)
+    assert replace(row, close=nan).in_context == row.context
+    assert row.context > replace(row, close=0.0).in_context > 0
+    ranked = [replace(row, close=row.dice) for row in rows]
+    assert across_sets(ranked).mae < across_sets(rows).mae
+    made = fit_unseen(ranked)
+    near, far = (
+        made(Measured(0.6, 0.05, 0.0, np.zeros(0), (0.5, close)))[0] for close in (0.9, 0.1)
+    )
+    assert near > far
+
+
 def test_a_set_does_not_vouch_for_itself() -> None:
     stranger = [
-        UnseenLabel("strange", 0.1 + 0.02 * k, 0.95 - 0.01 * k, 0.03, 0.9, 0.03) for k in range(12)
+        UnseenLabel("strange", 0.1 + 0.02 * k, 0.95 - 0.01 * k, 0.03, 0.9, 0.03, nan)
+        for k in range(12)
     ]
     found = across_sets([*labels(), *stranger])
     assert found.by_set["strange"] == 0.0

@@ -27,21 +27,29 @@ LOOKS_PX = 24
 """Pixels along a side of the features in the crop."""
 
 
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Areas of which a Dice is made: twice what two masks share, and both together."""
+
+    shared: float = 0.0
+    total: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ContextInput:
     """What the context adds to the input of one slice; all 0 but `looks` where there is none.
 
     `maps` `(MAPS, n, n)`, `field` `(FIELDS, f, f)`, `numbers` `(NUMBERS,)`, `looks`
-    `(d, LOOKS_PX, LOOKS_PX)`, all float32. `shared` is twice the area, in patches, on which mask
-    and context agree, `total` the area of both together.
+    `(d, LOOKS_PX, LOOKS_PX)`, all float32. `agreement` is how mask and context agree, `closely`
+    the same of close-ups.
     """
 
     maps: Floats
     field: Floats
     numbers: Floats
     looks: Floats
-    shared: float = 0.0
-    total: float = 0.0
+    agreement: Agreement = Agreement()
+    closely: Agreement = Agreement()
 
 
 def context_input(
@@ -75,10 +83,14 @@ def context_input(
     maps = np.zeros((MAPS, crop_px, crop_px), dtype=np.float32)
     field = np.zeros((FIELDS, field_px, field_px), dtype=np.float32)
     numbers = np.zeros(NUMBERS, dtype=np.float32)
+    closely = Agreement()
     if close is not None:
         _write_close(maps[3:], numbers[NUMBERS // 2 :], close, box)
+        # In pixels of the slice: close-ups of several slices are of several sizes.
+        cell = (close.box.bottom - close.box.top) * (close.box.right - close.box.left)
+        closely = _agreement(close.expected, close.shares, cell / len(close.shares))
     if context is None:
-        return ContextInput(maps, field, numbers, small)
+        return ContextInput(maps, field, numbers, small, closely=closely)
     expected = context.expected.reshape(GRID, GRID)
     said = _shown(context.expected, context.spread, context.mass, GRID)
     maps[:3] = BoxResampler.to_square((GRID, GRID), part, crop_px)(said)
@@ -86,9 +98,12 @@ def context_input(
     field[:] = BoxResampler.to_square((GRID, GRID), whole, field_px)(expected[None])
     own = shares_of(mask, pixel_mm)
     _write_numbers(numbers[: NUMBERS // 2], context.numbers, context.expected, own)
-    both = float((context.expected * own).sum())
-    total = float(context.expected.sum() + own.sum())
-    return ContextInput(maps, field, numbers, small, 2 * both, total)
+    return ContextInput(maps, field, numbers, small, _agreement(context.expected, own), closely)
+
+
+def _agreement(expected: Floats, own: Floats, cell: float = 1.0) -> Agreement:
+    shared, total = 2 * float((expected * own).sum()), float(expected.sum() + own.sum())
+    return Agreement(cell * shared, cell * total)
 
 
 def _write_close(maps: Floats, numbers: Floats, close: CloseContext, box: Box) -> None:
@@ -111,7 +126,8 @@ def _shown(expected: Floats, spread: Floats, mass: Floats, side: int) -> Floats:
 
 
 def _write_numbers(numbers: Floats, said: Floats, expected: Floats, own: Floats) -> None:
-    both, total = float((expected * own).sum()), float(expected.sum() + own.sum())
+    agreed = _agreement(expected, own)
+    dice = agreed.shared / max(agreed.total, 1e-3)
     ratio = np.log2((float(expected.sum()) + 0.5) / (float(own.sum()) + 0.5)) / 4
     numbers[:N_NUMBERS] = said
-    numbers[N_NUMBERS:] = (1.0, 2 * both / max(total, 1e-3), float(np.clip(ratio, -1, 1)))
+    numbers[N_NUMBERS:] = (1.0, dice, float(np.clip(ratio, -1, 1)))

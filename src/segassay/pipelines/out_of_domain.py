@@ -21,7 +21,7 @@ from segassay.models.folder import (
     write_document,
 )
 from segassay.scoring.calibration import Calibration
-from segassay.scoring.unfamiliar import Unfamiliar
+from segassay.scoring.unfamiliar import Unfamiliar, with_close_ups
 
 _PARTS = 8
 _FEWEST_SETS, _FEWEST_LABELS = 8, 40
@@ -33,7 +33,8 @@ class UnseenLabel:
     """A label of a data set that the judge asked had not seen: its true Dice, and raw scores.
 
     `context` and `alone` are the expected Dice with and without the context of the set's other
-    labels, before calibration, each with the judge's own doubt of it.
+    labels, before calibration, each with the judge's own doubt of it; `close` is the Dice of mask
+    and close-ups, NaN without any.
     """
 
     set: str
@@ -42,6 +43,12 @@ class UnseenLabel:
     context_doubt: float
     alone: float
     alone_doubt: float
+    close: float
+
+    @property
+    def in_context(self) -> float:
+        """The score in context as a judge gives it, before calibration."""
+        return with_close_ups(self.context, self.close)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +135,7 @@ def fit_unseen(rows: Sequence[UnseenLabel]) -> Unfamiliar:
         Calibration.fit(np.array(raw), np.array(doubt), true, sets)
         for raw, doubt in (
             ([row.alone for row in rows], [row.alone_doubt for row in rows]),
-            ([row.context for row in rows], [row.context_doubt for row in rows]),
+            ([row.in_context for row in rows], [row.context_doubt for row in rows]),
         )
     )
     return Unfamiliar(alone, None, None, context, len(set(sets)), len(rows))
@@ -152,7 +159,7 @@ def across_sets(rows: Sequence[UnseenLabel]) -> AcrossSets:
         assert made is not None
         for name in held:
             own = [row for row in rows if row.set == name]
-            said = [made(row.context, row.context_doubt) for row in own]
+            said = [made(row.in_context, row.context_doubt) for row in own]
             inside = [
                 low <= row.dice <= high for row, (_, low, high) in zip(own, said, strict=True)
             ]

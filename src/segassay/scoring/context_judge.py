@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from segassay.context.cases import FEWEST_SUBJECTS, ContextReader
 from segassay.context.closeups import CloseContext, close_up
-from segassay.context.inputs import ContextInput, context_input
+from segassay.context.inputs import Agreement, ContextInput, context_input
 from segassay.context.known_looks import KnownLooks, summary
 from segassay.context.looks import Floats, Looks, fine_patches, picture, tiles
 from segassay.context.memory import Context, ContextMemory
@@ -221,10 +221,16 @@ class ContextJudge(MapJudge):
     ) -> list[tuple[float, ...]]:
         """Say how labels compare with others: those of volumes with registered peers, if any.
 
-        All others by one number, the Dice of the mask and what the context says there; NaN without
-        a context.
+        All others by two numbers, the Dice of the mask and what the context says, of the whole
+        slice and in close-ups; NaN where nobody says anything.
         """
-        found: list[tuple[float, ...]] = [(_agreement(plan),) for plan in plans]
+        found: list[tuple[float, ...]] = [
+            (
+                _dice(plan, [one.agreement for one in plan.contexts]),
+                _dice(plan, [one.closely for one in plan.contexts]),
+            )
+            for plan in plans
+        ]
         if self._peers is None or not labels or not labels[0].image.stack.is_3d:
             return found
         image = labels[0].image
@@ -331,10 +337,8 @@ def _shown(image: AskedImage, index: int) -> NDArray[Any]:
     return image.stack.planes[index] if image.colours is None else image.colours
 
 
-def _agreement(plan: LabelPlan) -> float:
-    """Return the Dice of a mask and its context over all slices, each for those it stands for."""
-    pairs = list(zip(plan.samples, plan.contexts, strict=True))
-    total = sum(sample.weight * context.total for sample, context in pairs)
-    return (
-        sum(sample.weight * context.shared for sample, context in pairs) / total if total else nan
-    )
+def _dice(plan: LabelPlan, found: Sequence[Agreement]) -> float:
+    """Return the Dice of a mask and what others say over all slices, each for those it stands for."""
+    pairs = list(zip(plan.samples, found, strict=True))
+    total = sum(sample.weight * one.total for sample, one in pairs)
+    return sum(sample.weight * one.shared for sample, one in pairs) / total if total else nan
