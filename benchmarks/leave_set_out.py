@@ -275,6 +275,7 @@ def three(rows: Sequence[Judged], kind: str) -> tuple[float, float, float]:
 def summary(rows: Sequence[Judged], minutes: float) -> Row:
     """Return all figures of the rows."""
     mean = [replace(row, votes=(row.votes + row.baseline) / 2) for row in rows]
+    close = [replace(row, close=float(np.nan_to_num(row.close))) for row in rows]
     both = [replace(row, context=unseen(row).in_context) for row in rows]
     return {
         "masks": len(rows),
@@ -285,9 +286,7 @@ def summary(rows: Sequence[Judged], minutes: float) -> Row:
         "alone": figures(rows, "alone"),
         "baseline": figures(rows, "baseline"),
         "votes": figures(rows, "votes"),
-        "close_ups": figures(
-            [replace(r, close=float(np.nan_to_num(r.close))) for r in rows], "close"
-        ),
+        "close_ups": figures(close, "close"),
         "mean_of_votes_and_baseline": figures(mean, "votes"),
         "intervals": asdict(across_sets([unseen(row) for row in rows])),
     }

@@ -338,7 +338,7 @@ def _shown(image: AskedImage, index: int) -> NDArray[Any]:
 
 
 def _dice(plan: LabelPlan, found: Sequence[Agreement]) -> float:
-    """Return the Dice of a mask and what others say over all slices, each for those it stands for."""
+    """Return the Dice of a mask and what others say, over slices, each for those it stands for."""
     pairs = list(zip(plan.samples, found, strict=True))
     total = sum(sample.weight * one.total for sample, one in pairs)
     return sum(sample.weight * one.shared for sample, one in pairs) / total if total else nan
