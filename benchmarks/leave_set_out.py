@@ -22,7 +22,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, astuple, dataclass, fields, replace
-from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +86,7 @@ class Judged:
     alone: float
     alone_doubt: float
     votes: float
+    close_ups: float
     close: float
     baseline: float
 
@@ -188,6 +188,7 @@ def judged(judge: Path, baseline: str, sets: Sequence[SetRecipe], data: Path) ->
                     alone.raw,
                     alone.doubt,
                     *votes(in_context, seen.image, seen.masks[name], name, subject),
+                    context.compared[1],
                     other.raw,
                 )
         print(entry.name, flush=True)
@@ -208,14 +209,14 @@ def cases_of(entry: SetRecipe, data: Path, labels: str) -> dict[str, Case]:
 def votes(
     judge: ContextJudge, image: Volume, mask: BoolArray, name: str, subject: str
 ) -> tuple[float, float]:
-    """Return how far a 2D mask agrees with what context (0 without any) and close-ups expect."""
+    """Return how far a 2D mask agrees with what context and close-ups expect; 0 without any."""
     (label,) = judge.asked(image, [(name, mask)], modality=None, subject=subject)
     plane = as_planes(mask, label.image.stack.axis)[0]
     said, close = judge.said(label, 0), judge.said_closely(label, 0, plane)
     own = shares_of(plane, label.image.stack.pixel_mm)
     return (
         0.0 if said is None else float(soft_dice(said.expected, own)),
-        nan if close is None else float(soft_dice(close.expected, close.shares)),
+        0.0 if close is None else float(soft_dice(close.expected, close.shares)),
     )
 
 
@@ -275,7 +276,6 @@ def three(rows: Sequence[Judged], kind: str) -> tuple[float, float, float]:
 def summary(rows: Sequence[Judged], minutes: float) -> Row:
     """Return all figures of the rows."""
     mean = [replace(row, votes=(row.votes + row.baseline) / 2) for row in rows]
-    close = [replace(row, close=float(np.nan_to_num(row.close))) for row in rows]
     both = [replace(row, context=unseen(row).in_context) for row in rows]
     return {
         "masks": len(rows),
@@ -286,7 +286,7 @@ def summary(rows: Sequence[Judged], minutes: float) -> Row:
         "alone": figures(rows, "alone"),
         "baseline": figures(rows, "baseline"),
         "votes": figures(rows, "votes"),
-        "close_ups": figures(close, "close"),
+        "close_ups": figures(rows, "close_ups"),
         "mean_of_votes_and_baseline": figures(mean, "votes"),
         "intervals": asdict(across_sets([unseen(row) for row in rows])),
     }
@@ -306,7 +306,7 @@ def page(found: Row) -> str:
         "mean_of_votes_and_baseline": "mean of both",
         "alone": "judge of the fold, without context",
         "network_in_context": "its network, in context",
-        "in_context": "**judge of the fold, in context**: network and close-ups, 4 : 1",
+        "in_context": "**judge of the fold, in context**: network and, of coarse masks, close-ups",
     }
     lines = "\n".join(
         f"| {name} | "
