@@ -108,7 +108,8 @@ def test_the_worst_labels_end_an_audit(
     moved = np.roll(phantom.labels, 12, axis=0)
     write_nifti(phantom_set / "labels" / "p1.nii.gz", moved, phantom.affine)
     out = tmp_path / "out"
-    assert run("audit", phantom_set, "-o", out, "--only", "liver", "--worst", "0", "-q") == 0
+    asked = ("--only", "liver", "--judge", "judge-small", "--worst", "0")
+    assert run("audit", phantom_set, "-o", out, *asked, "-q") == 0
     lines = capsys.readouterr().err.splitlines()
     first = lines.index("worst labels:") + 1
     shown = [line for line in lines[first:] if line.startswith("  ")]
