@@ -86,7 +86,6 @@ class Judged:
     alone: float
     alone_doubt: float
     votes: float
-    close_ups: float
     close: float
     baseline: float
 
@@ -188,7 +187,6 @@ def judged(judge: Path, baseline: str, sets: Sequence[SetRecipe], data: Path) ->
                     alone.raw,
                     alone.doubt,
                     *votes(in_context, seen.image, seen.masks[name], name, subject),
-                    context.compared[1],
                     other.raw,
                 )
         print(entry.name, flush=True)
@@ -286,7 +284,7 @@ def summary(rows: Sequence[Judged], minutes: float) -> Row:
         "alone": figures(rows, "alone"),
         "baseline": figures(rows, "baseline"),
         "votes": figures(rows, "votes"),
-        "close_ups": figures(rows, "close_ups"),
+        "close_ups": figures(rows, "close"),
         "mean_of_votes_and_baseline": figures(mean, "votes"),
         "intervals": asdict(across_sets([unseen(row) for row in rows])),
     }
@@ -306,7 +304,7 @@ def page(found: Row) -> str:
         "mean_of_votes_and_baseline": "mean of both",
         "alone": "judge of the fold, without context",
         "network_in_context": "its network, in context",
-        "in_context": "**judge of the fold, in context**: network and, of coarse masks, close-ups",
+        "in_context": "**judge of the fold, in context**: network and close-ups, 85 : 15",
     }
     lines = "\n".join(
         f"| {name} | "

@@ -222,13 +222,12 @@ class ContextJudge(MapJudge):
         """Say how labels compare with others: those of volumes with registered peers, if any.
 
         All others by two numbers, the Dice of the mask and what the context says, of the whole
-        slice and in close-ups; NaN where nobody says anything. Close-ups of a mask that is seen in
-        parts, since it is too fine to be seen as a whole, say nothing.
+        slice and in close-ups; NaN where nobody says anything.
         """
         found: list[tuple[float, ...]] = [
             (
                 _dice(plan, [one.agreement for one in plan.contexts]),
-                nan if plan.windows else _dice(plan, [one.closely for one in plan.contexts]),
+                _dice(plan, [one.closely for one in plan.contexts]),
             )
             for plan in plans
         ]

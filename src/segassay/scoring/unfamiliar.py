@@ -19,7 +19,7 @@ from segassay.scoring.calibration import Calibration
 N_IN_CONTEXT = 2
 """Numbers that say how a label compares with its context: on the whole slice, and in close-ups."""
 
-_OF_CLOSE_UPS = 0.3
+_OF_CLOSE_UPS = 0.15
 """Weight of what close-ups say beside the network, which reads them, too: they rank labels of one
 data set better and of several worse (decision 25)."""
 
