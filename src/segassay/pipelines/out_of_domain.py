@@ -127,10 +127,15 @@ def fit_unseen(rows: Sequence[UnseenLabel]) -> Unfamiliar:
     Raises:
         UsageError: Fewer than 40 labels.
     """
-    sets = [row.set for row in rows]
+    alone, context = _calibrations(rows)
+    return Unfamiliar(alone, None, None, context, len({row.set for row in rows}), len(rows))
+
+
+def _calibrations(rows: Sequence[UnseenLabel]) -> tuple[Calibration, Calibration]:
+    """Return what scores are worth alone and in context; every set counts the same."""
     if len(rows) < _FEWEST_LABELS:
         raise UsageError(f"{len(rows)} judged labels; a calibration takes {_FEWEST_LABELS}")
-    true = np.array([row.dice for row in rows])
+    true, sets = np.array([row.dice for row in rows]), [row.set for row in rows]
     alone, context = (
         Calibration.fit(np.array(raw), np.array(doubt), true, sets)
         for raw, doubt in (
@@ -138,7 +143,7 @@ def fit_unseen(rows: Sequence[UnseenLabel]) -> Unfamiliar:
             ([row.in_context for row in rows], [row.context_doubt for row in rows]),
         )
     )
-    return Unfamiliar(alone, None, None, context, len(set(sets)), len(rows))
+    return alone, context
 
 
 def across_sets(rows: Sequence[UnseenLabel]) -> AcrossSets:
@@ -155,8 +160,7 @@ def across_sets(rows: Sequence[UnseenLabel]) -> AcrossSets:
     errors: list[float] = []
     for part in range(_PARTS):
         held = set(names[part::_PARTS])
-        made = fit_unseen([row for row in rows if row.set not in held]).in_context
-        assert made is not None
+        _, made = _calibrations([row for row in rows if row.set not in held])
         for name in held:
             own = [row for row in rows if row.set == name]
             said = [made(row.in_context, row.context_doubt) for row in own]
