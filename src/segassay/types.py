@@ -1,5 +1,6 @@
 """Words that every layer shares: severities, statuses, modalities, exit codes."""
 
+import os
 import re
 from collections.abc import Callable
 from enum import IntEnum, StrEnum
@@ -221,8 +222,8 @@ class ExitCode(IntEnum):
 REVIEW_BELOW = 0.8
 """Labels scored below this are worth a look; only a way to show numbers, never stored."""
 
-DEFAULT_JUDGE = "judge-context"
-"""The judge that is asked where no other is named."""
+DEFAULT_JUDGE = os.environ.get("SEGASSAY_JUDGE", "judge-context")
+"""The judge that is asked where no other is named; a lab may set its own for all."""
 
 DEFAULT_BASE = "judge-small"
 """What `fit`, `learn` and `calibrate` begin with where no other is named."""

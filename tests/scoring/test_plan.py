@@ -77,11 +77,13 @@ def dots(n: int, *, radius: float = 4, side: int = 200) -> np.ndarray:
     return found[..., None]
 
 
-def plan_of_picture(mask: np.ndarray, known: np.ndarray | None = None) -> LabelPlan:
+def plan_of_picture(
+    mask: np.ndarray, known: np.ndarray | None = None, name: str | None = None
+) -> LabelPlan:
     planes = np.random.default_rng(0).normal(size=(1, *mask.shape[:2])).astype(np.float32)
     stack = PlaneStack(planes, 2, (1.0, 1.0), 1.0, spacing_known=False, known=known)
     preprocess = JudgePreprocess(frame_rule=3)
-    return plan_label(stack, mask, preprocess, Sampling(10, (0.15,)), name=None, modality=None)
+    return plan_label(stack, mask, preprocess, Sampling(10, (0.15,)), name=name, modality=None)
 
 
 def answers_of(plan: LabelPlan, maps: list[np.ndarray]) -> JudgeAnswers:
@@ -103,6 +105,7 @@ def test_a_fine_mask_is_seen_in_parts_that_hold_each_pixel_once() -> None:
     assert all(s.weight == 1 for s in plan.samples)
     assert sum(plan.area(n) for n in range(9)) == mask.sum()
     assert max(i.box.bottom - i.box.top for i in plan.inputs) < 100
+    assert len(plan_of_picture(mask, name="liver").samples) == 2  # known as a whole
 
 
 def test_a_mask_between_is_seen_as_a_whole_and_in_parts() -> None:

@@ -108,7 +108,7 @@ def plan_label(
 
     A judge whose `frame_rule` says so sees the mask of a picture twice, from closer and from
     farther away, since there is no second slice to even its errors out: two samples of one slice.
-    A fine mask it sees in parts.
+    A fine mask without a name that it knows it sees in parts.
     """
     planes = as_planes(mask, stack.axis)
     areas = np.asarray(planes.sum(axis=(1, 2)), dtype=np.int64)
@@ -129,7 +129,9 @@ def plan_label(
     if looks_twice and only is None and areas.any():
         (sample,), (box,) = samples, boxes
         whole = [_resized(box, by) for by in (_CLOSER, _WIDER)]
-        parts, boxes = _views(planes[sample.index], whole, stack.pixel_mm, preprocess)
+        parts, boxes = [None, None], whole
+        if name is None:  # of a structure that it knows by name it learned what wholes look like
+            parts, boxes = _views(planes[sample.index], whole, stack.pixel_mm, preprocess)
         weights = _weights(parts)
         samples = [replace(sample, weight=sample.weight * weight) for weight in weights]
     inputs = tuple(
