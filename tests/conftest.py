@@ -12,7 +12,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     for library in ("OMP", "OPENBLAS", "MKL"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
-# Most tests audit phantoms, whose organs judge-small knows by name in a tenth of the time. The
+# Most tests audit phantoms, whose organs judge-small knows by name in a fifth of the time. The
 # judge that is asked by default has tests of its own.
 os.environ["SEGASSAY_JUDGE"] = "judge-small"
 
