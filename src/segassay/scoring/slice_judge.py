@@ -277,10 +277,10 @@ def _slice_scores(sums: Sequence[SliceSums]) -> tuple[SliceScore, ...]:
 def _added(looks: Sequence[SliceSums]) -> tuple[float, int]:
     """Return the Dice of one slice, and the size of its mask; looks have weights of sum 1."""
     if len(looks) == 1:
-        return looks[0].dice, int(looks[0].mask)
+        return float(looks[0].dice), int(looks[0].mask)
     total = sum(s.weight * (s.true + s.mask) for s in looks)
     overlap = sum(s.weight * s.overlap for s in looks)
-    return min(2 * overlap / total, 1.0), round(sum(s.weight * s.mask for s in looks))
+    return float(min(2 * overlap / total, 1.0)), round(sum(s.weight * s.mask for s in looks))
 
 
 def _measured(look: _Look) -> Measured:
