@@ -34,7 +34,7 @@ SIDE = 256
 
 def disc(centre: tuple[float, float], radius: float, side: int = SIDE) -> np.ndarray:
     rows, columns = np.mgrid[:side, :side]
-    return (rows - centre[0]) ** 2 + (columns - centre[1]) ** 2 <= radius**2
+    return np.asarray((rows - centre[0]) ** 2 + (columns - centre[1]) ** 2 <= radius**2)
 
 
 def features(inside: np.ndarray, seed: int = 0) -> np.ndarray:

@@ -14,7 +14,10 @@ N = 6
 def slices(rng: np.random.Generator, kind: int, n: int) -> list[np.ndarray]:
     """Return summaries of slices of one kind of images."""
     middle = np.random.default_rng(kind).normal(size=N) * 3
-    return [summary(rng.normal(middle, 0.2 + 0.05 * kind, size=(50, N))) for _ in range(n)]
+    return [
+        summary(rng.normal(middle, 0.2 + 0.05 * kind, size=(50, N)).astype(np.float32))
+        for _ in range(n)
+    ]
 
 
 @pytest.fixture

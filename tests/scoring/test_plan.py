@@ -93,8 +93,8 @@ def answers_of(plan: LabelPlan, maps: list[np.ndarray]) -> JudgeAnswers:
         np.stack(maps).astype(np.float32),
         nothing + 0.3,
         nothing,
-        np.zeros((n, 5)),
-        np.zeros((n, 1)),
+        np.zeros((n, 5), dtype=np.float32),
+        np.zeros((n, 1), dtype=np.float32),
     )
 
 
