@@ -15,6 +15,9 @@ from scipy import ndimage
 
 BoolArray = NDArray[np.bool_]
 
+FINE = 1.7
+"""From this fineness on a mask is seen in parts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Window:

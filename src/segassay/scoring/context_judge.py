@@ -233,9 +233,7 @@ class ContextJudge(MapJudge):
         ]
         if self._peers is None or not labels or not labels[0].image.stack.is_3d:
             return found
-        image = labels[0].image
-        named = [(self._compared_as(label.name), label.mask) for label in labels]
-        registered = self._peers.compare(image.volume, named, subject=image.subject)
+        registered = super()._compared(labels, plans)
         return [
             one if isnan(other[0]) else other for one, other in zip(found, registered, strict=True)
         ]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.context.inputs import ContextInput
-from segassay.data.parts import Window, fineness, windows
+from segassay.data.parts import FINE, Window, fineness, windows
 from segassay.data.preprocess import JudgeInput, JudgePreprocess, PlaneStack, untold, whole_image
 from segassay.data.slicing import Sampling, SliceSample, as_planes, choose_slices, spread_slices
 from segassay.engines.onnx_engine import JudgeAnswers
@@ -30,7 +30,7 @@ _LOOKS_TWICE = 3
 _CLOSER, _WIDER = 0.78, 1.44
 """Sides of the two boxes through which a picture is then seen, in sides of the usual one."""
 
-_PARTS = ((3.3, 3), (1.7, 2))
+_PARTS = ((3.3, 3), (FINE, 2))
 """From which fineness on a mask is seen in how many parts along a side, finest first. In parts of
 the first kind alone; in those of the second, and as a whole beside."""
 

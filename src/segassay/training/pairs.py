@@ -17,7 +17,7 @@ from segassay.context.inputs import ContextInput, context_input
 from segassay.context.looks import GRID, Looks
 from segassay.data.corruption.registry import draw_fault
 from segassay.data.corruption.solve import overlap
-from segassay.data.parts import fineness, windows
+from segassay.data.parts import FINE, fineness, windows
 from segassay.data.preprocess import JudgeInput, JudgePreprocess, PlaneStack, untold, whole_image
 from segassay.geometry.resample import Box
 from segassay.models.error_types import ERROR_TYPES, error_type
@@ -41,9 +41,6 @@ BoolArray = NDArray[np.bool_]
 
 _FLIPPED = {"free": 0.5, "swap": 0.25, "never": 0.0}
 """Share of pairs mirrored left to right. Organs without a twin have a side, too: mostly keep it."""
-
-_FINE = 1.7
-"""Masks of pictures that are finer than this are judged in parts: `scoring.plan`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -249,7 +246,7 @@ class PairDraw:
         """Frame a part of the mask, of a fine one more often; `None` to see it as a whole."""
         if not self._recipe.parts or candidate.framed_by is None or not mask.any():
             return None
-        is_fine = not stack.is_3d and fineness(mask) >= _FINE
+        is_fine = not stack.is_3d and fineness(mask) >= FINE
         share = self._recipe.parts if is_fine else self._recipe.parts / 3
         if rng.random() >= share:
             return None
