@@ -18,7 +18,7 @@ import argparse
 import json
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -33,7 +33,7 @@ from segassay.data.case import Case
 from segassay.metrics.agreement import interval_coverage
 from segassay.metrics.overlap import dice
 from segassay.metrics.summary import JudgedLabels, agreement
-from segassay.models.folder import UNFAMILIAR, write_checksums, write_document
+from segassay.models.folder import UNFAMILIAR, open_judge, write_checksums, write_document
 from segassay.pipelines.faulty_cases import ExpertCase, draw_faults, read_expert_case
 from segassay.pipelines.frozen_test import FrozenPair, FrozenSet
 from segassay.pipelines.gold_judge import open_base
@@ -307,7 +307,11 @@ def left_out_of_group(
 
 def write_into(judge: Path, rows: Sequence[Row]) -> None:
     """Write what the rows tell into a judge's folder."""
-    write_document(judge / UNFAMILIAR, learned(rows).to_document())
+    found, before = learned(rows), open_judge(judge).unfamiliar
+    if before is not None and before.in_context is not None:  # the rest is from other data sets
+        known = Unfamiliar.from_document(before)
+        found = replace(known, weigher=found.weigher, among_peers=found.among_peers)
+    write_document(judge / UNFAMILIAR, found.to_document())
     write_checksums(judge)
 
 
