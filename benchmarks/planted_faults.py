@@ -2,41 +2,47 @@
 
 Every shared set of expert labels is copied as a table of files in which one label in ten has a
 planted fault (Dice below .7, half of them of families that no judge is trained on), and audited
-by `pipelines.audit` with a judge that never saw the set or its group (`audits.py`): as it is,
-with labels compared with one another, and after it learned these very labels, faults among them,
-in halves (`segassay learn`; begins with the weights that `train_without.sh` leaves in `runs`).
-Counted: the share of the faults among the lowest tenth of the scores; beside them the labels
-farthest from the median size of their structure, and what the rules say. Tables, faulty files,
-judges and audits are kept under `runs/planted`, so a stopped run continues; `--only` makes those
-of some sets and ends.
+by `pipelines.audit` with judges that never saw the set or its group: one that reads no context
+(`audits.py`), alone and with labels compared with registered peers; and one that reads the context
+of the set's own labels (`leave_set_out.py`), without and with such peers. Its scores are calibrated
+on the labels of the other folds. Counted: the share of the faults among the lowest tenth of the
+scores, and the clean labels that are called likely wrong; beside them the labels farthest from the
+median size of their structure, and what the rules say. Tables, faulty files and audits are kept
+under `runs/planted`, so a stopped run continues; `--only` makes those of some sets and ends, and
+`--ways` leaves out others.
 
-Usage: python benchmarks/planted_faults.py DATA_ROOT [--judges FOLDER] [--learners FOLDER]
+Usage: python benchmarks/planted_faults.py DATA_ROOT [--judges FOLDER] [--runs FOLDER]
 """
 
 import argparse
 import csv
 import json
+import shutil
+import time
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 from audits import SETS, AuditedSet, refuse_if_seen
 from frozen import HERE, RUNS, Row
+from leave_set_out import FOLDS
 from numpy.typing import NDArray
 
 from segassay.data.case import Case, LabelRef
 from segassay.data.mask_file import write_mask
 from segassay.data.readers import open_dataset
 from segassay.metrics.agreement import auroc, bootstrap_by_subject
+from segassay.models.folder import UNFAMILIAR, find_judge, open_judge, write_checksums, write_document
 from segassay.pipelines.audit import audit
-from segassay.pipelines.configs import AuditConfig, LearnConfig, SourceConfig
+from segassay.pipelines.configs import AuditConfig, SourceConfig
 from segassay.pipelines.faulty_cases import ExpertCase, read_expert_case
 from segassay.pipelines.frozen_test import FrozenTest, frozen_pairs, read_frozen_test
-from segassay.pipelines.learn_labels import learn_labels
+from segassay.pipelines.out_of_domain import fit_unseen, read_unseen
+from segassay.records.triage import WRONG_FROM
+from segassay.scoring.unfamiliar import Unfamiliar
 
 SHARE, LOWEST, BELOW = 0.1, 0.05, 0.7
 """Share of labels with a fault, and between which Dice the fault lies."""
@@ -47,10 +53,8 @@ _SUBJECTS = 60
 _UNFIT = ("totalsegmentator", "dicom", "ct_slices", "left_atrium")
 """Sets of too few labels, or of masks that no expert drew."""
 
-_MINUTES = 4.0
-"""Of learning, for each half of a set."""
-
-_ALONE, _PEERS, _LEARNED = "judge", "judge and peers", "learned in halves"
+_ALONE, _PEERS = "judge", "judge and peers"
+_CONTEXT, _BOTH, _SIZE = "in context", "in context and peers", "size outlier"
 Floats = NDArray[np.float64]
 Way = Callable[[Sequence[Row]], Floats]
 
@@ -61,37 +65,57 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--judges", type=Path, default=HERE / "judges")
     parser.add_argument("--out", type=Path, default=HERE.parent / "docs" / "results")
-    parser.add_argument("--learners", type=Path, default=RUNS)
+    parser.add_argument("--runs", type=Path, default=RUNS / "leave_set_out")
     parser.add_argument("--only", nargs="+", default=[], help="names of sets")
+    parser.add_argument("--ways", nargs="+", default=[_CONTEXT, _BOTH, _PEERS, _ALONE])
     options = parser.parse_args()
     rows: list[Row] = []
     for entry in (entry for entry in SETS if entry.name not in _UNFIT):
         if options.only and entry.name not in options.only:
             continue
-        name = f"without-{entry.group}"
-        judge, learner = options.judges / name, options.learners / name / name
-        refuse_if_seen(judge, entry)
-        refuse_if_seen(learner, entry)
+        outside = options.judges / f"without-{entry.group}"
+        inside = [judge_in_context(entry.group, options.runs, outside, p) for p in (False, True)]
+        for judge in (outside, *inside):
+            refuse_if_seen(judge, entry)
         table = faulty_table(entry, options.data)
-        rows += audited(entry, table, judge, learned(table, learner))
+        ways = {
+            _CONTEXT: (inside[0], 10),
+            _BOTH: (inside[1], 10),
+            _PEERS: (outside, 10),
+            _ALONE: (outside, 0),
+        }
+        rows += audited(entry, table, {way: ways[way] for way in options.ways})
         print(entry.name, len(rows), flush=True)
+        print(json.dumps(shares([row for row in rows if row["set"] == entry.name])), flush=True)
     if options.only:
         return
     names = dict.fromkeys(row["set"] for row in rows)
     found = {name: shares([r for r in rows if r["set"] == name]) for name in names}
-    result = {
-        "sets": found,
-        "all": shares(rows),
-        "mean_auroc": {way: mean(found, way, "auroc") for way in WAYS},
-        "mean_mae": {way: mean(found, way, "mae") for way in (_LEARNED, _PEERS, _ALONE)},
-    }
+    result = {"sets": found, "all": shares(rows)}
     (options.out / "planted_faults.json").write_text(json.dumps(result, indent=1) + "\n")
     (options.out / "planted_faults.md").write_text(page(result))
 
 
-def mean(found: dict[str, Row], way: str, figure: str) -> float:
-    """Return the mean of a figure over the sets."""
-    return round(float(np.mean([row[way][figure] for row in found.values()])), 3)
+def judge_in_context(group: str, runs: Path, outside: Path, peers: bool) -> Path:
+    """Return the judge of a fold of `leave_set_out.py` that knows nothing of a group.
+
+    Its scores of unknown data are calibrated on the other folds; with `peers` it weighs them by
+    registered peers as the judge outside does.
+    """
+    fold = next(n for n, (name, _, _) in enumerate(FOLDS) if name == group)
+    path = RUNS / "planted" / "judges" / (f"{group}-peers" if peers else group)
+    shutil.rmtree(path, ignore_errors=True)
+    shutil.copytree(runs / f"fold{fold}" / f"without-fold{fold}", path)
+    others = [runs / f"fold{n}.csv" for n in range(len(FOLDS)) if n != fold]
+    fitted = fit_unseen([row for table in others if table.exists() for row in read_unseen(table)])
+    if peers:
+        known = open_judge(find_judge(str(outside))).unfamiliar
+        assert known is not None, "judges without a group know what peers are worth"
+        weighed = Unfamiliar.from_document(known)
+        fitted = replace(fitted, weigher=weighed.weigher, among_peers=weighed.among_peers)
+    write_document(path / UNFAMILIAR, fitted.to_document())
+    write_checksums(path)
+    return path
 
 
 def faulty_table(entry: AuditedSet, data: Path) -> Path:
@@ -173,35 +197,25 @@ def planted(expert: ExpertCase, ref: LabelRef, test: FrozenTest, folder: Path) -
     return {"label": path.resolve(), "value": "", "true": round(pair.dice, 4)}
 
 
-def learned(table: Path, learner: Path) -> Path:
-    """Return the judge that learned the labels of a table in halves; made unless it is there."""
-    out = table.with_name(f"learned-{_MINUTES:g}")
-    if not out.exists():
-        source = SourceConfig(path=blinded(table))
-        config = LearnConfig(source=source, out=out, judge=str(learner), minutes=_MINUTES)
-        learn_labels(config, say=partial(print, flush=True))
-    return out
-
-
-def audited(entry: AuditedSet, table: Path, judge: Path, taught: Path) -> list[Row]:
-    """Audit a table in every way; return a row per label with its score in each."""
+def audited(
+    entry: AuditedSet, table: Path, ways: Mapping[str, tuple[Path, int]]
+) -> list[Row]:
+    """Audit a table with judges and so many peers; return a row per label with each score."""
     with table.open(newline="") as file:
         true = {(r["case_id"], r["structure"]): float(r["true"]) for r in csv.DictReader(file)}
     found: dict[tuple[str, str], Row] = {}
-    ways = {
-        _ALONE: ("audit-0", judge, 0),
-        _PEERS: ("audit-10", judge, 10),
-        _LEARNED: (f"audit-{taught.name}", taught, 0),
-    }
-    for way, (out, asked, n_peers) in ways.items():
+    for way, (judge, n_peers) in ways.items():
         config = AuditConfig(
             source=SourceConfig(path=blinded(table)),
-            out=table.parent / out,
-            judge=str(asked),
+            out=table.parent / f"audit {way}".replace(" ", "-"),
+            judge=str(judge),
             peers=n_peers,
             n_worst=0,
         )
-        for row in audit(config).rows:
+        began = time.monotonic()
+        rows = audit(config).rows
+        print(f"{entry.name} {way}: {time.monotonic() - began:.0f} s", flush=True)
+        for row in rows:
             key = (row.case_id, row.structure)
             own = found.setdefault(key, {"set": entry.name, "true": true[key]})
             own |= {
@@ -210,6 +224,8 @@ def audited(entry: AuditedSet, table: Path, judge: Path, taught: Path) -> list[R
                 "size": row.n_voxels,
                 "flagged": bool(row.flags),
                 way: row.score,
+                f"{way}, p_faulty": row.p_faulty,
+                f"{way}, held": row.score_lo <= true[key] <= row.score_hi,
             }
     return list(found.values())
 
@@ -242,8 +258,8 @@ def oddness(rows: Sequence[Row]) -> Floats:
 
 
 WAYS: dict[str, Way] = {
-    **{way: by_score(way) for way in (_LEARNED, _PEERS, _ALONE)},
-    "size outlier": oddness,
+    **{way: by_score(way) for way in (_CONTEXT, _BOTH, _PEERS, _ALONE)},
+    _SIZE: oddness,
 }
 
 
@@ -259,6 +275,8 @@ def shares(rows: Sequence[Row]) -> Row:
         "flagged_clean": round(float(flagged[~bad].mean()), 3),
     }
     for way, suspicion in WAYS.items():
+        if way != _SIZE and any(way not in row for row in rows):
+            continue
         worst = worst_tenth(rows, suspicion)
 
         def share(index: NDArray[np.intp], worst: NDArray[np.bool_] = worst) -> float:
@@ -270,9 +288,15 @@ def shares(rows: Sequence[Row]) -> Row:
             "ci": [round(spread.low, 2), round(spread.high, 2)],
             "auroc": round(auroc(-suspicion(rows), bad), 3),
         }
-        if way in rows[0]:
+        if way != _SIZE:
             error = np.array([abs(r[way] - r["true"]) for r in rows])
-            found[way]["mae"] = round(float(np.nanmean(error)), 3)
+            wrong = np.array([r[f"{way}, p_faulty"] >= WRONG_FROM for r in rows])
+            found[way] |= {
+                "mae": round(float(np.nanmean(error)), 3),
+                "called_wrong_faults": round(float(wrong[bad].mean()), 3),
+                "called_wrong_clean": round(float(wrong[~bad].mean()), 3),
+                "covered": round(float(np.mean([r[f"{way}, held"] for r in rows])), 3),
+            }
     return found
 
 
@@ -287,35 +311,33 @@ def worst_tenth(rows: Sequence[Row], suspicion: Way) -> NDArray[np.bool_]:
     return worst
 
 
-HEADER = """\
-| set | labels | faults | learned in halves | AUROC | judge and peers | AUROC | judge alone \
-| AUROC | size outliers | AUROC | rules flag: faults | clean |
-|---|---|---|---|---|---|---|---|---|---|---|---|---|"""
-
-
 def page(result: Row) -> str:
     """Return the results as markdown."""
+    ways = [way for way in WAYS if way in result["all"]]
+    columns = " | ".join(f"{way} | AUROC" for way in ways)
     lines = "\n".join(line(name, found) for name, found in result["sets"].items())
-    means, errors = result["mean_auroc"], result["mean_mae"]
+    judged = "\n".join(judged_line(way, result) for way in ways if way != _SIZE)
     return f"""# Planted faults, found in unknown data
 
-Every set was audited from its files on, as by `segassay audit`, with a judge that never saw the set
-nor its group (the first step of those in `leave_group_out.md`). One label in ten has a planted
-fault: Dice {LOWEST} to {BELOW}, half of them of families that no judge is trained on. Up to
-{_SUBJECTS} subjects a set. *Learned in halves*: the judge learned these labels, faults among them,
-by `segassay learn` for {_MINUTES:g} minutes a half on a busy core. The columns of judges
-and size are the share of the faults among the most suspicious tenth (by chance .10, at best 1.00;
+Every set was audited from its files on, as by `segassay audit`, with judges that never saw the set
+nor its group. One label in ten has a planted fault: Dice {LOWEST} to {BELOW}, half of them of
+families that no judge is trained on. Up to {_SUBJECTS} subjects a set. *In context*: the judge of
+the fold of `leave_set_out.md`, which reads the other labels of the set, faults among them; *and
+peers*: with labels of volumes compared with registered peers besides. *Judge*: one that reads no
+context (the first step of those in `leave_group_out.md`), with registered peers and alone. The
+columns are the share of the faults among the most suspicious tenth (by chance .10, at best 1.00;
 95 % bootstrap by subject); *AUROC* tells faulty from clean labels. Made by
 `python benchmarks/planted_faults.py DATA_ROOT`.
 
-{HEADER}
+| set | labels | faults | {columns} | rules flag: faults | clean |
+|{"---|" * (5 + 2 * len(ways))}
 {lines}
 {line("**all**", result["all"])}
 
-Mean AUROC over sets: learned in halves {means[_LEARNED]:.3f}, judge and peers
-{means[_PEERS]:.3f}, judge alone {means[_ALONE]:.3f}, size outliers {means["size outlier"]:.3f}.
-Mean absolute error of the scores: {errors[_LEARNED]:.3f}, {errors[_PEERS]:.3f} and
-{errors[_ALONE]:.3f}.
+| | mean AUROC over sets | mean absolute error | faults called likely wrong | clean labels so called \
+| true Dice in the 90 % interval |
+|---|---|---|---|---|---|
+{judged}
 
 Clean labels are the sets' own: what is wrong with them counts as a false alarm.
 """
@@ -327,10 +349,21 @@ def line(name: str, found: Row) -> str:
         f"{found[way]['found']:.2f} [{found[way]['ci'][0]:.2f}, {found[way]['ci'][1]:.2f}] | "
         f"{found[way]['auroc']:.3f}"
         for way in WAYS
+        if way in found
     )
     return (
         f"| {name} | {found['labels']} | {found['faults']} | {ways} | "
         f"{found['flagged_faults']:.0%} | {found['flagged_clean']:.1%} |"
+    )
+
+
+def judged_line(way: str, result: Row) -> str:
+    """Return what a judge's scores are worth, beyond their order."""
+    own = result["all"][way]
+    mean = float(np.mean([found[way]["auroc"] for found in result["sets"].values()]))
+    return (
+        f"| {way} | {mean:.3f} | {own['mae']:.3f} | {own['called_wrong_faults']:.0%} | "
+        f"{own['called_wrong_clean']:.1%} | {own['covered']:.0%} |"
     )
 
 

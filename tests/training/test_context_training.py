@@ -17,6 +17,8 @@ from segassay.data.preprocess import JudgePreprocess
 from segassay.data.readers import open_dataset
 from segassay.errors import UsageError
 from segassay.models.folder import open_judge
+from segassay.pipelines.result_folder import FEATURES
+from segassay.records.table import read_table
 from segassay.scoring import load_judge
 from segassay.scoring.context_judge import ContextJudge
 from segassay.scoring.inputs import image_and_mask
@@ -94,6 +96,22 @@ def test_an_audit_asks_the_other_labels(tiny_context_judge: Path, tmp_path: Path
     assert all(0 <= float(row["score"]) <= 1 for row in rows)
     assert {row["structure"] for row in rows} == {"blob"}
     assert not any(Remark.INTERNAL_ERROR in row["remarks"].split() for row in rows)
+    assert not (out / FEATURES).exists()
+
+
+def test_features_are_kept_until_a_run_ends(tiny_context_judge: Path, tmp_path: Path) -> None:
+    data = write_set(tmp_path / "new", 6)
+    sources: list[str | Path] = ["--images", data / "images", "--labels", data / "masks"]
+    words = ["audit", *sources, "--judge", tiny_context_judge, "--quiet"]
+    parts = ["-o", tmp_path / "parts", "--num-parts", "2"]
+    assert run(*words, *parts, "--part-id", "1") == 0
+    # Of each of six pictures the whole and, at twice the resolution, four quarters.
+    assert len(list((tmp_path / "parts" / FEATURES).iterdir())) == 30
+    assert run(*words, *parts, "--part-id", "2") == 0
+    assert not (tmp_path / "parts" / FEATURES).exists()
+    assert run(*words, "-o", tmp_path / "whole") == 0
+    in_parts, whole = (read_table(tmp_path / name)["score"] for name in ("parts", "whole"))
+    assert in_parts.to_list() == whole.to_list()
 
 
 def test_the_context_changes_what_is_said(tiny_context_judge: Path) -> None:

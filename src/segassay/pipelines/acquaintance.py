@@ -13,7 +13,7 @@ from segassay.errors import CaseError, OutputError
 from segassay.pipelines.familiarity import FAMILIAR, FEWEST_CASES, familiarity
 from segassay.pipelines.isolated import isolated
 from segassay.pipelines.peers import choose_peers
-from segassay.pipelines.result_folder import note_interruption
+from segassay.pipelines.result_folder import FEATURES, note_interruption
 from segassay.records.run import RunRecord, keep_trial
 from segassay.scoring import Judge
 from segassay.scoring.context_judge import ContextJudge
@@ -31,17 +31,21 @@ class Acquaintance:
     `familiarity` is the outcome of the trial, `None` without one; `peers` weigh the labels of
     structures that the judge does not know. `context` are labels that vote, for a judge that reads
     any; it needs no trial, and peers only for volumes. A fitted judge has reference labels beside:
-    of structures that these hold no others are asked.
+    of structures that these hold no others are asked. `features` is the folder that keeps those of
+    the slices that vote.
     """
 
     familiarity: float | None = None
     peers: Peers | None = None
     context: ContextMemory | None = None
+    features: Path | None = None
 
     def asked(self, judge: Judge) -> Judge:
         """Return a judge as it is to be asked about this data set."""
         if isinstance(judge, ContextJudge):
             judge = judge.with_memory(self.context)
+            if self.features is not None:
+                judge = judge.keeping_features(self.features)
             return judge if self.peers is None else judge.among(self.peers)
         failed = self.familiarity is not None and self.familiarity < FAMILIAR
         judge = judge.distrusted() if failed else judge
@@ -80,13 +84,14 @@ def get_acquainted(
     tell = say or say_nothing
     try:
         if isinstance(judge, ContextJudge):
+            features = out / FEATURES
+            judge = judge.keeping_features(features)
             context = _own_context(cases, judge, structures, tell, progress)
             if context is None or not context.is_of_volumes:
-                return Acquaintance(context=context)
+                return Acquaintance(context=context, features=features)
             among = judge.with_memory(context)
-            return Acquaintance(
-                None, _peers(cases, among, n_peers, structures, tell, progress), context
-            )
+            peers = _peers(cases, among, n_peers, structures, tell, progress)
+            return Acquaintance(None, peers, context, features)
         if run.familiarity is None and len(by_lot(cases)) >= FEWEST_CASES:
             tell("testing the judge on simulated errors in the data set's own labels")
             run.familiarity = _survived(familiarity, cases, judge, structures, progress)

@@ -15,6 +15,7 @@ from segassay.pipelines.exhibits import make_exhibits, pictured
 from segassay.pipelines.notes import RULES_ONLY, notes_on
 from segassay.pipelines.override import with_rules
 from segassay.pipelines.pseudonyms import pseudonyms_for
+from segassay.pipelines.result_folder import discard_features
 from segassay.records.findings import Finding
 from segassay.records.p_faulty import with_p_faulty
 from segassay.records.run import RunRecord, now
@@ -135,6 +136,8 @@ def conclude(
         if not n_missing:
             _write(config, dataset, cases, judge, result, progress)
         _close(record, result, len(cases))
+        if not n_missing:
+            discard_features(config.out)
     except OSError as error:
         raise OutputError.of(config.out, error) from error
     return result

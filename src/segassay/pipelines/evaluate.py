@@ -22,7 +22,7 @@ from segassay.pipelines.familiarity import FAMILIAR
 from segassay.pipelines.keep_records import keep_records
 from segassay.pipelines.open_pair import as_cases, images_of
 from segassay.pipelines.read_case import file_sha256
-from segassay.pipelines.result_folder import new_record, open_run
+from segassay.pipelines.result_folder import discard_features, new_record, open_run
 from segassay.records.judged_pairs import JudgedPair, write_judged_pairs
 from segassay.records.run import RunRecord, config_key, now
 from segassay.records.shards import read_records
@@ -135,6 +135,7 @@ def _conclude(config: EvaluateConfig, record: RunRecord, judge: Judge) -> Evalua
         write_judged_pairs(rows, config.out / "scores.csv")
         write_evaluation(figures, labels, config.out)
         _close(record, rows, code, config.out)
+        discard_features(config.out)
     except OSError as error:
         raise OutputError.of(config.out, error) from error
     return EvaluateResult(config.out, tuple(rows), figures, code)

@@ -26,7 +26,11 @@ from segassay.records.whole_file import is_unfinished
 from segassay.scoring import Judge
 from segassay.types import ExitCode
 
+FEATURES = "features"
+"""Folder of features of the context's slices, in a run's folder until the run ends."""
+
 _OURS = (
+    FEATURES,
     "shards",
     "masks",
     "scores.csv",
@@ -124,6 +128,11 @@ def note_interruption(record: RunRecord, out: Path) -> None:
     if not record.in_parts:
         record.finished_at, record.exit_status = now(), int(ExitCode.INTERRUPTED)
         record.write(out)
+
+
+def discard_features(out: Path) -> None:
+    """Remove what was kept for a run that is done."""
+    shutil.rmtree(out / FEATURES, ignore_errors=True)
 
 
 def _make_room(out: Path, *, overwrite: bool) -> None:

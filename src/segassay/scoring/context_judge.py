@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from segassay.context.cases import FEWEST_SUBJECTS, ContextReader
 from segassay.context.closeups import CloseContext, close_up
+from segassay.context.feature_cache import Encoder, FeatureCache
 from segassay.context.inputs import Agreement, ContextInput, context_input
 from segassay.context.known_looks import KnownLooks, summary
 from segassay.context.looks import Floats, Looks, fine_patches, picture, tiles
@@ -63,7 +64,7 @@ class ContextJudge(MapJudge):
         self._n_looks = settings.n_looks
         super().__init__(folder, threads=threads, engine=engine)
         voting = Voting(**settings.voting.model_dump())
-        self.encoder = PatchEncoder(folder.encoder, threads=threads, engine=engine)
+        self.encoder: Encoder = PatchEncoder(folder.encoder, threads=threads, engine=engine)
         self.reader = ContextReader(self.encoder, voting, self.window_hu)
         kept = folder.context
         self._reference = None if kept is None else ContextMemory.load(kept, voting)
@@ -103,6 +104,13 @@ class ContextJudge(MapJudge):
         """Return this judge with labels to ask that it is fitted to, or with none."""
         other = copy(self)
         other._reference = memory
+        return other
+
+    def keeping_features(self, folder: Path) -> Self:
+        """Return this judge with features of the slices that vote kept in a folder."""
+        other = copy(self)
+        other.encoder = FeatureCache(self.encoder, folder)
+        other.reader = replace(self.reader, encoder=replace(other.encoder, writes=True))
         return other
 
     @property
