@@ -31,11 +31,19 @@ from frozen import HERE, RUNS, Row
 from leave_set_out import FOLDS
 from numpy.typing import NDArray
 
+from segassay.context.known_looks import KnownLooks
 from segassay.data.case import Case, LabelRef
 from segassay.data.mask_file import write_mask
 from segassay.data.readers import open_dataset
 from segassay.metrics.agreement import auroc, bootstrap_by_subject
-from segassay.models.folder import UNFAMILIAR, find_judge, open_judge, write_checksums, write_document
+from segassay.models.folder import (
+    KNOWN_LOOKS,
+    UNFAMILIAR,
+    find_judge,
+    open_judge,
+    write_checksums,
+    write_document,
+)
 from segassay.pipelines.audit import audit
 from segassay.pipelines.configs import AuditConfig, SourceConfig
 from segassay.pipelines.faulty_cases import ExpertCase, read_expert_case
@@ -100,7 +108,7 @@ def judge_in_context(group: str, runs: Path, outside: Path, peers: bool) -> Path
     """Return the judge of a fold of `leave_set_out.py` that knows nothing of a group.
 
     Its scores of unknown data are calibrated on the other folds; with `peers` it weighs them by
-    registered peers as the judge outside does.
+    registered peers as the judge outside does. It was tested on no images, so it trusts no name.
     """
     fold = next(n for n, (name, _, _) in enumerate(FOLDS) if name == group)
     path = RUNS / "planted" / "judges" / (f"{group}-peers" if peers else group)
@@ -114,6 +122,7 @@ def judge_in_context(group: str, runs: Path, outside: Path, peers: bool) -> Path
         weighed = Unfamiliar.from_document(known)
         fitted = replace(fitted, weigher=weighed.weigher, among_peers=weighed.among_peers)
     write_document(path / UNFAMILIAR, fitted.to_document())
+    KnownLooks.none().save(path / KNOWN_LOOKS)
     write_checksums(path)
     return path
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from segassay.data.splits import SubjectSplit, split_subjects
 from segassay.errors import UsageError
 from segassay.training.context_worlds import SetWorlds
+from segassay.training.derived import derived_set
 from segassay.training.predictions import with_predictions
 from segassay.training.settings import JudgeRecipe
 from segassay.training.store import StoredSet, load_set, open_recipe
@@ -40,6 +41,8 @@ def load_material(recipe: JudgeRecipe, root: Path, *, say: Callable[[str], None]
         UsageError: A set has nothing to learn from, or its labels come from several sources.
     """
     train, tuning, splits = [], [], {}
+    derived: list[StoredSet] = []
+    weight = 0.0 if recipe.context is None else recipe.context.derived
     for entry in recipe.data:
         dataset = open_recipe(entry, root)
         subjects = [c.subject_id for c in dataset.cases if c.labels]
@@ -47,7 +50,11 @@ def load_material(recipe: JudgeRecipe, root: Path, *, say: Callable[[str], None]
         if entry.whole:
             split = SubjectSplit(tuple(sorted(set(subjects))), (), ())
         splits[entry.name] = split
-        train.append(_predicted(load_set(entry, dataset, frozenset(split.train), say=say), root))
+        store = load_set(entry, dataset, frozenset(split.train), say=say)
+        predictions = _predictions(store, root)
+        train.append(store if predictions is None else with_predictions(store, predictions))
+        if weight and predictions is not None:
+            derived.append(derived_set(store, predictions, weight))
         tuning.append(load_set(entry, dataset, frozenset(split.tuning), say=say))
         if not train[-1].cases:
             raise UsageError(
@@ -55,17 +62,15 @@ def load_material(recipe: JudgeRecipe, root: Path, *, say: Callable[[str], None]
                 "mend the labels (segassay check says how), or leave the set out"
             )
         say(f"{entry.name}: {len(train[-1].cases)} cases to learn, {len(tuning[-1].cases)} to tune")
-    return Material(tuple(train), tuple(s for s in tuning if s.cases), splits)
+    return Material((*train, *derived), tuple(s for s in tuning if s.cases), splits)
 
 
-def _predicted(store: StoredSet, root: Path) -> StoredSet:
-    """Return a set with the predictions that its recipe names, if any."""
+def _predictions(store: StoredSet, root: Path) -> StoredSet | None:
+    """Return the predictions that a set's recipe names, if any."""
     entry = store.recipe
     if entry.predictions is None:
-        return store
+        return None
     other = entry.model_copy(update={"labels": entry.predictions})
     subjects = frozenset(case.subject_id for case in store.cases)
     # A prediction that cannot be used is one fewer: nobody needs to be told.
-    return with_predictions(
-        store, load_set(other, open_recipe(other, root), subjects, say=say_nothing)
-    )
+    return load_set(other, open_recipe(other, root), subjects, say=say_nothing)

@@ -147,13 +147,15 @@ class ContextRecipe(_Frozen):
     """What a judge in context learns from: at most `slices` of a case and `most` of a set vote.
 
     `encoder` is an ONNX file, or a judge whose encoder is taken. `n_looks` are the features of the
-    encoder that the judge itself is shown.
+    encoder that the judge itself is shown. With `derived` sets of pictures with predictions are
+    shown once more with changed labels (`training.derived`), with so much of their weight.
     """
 
     encoder: str
     slices: int = Field(default=20, ge=1)
     most: int = Field(default=320, ge=2)
     n_looks: int = Field(default=64, ge=1)
+    derived: float = Field(default=0.0, ge=0)
 
 
 class JudgeRecipe(_Frozen):
