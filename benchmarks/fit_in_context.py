@@ -59,15 +59,16 @@ def main() -> None:
 def measured(frozen: Frozen, entry: FrozenSet, judge: Path, n_gold: int) -> Row:
     """Return figures of the judge fitted to so many subjects; as it is for 0."""
     work = RUNS / "fit_in_context" / judge.name / entry.name
-    path, used = fitted(frozen, entry, judge, n_gold, work) if n_gold else (judge, 0)
+    used = min(n_gold, len({case.subject_id for case in pool(frozen.data, entry)}))
+    path = fitted(frozen, entry, judge, used, work) if used else judge
     loaded = load_judge(str(path))
     assert isinstance(loaded, ContextJudge)
-    asked = loaded if n_gold else loaded.distrusted()
+    asked = loaded if used else loaded.distrusted()
     rows = [
         row
         for case_id in entry.cases
         for row in kept_rows(
-            work / f"{n_gold}-{case_id}.json", partial(judged, frozen, entry, case_id, asked)
+            work / f"{used}-{case_id}.json", partial(judged, frozen, entry, case_id, asked)
         )
     ]
     return {
@@ -77,10 +78,8 @@ def measured(frozen: Frozen, entry: FrozenSet, judge: Path, n_gold: int) -> Row:
     }
 
 
-def fitted(
-    frozen: Frozen, entry: FrozenSet, judge: Path, n_gold: int, work: Path
-) -> tuple[Path, int]:
-    """Return a judge fitted to subjects drawn by lot, and how many: made unless it is there."""
+def fitted(frozen: Frozen, entry: FrozenSet, judge: Path, n_gold: int, work: Path) -> Path:
+    """Return a judge fitted to so many subjects drawn by lot, made unless it is there."""
     cases = pool(frozen.data, entry)
     subjects = sorted({case.subject_id for case in cases})
     chosen = set(np.random.default_rng(0).permutation(subjects)[:n_gold].tolist())
@@ -93,7 +92,7 @@ def fitted(
         source = SourceConfig(path=table, modality=entry.modality)
         fit_judge(FitConfig(source=source, out=out, judge=str(judge)))
         print(f"{entry.name} {n_gold}: fitted in {time.monotonic() - began:.0f} s", flush=True)
-    return out, len(chosen)
+    return out
 
 
 def judged(frozen: Frozen, entry: FrozenSet, case_id: str, judge: ContextJudge) -> list[Row]:

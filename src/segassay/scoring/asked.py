@@ -1,5 +1,6 @@
 """What a judge is asked about: labels of one image, each with the name it was given."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,6 +14,7 @@ from segassay.data.preprocess import PlaneStack, plane_stack
 from segassay.data.volume import Volume, voxel_sha256
 from segassay.records.remarks import Comment, comment
 from segassay.scoring.inputs import BoolArray
+from segassay.scoring.registered import RegisteredLabel
 from segassay.types import Modality, Remark
 
 
@@ -71,6 +73,11 @@ class AskedImage:
     def context_by_slice(self) -> dict[int, dict[str, Context | None]]:
         """What the context says of each structure in its slices, as far as a judge asked."""
         return {}
+
+    @cached_property
+    def registered(self) -> list[Mapping[str, RegisteredLabel]]:
+        """Labels of registered peers, one entry once a judge laid them over the image."""
+        return []
 
     @cached_property
     def content(self) -> str:

@@ -1,10 +1,10 @@
 """The judge that reads the context: labels of other subjects say what a label should be."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import lru_cache
-from math import isnan, nan
+from math import nan
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -36,6 +36,7 @@ from segassay.scoring.inputs import BoolArray
 from segassay.scoring.judge import ContextCases
 from segassay.scoring.map_judge import MapJudge
 from segassay.scoring.plan import LabelPlan
+from segassay.scoring.registered import RegisteredLabel, joined
 from segassay.scoring.result import Score
 from segassay.types import Engine, Modality, Remark, counted
 from segassay.vocabulary.names import canonical_name
@@ -53,7 +54,7 @@ class ContextJudge(MapJudge):
     """
 
     reads_context: ClassVar[bool] = True
-    weighs_traits: ClassVar[bool] = False  # size and place are seen in the context
+    weighs_traits: ClassVar[bool] = False
 
     def __init__(
         self, folder: JudgeFolder, *, threads: int | None = None, engine: Engine = Engine.ONNX
@@ -227,24 +228,21 @@ class ContextJudge(MapJudge):
     def _compared(
         self, labels: Sequence[AskedLabel], plans: Sequence[LabelPlan]
     ) -> list[tuple[float, ...]]:
-        """Say how labels compare with others: those of volumes with registered peers, if any.
+        """Say how labels compare with their context, on the whole slice and in close-ups.
 
-        All others by two numbers, the Dice of the mask and what the context says, of the whole
-        slice and in close-ups; NaN where nobody says anything.
+        Two Dices of the mask and what the context says; NaN where nobody says anything.
         """
-        found: list[tuple[float, ...]] = [
+        del labels
+        return [
             (
                 _dice(plan, [one.agreement for one in plan.contexts]),
                 _dice(plan, [one.closely for one in plan.contexts]),
             )
             for plan in plans
         ]
-        if self._peers is None or not labels or not labels[0].image.stack.is_3d:
-            return found
-        registered = super()._compared(labels, plans)
-        return [
-            one if isnan(other[0]) else other for one, other in zip(found, registered, strict=True)
-        ]
+
+    def _unusual(self, labels: Sequence[AskedLabel]) -> list[tuple[float, ...]]:
+        return [()] * len(labels)  # size and place are seen in the context
 
     def answers(self, plans: Sequence[LabelPlan]) -> JudgeAnswers:
         """Run the network on all slices of some plans, in order."""
@@ -294,7 +292,20 @@ class ContextJudge(MapJudge):
                 image=image.content,
             )
             said.update(zip(names, found, strict=True))
+            for one, laid in self._registered(image).items():
+                votes = said.get(one)
+                if votes is not None:
+                    said[one] = joined(votes, laid.context(index))
         return said[name]
+
+    def _registered(self, image: AskedImage) -> Mapping[str, RegisteredLabel]:
+        """Return labels of registered peers, laid over a volume once for all its slices."""
+        if self._peers is None or not image.stack.is_3d:
+            return {}
+        if not image.registered:
+            laid = self._peers.laid_over(image.volume, image.stack, subject=image.subject)
+            image.registered.append(laid)
+        return image.registered[0]
 
     def said_closely(self, label: AskedLabel, index: int, mask: BoolArray) -> CloseContext | None:
         """Return what close-ups of the context say of the mask of a picture.

@@ -110,6 +110,16 @@ class GoldCases:
             found.append({int(case): dice for case, dice in by_case.items() if case not in own})
         return found
 
+    def laid_over(
+        self, image: Volume, *, subject: str | None = None
+    ) -> dict[int, tuple[NDArray[np.int32], Mapping[str, NDArray[np.int32]]]]:
+        """Lay cases of other subjects over an image, by their numbers; see `ReverseAccuracy`."""
+        alike = self._reverse.get(image.n_axes)
+        if alike is None:
+            return {}
+        others = {str(n) for n, c in enumerate(self.cases) if not subject or c.subject != subject}
+        return {int(name): found for name, found in alike.laid_over(image, others).items()}
+
     def compare(
         self,
         image: Volume,

@@ -17,8 +17,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from segassay.data.preprocess import PlaneStack
 from segassay.data.volume import Volume
 from segassay.scoring.gold_cases import GoldCase, GoldCases
+from segassay.scoring.registered import Patches, RegisteredLabel, by_structure, registered_label
 from segassay.scoring.typical import Seen, TypicalLabels
 
 BoolArray = NDArray[np.bool_]
@@ -47,6 +49,7 @@ class Peers:
         self._cases = gold.without_masks()
         self._counts = Counter(name for case in gold.cases for name in case.reference.masks)
         self._beliefs: dict[str, Floats] = {}
+        self._agreements: dict[str, Floats] = {}
         self._own: dict[str, float] = {}
         believed: list[Seen] = []
         for structure, agreements in _among(gold).items():
@@ -54,6 +57,7 @@ class Peers:
                 continue
             belief = centrality(agreements)
             self._beliefs[structure] = belief
+            self._agreements[structure] = agreements.sum(axis=1) / (self.count(structure) - 1)
             self._own[structure] = float(belief @ agreements @ belief) / max(
                 float(belief.sum() ** 2 - (belief**2).sum()), 1e-9
             )
@@ -90,6 +94,33 @@ class Peers:
         found = self._cases.agreements(image, labels, subject=subject)
         names = [name for name, _ in labels]
         return [self._weighed(*pair) for pair in zip(names, found, strict=True)]
+
+    def laid_over(
+        self, image: Volume, stack: PlaneStack, *, subject: str | None = None
+    ) -> dict[str, RegisteredLabel]:
+        """Draw what the peers' labels say a volume's should be, by structure.
+
+        Args:
+            image: The image.
+            stack: Its slices.
+            subject: Whose it is: nobody vouches for himself.
+
+        Returns:
+            Structures of at least five peers, the image's own subject left out.
+        """
+        patches = Patches(image, stack)
+        laid = self._cases.laid_over(image, subject=subject)
+        numbers = np.array(list(laid), dtype=np.intp)
+        found: dict[str, RegisteredLabel] = {}
+        for name, (held, shares) in by_structure(
+            [patches.shares(*one) for one in laid.values()]
+        ).items():
+            if name in self._beliefs and len(held) >= FEWEST:
+                own = numbers[held]
+                found[name] = registered_label(
+                    shares, self._beliefs[name][own], self._agreements[name][own]
+                )
+        return found
 
     def _weighed(self, structure: str | None, agreements: Mapping[int, float]) -> tuple[float, ...]:
         belief = self._beliefs.get(structure or "")

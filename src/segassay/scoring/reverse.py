@@ -7,7 +7,7 @@ of image and a handful of trusted labels are enough. It cannot see more than the
 where anatomy differs (lesions), good masks score low.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 
@@ -89,6 +89,22 @@ class ReverseAccuracy:
         }
         known = None if image.known is None else np.append(image.known.ravel(), True)
         return [self._score(structure, mask, places, known) for structure, mask in masks]
+
+    def laid_over(
+        self, image: Volume, names: Collection[str]
+    ) -> dict[str, tuple[NDArray[np.int32], Mapping[str, NDArray[np.int32]]]]:
+        """Lay references of these names over an image.
+
+        Returns:
+            For each the voxel of the image that every point of comparison comes to lie in (an index
+            into the flattened image, one past its end for a point outside), and the points that
+            each of its labels holds.
+
+        Raises:
+            GeometryError: Image and references are not of the same kind, 2D or 3D.
+        """
+        chosen = (one for one in self._references if one.name in names)
+        return {one.name: (one.places_in(image), one.labels) for one in chosen}
 
     def _score(
         self,

@@ -36,6 +36,7 @@ def derived_set(store: StoredSet, predictions: StoredSet | None, weight: float) 
         update={
             "name": f"{store.recipe.name}-{kind}",
             "named": False,
+            "derived": True,
             "mirror": mirror,
             "weight": weight * store.recipe.weight,
         }

@@ -168,7 +168,7 @@ class PairDraw:
             looks = worlds.looks_of(row, mirrored=flipped)
             if rng.random() < self._recipe.blind:
                 looks = replace(looks, patches=np.zeros_like(looks.patches))
-            if rng.random() >= self._recipe.alone:
+            if place.store.recipe.derived or rng.random() >= self._recipe.alone:
                 world = int(rng.integers(worlds.n_worlds))
                 context = worlds.context(row, place.structure, world, mirrored=flipped)
                 is_picture = len(place.case.planes) == 1

@@ -29,7 +29,8 @@ class SetRecipe(_Frozen):
     identifier such as `CC-BY-4.0`, `research-only`, or the owner's own words, `source` where the
     data comes from: the judge's card tells both, and `None` is told as unknown. `predictions` is a
     folder of masks that somebody's network predicted, by structure as the labels. With `whole` all
-    subjects train: of a set that no judge is tuned or tested on.
+    subjects train: of a set that no judge is tuned or tested on. `derived` sets are made of others
+    (`training.derived`): what their labels show only the context tells.
     """
 
     name: str
@@ -46,6 +47,7 @@ class SetRecipe(_Frozen):
     source: str | None = Field(default=None, min_length=1)
     predictions: str | None = None
     whole: bool = False
+    derived: bool = False
 
     @model_validator(mode="after")
     def _says_whose_predictions(self) -> "SetRecipe":
