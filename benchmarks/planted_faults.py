@@ -4,10 +4,10 @@ Every shared set of expert labels is copied as a table of files in which one lab
 planted fault (Dice below .7, half of them of families that no judge is trained on), and audited
 by `pipelines.audit` with judges that never saw the set or its group: one that reads no context
 (`audits.py`), alone and with labels compared with registered peers; and one that reads the context
-of the set's own labels (`leave_set_out.py`), without and with such peers. Its scores are calibrated
-on the labels of the other folds. Counted: the share of the faults among the lowest tenth of the
-scores, and the clean labels that are called likely wrong; beside them the labels farthest from the
-median size of their structure, and what the rules say. Tables, faulty files and audits are kept
+of the set's own labels (`leave_set_out.py`), in volumes together with registered ones. Its scores
+are calibrated on the labels of the other folds. Counted: the share of the faults among the lowest
+tenth of the scores, and the clean labels that are called likely wrong; beside them the labels
+farthest from the median size of their structure, and what the rules say. Tables and audits are kept
 under `runs/planted`, so a stopped run continues; `--only` makes those of some sets and ends, and
 `--ways` leaves out others.
 
@@ -39,8 +39,6 @@ from segassay.metrics.agreement import auroc, bootstrap_by_subject
 from segassay.models.folder import (
     KNOWN_LOOKS,
     UNFAMILIAR,
-    find_judge,
-    open_judge,
     write_checksums,
     write_document,
 )
@@ -50,7 +48,6 @@ from segassay.pipelines.faulty_cases import ExpertCase, read_expert_case
 from segassay.pipelines.frozen_test import FrozenTest, frozen_pairs, read_frozen_test
 from segassay.pipelines.out_of_domain import fit_unseen, read_unseen
 from segassay.records.triage import WRONG_FROM
-from segassay.scoring.unfamiliar import Unfamiliar
 
 SHARE, LOWEST, BELOW = 0.1, 0.05, 0.7
 """Share of labels with a fault, and between which Dice the fault lies."""
@@ -62,7 +59,7 @@ _UNFIT = ("totalsegmentator", "dicom", "ct_slices", "left_atrium")
 """Sets of too few labels, or of masks that no expert drew."""
 
 _ALONE, _PEERS = "judge", "judge and peers"
-_CONTEXT, _BOTH, _SIZE = "in context", "in context and peers", "size outlier"
+_CONTEXT, _SIZE = "in context", "size outlier"
 Floats = NDArray[np.float64]
 Way = Callable[[Sequence[Row]], Floats]
 
@@ -75,23 +72,18 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE.parent / "docs" / "results")
     parser.add_argument("--runs", type=Path, default=RUNS / "leave_set_out")
     parser.add_argument("--only", nargs="+", default=[], help="names of sets")
-    parser.add_argument("--ways", nargs="+", default=[_CONTEXT, _BOTH, _PEERS, _ALONE])
+    parser.add_argument("--ways", nargs="+", default=[_CONTEXT, _PEERS, _ALONE])
     options = parser.parse_args()
     rows: list[Row] = []
     for entry in (entry for entry in SETS if entry.name not in _UNFIT):
         if options.only and entry.name not in options.only:
             continue
         outside = options.judges / f"without-{entry.group}"
-        inside = [judge_in_context(entry.group, options.runs, outside, p) for p in (False, True)]
-        for judge in (outside, *inside):
+        inside = judge_in_context(entry.group, options.runs)
+        for judge in (outside, inside):
             refuse_if_seen(judge, entry)
         table = faulty_table(entry, options.data)
-        ways = {
-            _CONTEXT: (inside[0], 10),
-            _BOTH: (inside[1], 10),
-            _PEERS: (outside, 10),
-            _ALONE: (outside, 0),
-        }
+        ways = {_CONTEXT: (inside, 10), _PEERS: (outside, 10), _ALONE: (outside, 0)}
         rows += audited(entry, table, {way: ways[way] for way in options.ways})
         print(entry.name, len(rows), flush=True)
         print(json.dumps(shares([row for row in rows if row["set"] == entry.name])), flush=True)
@@ -104,23 +96,18 @@ def main() -> None:
     (options.out / "planted_faults.md").write_text(page(result))
 
 
-def judge_in_context(group: str, runs: Path, outside: Path, peers: bool) -> Path:
+def judge_in_context(group: str, runs: Path) -> Path:
     """Return the judge of a fold of `leave_set_out.py` that knows nothing of a group.
 
-    Its scores of unknown data are calibrated on the other folds; with `peers` it weighs them by
-    registered peers as the judge outside does. It was tested on no images, so it trusts no name.
+    Its scores of unknown data are calibrated on the other folds. It was tested on no images, so it
+    trusts no name.
     """
     fold = next(n for n, (name, _, _) in enumerate(FOLDS) if name == group)
-    path = RUNS / "planted" / "judges" / (f"{group}-peers" if peers else group)
+    path = RUNS / "planted" / "judges" / group
     shutil.rmtree(path, ignore_errors=True)
     shutil.copytree(runs / f"fold{fold}" / f"without-fold{fold}", path)
-    others = [runs / f"fold{n}.csv" for n in range(len(FOLDS)) if n != fold]
-    fitted = fit_unseen([row for table in others if table.exists() for row in read_unseen(table)])
-    if peers:
-        known = open_judge(find_judge(str(outside))).unfamiliar
-        assert known is not None, "judges without a group know what peers are worth"
-        weighed = Unfamiliar.from_document(known)
-        fitted = replace(fitted, weigher=weighed.weigher, among_peers=weighed.among_peers)
+    tables = [runs / f"fold{n}.csv" for n in range(len(FOLDS)) if n != fold]
+    fitted = fit_unseen([row for table in tables for row in read_unseen(table)])
     write_document(path / UNFAMILIAR, fitted.to_document())
     KnownLooks.none().save(path / KNOWN_LOOKS)
     write_checksums(path)
@@ -206,9 +193,7 @@ def planted(expert: ExpertCase, ref: LabelRef, test: FrozenTest, folder: Path) -
     return {"label": path.resolve(), "value": "", "true": round(pair.dice, 4)}
 
 
-def audited(
-    entry: AuditedSet, table: Path, ways: Mapping[str, tuple[Path, int]]
-) -> list[Row]:
+def audited(entry: AuditedSet, table: Path, ways: Mapping[str, tuple[Path, int]]) -> list[Row]:
     """Audit a table with judges and so many peers; return a row per label with each score."""
     with table.open(newline="") as file:
         true = {(r["case_id"], r["structure"]): float(r["true"]) for r in csv.DictReader(file)}
@@ -267,7 +252,7 @@ def oddness(rows: Sequence[Row]) -> Floats:
 
 
 WAYS: dict[str, Way] = {
-    **{way: by_score(way) for way in (_CONTEXT, _BOTH, _PEERS, _ALONE)},
+    **{way: by_score(way) for way in (_CONTEXT, _PEERS, _ALONE)},
     _SIZE: oddness,
 }
 
@@ -331,8 +316,8 @@ def page(result: Row) -> str:
 Every set was audited from its files on, as by `segassay audit`, with judges that never saw the set
 nor its group. One label in ten has a planted fault: Dice {LOWEST} to {BELOW}, half of them of
 families that no judge is trained on. Up to {_SUBJECTS} subjects a set. *In context*: the judge of
-the fold of `leave_set_out.md`, which reads the other labels of the set, faults among them; *and
-peers*: with labels of volumes compared with registered peers besides. *Judge*: one that reads no
+the fold of `leave_set_out.md`, which reads the other labels of the set, faults among them, those of
+volumes registered besides. *Judge*: one that reads no
 context (the first step of those in `leave_group_out.md`), with registered peers and alone. The
 columns are the share of the faults among the most suspicious tenth (by chance .10, at best 1.00;
 95 % bootstrap by subject); *AUROC* tells faulty from clean labels. Made by
@@ -343,7 +328,7 @@ columns are the share of the faults among the most suspicious tenth (by chance .
 {lines}
 {line("**all**", result["all"])}
 
-| | mean AUROC over sets | mean absolute error | faults called likely wrong | clean labels so called \
+| | mean AUROC over sets | mean absolute error | faults called likely wrong | clean ones so called \
 | true Dice in the 90 % interval |
 |---|---|---|---|---|---|
 {judged}

@@ -54,9 +54,7 @@ def test_a_damaged_file_is_computed_again(tmp_path: Path, pictures: list[Floats]
     assert [one.summary[0] for one in again] == pytest.approx([p.mean() for p in pictures])
 
 
-def test_a_folder_that_cannot_be_made_costs_nothing(
-    tmp_path: Path, pictures: list[Floats]
-) -> None:
+def test_a_folder_that_cannot_be_made_costs_nothing(tmp_path: Path, pictures: list[Floats]) -> None:
     (tmp_path / "file").touch()
     found = FeatureCache(CountingEncoder(), tmp_path / "file" / "features", writes=True)(pictures)
     assert len(found) == 3

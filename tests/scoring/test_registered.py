@@ -61,7 +61,9 @@ def test_nobody_vouches_for_himself(peers: Peers) -> None:
 
 
 def test_too_few_peers_say_nothing() -> None:
-    cases = [GoldCase.of(image, [("ball", mask)], str(n)) for n in range(4) for image, mask in [ball(n)]]
+    cases = [
+        GoldCase.of(image, [("ball", mask)], str(n)) for n in range(4) for image, mask in [ball(n)]
+    ]
     image, _ = ball(9)
     assert Peers(cases).laid_over(image, plane_stack(image)) == {}
 
@@ -79,8 +81,14 @@ def test_whom_others_believe_counts_more() -> None:
 
 def test_where_votes_and_peers_differ_the_spread_is_wide() -> None:
     low, high = (
-        Context(np.full(PATCHES, e, np.float32), np.zeros(PATCHES, np.float32),
-                np.ones(PATCHES, np.float32), np.zeros(5, np.float32), 6, n)
+        Context(
+            np.full(PATCHES, e, np.float32),
+            np.zeros(PATCHES, np.float32),
+            np.ones(PATCHES, np.float32),
+            np.zeros(5, np.float32),
+            6,
+            n,
+        )
         for e, n in ((0.2, 4), (0.8, 9))
     )
     both = joined(low, high)

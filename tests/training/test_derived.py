@@ -1,7 +1,5 @@
 """Structures made of structures: the same change everywhere, on the same images."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -55,9 +53,9 @@ def test_labels_and_predictions_change_alike(stored: tuple[StoredSet, StoredSet]
     kind = derived.recipe.name.removeprefix(f"{store.recipe.name}-")
     assert derived.recipe.weight == 0.5 * store.recipe.weight
     assert not derived.recipe.named
-    assert [case.planes is old.planes for case, old in zip(derived.cases, store.cases)] == [True] * 6
     for case, old in zip(derived.cases, store.cases, strict=True):
         expected = CHANGES[kind](old.mask("blob", 0))
+        assert case.planes is old.planes
         assert np.array_equal(case.mask("blob", 0), expected)
         assert case.labels["blob"].areas[0] == expected.sum()
     with_networks = [case for case in derived.cases if case.networks is not None]

@@ -6,7 +6,7 @@ are conformal across data sets: these are what is exchangeable, not their labels
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -92,11 +92,7 @@ def calibrate_out_of_domain(judge: str, tables: Sequence[Path]) -> AcrossSets:
         )
     rows = [row for table in tables for row in read_unseen(table)]
     found = across_sets(rows)
-    fitted, before = fit_unseen(rows), folder.unfamiliar
-    if before is not None:  # what it knows of peers was measured elsewhere, and stays
-        known = Unfamiliar.from_document(before)
-        fitted = replace(fitted, weigher=known.weigher, among_peers=known.among_peers)
-    write_document(folder.path / UNFAMILIAR, fitted.to_document())
+    write_document(folder.path / UNFAMILIAR, fit_unseen(rows).to_document())
     write_checksums(folder.path)
     return found
 
