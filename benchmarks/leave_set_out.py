@@ -45,7 +45,7 @@ from segassay.scoring import load_judge
 from segassay.scoring.context_judge import ContextJudge
 from segassay.scoring.inputs import BoolArray
 from segassay.scoring.slice_judge import SliceJudge
-from segassay.training.settings import SetRecipe, read_recipe
+from segassay.training.settings import JudgeRecipe, SetRecipe, read_recipe
 from segassay.training.store import open_recipe
 from segassay.types import DEFAULT_JUDGE
 
@@ -103,15 +103,14 @@ def main() -> None:
     parser.add_argument("--baseline", default=DEFAULT_JUDGE)
     parser.add_argument("--out", type=Path, default=HERE.parent / "docs" / "results")
     given = parser.parse_args()
-    sets = [s for s in read_recipe(given.recipe).data if s.predictions is not None]
-    sets.sort(key=lambda s: s.name)
+    recipe = read_recipe(given.recipe)
     rows: list[Judged] = []
     for fold in given.folds:
-        left_out = sets[fold :: len(FOLDS)]
         path = given.runs / f"fold{fold}.csv"
         if not path.exists():
-            judge = trained(given, fold, left_out)
-            found = list(judged(judge, given.baseline, left_out, given.data))
+            judge = trained(given, fold)
+            sets = left_out(fold, recipe)
+            found = list(judged(judge, given.baseline, sets, given.data))
             write_rows(found, path)
         rows += read_rows(path)
     document = summary(rows, given.minutes)
@@ -119,13 +118,26 @@ def main() -> None:
     (given.out / "leave_set_out.md").write_text(page(document))
 
 
-def trained(given: argparse.Namespace, fold: int, left_out: Sequence[SetRecipe]) -> Path:
+def left_out(fold: int, recipe: JudgeRecipe) -> list[SetRecipe]:
+    """Return the sets with predictions that the judge of a fold is tested on."""
+    sets = [s for s in recipe.data if s.predictions is not None]
+    return sorted(sets, key=lambda s: s.name)[fold :: len(FOLDS)]
+
+
+def unseen_by(fold: int, recipe: JudgeRecipe) -> set[str]:
+    """Return the names of all sets that the judge of a fold learns nothing from."""
+    _, sets, kinds = FOLDS[fold]
+    alike = {entry.name for entry in recipe.data if any(kind in entry.name for kind in kinds)}
+    return {*sets, *alike, *(entry.name for entry in left_out(fold, recipe))}
+
+
+def trained(given: argparse.Namespace, fold: int) -> Path:
     """Train the judge of a fold, or go on with it; return its folder."""
     out = given.runs / f"fold{fold}"
     out.mkdir(parents=True, exist_ok=True)
     if given.worlds is not None and not (out / WORLDS).exists():
         (out / WORLDS).symlink_to(given.worlds.resolve(), target_is_directory=True)
-    group, sets, kinds = FOLDS[fold]
+    group = FOLDS[fold][0]
     start = given.starts / f"without-{group}"
     if not start.exists():
         restored = (f"recipes/without/{group}-untold.yaml", f"benchmarks/judges/without-{group}")
@@ -134,14 +146,12 @@ def trained(given: argparse.Namespace, fold: int, left_out: Sequence[SetRecipe])
         subprocess.run(
             [sys.executable, script, *sources, str(given.data), "-o", str(start)], check=True
         )
-    every = [entry.name for entry in read_recipe(given.recipe).data]
-    alike = [name for name in every if any(kind in name for kind in kinds)]
     recipe = out / "recipe.yaml"
     values = {
         "like": str(given.recipe.resolve()),
         "name": f"without-fold{fold}",
         "start_from": str(start.resolve()),
-        "without": sorted({*sets, *alike, *(entry.name for entry in left_out)}),
+        "without": sorted(unseen_by(fold, read_recipe(given.recipe))),
         "minutes": given.minutes,
     }
     recipe.write_text(yaml.safe_dump(values))
