@@ -18,6 +18,7 @@ _PUBLIC = {
     "Modality": "segassay.types",
     "PairsConfig": "segassay.pipelines.configs",
     "PairsResult": "segassay.pipelines.make_pairs",
+    "Results": "segassay.records.results",
     "Score": "segassay.scoring",
     "ScoreRow": "segassay.records.scores",
     "SegassayError": "segassay.errors",
@@ -29,6 +30,7 @@ _PUBLIC = {
     "load_judge": "segassay.scoring",
     "make_pairs": "segassay.pipelines.make_pairs",
     "open_dataset": "segassay.data.readers",
+    "open_results": "segassay.records.results",
 }
 
 __all__ = [

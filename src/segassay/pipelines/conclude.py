@@ -18,6 +18,7 @@ from segassay.pipelines.pseudonyms import pseudonyms_for
 from segassay.pipelines.result_folder import discard_features
 from segassay.records.findings import Finding
 from segassay.records.p_faulty import with_p_faulty
+from segassay.records.results import FINDINGS
 from segassay.records.run import RunRecord, now
 from segassay.records.scores import ScoreRow
 from segassay.records.shards import CaseRecord, read_records
@@ -207,7 +208,7 @@ def _write(
     rows, findings = result.rows, result.findings
     write_table(rows, config.out)
     lines = [strict_json(finding.to_json()) + "\n" for finding in findings]
-    write_whole(config.out / "findings.jsonl", "".join(lines).encode())
+    write_whole(config.out / FINDINGS, "".join(lines).encode())
     data = ReportData(
         title=dataset.name,
         about=_about(config, dataset, cases, judge),

@@ -12,6 +12,7 @@ from segassay.errors import OutputError, UsageError
 from segassay.pipelines.configs import AuditConfig
 from segassay.pipelines.pseudonyms import PRIVATE
 from segassay.records.command_line import without_places
+from segassay.records.results import FINDINGS
 from segassay.records.run import (
     MANIFEST,
     RunRecord,
@@ -36,7 +37,7 @@ _OURS = (
     "scores.csv",
     "scores.parquet",
     "pairs.csv",
-    "findings.jsonl",
+    FINDINGS,
     "index.html",
     "cases",
     "issues.md",
