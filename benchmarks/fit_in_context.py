@@ -46,8 +46,8 @@ def main() -> None:
         for entry in (e for e in frozen.test.sets if e.name in GROUPS[group]):
             if options.only and entry.name not in options.only:
                 continue
-            refuse_if_seen(str(judge), [entry.name])
-            found[entry.name] = {n: measured(frozen, entry, judge, n) for n in GOLD}
+            refuse_if_seen(str(judge), (entry.name,))
+            found[entry.name] = {str(n): measured(frozen, entry, judge, n) for n in GOLD}
             print(entry.name, json.dumps(found[entry.name]), flush=True)
     if options.only:
         return
@@ -129,7 +129,9 @@ def page(found: dict[str, Row]) -> str:
     )
     means = "\n".join(
         f"| **mean** | at most {n} | "
-        + " | ".join(f"{np.mean([rows[n][key] for rows in found.values()]):.3f}" for key in keys)
+        + " | ".join(
+            f"{np.mean([rows[str(n)][key] for rows in found.values()]):.3f}" for key in keys
+        )
         + " |"
         for n in GOLD
     )

@@ -59,12 +59,13 @@ def test_slices_and_labels_are_moved_together(shown: ShownSet) -> None:
 
 
 def test_a_structure_of_one_subject_is_not_drawn(shown: ShownSet) -> None:
-    one = ShownSet(
-        "one",
-        *(
-            part[:1]
-            for part in (shown.pictures, shown.shares, shown.labelled, shown.subjects, shown.levels)
-        ),
+    one = replace(
+        shown,
+        pictures=shown.pictures[:1],
+        shares=shown.shares[:1],
+        labelled=shown.labelled[:1],
+        subjects=shown.subjects[:1],
+        levels=shown.levels[:1],
     )
     assert draw(one, np.random.default_rng(0), augmented=True) is None
 

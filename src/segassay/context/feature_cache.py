@@ -51,7 +51,7 @@ class FeatureCache:
         return [one for one in found if one is not None]
 
     def _path(self, picture: Floats) -> Path:
-        return self.folder / f"{sha256(np.ascontiguousarray(picture)).hexdigest()[:32]}.npz"
+        return self.folder / f"{sha256(picture.tobytes()).hexdigest()[:32]}.npz"
 
 
 def _read(path: Path) -> Looks | None:

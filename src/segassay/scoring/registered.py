@@ -77,13 +77,17 @@ def joined(votes: Context, registered: Context) -> Context:
     """Return the mean of both; where they differ the spread is half of the difference at least."""
     apart = np.abs(votes.expected - registered.expected) / 2
     return Context(
-        expected=(votes.expected + registered.expected) / 2,
-        spread=np.maximum((votes.spread + registered.spread) / 2, apart),
-        mass=(votes.mass + registered.mass) / 2,
+        expected=_mean(votes.expected, registered.expected),
+        spread=np.maximum(_mean(votes.spread, registered.spread), apart),
+        mass=_mean(votes.mass, registered.mass),
         numbers=registered.numbers,
         n_slices=votes.n_slices,
         n_subjects=max(votes.n_subjects, registered.n_subjects),
     )
+
+
+def _mean(one: Floats, other: Floats) -> Floats:
+    return np.asarray((one + other) / 2, dtype=np.float32)
 
 
 class Patches:
@@ -115,7 +119,8 @@ class Patches:
         """
         at = self._patch[places]
         every = np.maximum(self._counted(at), _FEWEST_POINTS)
-        return {name: self._counted(at[points]) / every for name, points in labels.items()}
+        found = ((name, self._counted(at[points])) for name, points in labels.items())
+        return {name: np.asarray(inside / every, dtype=np.float32) for name, inside in found}
 
     def _counted(self, at: NDArray[np.int64]) -> Floats:
         counts = np.bincount(at, minlength=self._n + 1)[: self._n].astype(np.float32)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from segassay.training.predictions import with_predictions
-from segassay.training.store import StoredCase, StoredSet, coded_label
+from segassay.training.store import CodedLabel, Codes, StoredCase, StoredSet, coded_label
 
 BoolArray = NDArray[np.bool_]
 
@@ -49,7 +49,8 @@ def derived_set(store: StoredSet, predictions: StoredSet | None, weight: float) 
 
 
 def _changed(case: StoredCase, set_name: str, kind: str) -> StoredCase:
-    maps, labels = [], {}
+    maps: list[Codes] = []
+    labels: dict[str, CodedLabel] = {}
     for name, label in case.labels.items():
         mask = CHANGES[kind](case.mask(name, 0))
         unknown = np.isin(case.maps[label.layer][0], label.unknown)

@@ -261,7 +261,8 @@ class EncoderTraining:
         self._net, self._sets, self._checkpoint, self._say = net, sets, checkpoint, say
         self._minutes, self._rng = minutes, np.random.default_rng(seed)
         # Norms keep their statistics: a few slices of one set would not do as a batch.
-        net.eval().to(memory_format=torch.channels_last)
+        net.eval()
+        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._matrix = nn.Parameter(net.matrix.clone())
         self._shift = nn.Parameter(torch.zeros(net.matrix.shape[1]))
         trunk = list(net.trunk.parameters())
