@@ -102,8 +102,8 @@ def test_an_audit_asks_the_other_labels(tiny_context_judge: Path, tmp_path: Path
 def test_features_are_kept_until_a_run_ends(tiny_context_judge: Path, tmp_path: Path) -> None:
     data = write_set(tmp_path / "new", 6)
     sources: list[str | Path] = ["--images", data / "images", "--labels", data / "masks"]
-    words = ["audit", *sources, "--judge", tiny_context_judge, "--quiet"]
-    parts = ["-o", tmp_path / "parts", "--num-parts", "2"]
+    words: list[str | Path] = ["audit", *sources, "--judge", tiny_context_judge, "--quiet"]
+    parts: list[str | Path] = ["-o", tmp_path / "parts", "--num-parts", "2"]
     assert run(*words, *parts, "--part-id", "1") == 0
     # Of each of six pictures the whole and, at twice the resolution, four quarters.
     assert len(list((tmp_path / "parts" / FEATURES).iterdir())) == 30
