@@ -280,7 +280,8 @@ class EncoderTraining:
         """Train, and return the encoder with what it learned."""
         self._resume()
         last, saved, told = time.monotonic(), self._seconds, []
-        while (share := self._seconds / (60 * self._minutes)) < 1:
+        while self._seconds < 60 * self._minutes:
+            share = self._seconds / (60 * self._minutes)
             warm = min(1.0, share / _WARM_UP)
             rate = warm * (_LEAST + (1 - _LEAST) * 0.5 * (1 + math.cos(math.pi * share)))
             for group, most in zip(self._optimizer.param_groups, self._rates, strict=True):
