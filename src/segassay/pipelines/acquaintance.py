@@ -29,10 +29,10 @@ class Acquaintance:
     """What was found out about a judge and a data set.
 
     `familiarity` is the outcome of the trial, `None` without one; `peers` weigh the labels of
-    structures that the judge does not know, or stand in the context of one that reads any. `context` are labels that vote, for a judge that reads
-    any; it needs no trial, and peers only for volumes. A fitted judge has reference labels beside:
-    of structures that these hold no others are asked. `features` is the folder that keeps those of
-    the slices that vote.
+    structures that the judge does not know, or stand in the context of one that reads any.
+    `context` are labels that vote, for such a judge; it needs no trial, and peers only for volumes.
+    A fitted judge has reference labels beside: of structures that these hold no others are asked.
+    `features` is the folder that keeps those of the slices that vote.
     """
 
     familiarity: float | None = None
