@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.data.volume import Volume
 from segassay.geometry.grid import Grid
+from segassay.images.volume import Volume
 
 SIDE = 80
 

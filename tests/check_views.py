@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.checks.base import CaseView, FileView, ImageView, LabelFacts, LabelView
-from segassay.data.slicing import as_planes, pixel_mm
 from segassay.geometry.grid import Grid
+from segassay.images.slicing import as_planes, pixel_mm
 from segassay.records.findings import Finding
 from segassay.types import Severity
 

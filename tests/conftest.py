@@ -22,8 +22,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from segassay.data.phantom import LABELS, make_phantom
-from segassay.scoring import Judge, load_judge
+from segassay.corruption.phantoms.simple_phantom import LABELS, make_phantom
+from segassay.judge.scoring import Judge, load_judge
 
 REPOSITORY = Path(__file__).parents[1]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.data.phantom import LABELS, SPACING_MM, make_phantom
-from segassay.scoring import Judge, Score, load_judge
+from segassay.corruption.phantoms.simple_phantom import LABELS, SPACING_MM, make_phantom
+from segassay.judge.scoring import Judge, Score, load_judge
 
 JUDGES = ("judge-base", "judge-context", "judge-open", "judge-small", "judge-v0", "segae-vlm")
 KEPT = Path(__file__).with_suffix(".json")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from conftest import write_nifti
-from segassay.data.phantom import LABELS, make_phantom
+from segassay.corruption.phantoms.simple_phantom import LABELS, make_phantom
 
 COLUMNS = ("image", "mask", "gold", "structure", "subject", "set", "modality", "gold_value")
 SHIFTS = (0, 2, 6, 14)

@@ -14,7 +14,7 @@ import yaml
 from conftest import write_nifti
 from segassay import errors
 from segassay.cli.app import app
-from segassay.data.phantom import LABELS, make_phantom
+from segassay.corruption.phantoms.simple_phantom import LABELS, make_phantom
 from segassay.types import ExitCode
 from test_layers import ROW_OF, ROWS
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from golden_scores import JUDGES, KEPT, golden_scores, summary
-from segassay.scoring import load_judge
+from segassay.judge.scoring import load_judge
 
 EXPECTED = json.loads(KEPT.read_text(encoding="utf-8"))
 

@@ -10,24 +10,24 @@ from numpy.typing import NDArray
 
 from check_views import FILE, cube, facts, names, view
 from conftest import write_nifti
-from segassay.checks.cohort import unused_structure, volume_outlier
-from segassay.checks.registry import check_label
-from segassay.checks.values import interpolated_values, label_values, mask_coding
-from segassay.data.case import Case, LabelRef
-from segassay.data.io import label_mask, read_label, read_labels
-from segassay.data.pair_table import read_pair_table
-from segassay.data.phantom import LABELS, make_phantom
-from segassay.data.readers import open_dataset
-from segassay.data.volume import Volume, to_canonical
+from segassay.checks.all_checks import check_label
+from segassay.checks.cohort_rules.cohort import unused_structure, volume_outlier
+from segassay.checks.file_rules.values import interpolated_values, label_values, mask_coding
+from segassay.corruption.phantoms.simple_phantom import LABELS, make_phantom
+from segassay.datasets.case import Case, LabelRef
+from segassay.datasets.opening import open_dataset
+from segassay.datasets.pair_table import read_pair_table
+from segassay.evaluation.evaluate_image import evaluate_image
+from segassay.images.io import label_mask, read_label, read_labels
+from segassay.images.volume import Volume, to_canonical
+from segassay.judge.comparison.gold_cases import GoldCase, GoldCases
+from segassay.judge.comparison.traits import TRAITS, Traits
+from segassay.judge.scoring import Judge
 from segassay.metrics.overlap import dice
-from segassay.pipelines.evaluate_image import evaluate_image
-from segassay.pipelines.pairs_of_case import PairsContext, pairs_of_case
+from segassay.pairs.pairs_of_case import PairsContext, pairs_of_case
 from segassay.records.judged_pairs import JudgedPair
-from segassay.scoring import Judge
-from segassay.scoring.gold_cases import GoldCase, GoldCases
-from segassay.scoring.traits import TRAITS, Traits
+from segassay.training.material.store import load_case
 from segassay.training.settings import SetRecipe
-from segassay.training.store import load_case
 from segassay.types import Modality, Status
 
 Bool = NDArray[np.bool_]

@@ -9,7 +9,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from segassay.models.folder import find_judge, open_judge
+from segassay.judge.documents.judge_folder import find_judge, open_judge
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
 MODELS = sorted(path.parent.name for path in WEIGHTS.glob("*/SHA256SUMS"))
@@ -58,8 +58,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("model", MODELS)
 def test_an_installed_model_is_found_and_loads(model: str, site: Path, tmp_path: Path) -> None:
     code = (
-        "from segassay.models.folder import find_judge\n"
-        "from segassay.scoring import load_judge\n"
+        "from segassay.judge.documents.judge_folder import find_judge\n"
+        "from segassay.judge.scoring import load_judge\n"
         f"print(find_judge({model!r}), load_judge({model!r}, threads=1).model_id)"
     )
     environment = {k: v for k, v in os.environ.items() if k != "SEGASSAY_HOME"}

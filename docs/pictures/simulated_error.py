@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from segassay.data.phantom import LABELS, SPACING_MM, make_phantom
+from segassay.corruption.phantoms.simple_phantom import LABELS, SPACING_MM, make_phantom
+from segassay.judge.inputs.arrays_and_files import image_volume
+from segassay.judge.scoring import Suggestion, load_judge
 from segassay.metrics.overlap import dice
-from segassay.scoring import Suggestion, load_judge
-from segassay.scoring.inputs import image_volume
 from segassay.types import Modality
 
 SEED, STRUCTURE = 3, "liver"

@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 
 from check_views import BODY, FILE, GRID, body_case, cube, facts, flipped, image, view
-from segassay.checks.base import Bound, Check
-from segassay.checks.prints import image_print
-from segassay.checks.registry import (
+from segassay.checks.all_checks import (
     CASE_CHECKS,
     CERTAIN,
     COHORT_CHECKS,
@@ -26,9 +24,11 @@ from segassay.checks.registry import (
     check_image,
     check_label,
 )
-from segassay.data.case import Case, Dataset, FileIssue, LabelRef, Unmatched
-from segassay.data.header import HeaderFacts
+from segassay.checks.base import Bound, Check
+from segassay.checks.cohort_rules.fingerprints import image_print
+from segassay.datasets.case import Case, Dataset, FileIssue, LabelRef, Unmatched
 from segassay.geometry.grid import Grid
+from segassay.images.formats.nifti_header import HeaderFacts
 from segassay.records.findings import Finding
 from segassay.types import Modality, Severity
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from check_views import cube, facts, names, view
+from segassay.checks.all_checks import label_facts
 from segassay.checks.base import LabelFacts
-from segassay.checks.cohort import duplicates, volume_outlier
-from segassay.checks.registry import label_facts
-from segassay.data.volume import voxel_sha256
+from segassay.checks.cohort_rules.cohort import duplicates, volume_outlier
+from segassay.images.volume import voxel_sha256
 from segassay.types import Severity
 
 

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from check_views import Planes, names
-from segassay.checks.base import CaseView, FileView, LabelFacts, LabelView
-from segassay.checks.prints import image_print
-from segassay.checks.registry import (
+from segassay.auditing.views import case_views, file_view, image_view, label_view
+from segassay.checks.all_checks import (
     check_case,
     check_cohort,
     check_file,
@@ -18,13 +17,14 @@ from segassay.checks.registry import (
     check_label,
     label_facts,
 )
-from segassay.data.case import Case, Dataset
-from segassay.data.io import LabelMap, label_mask
-from segassay.data.readers import open_dataset
-from segassay.data.volume import Volume, voxel_sha256
+from segassay.checks.base import CaseView, FileView, LabelFacts, LabelView
+from segassay.checks.cohort_rules.fingerprints import image_print
+from segassay.datasets.case import Case, Dataset
+from segassay.datasets.opening import open_dataset
+from segassay.datasets.read_case import read_case
 from segassay.geometry.grid import Grid
-from segassay.pipelines.read_case import read_case
-from segassay.pipelines.views import case_views, file_view, image_view, label_view
+from segassay.images.io import LabelMap, label_mask
+from segassay.images.volume import Volume, voxel_sha256
 from segassay.records.findings import Finding
 from segassay.types import Severity
 

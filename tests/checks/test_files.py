@@ -5,8 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from segassay.checks.files import missing_file, missing_image, missing_label, unused_file
-from segassay.data.case import Case, Dataset, FileIssue, LabelRef, Unmatched
+from segassay.checks.cohort_rules.dataset_files import (
+    missing_file,
+    missing_image,
+    missing_label,
+    unused_file,
+)
+from segassay.datasets.case import Case, Dataset, FileIssue, LabelRef, Unmatched
 from segassay.types import Severity
 
 ROOT = Path("/set")

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from check_views import Planes, cube, image, view
-from segassay.checks.against_image import tissue_hu, user_bounds, void_label
 from segassay.checks.base import Bound, ImageView, LabelView
-from segassay.checks.image import blank_slices, ct_values, few_levels, image_header
-from segassay.data.header import HeaderFacts
+from segassay.checks.file_rules.image import blank_slices, ct_values, few_levels, image_header
+from segassay.checks.label_rules.against_image import tissue_hu, user_bounds, void_label
 from segassay.geometry.grid import Grid
+from segassay.images.formats.nifti_header import HeaderFacts
 from segassay.types import Modality, Severity
 
 NOISE = np.random.default_rng(0)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from check_views import facts
-from segassay.checks.cohort import unused_structure
-from segassay.checks.leakage import near_duplicates, split_leakage
-from segassay.checks.prints import image_print, standardised
-from segassay.data.case import Case, Dataset
+from segassay.checks.cohort_rules.cohort import unused_structure
+from segassay.checks.cohort_rules.fingerprints import image_print, standardised
+from segassay.checks.cohort_rules.leakage import near_duplicates, split_leakage
+from segassay.datasets.case import Case, Dataset
 from segassay.types import Severity
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from check_views import Planes, cube, names, view
-from segassay.checks.pieces import holes, islands, slice_gaps
+from segassay.checks.label_rules.pieces import holes, islands, slice_gaps
 from segassay.geometry.components import components
 from segassay.types import Severity
 

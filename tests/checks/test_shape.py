@@ -4,8 +4,8 @@ from dataclasses import replace
 import numpy as np
 
 from check_views import cube, view
-from segassay.checks.registry import check_label
-from segassay.checks.shape import all_foreground, border_contact, empty_mask, tiny_mask
+from segassay.checks.all_checks import check_label
+from segassay.checks.label_rules.shape import all_foreground, border_contact, empty_mask, tiny_mask
 from segassay.types import Severity
 
 

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from check_views import BODY, flipped, names
 from check_views import body_case as case
 from segassay.checks.base import CaseView
-from segassay.checks.levels import level_order
-from segassay.checks.neighbours import impossible_contact, overlap
-from segassay.checks.places import places
-from segassay.checks.sides import left_right, orientation, uneven_twins
+from segassay.checks.label_rules.centres import places
+from segassay.checks.label_rules.levels import level_order
+from segassay.checks.label_rules.neighbours import impossible_contact, overlap
+from segassay.checks.label_rules.sides import left_right, orientation, uneven_twins
 from segassay.records.findings import Finding
 from segassay.types import Severity
 

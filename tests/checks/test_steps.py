@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from check_views import Planes, cube, view
-from segassay.checks.changes import plane_changes
-from segassay.checks.steps import slice_jumps, stair_steps
+from segassay.checks.label_rules.stair_steps import slice_jumps, stair_steps
+from segassay.checks.plane_changes import plane_changes
 from segassay.types import Severity
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from check_views import FILE, GRID
-from segassay.checks.storage import grid_mismatch
+from segassay.checks.file_rules.storage import grid_mismatch
 from segassay.geometry.grid import Grid
 from segassay.types import Severity
 

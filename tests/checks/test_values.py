@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from check_views import FILE, names
 from segassay.checks.base import FileView
-from segassay.checks.values import interpolated_values, label_values, mask_coding
-from segassay.data.header import HeaderFacts
+from segassay.checks.file_rules.values import interpolated_values, label_values, mask_coding
+from segassay.images.formats.nifti_header import HeaderFacts
 from segassay.types import Severity
 
 HEADER = HeaderFacts((10, 12, 14), "uint8", "RAS", np.eye(4), np.eye(4), None, 1.0, 0.0)

@@ -8,7 +8,7 @@ import pytest
 
 from conftest import write_nifti
 from segassay.cli import main
-from segassay.data.phantom import make_phantom
+from segassay.corruption.phantoms.simple_phantom import make_phantom
 
 
 def run(*arguments: str | Path) -> int:

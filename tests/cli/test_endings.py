@@ -8,8 +8,8 @@ import pytest
 
 from conftest import write_nifti
 from segassay.cli import main
-from segassay.data.phantom import make_phantom
-from segassay.pipelines import configs
+from segassay.corruption.phantoms.simple_phantom import make_phantom
+from segassay.runs import configs
 
 
 def run(*arguments: str | Path) -> int:

@@ -6,8 +6,8 @@ import typer.main
 from typer.testing import CliRunner
 
 from segassay.cli.app import app
+from segassay.cli.option_groups import spread
 from segassay.cli.options import CaseOptions, RunOptions, SourceOptions
-from segassay.cli.spread import spread
 
 
 def test_a_verb_gets_the_group_and_the_command_its_fields() -> None:

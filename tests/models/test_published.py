@@ -20,12 +20,12 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch", reason="needs the train extra")
 
 from segassay.errors import ModelError  # noqa: E402
+from segassay.files.zip_in_memory import read_zip  # noqa: E402
+from segassay.judge.networks.quality_sentinel import QualitySentinelNet  # noqa: E402
 from segassay.models import published  # noqa: E402
 from segassay.models.plain_pickle import MOST_STEPS  # noqa: E402
 from segassay.models.published import read_sentinel_weights, read_text_vectors  # noqa: E402
-from segassay.models.quality_sentinel import QualitySentinelNet  # noqa: E402
 from segassay.models.torch_files import read_tensors  # noqa: E402
-from segassay.models.zip_parts import read_zip  # noqa: E402
 
 
 def vectors(n: int = 145) -> dict[int, Any]:

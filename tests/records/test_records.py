@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from segassay.models.error_types import ERROR_TYPES
+from segassay.judge.documents.error_types import ERROR_TYPES
 from segassay.records.findings import Finding
 from segassay.records.run import RunRecord, config_key, now, read_run
 from segassay.records.scores import ScoreRow

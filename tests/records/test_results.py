@@ -10,11 +10,11 @@ import pytest
 
 import segassay
 from segassay.errors import UsageError
+from segassay.files.strict_json import strict_json
 from segassay.records.findings import Finding
 from segassay.records.results import FINDINGS, open_results
 from segassay.records.run import MANIFEST, RunRecord, now
 from segassay.records.scores import TABLE_VERSION, ScoreRow
-from segassay.records.strict_json import strict_json
 from segassay.records.table import write_table
 from segassay.records.triage import Verdict
 from segassay.types import Remark, Severity, Status

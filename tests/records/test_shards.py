@@ -6,8 +6,8 @@ import pytest
 
 from full_disk import files_end_at
 from segassay.errors import OutputError
-from segassay.records.begun import Begun
 from segassay.records.shards import CaseRecord, Shard, read_records, shard_path
+from segassay.runs.begun import Begun
 
 
 def record(case_id: str) -> CaseRecord:

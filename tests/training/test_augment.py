@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from segassay.training.augment import any_tone_curve, augment_bytes, shading
-from segassay.training.recolour import recolour
+from segassay.training.samples.augment import any_tone_curve, augment_bytes, shading
+from segassay.training.samples.recolour import recolour
 
 
 def _organ() -> tuple[np.ndarray, np.ndarray]:

@@ -11,21 +11,21 @@ pytest.importorskip("torch", reason="needs the train extra")
 pytest.importorskip("onnx", reason="needs the train extra")
 
 from segassay.cli import main
-from segassay.context.closeups import CLOSE_GRID, CloseContext
-from segassay.context.votes import PATCHES
-from segassay.data.preprocess import JudgePreprocess
-from segassay.data.readers import open_dataset
+from segassay.datasets.opening import open_dataset
 from segassay.errors import UsageError
-from segassay.models.folder import open_judge
-from segassay.pipelines.result_folder import FEATURES
+from segassay.judge.context.closeups import CLOSE_GRID, CloseContext
+from segassay.judge.context.votes import PATCHES
+from segassay.judge.documents.judge_folder import open_judge
+from segassay.judge.inputs.arrays_and_files import image_and_mask
+from segassay.judge.inputs.preprocess import JudgePreprocess
+from segassay.judge.scoring import load_judge
+from segassay.judge.scoring.context_judge import ContextJudge
 from segassay.records.table import read_table
-from segassay.scoring import load_judge
-from segassay.scoring.context_judge import ContextJudge
-from segassay.scoring.inputs import image_and_mask
-from segassay.training.context_worlds import WORLDS, SetWorlds
-from segassay.training.pairs import PairDraw
+from segassay.runs.result_folder import FEATURES
+from segassay.training.material.context_worlds import WORLDS, SetWorlds
+from segassay.training.material.store import StoredSet, load_case, open_recipe
+from segassay.training.samples.training_pairs import PairDraw
 from segassay.training.settings import PairRecipe, read_recipe
-from segassay.training.store import StoredSet, load_case, open_recipe
 from segassay.types import Modality, Remark
 from tiny_context import RECIPE, write_set
 

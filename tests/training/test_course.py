@@ -10,11 +10,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 
-from segassay.pipelines import train_judge as pipeline  # noqa: E402
-from segassay.training.course import Course, HelperDone  # noqa: E402
-from segassay.training.networks import build_net  # noqa: E402
-from segassay.training.progress import RunningMeans  # noqa: E402
-from segassay.training.seeded import seeded  # noqa: E402
+from segassay.training import train_judge as pipeline  # noqa: E402
+from segassay.training.learning.course import Course, HelperDone  # noqa: E402
+from segassay.training.learning.networks import build_net  # noqa: E402
+from segassay.training.learning.progress import RunningMeans  # noqa: E402
+from segassay.training.learning.seeded import seeded  # noqa: E402
 from segassay.training.settings import JudgeRecipe  # noqa: E402
 
 FREE = {

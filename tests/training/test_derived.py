@@ -5,9 +5,9 @@ import pytest
 
 pytest.importorskip("torch", reason="needs the train extra")
 
-from segassay.training.derived import CHANGES, derived_set
+from segassay.training.material.derived import CHANGES, derived_set
+from segassay.training.material.store import StoredSet, load_case, open_recipe
 from segassay.training.settings import read_recipe
-from segassay.training.store import StoredSet, load_case, open_recipe
 from tiny_context import RECIPE, write_set
 
 

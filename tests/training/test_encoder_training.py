@@ -10,10 +10,10 @@ pytest.importorskip("torch", reason="needs the train extra")
 
 import torch
 
-from segassay.context.looks import GRID
-from segassay.context.votes import Voting, cast_votes, combine_votes, with_places
-from segassay.models.patch_encoder import PatchEncoder
-from segassay.training.encoder_training import (
+from segassay.judge.context.looks import GRID
+from segassay.judge.context.votes import Voting, cast_votes, combine_votes, with_places
+from segassay.judge.networks.patch_encoder import PatchEncoder
+from segassay.training.learning.encoder_training import (
     Draw,
     EncoderTraining,
     ShownSet,
@@ -21,8 +21,8 @@ from segassay.training.encoder_training import (
     drawn_dice,
     expected_shares,
 )
+from segassay.training.material.store import StoredSet, load_case, open_recipe
 from segassay.training.settings import read_recipe
-from segassay.training.store import StoredSet, load_case, open_recipe
 from tiny_context import RECIPE, write_set
 
 
@@ -71,7 +71,7 @@ def test_a_structure_of_one_subject_is_not_drawn(shown: ShownSet) -> None:
 
 
 def test_votes_are_those_in_use() -> None:
-    """The torch twin of `context.votes` says the same."""
+    """The torch twin of `judge.context.votes` says the same."""
     rng = np.random.default_rng(0)
     looks = rng.normal(size=(3, GRID * GRID, 6)).astype(np.float32)
     looks /= np.linalg.norm(looks, axis=2, keepdims=True)

@@ -10,12 +10,12 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 
 from conftest import write_phantoms  # noqa: E402
 from segassay.cli.app import main  # noqa: E402
-from segassay.data.preprocess import JudgePreprocess  # noqa: E402
+from segassay.corruption.network_masks import NetworkMasks  # noqa: E402
 from segassay.errors import ReadError, UsageError  # noqa: E402
-from segassay.training.material import Material, load_material  # noqa: E402
-from segassay.training.pack import read_pack, write_pack  # noqa: E402
-from segassay.training.pairs import PairDraw  # noqa: E402
-from segassay.training.segmenters.masks import NetworkMasks  # noqa: E402
+from segassay.judge.inputs.preprocess import JudgePreprocess  # noqa: E402
+from segassay.training.material.material import Material, load_material  # noqa: E402
+from segassay.training.material.pack import read_pack, write_pack  # noqa: E402
+from segassay.training.samples.training_pairs import PairDraw  # noqa: E402
 from segassay.training.settings import JudgeRecipe, PairRecipe, read_recipe  # noqa: E402
 
 RECIPE = (
@@ -144,7 +144,7 @@ def code_of(*words: str) -> object:
 def test_learning_away_and_finishing_at_home(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("segassay.training.loop._TUNING_PAIRS", 8)
+    monkeypatch.setattr("segassay.training.learning.loop._TUNING_PAIRS", 8)
     config, home, away = str(root / "tiny.yaml"), tmp_path / "home", tmp_path / "away"
     data, pack = str(root), str(tmp_path / "tiny.pack")
     told = ["--config", config, "--data", data, "-o", str(home)]

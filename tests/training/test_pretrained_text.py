@@ -13,10 +13,10 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 transformers = pytest.importorskip("transformers", reason="needs the text extra")
 
 from segassay.errors import UsageError  # noqa: E402
-from segassay.models.segae_vlm import SegaeVlm  # noqa: E402
-from segassay.models.text_tower import GivenText  # noqa: E402
-from segassay.training.networks import build_net  # noqa: E402
-from segassay.training.pretrained_text import pretrained_vectors  # noqa: E402
+from segassay.judge.networks.segae_vlm import SegaeVlm  # noqa: E402
+from segassay.judge.networks.text_tower import GivenText  # noqa: E402
+from segassay.training.learning.networks import build_net  # noqa: E402
+from segassay.training.learning.pretrained_text import pretrained_vectors  # noqa: E402
 from segassay.training.settings import JudgeRecipe  # noqa: E402
 from segassay.vocabulary.describe import describe  # noqa: E402
 
@@ -138,7 +138,7 @@ from pathlib import Path
 import huggingface_hub.constants as hub
 from transformers import logging as logs
 state = hub.HF_HUB_OFFLINE, logs.get_verbosity(), logs.is_progress_bar_enabled()
-from segassay.training.pretrained_text import pretrained_vectors
+from segassay.training.learning.pretrained_text import pretrained_vectors
 print(pretrained_vectors(Path(sys.argv[1]), ["liver"]).shape[1])
 assert (hub.HF_HUB_OFFLINE, logs.get_verbosity(), logs.is_progress_bar_enabled()) == state
 assert dict(os.environ) == before, set(os.environ) ^ set(before)

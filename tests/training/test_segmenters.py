@@ -7,11 +7,16 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from segassay.data.letterbox import letterbox  # noqa: E402
-from segassay.data.preprocess import JudgePreprocess  # noqa: E402
-from segassay.models.segmenters import FEATURES, NEVER_TRAINED_ON, SEGMENTERS, Segmenter  # noqa: E402
-from segassay.training.pairs import PairDraw  # noqa: E402
-from segassay.training.segmenters.folds import (  # noqa: E402
+from segassay.corruption.network_masks import NetworkMasks  # noqa: E402
+from segassay.judge.inputs.letterbox import letterbox  # noqa: E402
+from segassay.judge.inputs.preprocess import JudgePreprocess  # noqa: E402
+from segassay.training.error_networks.architectures import (  # noqa: E402
+    FEATURES,
+    NEVER_TRAINED_ON,
+    SEGMENTERS,
+    Segmenter,
+)
+from segassay.training.error_networks.folds import (  # noqa: E402
     fold_of,
     known_structures,
     load_segmenter,
@@ -19,11 +24,11 @@ from segassay.training.segmenters.folds import (  # noqa: E402
     structures_of,
     train_folds,
 )
-from segassay.training.segmenters.masks import NetworkMasks  # noqa: E402
-from segassay.training.segmenters.slices import square_case  # noqa: E402
+from segassay.training.error_networks.square_slices import square_case  # noqa: E402
+from segassay.training.material.random_shape_sets import shape_set  # noqa: E402
+from segassay.training.material.store import StoredSet  # noqa: E402
+from segassay.training.samples.training_pairs import PairDraw  # noqa: E402
 from segassay.training.settings import PairRecipe, SegmenterRecipe, ShapeRecipe  # noqa: E402
-from segassay.training.shapes import shape_set  # noqa: E402
-from segassay.training.store import StoredSet  # noqa: E402
 
 FAST = SegmenterRecipe(kinds=("unet",), updates=10, snapshots=(0.3, 1.0), size=32, batch=4)
 

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 
-from segassay.training.sentinel_loss import (  # noqa: E402
+from segassay.training.learning.sentinel_loss import (  # noqa: E402
     optimal_partners,
     ranking_loss,
     sentinel_loss,

@@ -10,22 +10,26 @@ import yaml
 torch = pytest.importorskip("torch", reason="needs the train extra")
 
 from conftest import write_noisy_phantoms  # noqa: E402
-from segassay.data.phantom import LABELS, SPACING_MM, make_phantom  # noqa: E402
-from segassay.data.sentinel_input import SIZE, crop_window  # noqa: E402
+from segassay.corruption.phantoms.simple_phantom import (  # noqa: E402
+    LABELS,
+    SPACING_MM,
+    make_phantom,
+)
 from segassay.errors import UsageError  # noqa: E402
-from segassay.models.description import JudgeKind  # noqa: E402
-from segassay.models.folder import open_judge  # noqa: E402
-from segassay.pipelines.train_judge import train_judge  # noqa: E402
-from segassay.scoring import Judge, load_judge  # noqa: E402
-from segassay.training import sentinel_pairs  # noqa: E402
-from segassay.training.material import Material, load_material  # noqa: E402
-from segassay.training.sentinel_pairs import (  # noqa: E402
+from segassay.judge.documents.description import JudgeKind  # noqa: E402
+from segassay.judge.documents.judge_folder import open_judge  # noqa: E402
+from segassay.judge.inputs.sentinel_input import SIZE, crop_window  # noqa: E402
+from segassay.judge.scoring import Judge, load_judge  # noqa: E402
+from segassay.training.material.material import Material, load_material  # noqa: E402
+from segassay.training.sentinel import sentinel_pairs  # noqa: E402
+from segassay.training.sentinel.sentinel_pairs import (  # noqa: E402
     SentinelDraw,
     sentinel_material,
     sentinel_text,
 )
-from segassay.training.sentinel_training import SentinelTraining  # noqa: E402
+from segassay.training.sentinel.sentinel_training import SentinelTraining  # noqa: E402
 from segassay.training.settings import JudgeRecipe, PairRecipe, SetRecipe  # noqa: E402
+from segassay.training.train_judge import train_judge  # noqa: E402
 from segassay.types import Remark, Status  # noqa: E402
 
 SMALL: dict[str, Any] = {
@@ -131,7 +135,7 @@ def trained(root: Path, material: Material, tmp_path_factory: pytest.TempPathFac
     recipe.write_text(yaml.safe_dump({**SMALL, "updates": 2}))
     said: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("segassay.training.sentinel_training._TUNING_CROPS", 4)
+        patch.setattr("segassay.training.sentinel.sentinel_training._TUNING_CROPS", 4)
         first = JudgeRecipe.model_validate(SMALL)
         SentinelTraining(first, sentinel_material(material), out, say=said.append).run()
         train_judge(recipe, root, out, say=said.append)
@@ -159,7 +163,9 @@ def test_a_training_continues_and_its_folder_says_what_it_is(trained: Path) -> N
 def test_it_scores_images_of_any_range_without_calling_itself_imported(
     judge: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("segassay.scoring.sentinel_judge._cut", float)  # hardly trained: below 0
+    monkeypatch.setattr(
+        "segassay.judge.scoring.sentinel_judge._cut", float
+    )  # hardly trained: below 0
     phantom = make_phantom(3)
     mask = phantom.labels == LABELS["liver"]
     score = judge.score(phantom.image, mask, "liver", SPACING_MM, "ct")

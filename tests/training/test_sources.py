@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from layout_samples import sources
-from segassay.data.readers import open_dataset
+from segassay.datasets.opening import open_dataset
 from segassay.errors import UsageError
+from segassay.training.material.store import load_case
 from segassay.training.settings import SetRecipe
-from segassay.training.store import load_case
 
 
 def test_several_sources_of_one_structure_are_refused(tmp_path: Path) -> None:

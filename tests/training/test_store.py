@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from conftest import write_nifti, write_phantoms
-from segassay.data.phantom import LABELS, make_phantom
-from segassay.data.readers import open_dataset
+from segassay.corruption.phantoms.simple_phantom import LABELS, make_phantom
+from segassay.datasets.opening import open_dataset
 from segassay.errors import ReadError, UsageError
-from segassay.training.material import load_material
+from segassay.training.material.material import load_material
+from segassay.training.material.store import StoredSet, load_case, load_set
 from segassay.training.settings import JudgeRecipe, SetRecipe
-from segassay.training.store import StoredSet, load_case, load_set
 
 RECIPE = SetRecipe(name="set", path="set", modality="ct")
 

@@ -13,29 +13,29 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the train extra")
 
 from conftest import write_phantoms  # noqa: E402
-from segassay.data.corruption.registry import FAULTS, draw_fault  # noqa: E402
-from segassay.data.corruption.scene import Scene  # noqa: E402
-from segassay.data.preprocess import JudgeInput, JudgePreprocess, untold  # noqa: E402
-from segassay.engines.direct_engine import DirectEngine  # noqa: E402
-from segassay.engines.onnx_engine import OnnxEngine  # noqa: E402
+from segassay.corruption.families import FAULTS, draw_fault  # noqa: E402
+from segassay.corruption.scene import Scene  # noqa: E402
 from segassay.errors import UsageError  # noqa: E402
-from segassay.models.hypotheses_net import HypothesesNet  # noqa: E402
-from segassay.models.judge_net import ExportedJudge, JudgeNet, expected_dice  # noqa: E402
-from segassay.training.batches import EchoPool, collate, fresh_batches  # noqa: E402
-from segassay.training.export import describe, export_onnx  # noqa: E402
-from segassay.training.loop import JudgeTraining, learning_rate  # noqa: E402
-from segassay.training.loss import mixed_dice  # noqa: E402
-from segassay.training.material import Material, load_material  # noqa: E402
-from segassay.training.networks import NETWORKS, build_net  # noqa: E402
-from segassay.training.pairs import PairDraw  # noqa: E402
+from segassay.judge.engines.direct_engine import DirectEngine  # noqa: E402
+from segassay.judge.engines.onnx_engine import OnnxEngine  # noqa: E402
+from segassay.judge.inputs.preprocess import JudgeInput, JudgePreprocess, untold  # noqa: E402
+from segassay.judge.networks.hypotheses_net import HypothesesNet  # noqa: E402
+from segassay.judge.networks.judge_net import ExportedJudge, JudgeNet, expected_dice  # noqa: E402
+from segassay.training.learning.export import describe, export_onnx  # noqa: E402
+from segassay.training.learning.loop import JudgeTraining, learning_rate  # noqa: E402
+from segassay.training.learning.loss import mixed_dice  # noqa: E402
+from segassay.training.learning.networks import NETWORKS, build_net  # noqa: E402
+from segassay.training.material.material import Material, load_material  # noqa: E402
+from segassay.training.material.random_shape_sets import shape_set  # noqa: E402
+from segassay.training.material.store import StoredSet  # noqa: E402
+from segassay.training.samples.batches import EchoPool, collate, fresh_batches  # noqa: E402
+from segassay.training.samples.training_pairs import PairDraw  # noqa: E402
 from segassay.training.settings import (  # noqa: E402
     JudgeRecipe,
     PairRecipe,
     ShapeRecipe,
     read_recipe,
 )
-from segassay.training.shapes import shape_set  # noqa: E402
-from segassay.training.store import StoredSet  # noqa: E402
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -136,7 +136,9 @@ def test_pool_shows_every_fresh_pair_about_echo_times(material: Material) -> Non
 def test_stopped_training_goes_on_and_writes_curves(
     material: Material, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("segassay.training.loop._TUNING_PAIRS", 64)  # a thousand take a minute
+    monkeypatch.setattr(
+        "segassay.training.learning.loop._TUNING_PAIRS", 64
+    )  # a thousand take a minute
     lines: list[str] = []
     first = JudgeTraining(recipe(minutes=0.03), material, tmp_path, say=lines.append)
     first.run()
@@ -323,9 +325,9 @@ def test_bad_recipe_is_one_line(tmp_path: Path, text: str, words: str) -> None:
 SIDE_BY_SIDE = """
 import sys
 from pathlib import Path
-from segassay.training import loop
-from segassay.training.course import HelperDone
-from segassay.training.material import load_material
+from segassay.training.learning import loop
+from segassay.training.learning.course import HelperDone
+from segassay.training.material.material import load_material
 from segassay.training.settings import read_recipe
 
 loop._TUNING_PAIRS = 16

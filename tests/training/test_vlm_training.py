@@ -12,27 +12,35 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 
 from conftest import write_noisy_phantoms  # noqa: E402
 from segassay.cli import main  # noqa: E402
-from segassay.data.phantom import LABELS, SPACING_MM, make_phantom  # noqa: E402
-from segassay.data.preprocess import JudgePreprocess  # noqa: E402
-from segassay.engines.direct_engine import DirectEngine  # noqa: E402
+from segassay.corruption.phantoms.simple_phantom import (  # noqa: E402
+    LABELS,
+    SPACING_MM,
+    make_phantom,
+)
 from segassay.errors import UsageError  # noqa: E402
-from segassay.models.description import JudgeKind  # noqa: E402
-from segassay.models.folder import open_judge  # noqa: E402
-from segassay.models.segae_vlm import ExportedSegaeVlm, SegaeVlm  # noqa: E402
-from segassay.pipelines.train_judge import train_judge  # noqa: E402
-from segassay.scoring import Judge, load_judge  # noqa: E402
-from segassay.training.batches import collate  # noqa: E402
-from segassay.training.export import export_onnx  # noqa: E402
-from segassay.training.material import load_material  # noqa: E402
-from segassay.training.networks import build_net  # noqa: E402
-from segassay.training.number_loss import margin_ranking, number_loss, regression  # noqa: E402
-from segassay.training.pairs import PairDraw  # noqa: E402
+from segassay.judge.documents.description import JudgeKind  # noqa: E402
+from segassay.judge.documents.judge_folder import open_judge  # noqa: E402
+from segassay.judge.engines.direct_engine import DirectEngine  # noqa: E402
+from segassay.judge.inputs.preprocess import JudgePreprocess  # noqa: E402
+from segassay.judge.networks.segae_vlm import ExportedSegaeVlm, SegaeVlm  # noqa: E402
+from segassay.judge.scoring import Judge, load_judge  # noqa: E402
+from segassay.training.learning.export import export_onnx  # noqa: E402
+from segassay.training.learning.networks import build_net  # noqa: E402
+from segassay.training.learning.number_loss import (  # noqa: E402
+    margin_ranking,
+    number_loss,
+    regression,
+)
+from segassay.training.material.material import load_material  # noqa: E402
+from segassay.training.samples.batches import collate  # noqa: E402
+from segassay.training.samples.training_pairs import PairDraw  # noqa: E402
 from segassay.training.settings import (  # noqa: E402
     JudgeRecipe,
     NumberLossRecipe,
     PairRecipe,
     read_recipe,
 )
+from segassay.training.train_judge import train_judge  # noqa: E402
 from segassay.types import Remark, Status  # noqa: E402
 
 SMALL = {
@@ -125,7 +133,7 @@ def trained(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = out / "recipe.yaml"
     recipe.write_text(yaml.safe_dump(SMALL))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("segassay.training.loop._TUNING_PAIRS", 32)
+        patch.setattr("segassay.training.learning.loop._TUNING_PAIRS", 32)
         with pytest.raises(SystemExit) as done:
             main(["train", "judge", "--config", str(recipe), "--data", str(root), "-o", str(out)])
     assert done.value.code == 0

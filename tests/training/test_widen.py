@@ -6,8 +6,8 @@ torch = pytest.importorskip("torch")
 
 from torch import Tensor  # noqa: E402
 
-from segassay.models.judge_net import JudgeNet, JudgeNetConfig  # noqa: E402
-from segassay.training.widen import widen  # noqa: E402
+from segassay.judge.networks.judge_net import JudgeNet, JudgeNetConfig  # noqa: E402
+from segassay.training.learning.widen import widen  # noqa: E402
 
 NARROW, WIDE, WIDER = (4, 6, 8), (8, 12, 16), (12, 18, 24)
 

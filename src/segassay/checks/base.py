@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.checks.certain import Certain
-from segassay.checks.changes import PlaneChanges, plane_changes
-from segassay.data.case import Dataset
-from segassay.data.header import HeaderFacts
-from segassay.data.intensity import holds_hu
+from segassay.checks.plane_changes import PlaneChanges, plane_changes
+from segassay.datasets.case import Dataset
 from segassay.geometry.components import bounding_box
 from segassay.geometry.grid import Grid
+from segassay.images.formats.nifti_header import HeaderFacts
+from segassay.images.intensity import holds_hu
 from segassay.records.findings import Finding
 from segassay.types import Modality, Severity
 
@@ -64,8 +64,8 @@ class ImageView:
     """The image of one case as slices `(slice, row, column)` along `axis`, values as stored.
 
     `grid` is RAS+. `anatomical` is `False` where left and right are not known, see
-    `data.volume.Volume`. `lowest` marks voxels of the image's smallest value, `None` where that is
-    the only value; `hounsfield` tells that values are a CT's. `channels` are the grids of the
+    `images.volume.Volume`. `lowest` marks voxels of the image's smallest value, `None` where that
+    is the only value; `hounsfield` tells that values are a CT's. `channels` are the grids of the
     image's further channels by file name, or why one cannot be read. `exif` is the EXIF
     orientation by which a picture was turned upright, 1 for none.
     """
@@ -272,7 +272,7 @@ class LabelFacts:
     `cut` tells that a good part of the mask lies on the border of the image, so that its size is
     a lower bound, `may_go_on` that voxels in or beside it were ignored. `split` is the part of the
     data set the case belongs to, empty for none; `image_print` is the image's print, see
-    `checks.prints`, empty where it is not known.
+    `checks.cohort_rules.fingerprints`, empty where it is not known.
     Checksums are of the voxels, not of the files: the same content compressed anew is the same. An
     image without a usable label has one entry, with an empty `structure`.
     """

@@ -13,7 +13,7 @@ from segassay.cli import audit, check, demo, evaluate, fit, fix, info, models, p
 from segassay.cli.console import give, lead_nowhere, prepare_streams, tell, tell_some
 from segassay.cli.typed import typing
 from segassay.errors import OutputError, SegassayError, UsageError
-from segassay.report.visible import log_visibly
+from segassay.files.visible_names import log_visibly
 from segassay.types import ExitCode
 
 app = typer.Typer(

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from segassay.cli.option_groups import spread
 from segassay.cli.options import (
     CaseOptions,
     JudgeOptions,
@@ -14,7 +15,6 @@ from segassay.cli.options import (
     SourceOptions,
     TellOptions,
 )
-from segassay.cli.spread import spread
 
 
 @spread
@@ -30,7 +30,7 @@ def audit(
     telling: TellOptions,
 ) -> int:
     """Audit a data set: rules, scores, a ranked list, a report. Resumes where it stopped."""
-    from segassay.cli.run import make_config, run_audit
+    from segassay.cli.audit_run import make_config, run_audit
 
     config = make_config(
         source, cases, run, out=out, n_worst=worst, **asked.as_config(), **part.as_config()

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from segassay.cli.option_groups import spread
 from segassay.cli.options import CaseOptions, Out, RunOptions, SourceOptions, TellOptions
-from segassay.cli.spread import spread
 
 
 @spread
@@ -16,7 +16,7 @@ def check(
     telling: TellOptions,
 ) -> int:
     """Check a data set with rules that need no model. Resumes where it stopped."""
-    from segassay.cli.run import make_config, run_audit
+    from segassay.cli.audit_run import make_config, run_audit
 
     config = make_config(source, cases, run, out=out, judge=None)
     return run_audit(config, run, telling, command="check")

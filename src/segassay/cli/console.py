@@ -15,8 +15,8 @@ from typing import Any, TextIO
 import typer
 
 from segassay.errors import OutputError
-from segassay.records.strict_json import strict_json
-from segassay.report.visible import visible
+from segassay.files.strict_json import strict_json
+from segassay.files.visible_names import visible
 
 
 def printable(text: str) -> str:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from segassay.cli.option_groups import spread
 from segassay.cli.options import JudgeName, Out, TellOptions
-from segassay.cli.spread import spread
 from segassay.types import DEFAULT_BASE
 
 
@@ -13,7 +13,7 @@ def demo(
 ) -> None:
     """Audit phantoms with simulated errors, and say what was found and what was missed."""
     from segassay.cli.console import give, give_json
-    from segassay.pipelines.demo import demo_text, run_demo
+    from segassay.demo.run_demo import demo_text, run_demo
 
     result = run_demo(out, judge=judge, progress=telling.progress())
     if telling.as_json:

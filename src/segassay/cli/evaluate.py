@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from segassay.cli.option_groups import spread
 from segassay.cli.options import (
     ImageLimit,
     JudgeName,
@@ -12,7 +13,6 @@ from segassay.cli.options import (
     PeerCount,
     TellOptions,
 )
-from segassay.cli.spread import spread
 from segassay.cli.typed import typed_words
 from segassay.types import DEFAULT_JUDGE
 
@@ -31,9 +31,9 @@ def evaluate(
 ) -> int:
     """Score masks that have a reference; compare scores, true Dice and baselines."""
     from segassay.cli.console import give_json, tell, tell_some
-    from segassay.pipelines.configs import EvaluateConfig
-    from segassay.pipelines.evaluate import evaluate as run
+    from segassay.evaluation.evaluate import evaluate as run
     from segassay.report.evaluation_page import summary_lines
+    from segassay.runs.configs import EvaluateConfig
 
     config = EvaluateConfig(
         table=pairs,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from segassay.cli.option_groups import spread
 from segassay.cli.options import (
     ImageLimit,
     JudgeName,
@@ -16,11 +17,10 @@ from segassay.cli.options import (
     SourceOptions,
     TellOptions,
 )
-from segassay.cli.spread import spread
 from segassay.types import DEFAULT_BASE
 
 if TYPE_CHECKING:
-    from segassay.pipelines.gold_judge import GoldResult
+    from segassay.fit.gold_judge import GoldResult
 
 _Model = Annotated[Path, typer.Option("--out", "-o", help="The new judge's folder.")]
 
@@ -72,8 +72,8 @@ def fit(
 ) -> int:
     """Fit a judge to a few cases with reference labels. No GPU or network training needed."""
     from segassay.cli.console import tell
-    from segassay.pipelines.configs import FitConfig
-    from segassay.pipelines.fit_judge import fit_judge
+    from segassay.fit.fit_judge import fit_judge
+    from segassay.runs.configs import FitConfig
 
     config = FitConfig(source=source.config(), out=out, judge=judge, **asdict(how))
     say = None if telling.quiet else tell
@@ -91,8 +91,8 @@ def learn(
     telling: TellOptions,
 ) -> int:
     """Cross-fit the judge on the data set's own, possibly wrong, labels (2-fold); needs torch."""
-    from segassay.pipelines.configs import LearnConfig
-    from segassay.pipelines.learn_labels import learn_labels
+    from segassay.fit.learn_labels import learn_labels
+    from segassay.runs.configs import LearnConfig
 
     config = LearnConfig(source=source.config(), out=out, judge=judge, **asdict(how))
     result = learn_labels(config, progress=telling.progress(), say=telling.say)
@@ -109,8 +109,8 @@ def calibrate(
     telling: TellOptions,
 ) -> int:
     """Calibrate a judge's scores and intervals on your own predictions with a reference."""
-    from segassay.pipelines.configs import CalibrateConfig
-    from segassay.pipelines.fit_judge import calibrate_judge
+    from segassay.fit.fit_judge import calibrate_judge
+    from segassay.runs.configs import CalibrateConfig
 
     config = CalibrateConfig(table=pairs, out=out, judge=judge, limit=limit)
     result = calibrate_judge(config, progress=telling.progress())
@@ -120,8 +120,8 @@ def calibrate(
 def _told(result: "GoldResult", *, as_json: bool) -> int:
     """Report on stderr or as JSON on stdout, and return the exit code."""
     from segassay.cli.console import give_json, tell, tell_some
-    from segassay.models.description import Benefit
-    from segassay.pipelines.gold_card import benefit_line, comparison, network_line
+    from segassay.fit.gold_card import benefit_line, comparison, network_line
+    from segassay.judge.documents.description import Benefit
     from segassay.types import ExitCode
 
     tell_some([f"{what}: {why}" for what, why in result.problems])

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from segassay.cli.option_groups import spread
 from segassay.cli.options import SEVERAL, DatasetPath, SubjectRegex, TellOptions
-from segassay.cli.spread import spread
 
 if TYPE_CHECKING:
-    from segassay.pipelines.fix import FixResult
+    from segassay.fix.fix import FixResult
 
 _SHOWN = 20
 
@@ -53,9 +53,9 @@ def fix(
 ) -> int:
     """Repair what is safe: headers, types, codes, axis order. Resumes where it stopped."""
     from segassay.cli.console import give_json
-    from segassay.pipelines.configs import SourceConfig
-    from segassay.pipelines.fix import FixConfig
-    from segassay.pipelines.fix import fix as run
+    from segassay.fix.fix import FixConfig
+    from segassay.fix.fix import fix as run
+    from segassay.runs.configs import SourceConfig
 
     config = FixConfig(
         source=SourceConfig(path=dataset, subject_regex=subject_regex),

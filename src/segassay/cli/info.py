@@ -4,19 +4,19 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from segassay.cli.console import give, give_json
+from segassay.cli.option_groups import spread
 from segassay.cli.options import Empty, Json, SourceOptions
-from segassay.cli.spread import spread
 from segassay.errors import DatasetError
 from segassay.types import counted
 
 if TYPE_CHECKING:
-    from segassay.pipelines.info import DatasetInfo
+    from segassay.datasets.info import DatasetInfo
 
 
 @spread
 def info(source: SourceOptions, empty: Empty = False, as_json: Json = False) -> None:
     """Count cases, subjects, labels and structures, from folders and headers."""
-    from segassay.pipelines.info import dataset_info
+    from segassay.datasets.info import dataset_info
 
     dataset = source.config().open()
     found = dataset_info(dataset, count_empty=empty)

@@ -17,7 +17,7 @@ _Name = Annotated[str, typer.Argument(help="Judge: a name or a folder.")]
 @app.command("list")
 def list_(as_json: Json = False) -> None:
     """List the judges that can be named: those in $SEGASSAY_HOME and in segassay-weights."""
-    from segassay.pipelines.manage_models import list_models
+    from segassay.models.manage_models import list_models
 
     lines = list_models()
     if as_json:
@@ -40,7 +40,7 @@ def verify(
     as_json: Json = False,
 ) -> int:
     """Compare checksums and load every network. Exit code 5 if one cannot be used."""
-    from segassay.pipelines.manage_models import verify_models
+    from segassay.models.manage_models import verify_models
 
     lines = verify_models(names or [])
     if as_json:
@@ -54,7 +54,7 @@ def verify(
 @app.command("card")
 def card(name: _Name) -> None:
     """Print a judge's card: purpose, sources, terms and performance."""
-    from segassay.pipelines.manage_models import model_card
+    from segassay.models.manage_models import model_card
 
     give(*model_card(name).removesuffix("\n").split("\n"))
 
@@ -72,7 +72,7 @@ def import_(
     ] = None,
 ) -> None:
     """Import a judge from a bundle, or from released Quality Sentinel or SegAE weights."""
-    from segassay.pipelines.manage_models import import_model
+    from segassay.models.manage_models import import_model
 
     folder = import_model(file, embeddings=embeddings, out=out)
     tell(f"judge: {folder}; read its card: segassay models card {folder}")
@@ -84,6 +84,6 @@ def export(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Zip file to write.")] = None,
 ) -> None:
     """Write a judge as one zip file, laid out like a MONAI Bundle."""
-    from segassay.pipelines.manage_models import export_model
+    from segassay.models.manage_models import export_model
 
     tell(f"bundle: {export_model(name, out)}")

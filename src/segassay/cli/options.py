@@ -1,4 +1,4 @@
-"""Options that several verbs share, alone and in groups (see `cli.spread`)."""
+"""Options that several verbs share, alone and in groups (see `cli.option_groups`)."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from segassay.cli.typed import typed_words
 from segassay.types import DEFAULT_JUDGE, Engine, Modality
 
 if TYPE_CHECKING:
-    from segassay.pipelines.configs import SourceConfig
+    from segassay.runs.configs import SourceConfig
 
 SEVERAL = "<str,...>"
 """How help shows an option that takes several words, with commas between them or one by one."""
@@ -131,7 +131,7 @@ class SourceOptions:
 
     def config(self) -> "SourceConfig":
         """Return the checked config; raises pydantic's `ValidationError`."""
-        from segassay.pipelines.configs import SourceConfig
+        from segassay.runs.configs import SourceConfig
 
         return SourceConfig(
             path=self.dataset,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from segassay.cli.option_groups import spread
 from segassay.cli.options import (
     SEVERAL,
     CaseOptions,
@@ -16,7 +17,6 @@ from segassay.cli.options import (
     SourceOptions,
     TellOptions,
 )
-from segassay.cli.spread import spread
 from segassay.types import counted
 
 
@@ -53,8 +53,8 @@ def pairs(
 ) -> int:
     """Make wrong masks of known Dice from reference labels. Resumes where it stopped."""
     from segassay.cli.console import give_json, tell, tell_some
-    from segassay.pipelines.configs import PairsConfig
-    from segassay.pipelines.make_pairs import make_pairs
+    from segassay.pairs.make_pairs import make_pairs
+    from segassay.runs.configs import PairsConfig
 
     config = PairsConfig(
         source=source.config(),

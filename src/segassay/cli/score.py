@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from segassay.cli.console import give, give_json
+from segassay.cli.option_groups import spread
 from segassay.cli.options import EngineName, Json, JudgeName, ModalityName, Names, Structure
-from segassay.cli.spread import spread
 from segassay.types import DEFAULT_JUDGE, Engine, percent
 
 
@@ -44,8 +44,8 @@ def score(
     as_json: Json = False,
 ) -> None:
     """Score one mask: its expected Dice, 0 worst to 1 best, with a 90 % interval."""
-    from segassay.pipelines.score import score_pair
-    from segassay.scoring import load_judge
+    from segassay.judge.scoring import load_judge
+    from segassay.judge.scoring.score_pair import score_pair
 
     found = score_pair(image, mask, judge=load_judge(judge, engine=engine), **asdict(of))
     if as_json:

@@ -32,8 +32,8 @@ def judge(
 ) -> None:
     """Train a judge from a recipe. Resumes where it stopped."""
     from segassay.errors import UsageError
-    from segassay.pipelines.train_judge import train_judge
-    from segassay.pipelines.travel import learn_from_pack
+    from segassay.training.train_judge import train_judge
+    from segassay.training.travel import learn_from_pack
 
     if (data is None) == (pack is None):
         raise UsageError("give either --data or --pack")
@@ -56,7 +56,7 @@ def pack(
     mib: Annotated[float, typer.Option("--mib", help="Size limit in MiB.")] = 60,
 ) -> None:
     """Pack the training material into one file, for `train judge --pack` on another machine."""
-    from segassay.pipelines.travel import pack_material
+    from segassay.training.travel import pack_material
 
     packed = pack_material(config, data, out, to, most_mib=mib, say=tell)
     size = f"{packed.mib:.1f} MiB, slices of at most {packed.side} pixels"
@@ -70,7 +70,7 @@ def segmenters(
     out: Annotated[Path, typer.Option("--out", "-o", help="Networks and their masks.")],
 ) -> None:
     """Train small segmenters whose errors a judge learns from. Resumes where it stopped."""
-    from segassay.pipelines.network_errors import train_segmenters
+    from segassay.training.error_networks.network_errors import train_segmenters
 
     n_cases = train_segmenters(config, data, out, say=tell)
     tell(f"network masks for {counted(n_cases, 'case')}: {out}")
@@ -87,7 +87,7 @@ def out_of_domain(
     ],
 ) -> None:
     """Write into a judge what its scores are worth on data that it never saw."""
-    from segassay.pipelines.out_of_domain import calibrate_out_of_domain
+    from segassay.training.release.measure_out_of_domain import calibrate_out_of_domain
 
     found = calibrate_out_of_domain(judge, rows)
     tell(

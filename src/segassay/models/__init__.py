@@ -1,1 +1,1 @@
-"""Networks, in torch. Only training and export need this folder; scoring runs on ONNX."""
+"""`segassay models`: judges listed, verified, passed on, and imported from elsewhere."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from segassay.errors import ModelError
-from segassay.models.quality_sentinel import TEXT_DIM, QualitySentinelNet
+from segassay.judge.networks.quality_sentinel import TEXT_DIM, QualitySentinelNet
 from segassay.models.torch_files import read_tensors
 
 MOST_WEIGHTS_BYTES = 512 * 2**20

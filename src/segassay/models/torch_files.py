@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from segassay.errors import ModelError
+from segassay.files.zip_in_memory import read_zip
 from segassay.models.plain_pickle import Allowed, broken, forbidden, read_pickle
-from segassay.models.zip_parts import read_zip
 
 _ZIP = b"PK\x03\x04"
 _MAGIC = 0x1950A86A20F9469CFC6C

@@ -6,9 +6,9 @@ from math import nan
 from pathlib import Path
 from typing import Any
 
+from segassay.files.atomic import write_whole
 from segassay.records.remarks import joined, split
 from segassay.records.table import csv_bytes
-from segassay.records.whole_file import write_whole
 from segassay.types import Remark, Status
 
 _UNUSABLE = (Status.FAILED, Status.INVALID)

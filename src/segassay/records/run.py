@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from segassay.files.atomic import create_whole, write_whole
 from segassay.records.scores import TABLE_VERSION
-from segassay.records.whole_file import create_whole, write_whole
 
 MANIFEST = "manifest.json"
 _TRIAL = Path("shards") / "trial.json"

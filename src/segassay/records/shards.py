@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from segassay.errors import OutputError
+from segassay.files.strict_json import strict_json
 from segassay.records.findings import Finding
 from segassay.records.scores import ScoreRow
-from segassay.records.strict_json import strict_json
 
 
 @dataclass(frozen=True, slots=True)

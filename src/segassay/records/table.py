@@ -7,8 +7,8 @@ from typing import Any
 
 import polars as pl
 
+from segassay.files.atomic import write_whole
 from segassay.records.scores import ScoreRow
-from segassay.records.whole_file import write_whole
 
 _TYPES: dict[Any, Any] = {float: pl.Float64, int: pl.Int64, bool: pl.Boolean}
 SCHEMA = pl.Schema(

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from segassay.records.findings import Finding
-from segassay.report.listing import Listed, worst_cases
 from segassay.report.model import SEVERITIES, ReportData
+from segassay.report.ordered_labels import Listed, worst_cases
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from segassay.records.scores import ScoreRow
 from segassay.records.triage import Verdict, likely
-from segassay.report.listing import Listed
+from segassay.report.ordered_labels import Listed
 
 BINS = 25
 WIDTH = 300

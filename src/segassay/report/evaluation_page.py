@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from segassay.files.atomic import write_whole
 from segassay.metrics.evaluation import BAD_BELOW, Figures
 from segassay.metrics.summary import JudgedLabels
-from segassay.records.whole_file import write_whole
 from segassay.report.issues import plain_text
 from segassay.report.risk import risk_lines, risk_svg
 from segassay.report.scatter import scatter_svg

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
+from segassay.files.visible_names import visible
 from segassay.records.p_faulty import FAULTY_BELOW
 from segassay.records.triage import Verdict, key_of
 from segassay.report.advice import (
@@ -24,7 +25,6 @@ from segassay.report.case_pages import case_pages
 from segassay.report.distributions import HEIGHT, WIDTH, distributions
 from segassay.report.figures import FAINT, Picture, draw
 from segassay.report.issues import issue_list
-from segassay.report.listing import Listed, list_labels
 from segassay.report.model import (
     SEVERITIES,
     Exhibit,
@@ -35,8 +35,8 @@ from segassay.report.model import (
     size_words,
     worst_labels,
 )
+from segassay.report.ordered_labels import Listed, list_labels
 from segassay.report.subgroups import LEAST_SUBJECTS, subgroups
-from segassay.report.visible import visible
 from segassay.types import REVIEW_BELOW, counted, percent
 
 _MOST_ROWS = 5000

@@ -7,11 +7,11 @@ from functools import partial
 from math import isnan
 from typing import NamedTuple, TypeVar
 
+from segassay.files.visible_names import visible
 from segassay.records.findings import Finding
 from segassay.records.scores import ScoreRow
 from segassay.records.triage import Verdict
 from segassay.report.model import SEVERITIES, ReportData, error_name, is_volume
-from segassay.report.visible import visible
 from segassay.types import Severity, Status, percent
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from math import isfinite
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.data.splits import natural_key
+from segassay.datasets.splits import natural_key
 from segassay.metrics.agreement import Estimate, bootstrap_by_subject
 from segassay.records.scores import ScoreRow
 from segassay.report.model import ReportData

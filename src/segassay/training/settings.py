@@ -7,7 +7,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from segassay.data.corruption.registry import FAULTS
+from segassay.corruption.families import FAULTS
 from segassay.errors import UsageError
 from segassay.training.vlm_settings import VlmRecipe
 from segassay.types import Modality
@@ -30,7 +30,7 @@ class SetRecipe(_Frozen):
     data comes from: the judge's card tells both, and `None` is told as unknown. `predictions` is a
     folder of masks that somebody's network predicted, by structure as the labels. With `whole` all
     subjects train: of a set that no judge is tuned or tested on. `derived` sets are made of others
-    (`training.derived`): what their labels show only the context tells.
+    (`training.material.derived`): what their labels show only the context tells.
     """
 
     name: str
@@ -150,7 +150,7 @@ class ContextRecipe(_Frozen):
 
     `encoder` is an ONNX file, or a judge whose encoder is taken. `n_looks` are the features of the
     encoder that the judge itself is shown. With `derived` sets of pictures with predictions are
-    shown once more with changed labels (`training.derived`), with so much of their weight.
+    shown once more with changed labels (`training.material.derived`), with so much of their weight.
     """
 
     encoder: str
@@ -165,10 +165,10 @@ class JudgeRecipe(_Frozen):
 
     `start_from` names a judge (or its folder) of the same network whose weights are the start; its
     stages may be narrower by a whole factor. For the share `keep_of_start` the finished weights are
-    those of the start (`training.blend`). Every one of `devices` learns from `batch` pairs at a
-    time. The training ends after `minutes` of learning, or, where `updates` is given, after so many
-    of them on any machine. `calibration_labels` is about how many labels of each set, most of them
-    with faults, the finished judge is calibrated on.
+    those of the start (`training.learning.blend`). Every one of `devices` learns from `batch` pairs
+    at a time. The training ends after `minutes` of learning, or, where `updates` is given, after so
+    many of them on any machine. `calibration_labels` is about how many labels of each set, most of
+    them with faults, the finished judge is calibrated on.
     """
 
     name: str

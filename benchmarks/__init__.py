@@ -1,0 +1,1 @@
+"""Measurements behind the published figures; run as `python -m benchmarks.FOLDER.SCRIPT`."""

@@ -1,0 +1,1 @@
+"""What do other ways to judge labels reach on the same masks?"""

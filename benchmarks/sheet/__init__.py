@@ -1,0 +1,1 @@
+"""How good is a judge on the frozen test, and beside other judges?"""

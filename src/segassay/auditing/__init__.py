@@ -1,0 +1,1 @@
+"""`segassay audit` and `check`: every label checked, scored and ranked."""

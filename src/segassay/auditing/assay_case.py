@@ -1,0 +1,273 @@
+"""One case through rules and judge: from files in memory to the rows of the score table."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segassay.auditing.views import case_views, file_view, image_view, label_view
+from segassay.checks.all_checks import check_case, check_file, check_image, check_label, label_facts
+from segassay.checks.base import Bound, LabelFacts, LabelView
+from segassay.checks.cohort_rules.fingerprints import image_print
+from segassay.datasets.case import LabelRef
+from segassay.datasets.labelled_case import FRACTION
+from segassay.datasets.read_case import CaseFiles
+from segassay.errors import CaseError, InternalError
+from segassay.files.filesystem import told_path
+from segassay.images.io import LabelMap, label_mask
+from segassay.images.volume import Volume, voxel_sha256
+from segassay.judge.scoring import Judge, Score
+from segassay.records.findings import Finding
+from segassay.records.remarks import comment, remarks_of, text_of
+from segassay.records.run import now
+from segassay.records.scores import ScoreRow
+from segassay.records.shards import CaseRecord
+from segassay.runs.domain.acquaintance import Acquaintance
+from segassay.types import Progress, Remark, Severity, Status, ignore_progress
+
+_TOLD_AT_ONCE = 8
+"""Labels scored between two steps of progress, where there is anyone to be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class AssayContext:
+    """What is the same for all cases of a run. `judge` is `None` for rules alone.
+
+    The judge is in the state that the `acquaintance` asks for; worker processes bring theirs there.
+    `progress` is told of the labels of a case.
+    """
+
+    root: Path
+    declared: frozenset[int]
+    judge: Judge | None
+    run_id: str
+    structures: tuple[str, ...] = ()
+    bounds: tuple[Bound, ...] = ()
+    acquaintance: Acquaintance = field(default_factory=Acquaintance)
+    progress: Progress = ignore_progress
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Label:
+    ref: LabelRef
+    mask: NDArray[np.bool_]
+    known: NDArray[np.bool_] | None
+    view: LabelView
+    findings: tuple[Finding, ...]
+
+
+def assay_case(files: CaseFiles, context: AssayContext) -> CaseRecord:
+    """Check and score all labels of a case; whatever is wrong with it ends up in its record."""
+    wanted = [
+        ref
+        for ref in files.case.labels
+        if not context.structures or ref.structure in context.structures
+    ]
+    image = files.image
+    if isinstance(image, CaseError):
+        rows = [_row(files, ref, context, Status.FAILED, image) for ref in wanted]
+        return CaseRecord(files.case.case_id, tuple(rows), (), (), str(image))
+    return _assay_labels(files, image, wanted, context)
+
+
+def _assay_labels(
+    files: CaseFiles, image: Volume, wanted: Sequence[LabelRef], context: AssayContext
+) -> CaseRecord:
+    context.progress("labels checked", 0, len(wanted), "")
+    shown = image_view(files, image)
+    rows: list[ScoreRow] = []
+    findings = check_image(shown)
+    facts: list[LabelFacts] = []
+    good: list[_Label] = []
+    # An image of which a channel is missing is no whole case, though its labels can be judged.
+    errors = [f.message for f in findings if f.check == "channels" and f.severity is Severity.ERROR]
+    for path in dict.fromkeys(ref.path for ref in wanted):
+        refs = [ref for ref in wanted if ref.path == path]
+        labels = files.labels[path]
+        if isinstance(labels, CaseError):
+            errors.append(str(labels))
+            rows += [_row(files, ref, context, Status.FAILED, labels) for ref in refs]
+            continue
+        of_file = check_file(file_view(refs, labels, shown, context.declared))
+        findings += of_file
+        invalid = _why_invalid(of_file, labels)
+        if invalid:
+            rows += [_row(files, ref, context, Status.INVALID, invalid) for ref in refs]
+            continue
+        for ref in refs:
+            mask = label_mask(labels, ref)
+            view = label_view(
+                ref,
+                mask,
+                shown,
+                context.bounds,
+                known=labels.volume.known,
+                spacing_known=image.spacing_known,
+            )
+            good.append(_Label(ref, mask, labels.volume.known, view, tuple(check_label(view))))
+            context.progress("labels checked", len(good), len(wanted), ref.structure)
+    content, printed = voxel_sha256(image.array), image_print(shown.planes)
+    if not good:
+        facts.append(_image_facts(files, content, printed))
+    for label in good:
+        findings += label.findings
+        facts.append(_facts(files, label.view, content, "" if facts else printed))
+    for together in case_views(shown, [label.view for label in good]):
+        findings += check_case(together)
+    rows += _scored_rows(files, image, good, context, content)
+    order = {(ref.structure, ref.source): n for n, ref in enumerate(wanted)}
+    rows.sort(key=lambda row: order[row.structure, row.source])
+    return CaseRecord(
+        files.case.case_id,
+        tuple(rows),
+        tuple(findings),
+        tuple(asdict(f) for f in facts),
+        "; ".join(errors),
+    )
+
+
+def _image_facts(files: CaseFiles, content: str, printed: str) -> LabelFacts:
+    """Keep what tells of copies: an image without a usable label may be one of a labelled image."""
+    return LabelFacts(
+        case_id=files.case.case_id,
+        subject_id=files.case.subject_id,
+        structure="",
+        source="",
+        n_voxels=0,
+        size=0.0,
+        unit="",
+        mask_sha256="",
+        image_sha256=content,
+        split=files.case.split or "",
+        image_print=printed,
+    )
+
+
+def _facts(files: CaseFiles, view: LabelView, content: str, printed: str) -> LabelFacts:
+    """Keep what the cohort checks need; the image's print stands with a case's first label."""
+    return label_facts(
+        view,
+        subject_id=files.case.subject_id,
+        image_sha256=content,
+        split=files.case.split or "",
+        image_print=printed,
+    )
+
+
+def _why_invalid(findings: Sequence[Finding], labels: LabelMap) -> str:
+    """Return why a label file cannot be judged as it is; empty if it can."""
+    for finding in findings:
+        grid = finding.check == "grid_mismatch"
+        fraction = finding.check == "label_values" and labels.max_fraction > FRACTION
+        if finding.severity is Severity.ERROR and (grid or fraction):
+            return finding.message
+    return ""
+
+
+def _scored_rows(
+    files: CaseFiles,
+    image: Volume,
+    labels: Sequence[_Label],
+    context: AssayContext,
+    content: str,
+) -> list[ScoreRow]:
+    judge = context.judge
+    if judge is None or not labels:
+        return []
+    seen = judge.trained_on(files.image_sha256, content)
+    rows: list[ScoreRow] = []
+    context.progress("labels scored", 0, len(labels), "")
+    # Labels of one file ignore the same voxels; where none ignores any, all are judged together.
+    for own in _alike(labels):
+        asked = judge.asked(
+            image.knowing(own[0].known),
+            [(label.ref.structure, label.mask) for label in own],
+            modality=files.case.modality,
+            subject=files.case.subject_id,
+        )
+        at_once = len(own) if context.progress is ignore_progress else _TOLD_AT_ONCE
+        for start in range(0, len(own), at_once):
+            scores = judge.scores(asked[start : start + at_once])
+            rows += [
+                _scored_row(files, label, score, context, trained_on=seen)
+                for label, score in zip(own[start:], scores, strict=False)
+            ]
+            context.progress("labels scored", len(rows), len(labels), rows[-1].structure)
+    return rows
+
+
+def _alike(labels: Sequence[_Label]) -> list[list[_Label]]:
+    """Put labels together of which the same voxels are known."""
+    groups: dict[int, list[_Label]] = {}
+    for label in labels:
+        groups.setdefault(id(label.known), []).append(label)
+    return list(groups.values())
+
+
+def _scored_row(
+    files: CaseFiles, label: _Label, score: Score, context: AssayContext, *, trained_on: bool
+) -> ScoreRow:
+    worst = score.worst_slice
+    flags = [f.check for f in label.findings if f.severity is not Severity.INFO]
+    n_channels = len(files.case.images)
+    channel = (comment(Remark.FIRST_CHANNEL, n_channels=n_channels),) if n_channels > 1 else ()
+    seen = (comment(Remark.TRAINED_ON_IMAGE),) if trained_on else ()
+    reason = "; ".join(text for text in (score.reason, text_of(channel)) if text)
+    evidence = "; ".join(text for text in (score.evidence, text_of(seen)) if text)
+    volume_ml = label.view.n_voxels * label.view.voxel_size
+    base = _row(files, label.ref, context, score.status, reason)
+    return base.model_copy(
+        update={
+            "score": score.value,
+            "score_lo": score.low,
+            "score_hi": score.high,
+            "reference_score": score.reference_score,
+            "remarks": score.remarks | remarks_of((*channel, *seen)),
+            "error_type": score.error_type,
+            "presence": score.presence,
+            "worst_slice": worst.index if worst is not None else -1,
+            "worst_slice_score": worst.score if worst is not None else float("nan"),
+            "n_slices": len(score.slices),
+            "n_voxels": label.view.n_voxels,
+            "volume_ml": volume_ml if label.view.spacing_known else float("nan"),
+            "expected_volume_error": score.expected_volume_error,
+            "expected_volume_error_ml": score.expected_volume_error_ml,
+            "expected_area_error_mm2": score.expected_area_error_mm2,
+            "expected_nsd": score.expected_nsd,
+            "n_context_subjects": score.n_context_subjects,
+            "flags": " ".join(flags),
+            "evidence": evidence,
+            "model_id": score.model_id,
+            "preprocess": score.preprocess,
+        }
+    )
+
+
+def _row(
+    files: CaseFiles, ref: LabelRef, context: AssayContext, status: Status, why: str | CaseError
+) -> ScoreRow:
+    path = ref.path
+    image = files.image
+    spacing = "" if isinstance(image, CaseError) else _spacing(image)
+    return ScoreRow(
+        case_id=files.case.case_id,
+        subject_id=files.case.subject_id,
+        structure=ref.structure,
+        source=ref.source,
+        label_path=told_path(path, context.root),
+        label_sha256=files.label_sha256[path],
+        status=status,
+        reason=str(why),
+        remarks=frozenset({Remark.INTERNAL_ERROR} if isinstance(why, InternalError) else ()),
+        spacing_mm=spacing,
+        run_id=context.run_id,
+        scored_at=now(),
+    )
+
+
+def _spacing(image: Volume) -> str:
+    if not image.spacing_known:
+        return ""
+    return " ".join(f"{s:.4g}" for s in image.grid.spacing_mm)

@@ -1,0 +1,1 @@
+"""Rules across cases, and on a data set as a whole."""

@@ -1,0 +1,1 @@
+"""Rules on files, headers and images."""

@@ -1,0 +1,1 @@
+"""Rules on one label, and on the labels of one case."""

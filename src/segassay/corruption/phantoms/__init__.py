@@ -1,0 +1,1 @@
+"""Images without a patient: a simple phantom, and random shapes."""

@@ -1,1 +1,0 @@
-"""From files on disk to cases, volumes, slices and crops."""

@@ -1,0 +1,1 @@
+"""`segassay demo`: an audit of phantoms whose errors are known."""

@@ -1,0 +1,1 @@
+"""`segassay evaluate`: how far to trust a judge on labels whose truth is known."""

@@ -1,0 +1,1 @@
+"""Bytes and text on disk: archives, limits, whole writes, tables; no voxel."""

@@ -1,0 +1,1 @@
+"""`segassay fit`, `calibrate` and `learn`: a judge becomes good on one's own data."""

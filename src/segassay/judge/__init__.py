@@ -1,0 +1,1 @@
+"""The judge: from image, mask and name to a score."""

@@ -1,0 +1,1 @@
+"""From raw to calibrated scores with intervals, and on what that rests."""

@@ -1,0 +1,1 @@
+"""Labels beside labels of other cases: registration, traits, what is usual."""

@@ -1,0 +1,175 @@
+"""One image laid over another: the whole first, then closely where trusted labels lie."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.ndimage as ndi
+from numpy.typing import NDArray
+
+from segassay.geometry.affine_fit import AffineMap, Floats, fit_affine, grid_points, warped
+from segassay.geometry.demons import demons
+from segassay.geometry.resample import resized
+from segassay.images.volume import Volume
+
+BoolArray = NDArray[np.bool_]
+Window = tuple[slice, ...]
+
+_PERCENTILES = (1.0, 99.0)
+_FLAT = 0.05
+"""Local variance, in parts of the whole image's, below which contrast counts as noise."""
+
+_TURNS = (-60, -30, 30, 60, 90, 180)
+"""Degrees by which a 2D image is turned to begin with: probes are held at any angle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """How images are laid over one another; chosen on training subjects of the shared sets.
+
+    `longest_2d` and `longest_3d` are the pixels along the longest axis of the reduced images;
+    `margin` is the share of the labels' extent that is looked at around them; `steps` demons steps
+    are made per level, `smooth` is the Gaussian of their field in pixels, `nearby` the Gaussian
+    within which they compare contrast rather than brightness.
+    """
+
+    longest_2d: int = 96
+    longest_3d: int = 64
+    margin: float = 0.2
+    steps: int = 20
+    smooth: float = 1.0
+    nearby: float = 4.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """An image of 2 or 3 axes, those of one voxel left out, with the size of its voxels."""
+
+    array: Floats
+    spacing_mm: NDArray[np.float64]
+    spacing_known: bool
+
+    @classmethod
+    def of(cls, image: Volume) -> "Picture":
+        """Take the axes of a volume that have more than one voxel."""
+        keep = [axis for axis, n in enumerate(image.grid.shape) if n > 1]
+        array = np.asarray(image.array, dtype=np.float32)
+        spacing = np.array(image.grid.spacing_mm)[keep]
+        return cls(array.reshape([array.shape[a] for a in keep]), spacing, image.spacing_known)
+
+    def reduced(self, longest: int) -> "Patch":
+        """Return the whole image with at most `longest` pixels along its longest axis."""
+        extent = self.spacing_mm * self.array.shape
+        return self.patch(tuple(slice(0, n) for n in self.array.shape), extent.max() / longest)
+
+    def patch(self, window: Window, step_mm: float) -> "Patch":
+        """Return a part of the image with steps of about `step_mm`, never finer than it is."""
+        part = self.array[window]
+        wanted = np.rint(np.array(part.shape) * self.spacing_mm / step_mm).astype(int)
+        shape = [int(n) for n in np.clip(wanted, 1, part.shape)]
+        start = np.array([s.start for s in window], dtype=np.float64)
+        place = AffineMap(np.eye(len(start)), start).after(AffineMap.between(shape, part.shape))
+        small = resized(part, shape)
+        return Patch(np.clip(small, *np.percentile(small, _PERCENTILES)), place, step_mm)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patch:
+    """A reduced part of an image; `place` leads from its pixels to the image's voxels."""
+
+    pixels: Floats
+    place: AffineMap
+    step_mm: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Correspondence:
+    """Leads from the voxels of one image to those of another: bent inside a patch, then affine."""
+
+    patch: AffineMap
+    field: Floats
+    affine: AffineMap
+
+    def __call__(self, voxels: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Map voxel indices `(d, ...)`; beyond the patch its border's displacement holds."""
+        pixels = self.patch.inverse()(voxels)
+        bent = np.stack([warped(part, pixels)[0] for part in self.field])
+        return self.affine(self.patch(pixels + bent))
+
+
+def lay_over(fixed: Picture, moving: Picture, region: Window, how: Registration) -> Correspondence:
+    """Find where the voxels of `fixed`, above all those in `region`, lie in `moving`."""
+    longest = how.longest_3d if fixed.array.ndim == 3 else how.longest_2d
+    rough = _fit(
+        fixed.reduced(longest), moving.reduced(longest), _starts(fixed, moving), levels=(8, 4, 2)
+    )
+    extent = np.array([s.stop - s.start for s in region]) * fixed.spacing_mm
+    close = fixed.patch(region, float(extent.max()) / longest)
+    whole = tuple(slice(0, n) for n in moving.array.shape)
+    other = moving.patch(whole, close.step_mm)
+    starts = [rough, *_starts(fixed, moving)]
+    affine = _fit(close, other, starts, levels=(4, 2))
+    inner = other.place.inverse().after(affine).after(close.place)
+    laid, _ = warped(other.pixels, inner(grid_points(close.pixels.shape)))
+    pair = (_contrast(image, how.nearby) for image in (close.pixels, laid))
+    field = demons(*pair, levels=(4, 2, 1), steps=how.steps, smooth=how.smooth)
+    return Correspondence(close.place, field, affine)
+
+
+def around(masks: Sequence[BoolArray], margin: float) -> Window:
+    """Return the box of masks of one shape with a margin, a share of its sides, in the image."""
+    anywhere = np.any(masks, axis=0)
+    window = []
+    for axis, n in enumerate(anywhere.shape):
+        others = tuple(a for a in range(anywhere.ndim) if a != axis)
+        filled = np.flatnonzero(anywhere.any(axis=others))
+        more = int(np.ceil(margin * (filled[-1] - filled[0] + 1)))
+        window.append(slice(max(0, int(filled[0]) - more), min(n, int(filled[-1]) + 1 + more)))
+    return tuple(window)
+
+
+def _fit(
+    fixed: Patch, moving: Patch, starts: Sequence[AffineMap], *, levels: Sequence[int]
+) -> AffineMap:
+    """Fit an affine map between the voxels of two images on patches of them."""
+    back = moving.place.inverse()
+    inner = [back.after(start).after(fixed.place) for start in starts]
+    found = fit_affine(fixed.pixels, moving.pixels, inner, levels=levels, steps=20)
+    return moving.place.after(found).after(fixed.place.inverse())
+
+
+def _starts(fixed: Picture, moving: Picture) -> list[AffineMap]:
+    """Return rough guesses: the same box, the same scale with middles or masses together, turns."""
+    box = AffineMap.between(fixed.array.shape, moving.array.shape)
+    matrix = box.matrix
+    if fixed.spacing_known and moving.spacing_known:
+        matrix = np.diag(fixed.spacing_mm / moving.spacing_mm)
+    middles = [(np.array(p.array.shape) - 1) / 2 for p in (fixed, moving)]
+    masses = [_centre_of_mass(p) for p in (fixed, moving)]
+    same_scale = [AffineMap(matrix, there - matrix @ here) for here, there in (middles, masses)]
+    turned = [box.after(_turn(fixed, degrees)) for degrees in _TURNS if fixed.array.ndim == 2]
+    return [box, *same_scale, *turned]
+
+
+def _turn(picture: Picture, degrees: float) -> AffineMap:
+    """Turn a 2D image about its middle."""
+    sine, cosine = np.sin(np.deg2rad(degrees)), np.cos(np.deg2rad(degrees))
+    turn = np.array([[cosine, -sine], [sine, cosine]])
+    matrix = turn * picture.spacing_mm[None] / picture.spacing_mm[:, None]
+    middle = (np.array(picture.array.shape) - 1) / 2
+    return AffineMap(matrix, middle - matrix @ middle)
+
+
+def _centre_of_mass(picture: Picture) -> NDArray[np.float64]:
+    patch = picture.reduced(32)
+    weight = (patch.pixels - patch.pixels.min() + 1e-6).ravel()
+    points = patch.place(grid_points(patch.pixels.shape)).reshape(patch.pixels.ndim, -1)
+    return np.asarray(points @ weight / weight.sum())
+
+
+def _contrast(image: Floats, nearby: float) -> Floats:
+    """Return an image less its local mean, divided by its local spread; flat parts stay flat."""
+    values = (image - image.mean()) / max(float(image.std()), 1e-6)
+    values = values - ndi.gaussian_filter(values, nearby)
+    spread = np.sqrt(ndi.gaussian_filter(values**2, nearby) + _FLAT)
+    return np.asarray(values / spread, dtype=np.float32)

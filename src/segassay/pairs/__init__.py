@@ -1,0 +1,1 @@
+"""`segassay pairs`: masks with simulated errors beside their reference."""

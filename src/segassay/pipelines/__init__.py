@@ -1,1 +1,0 @@
-"""What the commands do, from end to end; each pipeline reads like its command's help text."""

@@ -1,0 +1,1 @@
+"""The training itself: networks, losses, loop, start and export."""

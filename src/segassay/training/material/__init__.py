@@ -1,0 +1,1 @@
+"""What a judge learns from, in memory or packed."""

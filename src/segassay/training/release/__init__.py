@@ -1,0 +1,1 @@
+"""What makes a trained network a judge: calibration, card, terms."""

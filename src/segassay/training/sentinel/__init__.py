@@ -1,0 +1,1 @@
+"""Quality Sentinel trained on data of our own, for comparison."""
