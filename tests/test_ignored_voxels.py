@@ -14,11 +14,12 @@ from segassay.checks.all_checks import check_label
 from segassay.checks.cohort_rules.cohort import unused_structure, volume_outlier
 from segassay.checks.file_rules.values import interpolated_values, label_values, mask_coding
 from segassay.corruption.phantoms.simple_phantom import LABELS, make_phantom
-from segassay.datasets.case import Case, LabelRef
+from segassay.datasets.case import Case
 from segassay.datasets.opening import open_dataset
 from segassay.datasets.pair_table import read_pair_table
 from segassay.evaluation.evaluate_image import evaluate_image
 from segassay.images.io import label_mask, read_label, read_labels
+from segassay.images.label_ref import LabelRef
 from segassay.images.volume import Volume, to_canonical
 from segassay.judge.comparison.gold_cases import GoldCase, GoldCases
 from segassay.judge.comparison.traits import TRAITS, Traits

@@ -26,9 +26,9 @@ import torch
 from benchmarks.unseen_data.leave_set_out import unseen_by
 from segassay.judge.context.looks import picture
 from segassay.judge.networks.efficientnet_lite import load_published
+from segassay.judge.networks.onnx_file import write_onnx
 from segassay.judge.networks.patch_encoder import RAW_WIDTH, PatchEncoder
 from segassay.training.learning.encoder_training import EncoderTraining, ShownSet, drawn_dice
-from segassay.training.learning.export import write_onnx
 from segassay.training.material.context_worlds import slices_of
 from segassay.training.material.material import load_material
 from segassay.training.material.store import StoredSet

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 
 from segassay.judge.documents.judge_folder import WEIGHTS, find_judge, open_judge
 from segassay.judge.inputs.preprocess import JudgePreprocess
+from segassay.judge.networks.onnx_file import write_weights
 from segassay.training.gather_material import with_shapes
-from segassay.training.learning.export import write_weights
 from segassay.training.learning.networks import build_net
 from segassay.training.learning.tuning import fixed_batches
 from segassay.training.material.material import load_material

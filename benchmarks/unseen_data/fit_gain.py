@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from segassay.datasets.case import Case
+from segassay.datasets.one_source import of_one_source
 from segassay.datasets.opening import open_dataset
 from segassay.datasets.splits import split_subjects
 from segassay.fit.gold_judge import open_base
@@ -30,7 +31,6 @@ from segassay.judge.calibration.fitting import GoldLabel, columns, fit
 from segassay.judge.scoring.slice_judge import SliceJudge
 from segassay.metrics.agreement import interval_coverage
 from segassay.metrics.summary import JudgedLabels, agreement
-from segassay.pairs.make_pairs import of_one_source
 from segassay.types import DEFAULT_JUDGE, Modality
 
 Measured = dict[str, tuple[list[GoldLabel], float]]

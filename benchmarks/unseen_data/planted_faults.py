@@ -34,8 +34,9 @@ from benchmarks.frozen_test.frozen_pairs import FrozenTest, frozen_pairs, read_f
 from benchmarks.unseen_data.leave_set_out import FOLDS
 from segassay.auditing.audit import audit
 from segassay.corruption.faulty_cases import ExpertCase, read_expert_case
-from segassay.datasets.case import Case, LabelRef
+from segassay.datasets.case import Case
 from segassay.datasets.opening import open_dataset
+from segassay.images.label_ref import LabelRef
 from segassay.images.mask_file import write_mask
 from segassay.judge.context.known_looks import KnownLooks
 from segassay.judge.documents.judge_folder import (

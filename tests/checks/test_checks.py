@@ -26,9 +26,10 @@ from segassay.checks.all_checks import (
 )
 from segassay.checks.base import Bound, Check
 from segassay.checks.cohort_rules.fingerprints import image_print
-from segassay.datasets.case import Case, Dataset, FileIssue, LabelRef, Unmatched
+from segassay.datasets.case import Case, Dataset, FileIssue, Unmatched
 from segassay.geometry.grid import Grid
 from segassay.images.formats.nifti_header import HeaderFacts
+from segassay.images.label_ref import LabelRef
 from segassay.records.findings import Finding
 from segassay.types import Modality, Severity
 

@@ -11,7 +11,8 @@ from segassay.checks.cohort_rules.dataset_files import (
     missing_label,
     unused_file,
 )
-from segassay.datasets.case import Case, Dataset, FileIssue, LabelRef, Unmatched
+from segassay.datasets.case import Case, Dataset, FileIssue, Unmatched
+from segassay.images.label_ref import LabelRef
 from segassay.types import Severity
 
 ROOT = Path("/set")

@@ -11,10 +11,11 @@ from test_fit import description, run, write_gold
 from test_fit_full import row, same_network
 
 from conftest import write_picture
-from segassay.datasets.case import Case, LabelRef
+from segassay.datasets.case import Case
 from segassay.errors import UsageError
 from segassay.fit import learn_labels
 from segassay.fit.learn_labels import FEWEST, MOST, drawn, halved, images_of
+from segassay.images.label_ref import LabelRef
 from segassay.judge.calibration.intervals import Calibration
 from segassay.judge.documents.judge_folder import (
     find_judge,

@@ -14,10 +14,11 @@ from check_views import FILE, image
 from segassay.auditing.views import file_view, image_view
 from segassay.checks.all_checks import check_image
 from segassay.checks.file_rules.pictures import exif_orientation, label_exif
-from segassay.datasets.case import Case, LabelRef
+from segassay.datasets.case import Case
 from segassay.datasets.read_case import read_case
 from segassay.images.formats.raster import turned
 from segassay.images.io import label_mask, read_image, read_label, read_labels
+from segassay.images.label_ref import LabelRef
 from segassay.types import Severity
 
 Picture = NDArray[np.uint8]

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from conftest import write_nifti, write_picture
-from segassay.datasets.case import LabelRef
 from segassay.errors import CaseError, ContentError, ReadError
 from segassay.images.io import label_mask, read_image, read_labels, stem_of
+from segassay.images.label_ref import LabelRef
 from segassay.judge.inputs.arrays_and_files import image_volume
 
 ARRAY = np.arange(4 * 5 * 6, dtype=np.int16).reshape(4, 5, 6)

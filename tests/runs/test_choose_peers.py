@@ -13,12 +13,13 @@ import pytest
 from blobs import blob
 from conftest import write_picture
 from segassay.auditing.audit import audit
-from segassay.datasets.case import Case, LabelRef
+from segassay.datasets.case import Case
 from segassay.datasets.labelled_case import LabelledCase
 from segassay.datasets.opening import open_dataset
 from segassay.evaluation.evaluate import evaluate
 from segassay.geometry.grid import Grid
 from segassay.images.io import LabelMap
+from segassay.images.label_ref import LabelRef
 from segassay.images.volume import Volume
 from segassay.judge.calibration.adapter import Adapter
 from segassay.judge.calibration.intervals import Calibration

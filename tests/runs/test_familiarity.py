@@ -11,9 +11,10 @@ from conftest import write_phantoms
 from segassay.auditing.audit import audit
 from segassay.corruption.faulty_cases import ExpertCase
 from segassay.corruption.phantoms.simple_phantom import LABELS
-from segassay.datasets.case import Case, LabelRef
+from segassay.datasets.case import Case
 from segassay.datasets.opening import open_dataset
 from segassay.datasets.splits import by_lot
+from segassay.images.label_ref import LabelRef
 from segassay.judge.scoring import Judge
 from segassay.records.run import read_run
 from segassay.records.table import read_table

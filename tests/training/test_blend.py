@@ -12,7 +12,7 @@ from safetensors.torch import load_file  # noqa: E402
 
 from conftest import write_phantoms  # noqa: E402
 from segassay.judge.documents.judge_folder import WEIGHTS, find_judge, write_checksums  # noqa: E402
-from segassay.training.learning.export import write_weights  # noqa: E402
+from segassay.judge.networks.onnx_file import write_weights  # noqa: E402
 from segassay.training.learning.loop import JudgeTraining  # noqa: E402
 from segassay.training.material.material import load_material  # noqa: E402
 from segassay.training.settings import JudgeRecipe  # noqa: E402

@@ -11,12 +11,12 @@ from segassay.auditing.views import case_views, file_view, image_view, label_vie
 from segassay.checks.all_checks import check_case, check_file, check_image, check_label, label_facts
 from segassay.checks.base import Bound, LabelFacts, LabelView
 from segassay.checks.cohort_rules.fingerprints import image_print
-from segassay.datasets.case import LabelRef
 from segassay.datasets.labelled_case import FRACTION
 from segassay.datasets.read_case import CaseFiles
 from segassay.errors import CaseError, InternalError
 from segassay.files.filesystem import told_path
 from segassay.images.io import LabelMap, label_mask
+from segassay.images.label_ref import LabelRef
 from segassay.images.volume import Volume, voxel_sha256
 from segassay.judge.scoring import Judge, Score
 from segassay.records.findings import Finding

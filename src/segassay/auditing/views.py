@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.checks.base import Bound, CaseView, FileView, ImageView, LabelView
-from segassay.datasets.case import LabelRef
 from segassay.datasets.read_case import CaseFiles
 from segassay.errors import CaseError
 from segassay.images.formats.nifti_header import header_facts
 from segassay.images.io import LabelMap
+from segassay.images.label_ref import LabelRef
 from segassay.images.slicing import as_planes, pixel_mm, slicing_axis
 from segassay.images.volume import Volume
 

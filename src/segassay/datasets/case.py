@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from segassay.errors import DatasetError
+from segassay.images.label_ref import LabelRef
 from segassay.types import Modality, counted
 
 IGNORE = frozenset({"ignore", "ignored", "ignore_label", "ignore_region"})
@@ -16,25 +17,6 @@ IGNORE = frozenset({"ignore", "ignored", "ignore_label", "ignore_region"})
 
 nnU-Net's name is the first (its label for partly annotated images).
 """
-
-
-@dataclass(frozen=True, slots=True)
-class LabelRef:
-    """One structure of one case: which file holds it and how to take it out.
-
-    `values` are the voxel values that mean this structure in a multi-label file (several for an
-    nnU-Net region); `None` means that the file is a binary mask of this structure alone.
-    `source` tells raters, versions and models of one structure apart. `pieces` are further files
-    that hold other parts of the same structure; the mask is the union. `ignore` are values of
-    voxels that nobody labelled: neither the structure nor background.
-    """
-
-    structure: str
-    path: Path
-    values: tuple[int, ...] | None = None
-    source: str = "label"
-    pieces: tuple[Path, ...] = ()
-    ignore: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

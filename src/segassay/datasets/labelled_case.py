@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.datasets.case import Case, LabelRef
+from segassay.datasets.case import Case
 from segassay.errors import CaseError, ContentError
 from segassay.geometry.grid import require_same_grid
 from segassay.images.io import LabelMap, label_mask, read_image, read_label
+from segassay.images.label_ref import LabelRef
 from segassay.images.volume import Volume
 
 FRACTION = 1e-3

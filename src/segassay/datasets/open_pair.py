@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.datasets.case import Case, LabelRef
+from segassay.datasets.case import Case
 from segassay.datasets.labelled_case import require_usable
 from segassay.datasets.pair_table import Pair
 from segassay.errors import CaseError, ContentError, GeometryError
 from segassay.images.io import LabelMap, label_mask, read_label
+from segassay.images.label_ref import LabelRef
 from segassay.images.volume import Volume
 from segassay.records.remarks import Comment, comment
 from segassay.types import Remark, Status

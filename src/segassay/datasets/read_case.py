@@ -4,12 +4,13 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from segassay.datasets.case import Case, LabelRef
+from segassay.datasets.case import Case
 from segassay.errors import CaseError, ReadError
 from segassay.files.filesystem import checksum
 from segassay.geometry.grid import Grid
 from segassay.images.formats.dicom_header import is_series, series_files
 from segassay.images.io import LabelMap, read_image, read_label
+from segassay.images.label_ref import LabelRef
 from segassay.images.volume import Volume
 
 

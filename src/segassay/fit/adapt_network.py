@@ -197,7 +197,8 @@ def _sets(lesson: Lesson, subjects: tuple[str, ...]) -> "tuple[StoredSet, ...]":
 def _written(
     folder: Path, base: JudgeFolder, meta: JudgeMeta, network: str, net: Any
 ) -> JudgeFolder:
-    from segassay.training.learning.export import export_onnx, write_weights
+    from segassay.judge.networks.onnx_file import write_weights
+    from segassay.training.learning.export import export_onnx
 
     folder.mkdir()
     export_onnx(net, JudgePreprocess(), folder / "judge.onnx", network=network)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.datasets.case import Case
+from segassay.datasets.one_source import of_one_source
 from segassay.datasets.splits import SubjectSplit
 from segassay.errors import CaseError, UsageError
 from segassay.fit.adapt_network import (
@@ -54,7 +55,6 @@ from segassay.judge.documents.judge_folder import (
     write_document,
 )
 from segassay.judge.documents.new_folder import put_in_place, require_writable
-from segassay.pairs.make_pairs import of_one_source
 from segassay.runs.configs import LearnConfig
 from segassay.types import Progress, Say, counted
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from segassay.datasets.case import Case, Dataset, LabelRef
+from segassay.datasets.case import Case, Dataset
 from segassay.errors import CaseError, ContentError, ReadError
 from segassay.files.filesystem import archive_of, checksum, is_there
 from segassay.fix.leftovers import remaining
@@ -16,6 +16,7 @@ from segassay.fix.repairs import Change, Surroundings, repaired
 from segassay.images.formats.nifti import SUFFIXES, require_geometry
 from segassay.images.formats.nifti_header import header_facts
 from segassay.images.formats.stored_labels import encoded, is_rewritable, read_stored
+from segassay.images.label_ref import LabelRef
 from segassay.runs.isolated import isolated
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.datasets.case import LabelRef
 from segassay.errors import CaseError, ContentError, ReadError
 from segassay.files import filesystem
 from segassay.geometry.grid import require_same_grid
 from segassay.images.formats import dicom, dicom_header, itk, mgh_and_analyze, nifti, npz, raster
 from segassay.images.intensity import MOST_USABLE, n_unusable
+from segassay.images.label_ref import LabelRef
 from segassay.images.placing import placed_on
 from segassay.images.volume import Volume, to_canonical
 

@@ -1,10 +1,11 @@
 """From a data set with trusted labels to pairs of faulty mask and gold: what `evaluate` reads."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from segassay.datasets.case import Case, Dataset
+from segassay.datasets.one_source import of_one_source
 from segassay.errors import OutputError, UsageError
 from segassay.files.atomic import write_whole
 from segassay.files.file_names import plain_names
@@ -98,25 +99,6 @@ def make_pairs(config: PairsConfig, *, progress: Progress | None = None) -> Pair
         progress=progress,
     )
     return _conclude(config, cases, run)
-
-
-def of_one_source(dataset: Dataset, wanted: str | None) -> Dataset:
-    """Keep the labels of one source: two labels of one structure cannot both be the gold."""
-    sources = list(dict.fromkeys(ref.source for case in dataset.cases for ref in case.labels))
-    if wanted is None and len(sources) > 1:
-        raise UsageError(
-            f"{dataset.name}: labels come from {', '.join(sources)}; "
-            "say by --label-source which ones to trust"
-        )
-    if wanted is not None and wanted not in sources:
-        raise UsageError(
-            f"{dataset.name}: no labels come from {wanted!r}; there are {', '.join(sources)}"
-        )
-    kept = [
-        replace(case, labels=tuple(r for r in case.labels if wanted in (None, r.source)))
-        for case in dataset.cases
-    ]
-    return replace(dataset, cases=tuple(kept))
 
 
 def _record(config: PairsConfig, dataset: Dataset) -> RunRecord:

@@ -138,7 +138,8 @@ def _export(
     folder: Path, recipe: "JudgeRecipe", material: "Material", net: Any, *, pairs: int
 ) -> JudgeMeta:
     """Write the network, to use and to train on from; return its description."""
-    from segassay.training.learning.export import describe, export_onnx, write_weights
+    from segassay.judge.networks.onnx_file import write_weights
+    from segassay.training.learning.export import describe, export_onnx
     from segassay.training.learning.start import with_earlier
 
     folder.mkdir(exist_ok=True)

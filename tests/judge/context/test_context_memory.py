@@ -12,8 +12,9 @@ from test_votes import disc, looks, said, slices
 
 from blobs import blob
 from conftest import write_picture
-from segassay.datasets.case import Case, LabelRef
+from segassay.datasets.case import Case
 from segassay.errors import ModelError
+from segassay.images.label_ref import LabelRef
 from segassay.judge.context.context_cases import ContextReader
 from segassay.judge.context.context_memory import ContextMemory, ContextSlice
 from segassay.judge.context.looks import Floats, Looks

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 
-from segassay.datasets.case import IGNORE, Case, FileIssue, LabelRef, Unmatched
+from segassay.datasets.case import IGNORE, Case, FileIssue, Unmatched
 from segassay.datasets.splits import natural_key
 from segassay.errors import CaseError, DatasetError, ReadError
 from segassay.files import filesystem
@@ -16,6 +16,7 @@ from segassay.files.untrusted_json import parse_json, shortened
 from segassay.images.formats import itk
 from segassay.images.formats.mgh_and_analyze import is_header
 from segassay.images.io import is_readable, label_names, read_labels, stem_of
+from segassay.images.label_ref import LabelRef
 from segassay.vocabulary.freesurfer import freesurfer_names
 from segassay.vocabulary.names import canonical_names
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from pathlib import Path
 
-from segassay.datasets.case import Case, FileIssue, LabelRef, Unmatched
+from segassay.datasets.case import Case, FileIssue, Unmatched
 from segassay.datasets.discovery.conventions import Convention, convention_of, only_structure
 from segassay.datasets.discovery.listing import by_stem, multilabel_refs, subject_of
 from segassay.datasets.discovery.name_matching import LabelName, match_names, same_text, sources_of
+from segassay.images.label_ref import LabelRef
 from segassay.types import Modality
 from segassay.vocabulary.names import canonical_name
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from segassay.datasets.case import Case, Dataset, FileIssue, LabelRef, Unmatched
+from segassay.datasets.case import Case, Dataset, FileIssue, Unmatched
 from segassay.datasets.discovery.conventions import VERTEBRAE
 from segassay.datasets.discovery.listing import (
     by_stem,
@@ -26,6 +26,7 @@ from segassay.errors import DatasetError
 from segassay.files.filesystem import is_dir, is_file
 from segassay.files.text_table import read_rows
 from segassay.images.io import stem_of
+from segassay.images.label_ref import LabelRef
 from segassay.types import Modality, modality_of
 from segassay.vocabulary.names import canonical_name, canonical_names
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
-from segassay.datasets.case import Case, Dataset, FileIssue, LabelRef, Unmatched
+from segassay.datasets.case import Case, Dataset, FileIssue, Unmatched
 from segassay.datasets.discovery.listing import (
     declared_labels,
     declared_values,
@@ -22,6 +22,7 @@ from segassay.errors import ReadError
 from segassay.files import filesystem
 from segassay.images.formats.dicom_header import SEGMENT, SERIES, DicomFacts, dicom_facts, is_dicom
 from segassay.images.io import VOLUMES, stem_of
+from segassay.images.label_ref import LabelRef
 from segassay.types import modality_of
 from segassay.vocabulary.names import canonical_names
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from segassay.datasets.case import Case, Dataset, FileIssue, LabelRef, Unmatched
+from segassay.datasets.case import Case, Dataset, FileIssue, Unmatched
 from segassay.datasets.discovery.folder_roles import (
     Part,
     holds_a_folder_per_image,
@@ -35,6 +35,7 @@ from segassay.datasets.discovery.paired_cases import (
 )
 from segassay.datasets.discovery.value_names import root_names
 from segassay.errors import DatasetError
+from segassay.images.label_ref import LabelRef
 from segassay.vocabulary.names import canonical_names
 
 LABELS = "images+labels"

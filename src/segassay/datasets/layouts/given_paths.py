@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from segassay.datasets.case import Case, Dataset, LabelRef, Unmatched
+from segassay.datasets.case import Case, Dataset, Unmatched
 from segassay.datasets.discovery.case_places import JOINED
 from segassay.datasets.discovery.folder_roles import holds_a_folder_per_image, holds_files, pair_up
 from segassay.datasets.discovery.listing import (
@@ -25,6 +25,7 @@ from segassay.datasets.layouts.folders import cases_with_masks, kinds_of_masks
 from segassay.errors import DatasetError, UsageError
 from segassay.files.filesystem import exists, is_dir
 from segassay.images.io import stem_of
+from segassay.images.label_ref import LabelRef
 from segassay.vocabulary.names import canonical_names
 
 NAME = "pairs"

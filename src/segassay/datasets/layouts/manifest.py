@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from segassay.datasets.case import Case, Dataset, LabelRef
+from segassay.datasets.case import Case, Dataset
 from segassay.datasets.discovery.listing import (
     listed_path,
     missing_files,
@@ -25,6 +25,7 @@ from segassay.errors import DatasetError
 from segassay.files.text_table import Row, read_rows
 from segassay.files.untrusted_json import shortened
 from segassay.images.io import stem_of
+from segassay.images.label_ref import LabelRef
 from segassay.types import modality_of
 from segassay.vocabulary.names import canonical_names
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Container
 from pathlib import Path
 
-from segassay.datasets.case import Case, Dataset, FileIssue, LabelRef, Unmatched
+from segassay.datasets.case import Case, Dataset, FileIssue, Unmatched
 from segassay.datasets.discovery.conventions import only_structure
 from segassay.datasets.discovery.folder_roles import parts
 from segassay.datasets.discovery.listing import (
@@ -16,6 +16,7 @@ from segassay.datasets.discovery.listing import (
 )
 from segassay.datasets.discovery.name_matching import LabelName
 from segassay.images.io import stem_of
+from segassay.images.label_ref import LabelRef
 from segassay.vocabulary.names import canonical_names
 
 NAME = "images+named-masks"

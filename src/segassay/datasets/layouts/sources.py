@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from segassay.datasets.case import Dataset, LabelRef, Unmatched
+from segassay.datasets.case import Dataset, Unmatched
 from segassay.datasets.discovery.conventions import only_structure
 from segassay.datasets.discovery.folder_roles import SOURCE, image_folder
 from segassay.datasets.discovery.listing import (
@@ -16,6 +16,7 @@ from segassay.datasets.layouts.folders import cases_with_masks, plain_image_fold
 from segassay.errors import DatasetError
 from segassay.files.filesystem import children, is_file
 from segassay.images.formats.dicom_header import is_dicom
+from segassay.images.label_ref import LabelRef
 
 NAME = "images+sources"
 LOOKS_FOR = "images/ and folders of masks named by their source (gold/, weak_…/, reader_…/)"

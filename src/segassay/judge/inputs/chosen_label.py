@@ -8,12 +8,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.datasets.case import LabelRef
 from segassay.datasets.discovery.listing import multilabel_refs
 from segassay.datasets.discovery.value_names import names_beside
 from segassay.datasets.labelled_case import FRACTION
 from segassay.errors import ContentError, DatasetError, UsageError
 from segassay.images.io import label_mask, read_label
+from segassay.images.label_ref import LabelRef
 from segassay.images.volume import Volume
 from segassay.vocabulary.names import canonical_name
 

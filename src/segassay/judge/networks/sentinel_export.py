@@ -9,8 +9,8 @@ from torch import Tensor
 
 from segassay.judge.documents.judge_folder import WEIGHTS
 from segassay.judge.inputs.sentinel_input import SIZE
+from segassay.judge.networks.onnx_file import write_onnx, write_weights
 from segassay.judge.networks.quality_sentinel import TEXT_DIM, QualitySentinelNet
-from segassay.training.learning.export import write_onnx, write_weights
 
 
 def export_sentinel(net: QualitySentinelNet, path: Path) -> None:

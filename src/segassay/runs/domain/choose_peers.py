@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Container, Sequence
 from dataclasses import replace
 
-from segassay.datasets.case import Case, LabelRef
+from segassay.datasets.case import Case
 from segassay.datasets.labelled_case import read_labelled_case
 from segassay.datasets.splits import by_lot
 from segassay.errors import CaseError
+from segassay.images.label_ref import LabelRef
 from segassay.judge.comparison.gold_cases import GoldCase
 from segassay.judge.comparison.peers import FEWEST, Peers
 from segassay.judge.scoring import Judge
