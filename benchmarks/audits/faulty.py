@@ -374,8 +374,8 @@ is likely wrong.
 |---|--:|--:|--:|--:|--:|--:|---|
 {set_lines(found["untouched"])}
 
-Sets whole, by judges that never saw them (`benchmarks/audits/audit_sets.py`); of most structures they give low
-confidence. *At all*: if these scores were believed, too.
+Sets whole, by judges that never saw them (`benchmarks/audits/audit_sets.py`); of most structures
+they give low confidence. *At all*: if these scores were believed, too.
 
 | set | labels | seen | likely wrong | at all | check | low confidence | structures |
 |---|--:|--:|--:|--:|--:|--:|---|

@@ -120,7 +120,8 @@ Judges from the same recipe but for one thing, from no weights, with equal updat
 So short a training is not what the published judges had: the differences count, not the heights.
 *Against map*: the difference of mean set Pearson from map, of the longer trainings from map-long,
 paired, with a 95 % interval by bootstrap over subjects; one training each, so it does not hold the
-chance of a training. Made by `benchmarks/design/train_ablations.sh` and `python -m benchmarks.design.ablations`.
+chance of a training. Made by `benchmarks/design/train_ablations.sh` and
+`python -m benchmarks.design.ablations`.
 
 | judge | what is other | updates | seed | mean set Pearson | against map | MAE | pooled | network |
 |---|---|---|---|---|---|---|---|---|

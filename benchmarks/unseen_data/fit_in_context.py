@@ -140,7 +140,8 @@ def page(found: dict[str, Row]) -> str:
 Judges of the folds of `leave_set_out.md` that never saw the set's group, as they are and after
 `segassay fit` on reference cases with planted faults, which are then their context; tested on the
 frozen test's masks of other subjects. One draw of subjects. Made by
-`python -m benchmarks.unseen_data.fit_in_context`; judges without context: [fit_unseen](fit_unseen.md).
+`python -m benchmarks.unseen_data.fit_in_context`; judges without context:
+[fit_unseen](fit_unseen.md).
 
 | set | reference cases | Pearson | MAE | AUROC < .8 | intervals hold | their width |
 |---|---|---|---|---|---|---|

@@ -70,7 +70,7 @@ def work(case: Case) -> CaseRecord:
     if isinstance(_of_worker, SegassayError):
         raise _of_worker
     if _of_worker is None:
-        raise RuntimeError("worker process without a context")
+        raise RuntimeError(f"{case.case_id}: worker process without a context")
     return assay_one(case, lambda: read_case(case), _of_worker)
 
 

@@ -48,7 +48,7 @@ class MeasuredOn(StrEnum):
 
 
 class SliceSettings(Document):
-    """Everything that decides what a judge of slices sees: `judge.inputs.preprocess.JudgePreprocess`.
+    """All that decides what a judge of slices sees: `judge.inputs.preprocess.JudgePreprocess`.
 
     `hu_rule`, `axis_rule` and `frame_rule` are versions of code: which images hold Hounsfield units
     (`images.intensity.holds_hu`), along which axis slices are taken (`images.slicing`), and which
@@ -99,7 +99,7 @@ class VotingSettings(Document):
 
 
 class ContextSettings(Document):
-    """What a judge sees of the context: `judge.context.context_inputs`. `version` is that of the code."""
+    """What a judge sees of the context: `judge.context.context_inputs`; `version` is the code's."""
 
     n_looks: int = Field(ge=1)
     voting: VotingSettings
