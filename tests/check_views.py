@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from segassay.checks.base import CaseView, FileView, ImageView, LabelFacts, LabelView
 from segassay.geometry.grid import Grid
+from segassay.images.mask import Mask
 from segassay.images.slicing import as_planes, pixel_mm
 from segassay.records.findings import Finding
 from segassay.types import Severity
@@ -27,7 +28,8 @@ def cube(n_slices: int = 12) -> Planes:
 
 
 def view(planes: Planes, structure: str = "liver", *, thickness_mm: float = 3.0) -> LabelView:
-    return LabelView("c", structure, "label", planes, (1.0, 1.0), thickness_mm, spacing_known=True)
+    mask = Mask.of(planes)
+    return LabelView("c", structure, "label", mask, (1.0, 1.0), thickness_mm, spacing_known=True)
 
 
 def image(planes: NDArray[np.float32], *, anatomical: bool = True) -> ImageView:
@@ -82,7 +84,7 @@ def body_case(
                 "c",
                 name,
                 "label",
-                as_planes(mask, axis),
+                Mask.of(mask).as_planes(axis),
                 pixel_mm(grid, axis),
                 grid.spacing_mm[axis],
                 spacing_known=True,

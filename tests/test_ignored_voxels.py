@@ -18,7 +18,7 @@ from segassay.datasets.case import Case
 from segassay.datasets.opening import open_dataset
 from segassay.datasets.pair_table import read_pair_table
 from segassay.evaluation.evaluate_image import evaluate_image
-from segassay.images.io import label_mask, read_label, read_labels
+from segassay.images.io import read_label, read_labels
 from segassay.images.label_ref import LabelRef
 from segassay.images.volume import Volume, to_canonical
 from segassay.judge.comparison.gold_cases import GoldCase, GoldCases
@@ -78,7 +78,7 @@ def test_an_ignored_value_is_no_structure_and_its_voxels_are_unknown(
     assert {ref.ignore for ref in case.labels} == {(5,)}
     found = {ref.structure: read_label(ref) for ref in case.labels}
     assert {
-        ref.structure: int(label_mask(found[ref.structure], ref).sum()) for ref in case.labels
+        ref.structure: int(np.asarray(found[ref.structure].mask(ref)).sum()) for ref in case.labels
     } == expected
     for label in found.values():
         assert label.volume.known is not None
@@ -95,7 +95,7 @@ def test_a_manifest_names_ignored_values(tmp_path: Path) -> None:
     (case,) = open_dataset(table).cases
     assert case.labels[0].ignore == (5,)
     alone = replace(case.labels[0], values=None)
-    assert int(label_mask(read_label(alone), alone).sum()) == 27
+    assert int(np.asarray(read_label(alone).mask(alone)).sum()) == 27
 
 
 def test_a_file_without_ignored_voxels_knows_all(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_a_hole_beside_ignored_voxels_is_told() -> None:
 def test_a_wholly_ignored_label_is_not_called_empty() -> None:
     empty = view(np.zeros((4, 8, 8), dtype=np.bool_))
     assert names(check_label(empty)) == {"empty_mask"}
-    assert check_label(replace(empty, known=empty.planes)) == []
+    assert check_label(replace(empty, known=np.asarray(empty.planes))) == []
 
 
 def test_all_that_is_known_may_be_mask() -> None:

@@ -131,10 +131,10 @@ def sentinel_all(predict: Predict, phantom: Phantom, *, at_once: int) -> list[fl
     means = []
     for value in LABELS.values():
         mask = phantom.labels.transpose(2, 1, 0) == value
-        chosen = sentinel_slices(mask)
+        chosen = sentinel_slices(mask.sum(axis=(1, 2)))
         answers: list[float] = []
         for n in range(0, len(chosen), at_once):
-            seen = np.stack([sentinel_input(planes, mask, k) for k in chosen[n : n + at_once]])
+            seen = np.stack([sentinel_input(planes[k], mask[k]) for k in chosen[n : n + at_once]])
             text = np.zeros((len(seen), TEXT_DIM), dtype=np.float32)
             answers += predict(seen, text).tolist()
         means.append(float(np.mean(answers)))

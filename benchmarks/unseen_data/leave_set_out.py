@@ -177,7 +177,7 @@ def judged(judge: Path, baseline: str, sets: Sequence[SetRecipe], data: Path) ->
                 continue
             seen = read_usable_case(entry.name, case, entry.modality)
             right = read_labelled_case(truth[case_id])
-            gold = {ref.structure: mask for ref, mask in right.masks()}
+            gold = {ref.structure: np.asarray(mask) for ref, mask in right.masks()}
             names = [name for name in seen.masks if name in gold]
             labels = [(name, seen.masks[name]) for name in names]
             kind, subject = entry.modality, case.subject_id

@@ -230,7 +230,8 @@ class Asked:
 
 def _swept_masks(expert: ExpertCase) -> tuple[list[str], list[Known]]:
     """Return eroded and dilated masks of every structure, their families beside them."""
-    families, known = [], []
+    families: list[str] = []
+    known: list[Known] = []
     for family, structure, masks in swept(expert):
         gold = expert.masks[structure]
         families += [family] * len(masks)

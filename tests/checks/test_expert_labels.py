@@ -23,7 +23,8 @@ from segassay.datasets.case import Case, Dataset
 from segassay.datasets.opening import open_dataset
 from segassay.datasets.read_case import read_case
 from segassay.geometry.grid import Grid
-from segassay.images.io import LabelMap, label_mask
+from segassay.images.io import LabelMap
+from segassay.images.mask import Mask
 from segassay.images.volume import Volume, voxel_sha256
 from segassay.records.findings import Finding
 from segassay.types import Severity
@@ -61,7 +62,7 @@ def look_at(dataset: Dataset, case: Case, seen: Seen) -> None:
         seen.files.append(file_view(refs, labels, shown, frozenset(dataset.declared)))
         known = files.image.spacing_known
         own += [
-            label_view(ref, label_mask(labels, ref), shown, (), known=None, spacing_known=known)
+            label_view(ref, labels.mask(ref), shown, (), known=None, spacing_known=known)
             for ref in refs
         ]
     seen.labels += own
@@ -111,7 +112,7 @@ def liver(shared_data: Path) -> Seen:
 def edited(view: LabelView, edit: Callable[[Planes, int], None]) -> LabelView:
     planes = np.array(view.planes)
     edit(planes, int(view.areas.argmax()))
-    return replace(view, planes=planes)
+    return replace(view, planes=Mask.of(planes))
 
 
 def add_island(planes: Planes, largest: int) -> None:
@@ -258,10 +259,11 @@ def test_sets_without_orientation_say_nothing_about_sides(shared_data: Path, pat
 def test_a_real_label_on_a_coarser_grid_and_in_the_void(abdomen: CaseView) -> None:
     (liver,) = abdomen.named("liver")
     assert not names(check_label(liver)) & {"stair_steps", "void_label", "slice_jumps"}
-    small = liver.planes[:, ::2, ::2].repeat(2, axis=1).repeat(2, axis=2)
-    coarse = replace(liver, planes=small[:, : liver.planes.shape[1], : liver.planes.shape[2]])
+    whole = np.asarray(liver.planes)
+    small = whole[:, ::2, ::2].repeat(2, axis=1).repeat(2, axis=2)
+    coarse = replace(liver, planes=Mask.of(small[:, : whole.shape[1], : whole.shape[2]]))
     assert names(check_label(coarse), Severity.WARNING) >= {"stair_steps"}
-    outside = replace(liver, planes=np.roll(liver.planes, liver.planes.shape[1] // 2, axis=1))
+    outside = replace(liver, planes=Mask.of(np.roll(whole, whole.shape[1] // 2, axis=1)))
     assert names(check_label(outside), Severity.WARNING) >= {"void_label"}
 
 

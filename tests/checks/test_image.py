@@ -9,6 +9,7 @@ from segassay.checks.file_rules.image import blank_slices, ct_values, few_levels
 from segassay.checks.label_rules.against_image import tissue_hu, user_bounds, void_label
 from segassay.geometry.grid import Grid
 from segassay.images.formats.nifti_header import HeaderFacts
+from segassay.images.mask import Mask
 from segassay.types import Modality, Severity
 
 NOISE = np.random.default_rng(0)
@@ -142,7 +143,7 @@ def test_bounds_of_the_user(quantity: str, lower: float, upper: float, odd: bool
     bounded = replace(seen, bounds=(Bound("liver", quantity, lower, upper),))
     assert len(user_bounds(bounded)) == odd
     assert user_bounds(replace(bounded, structure="spleen")) == []
-    assert user_bounds(replace(bounded, planes=np.zeros_like(bounded.planes))) == []
+    assert user_bounds(replace(bounded, planes=Mask.empty(bounded.planes.shape))) == []
 
 
 def test_bounds_in_millilitres_need_a_spacing() -> None:

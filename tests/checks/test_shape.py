@@ -6,6 +6,7 @@ import numpy as np
 from check_views import cube, view
 from segassay.checks.all_checks import check_label
 from segassay.checks.label_rules.shape import all_foreground, border_contact, empty_mask, tiny_mask
+from segassay.images.mask import Mask
 from segassay.types import Severity
 
 
@@ -53,10 +54,11 @@ def test_every_voxel_of_the_border_counts_once_and_a_picture_has_no_ends() -> No
 
 def test_a_picture_has_pixels_and_no_slices() -> None:
     stack = replace(view(cube()), spacing_known=False)
-    flat = replace(stack, planes=stack.planes[5:6])
+    flat = replace(stack, planes=Mask.of(np.asarray(stack.planes)[5:6]))
     assert (stack.unit, flat.unit) == ("voxels", "pixels")
     assert (stack.voxels, flat.voxels) == ("voxels", "pixels")
     assert (stack.is_flat, flat.is_flat) == (False, True)
     assert (stack.in_slice(3), flat.in_slice(0)) == (" in slice 3", "")
-    for finding in check_label(replace(flat, planes=flat.planes & ~np.eye(40, dtype=np.bool_))):
+    cut = Mask.of(np.asarray(flat.planes) & ~np.eye(40, dtype=np.bool_))
+    for finding in check_label(replace(flat, planes=cut)):
         assert not re.search(r"voxel|slice", finding.message + finding.suggestion)

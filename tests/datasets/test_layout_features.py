@@ -18,12 +18,12 @@ from layout_samples import (
 )
 from segassay.datasets.case import Case, Dataset
 from segassay.datasets.opening import open_dataset
-from segassay.images.io import label_mask, read_image, read_label
+from segassay.images.io import read_image, read_label
 
 
 def content(case: Case) -> list[tuple[str, str, int]]:
     """Return structure, source and size of every label of a case."""
-    masks = ((ref, label_mask(read_label(ref), ref)) for ref in case.labels)
+    masks = ((ref, np.asarray(read_label(ref).mask(ref))) for ref in case.labels)
     return [(ref.structure, ref.source, int(mask.sum())) for ref, mask in masks]
 
 
@@ -57,7 +57,7 @@ def test_subjects_go_by_the_users_pattern(tmp_path: Path, layout: str) -> None:
 @pytest.mark.parametrize("layout", OVERLAPPING)
 def test_voxels_of_two_masks_stay_in_both(tmp_path: Path, layout: str) -> None:
     case = open_dataset(MAKERS[layout](tmp_path / "set")).cases[0]
-    first, second = (label_mask(read_label(ref), ref) for ref in case.labels)
+    first, second = (np.asarray(read_label(ref).mask(ref)) for ref in case.labels)
     assert (first & second).any()
 
 
@@ -72,7 +72,7 @@ def test_masks_of_a_table_and_of_bids_may_overlap(tmp_path: Path) -> None:
     )
     for path in (root, table):
         (case, *_) = open_dataset(path).cases
-        masks = [label_mask(read_label(ref), ref) for ref in case.labels]
+        masks = [np.asarray(read_label(ref).mask(ref)) for ref in case.labels]
         assert np.sum(masks, axis=0).max() >= 2
         assert len({(ref.structure, ref.source) for ref in case.labels}) == len(masks)
 

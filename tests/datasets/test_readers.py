@@ -28,7 +28,7 @@ from segassay.datasets.layouts.all_layouts import READERS
 from segassay.datasets.opening import open_dataset
 from segassay.errors import DatasetError, GeometryError, UsageError
 from segassay.files.filesystem import exists
-from segassay.images.io import label_mask, read_image, read_label
+from segassay.images.io import read_image, read_label
 from segassay.types import Modality
 
 
@@ -304,7 +304,7 @@ def test_pieces_of_one_structure_are_one_label_and_slices_have_their_scan(tmp_pa
     dataset = open_dataset(root)
     assert dataset.subjects == ("p1", "p2")
     ref = next(r for r in dataset.cases[0].labels if r.structure == "rib_left_9")
-    mask = label_mask(read_label(ref), ref)
+    mask = np.asarray(read_label(ref).mask(ref))
     assert [p.name for p in ref.pieces] == ["p1_9_rib_left_9_001.png"]
     assert mask.sum() == 2
     write_picture(root / "masks" / "p1_9_rib_left_9_001.png", np.zeros((5, 4), dtype=np.uint8))

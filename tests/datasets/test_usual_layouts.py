@@ -16,7 +16,7 @@ from segassay.datasets.case import Dataset, FileIssue
 from segassay.datasets.discovery.name_matching import match_names
 from segassay.datasets.opening import open_dataset
 from segassay.errors import DatasetError, UsageError
-from segassay.images.io import label_mask, read_image, read_label
+from segassay.images.io import read_image, read_label
 from segassay.types import Modality
 
 PICTURE = VOXELS[..., 0]
@@ -258,7 +258,7 @@ def test_published_sets_are_known(
     assert dataset.unlabelled == ()
     for case in dataset.cases:
         assert read_image(case.images[0]).array.shape[:2] == (4, 4)
-        assert all(label_mask(read_label(ref), ref).any() for ref in case.labels[:2])
+        assert all(np.asarray(read_label(ref).mask(ref)).any() for ref in case.labels[:2])
 
 
 def test_lesions_of_one_picture_are_pieces(tmp_path: Path) -> None:
@@ -266,7 +266,7 @@ def test_lesions_of_one_picture_are_pieces(tmp_path: Path) -> None:
     found = {case.case_id: case.labels for case in dataset.cases}
     (ref,) = found["benign (2)"]
     assert [path.name for path in ref.pieces] == ["benign (2)_mask_1.png"]
-    assert label_mask(read_label(ref), ref).sum() == 2
+    assert np.asarray(read_label(ref).mask(ref)).sum() == 2
 
 
 def test_a_field_of_view_is_no_label_and_a_second_reader_is_a_source(tmp_path: Path) -> None:

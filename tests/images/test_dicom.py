@@ -25,7 +25,7 @@ from dicom_samples import (
 from segassay.datasets.opening import open_dataset
 from segassay.datasets.read_case import read_case
 from segassay.errors import ContentError, DatasetError, MissingExtraError, ReadError
-from segassay.images.io import label_mask, read_image, read_label
+from segassay.images.io import read_image, read_label
 from segassay.types import Modality
 
 
@@ -150,7 +150,7 @@ def test_segments_overlap_and_lie_on_the_image(tmp_path: Path, kind: str) -> Non
     for ref, stored in zip(dataset.cases[0].labels, masks.values(), strict=True):
         labels = read_label(ref, image)
         assert np.allclose(labels.volume.grid.affine, image.grid.affine)
-        assert np.array_equal(label_mask(labels, ref), stored.T[::-1, ::-1].astype(bool))
+        assert np.array_equal(np.asarray(labels.mask(ref)), stored.T[::-1, ::-1].astype(bool))
     read = read_case(dataset.cases[0])
     assert all(len(text) == 64 for text in read.label_sha256.values())
 
@@ -162,7 +162,7 @@ def test_segments_as_a_label_map(tmp_path: Path) -> None:
     write_seg(tmp_path / "case" / "seg.dcm", series, masks, kind="LABELMAP")
     (case,) = open_dataset(tmp_path).cases
     image = read_image(case.images[0])
-    found = [int(label_mask(read_label(ref, image), ref).sum()) for ref in case.labels]
+    found = [int(np.asarray(read_label(ref, image).mask(ref)).sum()) for ref in case.labels]
     assert found == [int(mask.sum()) for mask in masks.values()] == [12, 1]
 
 
@@ -281,5 +281,5 @@ def test_real_series_matches_its_labels(shared_data: Path) -> None:
     assert not isinstance(read.image, Exception)
     assert np.allclose(labels.volume.grid.affine, read.image.grid.affine, atol=1e-4)
     liver = next(ref for ref in case.labels if ref.structure == "liver")
-    inside = read.image.array[label_mask(labels, liver)]
+    inside = read.image.array[np.asarray(labels.mask(liver))]
     assert 50 < np.median(inside) < 150  # Hounsfield units of an enhanced liver

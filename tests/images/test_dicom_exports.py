@@ -17,7 +17,7 @@ from segassay.datasets.read_case import file_sha256, read_case
 from segassay.errors import ReadError
 from segassay.geometry.grid import require_same_grid
 from segassay.images.formats import dicom_header
-from segassay.images.io import label_mask, read_image, read_label
+from segassay.images.io import read_image, read_label
 
 
 def mask(*filled: int, row: int = 1) -> Any:
@@ -51,7 +51,7 @@ def test_segments_of_a_tilted_series_lie_on_its_sheared_grid(tmp_path: Path, kin
         labels = read_label(ref, image)
         require_same_grid(labels.volume.grid, image.grid, ref.structure)
         assert np.allclose(labels.volume.grid.affine, image.grid.affine, atol=1e-6)
-        np.testing.assert_array_equal(label_mask(labels, ref), as_ras(stored))
+        np.testing.assert_array_equal(np.asarray(labels.mask(ref)), as_ras(stored))
 
 
 def export(root: Path, *, names: tuple[str, ...] = ("a", "b"), frames: bool = False) -> Path:
@@ -92,7 +92,7 @@ def test_a_folder_of_several_series_is_split(tmp_path: Path, frames: bool, at_ro
         assert not isinstance(read.image, Exception)
         assert not isinstance(labels, Exception)
         assert read.image.grid.shape == (COLUMNS, ROWS, N_SLICES)
-        np.testing.assert_array_equal(label_mask(labels, ref), as_ras(mask(n + 1, n + 2)))
+        np.testing.assert_array_equal(np.asarray(labels.mask(ref)), as_ras(mask(n + 1, n + 2)))
     first, second = (file_sha256(case.images[0]) for case in dataset.cases)
     assert first != second
     assert len(first) == len(second) == 64
@@ -183,7 +183,7 @@ def test_segments_of_one_name_are_pieces_of_one_structure(
     labels = read.labels[case.labels[0].path]
     assert not isinstance(labels, Exception)
     np.testing.assert_array_equal(
-        label_mask(labels, case.labels[0]), as_ras(mask(1) | mask(3, 5, row=2))
+        np.asarray(labels.mask(case.labels[0])), as_ras(mask(1) | mask(3, 5, row=2))
     )
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from segassay.geometry.grid import Grid
 from segassay.images.display import plane_name, shown, side_cuts
+from segassay.images.mask import Mask
 from segassay.images.volume import Volume
 
 SPACINGS = {0: (5.0, 1.0, 2.0), 1: (1.0, 5.0, 2.0), 2: (1.0, 2.0, 5.0)}
@@ -27,7 +28,7 @@ def block() -> np.ndarray:
 def test_the_slice_lies_where_the_line_is_drawn(along: int) -> None:
     image = np.zeros(SHAPE, dtype=np.float32)
     image[(slice(None),) * along + (6,)] = 100.0
-    for cut in side_cuts(volume(along, image), block(), 6):
+    for cut in side_cuts(volume(along, image), Mask.of(block()), 6):
         is_row, at = cut.crossing
         lit = np.flatnonzero((cut.image > 0.5).all(axis=1 if is_row else 0))
         assert lit.tolist() == [at]
@@ -37,7 +38,9 @@ def test_the_slice_lies_where_the_line_is_drawn(along: int) -> None:
 def test_cuts_go_through_the_mask_in_square_millimetres(along: int) -> None:
     mask = block()
     across = [axis for axis in range(3) if axis != along]
-    for axis, cut in zip(across, side_cuts(volume(along, mask * 1.0), mask, 6), strict=True):
+    for axis, cut in zip(
+        across, side_cuts(volume(along, mask * 1.0), Mask.of(mask), 6), strict=True
+    ):
         assert (cut.mask == (cut.image > 0.5)).all()
         size = {n: mask.any(axis=tuple(a for a in range(3) if a != n)).sum() for n in range(3)}
         width, height = (n for n in range(3) if n != axis)
@@ -49,7 +52,7 @@ def test_cuts_go_through_the_mask_in_square_millimetres(along: int) -> None:
 def test_head_is_up_and_the_front_is_left() -> None:
     mask = np.zeros(SHAPE, dtype=np.bool_)
     mask[10, 28, 38] = True  # in front, at the top
-    sagittal, coronal = side_cuts(volume(2, mask * 1.0), mask, 38)
+    sagittal, coronal = side_cuts(volume(2, mask * 1.0), Mask.of(mask), 38)
     assert (sagittal.plane, coronal.plane) == ("sagittal", "coronal")
     assert np.argwhere(sagittal.mask).tolist() == [[1, 1]]
     assert np.argwhere(coronal.mask).tolist() == [[1, 9]]
@@ -58,12 +61,12 @@ def test_head_is_up_and_the_front_is_left() -> None:
 def test_pictures_and_thin_stacks_have_no_sides() -> None:
     for shape in [(20, 30, 1), (20, 30, 3)]:
         image = volume(2, np.zeros(shape, dtype=np.float32))
-        assert side_cuts(image, np.zeros(shape, dtype=np.bool_), 0) == ()
+        assert side_cuts(image, Mask.empty(shape), 0) == ()
 
 
 def test_an_empty_mask_is_cut_through_the_middle() -> None:
     empty = np.zeros(SHAPE, dtype=np.bool_)
-    first, second = side_cuts(volume(2, empty * 1.0), empty, 0)
+    first, second = side_cuts(volume(2, empty * 1.0), Mask.of(empty), 0)
     assert (first.index, second.index) == (10, 15)
 
 
@@ -78,7 +81,7 @@ def test_hounsfield_units_are_shown_in_a_soft_tissue_window() -> None:
     image = np.full(SHAPE, -1000.0, dtype=np.float32)
     image[:, :, 10:] = 50.0
     image[:, :, 30:] = 3000.0
-    (cut, _) = side_cuts(volume(2, image), block(), 25)
+    (cut, _) = side_cuts(volume(2, image), Mask.of(block()), 25)
     levels = np.unique(np.round(cut.image, 2)).tolist()
     assert levels == [0.0, 0.5, 1.0]
 

@@ -17,7 +17,7 @@ from segassay.checks.file_rules.pictures import exif_orientation, label_exif
 from segassay.datasets.case import Case
 from segassay.datasets.read_case import read_case
 from segassay.images.formats.raster import turned
-from segassay.images.io import label_mask, read_image, read_label, read_labels
+from segassay.images.io import read_image, read_label, read_labels
 from segassay.images.label_ref import LabelRef
 from segassay.types import Severity
 
@@ -94,7 +94,7 @@ def test_a_mask_fits_however_it_was_drawn(tmp_path: Path, orientation: int, kind
     for name, path in masks.items():
         ref = LabelRef("lesion", path)
         labels = read_label(ref, volume)
-        found = label_mask(labels, ref)[::-1, ::-1, 0].T
+        found = np.asarray(labels.mask(ref))[::-1, ::-1, 0].T
         np.testing.assert_array_equal(found, mask > 0, err_msg=name)
         by = {"upright": 1, "wrong": 1}.get(name, orientation)
         assert labels.volume.exif == by

@@ -12,17 +12,19 @@ from PIL import Image
 
 from conftest import write_nifti, write_picture
 from segassay.errors import CaseError, ContentError, ReadError
-from segassay.images.io import label_mask, read_image, read_labels, stem_of
+from segassay.images.io import read_image, read_labels, stem_of
 from segassay.images.label_ref import LabelRef
 from segassay.judge.inputs.arrays_and_files import image_volume
 
 ARRAY = np.arange(4 * 5 * 6, dtype=np.int16).reshape(4, 5, 6)
 
 
-def test_image_comes_out_ras_float32(tmp_path: Path) -> None:
+def test_image_comes_out_ras_in_its_own_small_type(tmp_path: Path) -> None:
     volume = read_image(write_nifti(tmp_path / "a.nii.gz", ARRAY))
     np.testing.assert_array_equal(volume.array, ARRAY[::-1, ::-1])
-    assert volume.array.dtype == np.float32
+    assert volume.array.dtype == np.int16
+    large = read_image(write_nifti(tmp_path / "b.nii.gz", ARRAY.astype(np.int32)))
+    assert large.array.dtype == np.float32
     assert volume.grid.spacing_mm == (1.5, 1.5, 3.0)
     assert volume.anatomical
     assert volume.spacing_known
@@ -87,7 +89,7 @@ def test_labels_as_floats_are_whole_and_counted(tmp_path: Path) -> None:
     assert labels.counts == {0: 40, 1: 40, 2: 40}
     assert labels.max_fraction == 0
     assert labels.dtype == "float64"
-    assert label_mask(labels, LabelRef("x", tmp_path, (1, 2))).sum() == 80
+    assert np.asarray(labels.mask(LabelRef("x", tmp_path, (1, 2)))).sum() == 80
 
 
 def test_fractions_are_rounded_and_reported(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import SimpleITK as sitk  # noqa: N813
 from conftest import write_nifti
 from segassay.datasets.opening import open_dataset
 from segassay.errors import ContentError, MissingExtraError, ReadError
-from segassay.images.io import label_mask, read_image, read_label, read_labels
+from segassay.images.io import read_image, read_label, read_labels
 
 VOXELS = np.arange(4 * 5 * 6, dtype=np.int16).reshape(4, 5, 6)
 AFFINE = np.array([[-0.8, 0, 0, 10], [0, -0.6, 0, 20], [0, 0, 2.5, 30], [0, 0, 0, 1.0]])
@@ -85,7 +85,7 @@ def test_segments_of_slicer_are_named_and_put_back_on_the_image(
     assert dataset.structures == ("kidney_left", "kidney_stone")
     (case,) = dataset.cases
     image = read_image(case.images[0])
-    kidney, stone = (label_mask(read_label(r, image), r) for r in case.labels)
+    kidney, stone = (np.asarray(read_label(r, image).mask(r)) for r in case.labels)
     where = image.array[kidney].astype(int)
     assert sorted(where) == sorted(VOXELS[1, 1:4, 1:5].ravel())
     assert stone.sum() == (20 if layers else 12)

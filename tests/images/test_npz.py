@@ -10,7 +10,7 @@ import pytest
 from segassay.datasets.opening import open_dataset
 from segassay.errors import CaseError, ContentError, ReadError
 from segassay.files.filesystem import checksum, stamp
-from segassay.images.io import label_mask, read_image, read_label, read_labels
+from segassay.images.io import read_image, read_label, read_labels
 from segassay.types import Modality
 
 IMAGE = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(3, 4, 5)
@@ -32,7 +32,7 @@ def test_axes_and_sizes_of_medsam(tmp_path: Path) -> None:
     assert image.grid.spacing_mm == pytest.approx((0.5, 0.7, 2.0))
     assert not image.anatomical
     assert image.array[0, 0, 0] == IMAGE[0, -1, -1]  # x to the right, y to the front
-    first, second = (label_mask(read_label(ref), ref) for ref in case.labels)
+    first, second = (np.asarray(read_label(ref).mask(ref)) for ref in case.labels)
     assert sorted(image.array[first]) == [51, 52, 53, 54, 55]
     assert sorted(image.array[second]) == [56, 57, 58, 59]
     assert checksum(case.images[0]) == checksum(path)

@@ -78,8 +78,8 @@ def test_imported_judge_scores_as_the_released_inference(released: Released, hom
     mask = np.asarray(phantom.labels == LABELS["liver"])
     score = judge.score(phantom.image, mask, "Liver", modality="ct")
     planes, outlines = as_planes(phantom.image, 2), as_planes(mask, 2)
-    chosen = sentinel_slices(outlines)
-    seen = np.stack([sentinel_input(planes, outlines, k) for k in chosen])
+    chosen = sentinel_slices(outlines.sum(axis=(1, 2)))
+    seen = np.stack([sentinel_input(planes[k], outlines[k]) for k in chosen])
     text = released.vectors[13].repeat(len(chosen), 1)
     with torch.no_grad():
         answers = released.net(torch.from_numpy(seen), text).numpy()

@@ -17,7 +17,7 @@ from segassay.corruption.phantoms.simple_phantom import LABELS, make_phantom
 from segassay.datasets.pair_table import read_pair_table
 from segassay.errors import UsageError
 from segassay.evaluation.evaluate import evaluate
-from segassay.images.io import label_mask, read_label
+from segassay.images.io import read_label
 from segassay.metrics.overlap import dice
 from segassay.pairs.make_pairs import PairsResult, make_pairs
 from segassay.pairs.pairs_of_case import COLUMNS
@@ -78,7 +78,7 @@ def test_table_tells_the_truth_of_every_mask(made: Path) -> None:
         read_pair_table(made / "pairs.csv"), table.iter_rows(named=True), strict=True
     ):
         assert pair.problem == ""
-        mask, gold = (label_mask(read_label(ref), ref) for ref in (pair.mask, pair.gold))
+        mask, gold = (np.asarray(read_label(ref).mask(ref)) for ref in (pair.mask, pair.gold))
         assert mask.any()
         assert row["dice"] == pytest.approx(dice(mask, gold))
         assert 0 <= row["nsd"] <= 1

@@ -180,7 +180,7 @@ def chosen(monkeypatch: pytest.MonkeyPatch) -> Chosen:
             labels = {}
             for ref in case.labels:
                 mask = np.full(grid.shape, holds(number, ref.structure))
-                labels[ref] = LabelMap(replace(image, array=mask), {}, 0.0, "bool")
+                labels[ref] = LabelMap.of(replace(image, array=mask), 0.0, "bool")
             return LabelledCase(image, labels, ())
 
         monkeypatch.setattr(choosing, "read_labelled_case", made)

@@ -15,8 +15,9 @@ from segassay.datasets.labelled_case import FRACTION
 from segassay.datasets.read_case import CaseFiles
 from segassay.errors import CaseError, InternalError
 from segassay.files.filesystem import told_path
-from segassay.images.io import LabelMap, label_mask
+from segassay.images.io import LabelMap
 from segassay.images.label_ref import LabelRef
+from segassay.images.mask import Mask
 from segassay.images.volume import Volume, voxel_sha256
 from segassay.judge.scoring import Judge, Score
 from segassay.records.findings import Finding
@@ -52,7 +53,7 @@ class AssayContext:
 @dataclass(frozen=True, slots=True, eq=False)
 class _Label:
     ref: LabelRef
-    mask: NDArray[np.bool_]
+    mask: Mask
     known: NDArray[np.bool_] | None
     view: LabelView
     findings: tuple[Finding, ...]
@@ -97,16 +98,16 @@ def _assay_labels(
             rows += [_row(files, ref, context, Status.INVALID, invalid) for ref in refs]
             continue
         for ref in refs:
-            mask = label_mask(labels, ref)
+            mask = labels.mask(ref)
             view = label_view(
                 ref,
                 mask,
                 shown,
                 context.bounds,
-                known=labels.volume.known,
+                known=labels.known,
                 spacing_known=image.spacing_known,
             )
-            good.append(_Label(ref, mask, labels.volume.known, view, tuple(check_label(view))))
+            good.append(_Label(ref, mask, labels.known, view, tuple(check_label(view))))
             context.progress("labels checked", len(good), len(wanted), ref.structure)
     content, printed = voxel_sha256(image.array), image_print(shown.planes)
     if not good:

@@ -4,14 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from math import nan
 
-import numpy as np
-from numpy.typing import NDArray
-
 from segassay.datasets.case import Case
 from segassay.datasets.read_case import CaseFiles, read_case
 from segassay.errors import CaseError
 from segassay.images.display import SideCut, plane_name, side_cuts
-from segassay.images.io import label_mask
+from segassay.images.mask import Mask
 from segassay.images.slicing import slicing_axis
 from segassay.images.volume import Volume
 from segassay.judge.scoring import Judge, Suggestion
@@ -28,9 +25,6 @@ from segassay.report.model import (
 
 _SLICES = 3
 """Slices of a label that are shown, worst first."""
-
-Masks = NDArray[np.bool_]
-
 
 _ON_CASE_PAGES = 3
 """Times as many labels are shown on the cases' own pages as on the first."""
@@ -71,7 +65,7 @@ def _exhibit(files: CaseFiles, row: ScoreRow, judge: Judge) -> Exhibit | None:
     image, labels = files.image, files.labels[ref.path]
     if isinstance(image, CaseError) or isinstance(labels, CaseError):
         return None
-    mask, image = label_mask(labels, ref), image.knowing(labels.volume.known)
+    mask, image = labels.mask(ref), image.knowing(labels.known)
     slices = _worst_slices(image, mask, files.case, row, judge)
     place = Place.AT_LABEL if judge.suggests else Place.NOT_DRAWN
     if judge.suggests and is_elsewhere(row):
@@ -81,7 +75,7 @@ def _exhibit(files: CaseFiles, row: ScoreRow, judge: Judge) -> Exhibit | None:
 
 
 def _worst_slices(
-    image: Volume, mask: Masks, case: Case, row: ScoreRow, judge: Judge
+    image: Volume, mask: Mask, case: Case, row: ScoreRow, judge: Judge
 ) -> tuple[SliceView, ...]:
     """Show the row's worst slice and the next worst; for an empty mask the likeliest one."""
     score = judge.score_volume(image, mask, structure=row.structure, modality=case.modality)
@@ -100,7 +94,7 @@ def _worst_slices(
 
 def _with_place(
     image: Volume,
-    mask: Masks,
+    mask: Mask,
     case: Case,
     row: ScoreRow,
     judge: Judge,
@@ -111,7 +105,7 @@ def _with_place(
     The judge is asked without the label, and through the whole field: what it draws around a label
     in the wrong place cannot reach the right one.
     """
-    at = [slices[0].index, None] if mask.any() else [None]
+    at = [slices[0].index, None] if mask else [None]
     asked = (
         judge.find_structure(
             image, mask, structure=row.structure, modality=case.modality, index=index

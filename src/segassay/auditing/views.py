@@ -12,6 +12,7 @@ from segassay.errors import CaseError
 from segassay.images.formats.nifti_header import header_facts
 from segassay.images.io import LabelMap
 from segassay.images.label_ref import LabelRef
+from segassay.images.mask import Mask
 from segassay.images.slicing import as_planes, pixel_mm, slicing_axis
 from segassay.images.volume import Volume
 
@@ -47,24 +48,24 @@ def file_view(
         structure=alone.structure if alone is not None else None,
         source=refs[0].source,
         file_name=refs[0].path.name,
-        label_grid=labels.volume.grid,
+        label_grid=labels.grid,
         image_grid=image.grid,
         counts=labels.counts,
         declared=declared if alone is None else frozenset(),
         max_fraction=labels.max_fraction,
         header=header_facts(refs[0].path),
         image_header=image.header,
-        array=labels.volume.array,
+        array=labels.with_rim(),
         ignore=frozenset(refs[0].ignore),
         n_greys=labels.n_greys,
         exif=labels.exif,
-        turned=labels.volume.exif,
+        turned=labels.turned,
     )
 
 
 def label_view(
     ref: LabelRef,
-    mask: NDArray[np.bool_],
+    mask: Mask,
     image: ImageView,
     bounds: tuple[Bound, ...],
     *,
@@ -76,7 +77,7 @@ def label_view(
         case_id=image.case_id,
         structure=ref.structure,
         source=ref.source,
-        planes=as_planes(mask, image.axis),
+        planes=mask.as_planes(image.axis),
         pixel_mm=pixel_mm(image.grid, image.axis),
         thickness_mm=image.grid.spacing_mm[image.axis],
         spacing_known=spacing_known,

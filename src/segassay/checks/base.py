@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from segassay.checks.certain import Certain
 from segassay.checks.plane_changes import PlaneChanges, plane_changes
 from segassay.datasets.case import Dataset
-from segassay.geometry.components import bounding_box
 from segassay.geometry.grid import Grid
 from segassay.images.formats.nifti_header import HeaderFacts
 from segassay.images.intensity import holds_hu
+from segassay.images.mask import Mask
 from segassay.records.findings import Finding
 from segassay.types import Modality, Severity
 
@@ -25,10 +25,10 @@ class FileView:
     `structure` is set where the file holds that structure alone. `counts` maps every voxel value
     to its number of voxels; `declared` are the values the data set names (empty: any may come).
     `max_fraction` is the largest distance of a voxel from a whole number. Grids are RAS+, as is
-    `array`, the file's whole numbers `(i, j, k)`. Headers are as stored, `None` where the format
-    has none like NIfTI's. `ignore` are the values of voxels that nobody labelled. `n_greys`, `exif`
-    and `turned` are a picture's: how many values it had where it means one mask, its own EXIF
-    orientation, and the one by which it was turned.
+    `array`, the file's whole numbers `(i, j, k)`, cut to what is not 0 with a rim. Headers are as
+    stored, `None` where the format has none like NIfTI's. `ignore` are the values of voxels that
+    nobody labelled. `n_greys`, `exif` and `turned` are a picture's: how many values it had where it
+    means one mask, its own EXIF orientation, and the one by which it was turned.
     """
 
     case_id: str
@@ -61,7 +61,7 @@ class FileView:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageView:
-    """The image of one case as slices `(slice, row, column)` along `axis`, values as stored.
+    """The image of one case as slices `(slice, row, column)` along `axis`, in any real type.
 
     `grid` is RAS+. `anatomical` is `False` where left and right are not known, see
     `images.volume.Volume`. `lowest` marks voxels of the image's smallest value, `None` where that
@@ -72,7 +72,7 @@ class ImageView:
 
     case_id: str
     file_name: str
-    planes: NDArray[np.float32]
+    planes: NDArray[Any]
     axis: int
     grid: Grid
     anatomical: bool
@@ -86,9 +86,9 @@ class ImageView:
     hounsfield: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        least, most = float(self.planes.min()), float(self.planes.max())
-        object.__setattr__(self, "least", least)
-        object.__setattr__(self, "most", most)
+        least, most = self.planes.min(), self.planes.max()
+        object.__setattr__(self, "least", float(least))
+        object.__setattr__(self, "most", float(most))
         object.__setattr__(self, "lowest", self.planes <= least if least < most else None)
         object.__setattr__(self, "hounsfield", holds_hu(self.planes, self.modality))
 
@@ -128,7 +128,7 @@ class LabelView:
     case_id: str
     structure: str
     source: str
-    planes: NDArray[np.bool_]
+    planes: Mask
     pixel_mm: tuple[float, float]
     thickness_mm: float
     spacing_known: bool
@@ -141,9 +141,8 @@ class LabelView:
     changes: tuple[PlaneChanges, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        areas = np.array([np.count_nonzero(plane) for plane in self.planes], dtype=np.int64)
-        object.__setattr__(self, "areas", areas)
-        object.__setattr__(self, "box", _box(self.planes, areas))
+        object.__setattr__(self, "areas", self.planes.areas)
+        object.__setattr__(self, "box", self.planes.box if self.planes else None)
         object.__setattr__(self, "changes", plane_changes(self.cropped, self.cropped_known))
 
     @property
@@ -194,7 +193,7 @@ class LabelView:
     @property
     def cropped(self) -> NDArray[np.bool_]:
         """The slices cut to the mask's bounding box; empty for an empty mask."""
-        return self.planes[:0] if self.box is None else self.planes[self.box]
+        return self.planes.inside
 
     @property
     def cropped_known(self) -> NDArray[np.bool_] | None:
@@ -235,14 +234,12 @@ class LabelView:
     @property
     def at_sides(self) -> int:
         """Mask voxels in the outermost rows and columns of the slices."""
-        p = self.planes
-        edges = (p[:, 0], p[:, -1], p[:, 1:-1, 0], p[:, 1:-1, -1])
-        return sum(int(np.count_nonzero(edge)) for edge in edges)
+        return self.planes.at_border()[0]
 
     @property
     def at_ends(self) -> int:
         """Mask voxels in the first and the last slice; 0 for a single slice, which has no ends."""
-        return int(self.areas[0] + self.areas[-1]) if len(self.areas) > 1 else 0
+        return self.planes.at_border()[1] if len(self.areas) > 1 else 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -329,12 +326,3 @@ def found(
         suggestion=suggestion,
         evidence=evidence,
     )
-
-
-def _box(planes: NDArray[np.bool_], areas: NDArray[np.int64]) -> tuple[slice, ...] | None:
-    filled = np.flatnonzero(areas)
-    if not filled.size:
-        return None
-    first, last = int(filled[0]), int(filled[-1]) + 1
-    rows_columns = bounding_box(np.asarray(planes[first:last].any(axis=0)))
-    return None if rows_columns is None else (slice(first, last), *rows_columns)

@@ -78,7 +78,7 @@ def read_usable_case(set_name: str, case: Case, modality: Modality | None) -> Ex
         CaseError: The image cannot be read.
     """
     found = read_labelled_case(case)
-    filled = {ref.structure: mask for ref, mask in found.masks() if mask.any()}
+    filled = {ref.structure: np.asarray(mask) for ref, mask in found.masks() if mask}
     usable = replace(case, labels=tuple(found.labels))
     return ExpertCase(set_name, usable, modality, found.image, filled, found.problems)
 
@@ -141,7 +141,7 @@ def plant_fault(expert: ExpertCase, structure: str, rng: np.random.Generator) ->
     """Return one fault of a Dice drawn evenly."""
     axis = slicing_axis(expert.image.grid)
     label = LabelledPlanes(
-        image=as_planes(expert.image.array, axis),
+        image=as_planes(expert.image.array.astype(np.float32, copy=False), axis),
         gold=as_planes(expert.masks[structure], axis),
         others=tuple(as_planes(m, axis) for n, m in expert.masks.items() if n != structure),
     )

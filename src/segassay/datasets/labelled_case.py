@@ -4,14 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from segassay.datasets.case import Case
 from segassay.errors import CaseError, ContentError
 from segassay.geometry.grid import require_same_grid
-from segassay.images.io import LabelMap, label_mask, read_image, read_label
+from segassay.images.io import LabelMap, read_image, read_label
 from segassay.images.label_ref import LabelRef
+from segassay.images.mask import Mask
 from segassay.images.volume import Volume
 
 FRACTION = 1e-3
@@ -30,11 +28,10 @@ class LabelledCase:
     labels: dict[LabelRef, LabelMap]
     problems: tuple[CaseError, ...]
 
-    def masks(self) -> Iterator[tuple[LabelRef, NDArray[np.bool_]]]:
+    def masks(self) -> Iterator[tuple[LabelRef, Mask]]:
         """Take out every label's mask `(i, j, k)`, one at a time; none holds an unknown voxel."""
         for ref, labels in self.labels.items():
-            mask = label_mask(labels, ref)
-            yield ref, mask if self.image.known is None else mask & self.image.known
+            yield ref, labels.mask(ref).known(self.image.known)
 
 
 def read_labelled_case(case: Case) -> LabelledCase:
@@ -56,7 +53,7 @@ def read_labelled_case(case: Case) -> LabelledCase:
         except CaseError as error:
             problems.append(error)
             continue
-        image = image.knowing(labels.volume.known)
+        image = image.knowing(labels.known)
         own = (ref for ref in case.labels if (ref.path, ref.pieces) == (first.path, first.pieces))
         found.update(dict.fromkeys(own, labels))
     ordered = {ref: found[ref] for ref in case.labels if ref in found}
@@ -70,7 +67,7 @@ def require_usable(labels: LabelMap, ref: LabelRef, image: Volume) -> None:
         GeometryError: It does not lie on the voxels of its image.
         ContentError: Its values are fractional.
     """
-    require_same_grid(labels.volume.grid, image.grid, ref.path.name)
+    require_same_grid(labels.grid, image.grid, ref.path.name)
     if labels.max_fraction > FRACTION:
         raise ContentError(
             f"{ref.path.name}: values up to {labels.max_fraction:.2g} off a whole number; "

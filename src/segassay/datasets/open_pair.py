@@ -11,8 +11,9 @@ from segassay.datasets.case import Case
 from segassay.datasets.labelled_case import require_usable
 from segassay.datasets.pair_table import Pair
 from segassay.errors import CaseError, ContentError, GeometryError
-from segassay.images.io import LabelMap, label_mask, read_label
+from segassay.images.io import LabelMap, read_label
 from segassay.images.label_ref import LabelRef
+from segassay.images.mask import Mask
 from segassay.images.volume import Volume
 from segassay.records.remarks import Comment, comment
 from segassay.types import Remark, Status
@@ -29,8 +30,8 @@ class OpenPair:
     """
 
     pair: Pair
-    mask: NDArray[np.bool_]
-    gold: NDArray[np.bool_]
+    mask: Mask
+    gold: Mask
     known: NDArray[np.bool_] | None
     comments: tuple[Comment, ...]
 
@@ -98,7 +99,7 @@ class LabelFiles:
 
 def open_pair(pair: Pair, image: Volume, files: LabelFiles) -> OpenPair | UnusablePair:
     """Read mask and gold of a pair, or say why they are of no use."""
-    masks: list[NDArray[np.bool_]] = []
+    masks: list[Mask] = []
     comments: list[Comment] = []
     for ref in (pair.gold, pair.mask):
         try:
@@ -109,12 +110,11 @@ def open_pair(pair: Pair, image: Volume, files: LabelFiles) -> OpenPair | Unusab
             require_usable(labels, ref, image)
         except (ContentError, GeometryError) as error:
             return UnusablePair(Status.INVALID, str(error))
-        image = image.knowing(labels.volume.known)
-        masks.append(label_mask(labels, ref))
+        image = image.knowing(labels.known)
+        masks.append(labels.mask(ref))
         comments += _all_values(labels, ref)
-    if image.known is not None:
-        masks = [mask & image.known for mask in masks]
-    return OpenPair(pair, masks[1], masks[0], image.known, tuple(comments))
+    gold, mask = (one.known(image.known) for one in masks)
+    return OpenPair(pair, mask, gold, image.known, tuple(comments))
 
 
 def _all_values(labels: LabelMap, ref: LabelRef) -> tuple[Comment, ...]:

@@ -101,12 +101,13 @@ class _Blind:
 
 def _judged_row(opened: OpenPair, score: Score, image: Volume) -> JudgedPair:
     spacing = image.grid.spacing_mm
-    n_voxels = int(np.count_nonzero(opened.mask))
+    mask, gold = opened.mask.beside(opened.gold)
+    n_voxels = opened.mask.n_voxels
     known = image.spacing_known
-    true = dice(opened.mask, opened.gold)
+    true = dice(mask, gold)
     nsd = nan
     if known:
-        nsd = volume_surface_dice(opened.mask, opened.gold, spacing, tolerance_mm=NSD_MM)
+        nsd = volume_surface_dice(mask, gold, spacing, tolerance_mm=NSD_MM)
     comments = (*opened.comments, *((comment(Remark.BOTH_EMPTY),) if isnan(true) else ()))
     reason = "; ".join(text for text in (text_of(comments), score.reason) if text)
     return replace(
@@ -120,7 +121,7 @@ def _judged_row(opened: OpenPair, score: Score, image: Volume) -> JudgedPair:
         error_type=score.error_type,
         presence=score.presence,
         n_voxels=n_voxels,
-        n_gold_voxels=int(np.count_nonzero(opened.gold)),
+        n_gold_voxels=opened.gold.n_voxels,
         volume_ml=n_voxels * image.grid.voxel_ml if known else nan,
         expected_volume_error=score.expected_volume_error,
         expected_nsd=score.expected_nsd,

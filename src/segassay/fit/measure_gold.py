@@ -15,6 +15,7 @@ from segassay.datasets.open_pair import LabelFiles, UnusablePair, images_of, ope
 from segassay.datasets.pair_table import Pair, read_pair_table
 from segassay.errors import CaseError
 from segassay.images.io import read_image
+from segassay.images.mask import Mask
 from segassay.images.volume import Volume, voxel_sha256
 from segassay.judge.calibration.fitting import GoldLabel
 from segassay.judge.comparison.traits import Traits
@@ -28,7 +29,7 @@ from segassay.vocabulary.names import canonical_name
 Problem = tuple[str, str]
 """A case, or a row of a table, and why it cannot be used."""
 
-Known = tuple[str, float, NDArray[np.bool_]]
+Known = tuple[str, float, Mask | NDArray[np.bool_]]
 """Structure, true Dice and mask `(i, j, k)` of one label."""
 
 Found = tuple[list[GoldLabel], list[Problem]]
@@ -158,7 +159,7 @@ def measure_pairs(pairs: Sequence[Pair], judge: SliceJudge) -> Iterator[GoldLabe
         if isinstance(opened, UnusablePair):
             yield f"row {pair.number}", opened.reason
             continue
-        known = [(pair.structure, dice(opened.mask, opened.gold), opened.mask)]
+        known = [(pair.structure, dice(*opened.mask.beside(opened.gold)), opened.mask)]
         subject, modality = pair.subject_id, pair.modality
         own_image = image.knowing(opened.known)
         yield from _measured(own_image, known, judge, modality, subject=subject, own=True)

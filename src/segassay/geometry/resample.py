@@ -90,13 +90,20 @@ class BoxResampler:
         """Prepare the cut of `box` from images of `shape` (rows, columns)."""
         return _box_resampler(shape, box, n_out)
 
-    def __call__(self, planes: NDArray[np.generic]) -> NDArray[np.float32]:
-        """Resample `(..., rows, columns)` to float32 `(..., n_out, n_out)`; zero outside."""
+    def __call__(
+        self, planes: NDArray[np.generic], limits: tuple[float, float] | None = None
+    ) -> NDArray[np.float32]:
+        """Resample `(..., rows, columns)` to float32 `(..., n_out, n_out)`; zero outside.
+
+        Values are cut to `limits` first.
+        """
         r, c = self.rows, self.columns
         part = planes[..., r.start : r.stop, c.start : c.stop]
         lead, (height, width), n_out = part.shape[:-2], part.shape[-2:], r.coverage.size
         # All planes side by side: one product per axis costs less than one per plane.
         beside = np.ascontiguousarray(np.moveaxis(part, -2, 0), dtype=np.float32)
+        if limits is not None:
+            beside = beside.clip(*limits)
         down = (r.weights @ beside.reshape(height, -1)).reshape(n_out, -1, width)
         across = c.weights @ np.ascontiguousarray(down.transpose(2, 1, 0)).reshape(width, -1)
         both = across.reshape(n_out, -1, n_out).transpose(1, 2, 0)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.images.intensity import SOFT_TISSUE_HU, holds_hu
+from segassay.images.mask import Mask
 from segassay.images.slicing import as_planes, pixel_mm, slicing_axis
 from segassay.images.volume import Volume
 
@@ -54,7 +55,7 @@ def plane_name(volume: Volume, axis: int) -> str:
     return (_ANATOMICAL if volume.anatomical else _BY_AXIS)[axis]
 
 
-def side_cuts(image: Volume, mask: NDArray[np.bool_], index: int) -> tuple[SideCut, ...]:
+def side_cuts(image: Volume, mask: Mask, index: int) -> tuple[SideCut, ...]:
     """Cut a volume along its other two axes, through the mask.
 
     Args:
@@ -69,21 +70,23 @@ def side_cuts(image: Volume, mask: NDArray[np.bool_], index: int) -> tuple[SideC
     along = slicing_axis(image.grid)
     if image.array.shape[along] < _LEAST_SLICES:
         return ()
-    here = np.take(mask, [index], axis=along)
-    placed = here if here.any() else mask
+    window = [slice(0, n) for n in mask.shape]
+    window[along] = slice(index, index + 1)
+    here = Mask.of(mask.part(tuple(window)))
+    placed = here if here else mask
     across = (axis for axis in range(3) if axis != along)
     return tuple(_cut(image, mask, axis, placed, (along, index)) for axis in across)
 
 
 def _cut(
     image: Volume,
-    mask: NDArray[np.bool_],
+    mask: Mask,
     axis: int,
-    placed: NDArray[np.bool_],
+    placed: Mask,
     crossed: tuple[int, int],
 ) -> SideCut:
     along, index = crossed
-    counts = placed.sum(axis=tuple(a for a in range(3) if a != axis))
+    counts = placed.as_planes(axis).areas
     n = image.array.shape[axis]
     position = int(counts.argmax()) if counts.any() else n // 2
     plane = as_planes(image.array, axis)[position].astype(np.float32)
@@ -93,7 +96,7 @@ def _cut(
         plane=plane_name(image, axis),
         index=position,
         image=shown(plane),
-        mask=np.ascontiguousarray(as_planes(mask, axis)[position]),
+        mask=mask.as_planes(axis).plane(position),
         pixel_mm=pixel_mm(image.grid, axis) if image.spacing_known else (1.0, 1.0),
         # as_planes turns both axes round; the later of the two becomes the rows.
         crossing=(along == max(a for a in range(3) if a != axis), mask.shape[along] - 1 - index),

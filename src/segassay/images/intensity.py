@@ -26,7 +26,8 @@ def robust_ends(planes: NDArray[Any]) -> tuple[float, float]:
     The 0.1 and 99.9 percentiles over at least 64 evenly spread slices (all, where there are
     fewer); equal for a constant image.
     """
-    low, high = np.percentile(planes[:: max(1, len(planes) // _MOST_SLICES)], _ENDS)
+    some = np.asarray(planes[:: max(1, len(planes) // _MOST_SLICES)])
+    low, high = np.percentile(some.astype(np.float32, copy=False), _ENDS)
     return float(low), float(high)
 
 
@@ -39,7 +40,8 @@ def holds_hu(values: NDArray[Any], modality: Modality | None = None) -> bool:
     """
     if modality is not None:
         return modality is Modality.CT and float(values.min()) < _AIR_HU
-    n_dark = int(np.count_nonzero(values < _AIR_HU))
+    # Whole numbers are compared with one: beside a fraction they would all be made fractions.
+    n_dark = int(np.count_nonzero(values < int(_AIR_HU)))
     return n_dark >= max(1.0, _SHARE_OF_AIR * values.size)
 
 

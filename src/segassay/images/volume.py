@@ -72,8 +72,11 @@ def to_canonical(array: NDArray[Any], affine: NDArray[np.float64]) -> tuple[NDAr
 
 
 def voxel_sha256(array: NDArray[Any]) -> str:
-    """Return a checksum of shape, type and voxels; how a file was compressed does not matter."""
-    digest = hashlib.sha256(f"{array.shape} {array.dtype}".encode())
+    """Return a checksum of an image's shape and voxels, as numbers in single precision.
+
+    How a file was compressed does not matter, nor which type its voxels are stored in.
+    """
+    digest = hashlib.sha256(f"{array.shape} float32".encode())
     for plane in np.moveaxis(array, -1, 0):
-        digest.update(plane.T.tobytes())
+        digest.update(plane.T.astype(np.float32).tobytes())
     return digest.hexdigest()

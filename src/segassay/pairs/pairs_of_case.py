@@ -114,13 +114,14 @@ def _read(case: Case, errors: list[str]) -> _Expert:
     """Read a case; labels that cannot be used are left out and told."""
     found = read_labelled_case(case)
     errors += map(str, found.problems)
-    return _Expert(case, found.image, slicing_axis(found.image.grid), dict(found.masks()))
+    masks = {ref: np.asarray(mask) for ref, mask in found.masks()}
+    return _Expert(case, found.image, slicing_axis(found.image.grid), masks)
 
 
 def _pairs_of_label(expert: _Expert, ref: LabelRef, context: PairsContext) -> Iterator[Row]:
     gold, known = expert.masks[ref], expert.image.known
     label = LabelledPlanes(
-        image=as_planes(expert.image.array, expert.axis),
+        image=as_planes(expert.image.array.astype(np.float32, copy=False), expert.axis),
         gold=as_planes(gold, expert.axis),
         others=tuple(as_planes(m, expert.axis) for r, m in expert.masks.items() if r is not ref),
     )

@@ -121,9 +121,9 @@ def test_name_and_modality_reach_the_condition() -> None:
 def test_hounsfield_units_are_windowed_and_other_images_are_not() -> None:
     grid = Grid((4, 4, 2), np.eye(4))
     units = np.linspace(-1000, 1500, 32, dtype=np.float32).reshape(4, 4, 2)
-    windowed = plane_stack(Volume(units, grid, anatomical=True, spacing_known=True)).planes
+    windowed = plane_stack(Volume(units, grid, anatomical=True, spacing_known=True)).every()
     assert (windowed.min(), windowed.max()) == (-200, 300)
-    plain = plane_stack(Volume(units + 1000, grid, anatomical=True, spacing_known=True)).planes
+    plain = plane_stack(Volume(units + 1000, grid, anatomical=True, spacing_known=True)).every()
     assert plain.max() == 2500
 
 
@@ -134,11 +134,11 @@ def test_a_few_negative_voxels_or_another_modality_make_no_hounsfield_units() ->
     bright[0, 0, 0] = -300
     ringing = Volume(bright, grid, anatomical=True, spacing_known=True)
     padded = Volume(np.where(bright < 0, bright, -1024), grid, anatomical=True, spacing_known=True)
-    assert plane_stack(ringing).planes.max() == 900
-    assert plane_stack(ringing, modality=Modality.MR).planes.max() == 900
-    assert plane_stack(ringing, modality=Modality.CT).planes.max() == 300
-    assert plane_stack(padded).planes.min() == -200
-    assert plane_stack(padded, modality=Modality.MR).planes.min() == -1024
+    assert plane_stack(ringing).every().max() == 900
+    assert plane_stack(ringing, modality=Modality.MR).every().max() == 900
+    assert plane_stack(ringing, modality=Modality.CT).every().max() == 300
+    assert plane_stack(padded).every().min() == -200
+    assert plane_stack(padded, modality=Modality.MR).every().min() == -1024
 
 
 def test_fingerprint_follows_the_settings_and_survives_saving() -> None:

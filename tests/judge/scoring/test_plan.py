@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from segassay.images.mask import Mask
 from segassay.images.slicing import Sampling
 from segassay.judge.engines.onnx_engine import JudgeAnswers
 from segassay.judge.estimates.aggregate import estimate_volume
@@ -17,7 +18,8 @@ def planned(preprocess: JudgePreprocess, name: str | None) -> LabelPlan:
     mask[20:170, 20:170, 1:3] = True
     stack = PlaneStack(planes, 2, (0.8, 0.8), 3.0, spacing_known=True)
     sampling = Sampling(10, (0.15,))
-    return plan_label(stack, mask, preprocess, sampling, name=name, modality=Modality.CT)
+    found = Mask.of(mask)
+    return plan_label(stack, found, preprocess, sampling, name=name, modality=Modality.CT)
 
 
 def told(plan: LabelPlan) -> list[bool]:
@@ -50,7 +52,8 @@ def test_a_picture_is_seen_twice_and_counts_once() -> None:
 
     def seen(stack: PlaneStack, rule: int, mask: np.ndarray, only: int | None = None) -> LabelPlan:
         preprocess = JudgePreprocess(frame_rule=rule)
-        return plan_label(stack, mask, preprocess, sampling, name=None, modality=None, only=only)
+        found = Mask.of(mask)
+        return plan_label(stack, found, preprocess, sampling, name=None, modality=None, only=only)
 
     once, twice = seen(picture, 1, mask), seen(picture, 3, mask)
     assert [s.weight for s in once.samples] == [1.0]
@@ -83,7 +86,8 @@ def plan_of_picture(
     planes = np.random.default_rng(0).normal(size=(1, *mask.shape[:2])).astype(np.float32)
     stack = PlaneStack(planes, 2, (1.0, 1.0), 1.0, spacing_known=False, known=known)
     preprocess = JudgePreprocess(frame_rule=3)
-    return plan_label(stack, mask, preprocess, Sampling(10, (0.15,)), name=name, modality=None)
+    sampling = Sampling(10, (0.15,))
+    return plan_label(stack, Mask.of(mask), preprocess, sampling, name=name, modality=None)
 
 
 def answers_of(plan: LabelPlan, maps: list[np.ndarray]) -> JudgeAnswers:

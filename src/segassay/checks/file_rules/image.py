@@ -106,15 +106,14 @@ def blank_slices(view: ImageView) -> list[Finding]:
         message = f"{view.file_name}: holds nothing but {view.least:g}: there is no image"
         step = "look for the original image"
         return [found("blank_slices", view, Severity.ERROR, message, step, value=view.least)]
-    spread = np.array([np.ptp(plane) for plane in view.planes])
-    filled = np.flatnonzero(spread > 0)
-    blank = np.flatnonzero(spread == 0)
+    differs = np.array([plane.min() < plane.max() for plane in view.planes])
+    filled, blank = np.flatnonzero(differs), np.flatnonzero(~differs)
     if not blank.size:
         return []
     inner = blank[(blank > filled[0]) & (blank < filled[-1])]
     severity = Severity.WARNING if inner.size else Severity.INFO
     where = f", {inner.size} of them between others" if inner.size else " at the ends"
-    message = f"{view.file_name}: {blank.size} of {len(spread)} slices are blank{where}"
+    message = f"{view.file_name}: {blank.size} of {len(differs)} slices are blank{where}"
     first = int(inner[0] if inner.size else blank[0])
     step = f"look at slice {first}; leave blank slices out of training"
     evidence = {"slices": blank[:50].tolist(), "between": int(inner.size)}
@@ -125,11 +124,11 @@ def few_levels(view: ImageView) -> list[Finding]:
     """Find images whose grey values were crushed to a handful."""
     if view.lowest is None:
         return []
-    values = view.planes.reshape(-1)
-    levels = np.unique(values[:: max(1, values.size // _SAMPLE)]).size
-    if levels >= _FEW_LEVELS:
+    size = view.planes.size
+    some = np.unravel_index(np.arange(0, size, max(1, size // _SAMPLE)), view.planes.shape)
+    if np.unique(view.planes[some]).size >= _FEW_LEVELS:
         return []
-    levels = np.unique(values).size
+    levels = len(set[float]().union(*(np.unique(plane).tolist() for plane in view.planes)))
     if levels >= _FEW_LEVELS:
         return []
     message = f"{view.file_name}: only {levels} grey levels: the image was crushed on its way"
@@ -139,7 +138,7 @@ def few_levels(view: ImageView) -> list[Finding]:
 
 def _has_air(view: ImageView) -> bool:
     low, high = _AIR_HU
-    return bool(((view.planes > low) & (view.planes < high)).any())
+    return any(bool(((plane > low) & (plane < high)).any()) for plane in view.planes)
 
 
 def _warning(check: str, view: ImageView, message: str, step: str, **evidence: float) -> Finding:

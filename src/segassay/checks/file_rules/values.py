@@ -14,6 +14,9 @@ _IN_BETWEEN = 0.45
 
 _LEAST_STEPS = 200
 
+_LINES = 32
+"""Planes of lines that are looked at in one go."""
+
 
 def label_values(view: FileView) -> list[Finding]:
     """Look for fractional values, values that nobody named, and files without any structure.
@@ -78,8 +81,7 @@ def interpolated_values(view: FileView) -> list[Finding]:
     """
     if view.array is None or len(view.counts) < 3 or view.structure is not None:
         return []
-    known = ~np.isin(view.array, sorted(view.ignore))
-    share, axis, steps = max(_in_between(view.array, known, axis) for axis in range(3))
+    share, axis, steps = max(_in_between(view.array, view.ignore, axis) for axis in range(3))
     if share < _IN_BETWEEN:
         return []
     message = (
@@ -92,16 +94,22 @@ def interpolated_values(view: FileView) -> list[Finding]:
 
 
 def _in_between(
-    array: NDArray[np.integer], known: NDArray[np.bool_], axis: int
+    array: NDArray[np.integer], ignore: frozenset[int], axis: int
 ) -> tuple[float, int, int]:
     """Return the share of large steps that go over a third value, the axis, and the steps."""
-    lines, seen = np.moveaxis(array, axis, 0), np.moveaxis(known, axis, 0)
-    both = seen[:-1] & seen[1:]
-    rises, falls = (lines[:-1] < lines[1:]) & both, (lines[:-1] > lines[1:]) & both
-    over = int(np.count_nonzero(rises[:-1] & rises[1:]) + np.count_nonzero(falls[:-1] & falls[1:]))
-    changed = np.nonzero(rises | falls)
-    lower, upper = lines[:-1][changed].astype(np.int64), lines[1:][changed].astype(np.int64)
-    steps = over + int(np.count_nonzero(np.abs(upper - lower) > 1))
+    over = large = 0
+    lines = np.moveaxis(array, axis, 0)
+    for start in range(0, lines.shape[2], _LINES):  # some at a time: maps may be large
+        here = lines[:, :, start : start + _LINES]
+        known = ~np.isin(here, sorted(ignore)) if ignore else np.ones((1, 1, 1), dtype=np.bool_)
+        both = known[:-1] & known[1:] if ignore else known
+        rises, falls = (here[:-1] < here[1:]) & both, (here[:-1] > here[1:]) & both
+        over += int(np.count_nonzero(rises[:-1] & rises[1:]))
+        over += int(np.count_nonzero(falls[:-1] & falls[1:]))
+        changed = np.nonzero(rises | falls)
+        lower, upper = here[:-1][changed].astype(np.int64), here[1:][changed].astype(np.int64)
+        large += int(np.count_nonzero(np.abs(upper - lower) > 1))
+    steps = over + large
     return (over / steps if steps >= _LEAST_STEPS else 0.0), axis, steps
 
 

@@ -93,13 +93,14 @@ def user_bounds(view: LabelView) -> list[Finding]:
 
 def _void_counts(view: LabelView, image: ImageView) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
     counts = np.zeros(len(view.cropped), dtype=np.int64)
-    if image.lowest is None:
+    if image.lowest is None or view.box is None:
         return counts
-    for index in range(len(counts)):
-        number = view.first_slice + index
-        here = view.planes[number] & image.lowest[number]
+    slices, *box = view.box
+    for index, number in enumerate(range(slices.start, slices.stop)):
+        lowest = image.lowest[number]
+        here = view.cropped[index] & lowest[tuple(box)]
         if here.any():
-            counts[index] = np.count_nonzero(here & joined_to_border(image.lowest[number]))
+            counts[index] = np.count_nonzero(here & joined_to_border(lowest)[tuple(box)])
     return counts
 
 

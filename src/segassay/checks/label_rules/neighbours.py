@@ -102,12 +102,18 @@ def impossible_contact(view: CaseView) -> list[Finding]:
 
 def _shared_voxels(a: LabelView, b: LabelView) -> int:
     window = _common(a, b, grow=0)
-    return 0 if window is None else int(np.count_nonzero(a.planes[window] & b.planes[window]))
+    return (
+        0
+        if window is None
+        else int(np.count_nonzero(a.planes.part(window) & b.planes.part(window)))
+    )
 
 
 def _size_in(a: LabelView, b: LabelView) -> int:
     """Count the voxels of a mask that are known to another one's maker."""
-    return a.n_voxels if b.known is None else int(np.count_nonzero(a.planes & b.known))
+    if b.known is None or a.box is None:
+        return a.n_voxels
+    return int(np.count_nonzero(a.cropped & b.known[a.box]))
 
 
 def _common(a: LabelView, b: LabelView, *, grow: int) -> tuple[slice, ...] | None:
@@ -126,7 +132,7 @@ def _touching_faces(a: LabelView, b: LabelView) -> tuple[int, int]:
     window = _common(a, b, grow=1)
     if window is None:
         return 0, total
-    p, q = a.planes[window], b.planes[window]
+    p, q = a.planes.part(window), b.planes.part(window)
     return sum(_along(p, q, axis) + _along(q, p, axis) for axis in range(3)), total
 
 

@@ -1,5 +1,7 @@
 """Checks of a mask as a whole: nothing in it, everything in it, the border of the image."""
 
+import math
+
 import numpy as np
 
 from segassay.checks.base import LabelView, found
@@ -35,7 +37,9 @@ def tiny_mask(view: LabelView) -> list[Finding]:
 
 def all_foreground(view: LabelView) -> list[Finding]:
     """Find masks that cover (nearly) the whole image."""
-    n_known = view.planes.size if view.known is None else int(np.count_nonzero(view.known))
+    n_known = (
+        math.prod(view.planes.shape) if view.known is None else int(np.count_nonzero(view.known))
+    )
     share = view.n_voxels / max(n_known, 1)
     if share < _NEARLY_ALL:
         return []

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from segassay.errors import ModelError
 from segassay.geometry.grid import Grid
 from segassay.geometry.resample import resized
+from segassay.images.mask import Mask
 from segassay.images.volume import Volume
 from segassay.judge.comparison.reverse_accuracy import Reference, ReverseAccuracy
 from segassay.judge.comparison.traits import Traits
@@ -49,7 +50,9 @@ class GoldCase:
     traits: Mapping[str, Floats] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, image: Volume, masks: Iterable[tuple[str, BoolArray]], subject: str) -> "GoldCase":
+    def of(
+        cls, image: Volume, masks: Iterable[tuple[str, Mask | BoolArray]], subject: str
+    ) -> "GoldCase":
         """Reduce an image and its masks (name, `(i, j, k)`) to what registration makes use of.
 
         Masks are taken one by one, so that they need not lie in memory together.
@@ -58,7 +61,7 @@ class GoldCase:
         pixels = resized(np.asarray(image.array, dtype=np.float32), shape)
         measure, small, traits = Traits(image), {}, {}
         for name, mask in masks:
-            small[name] = resized(mask.astype(np.float32), shape) > 0.5
+            small[name] = resized(np.asarray(mask, dtype=np.float32), shape) > 0.5
             traits[name] = measure(mask)
         step = np.array(image.grid.spacing_mm) * image.grid.shape / shape
         volume = _volume(_to_bytes(pixels), step, known=image.spacing_known)
@@ -83,7 +86,7 @@ class GoldCases:
     def agreements(
         self,
         image: Volume,
-        labels: Sequence[tuple[str | None, BoolArray]],
+        labels: Sequence[tuple[str | None, Mask | BoolArray]],
         *,
         subject: str | None = None,
     ) -> list[dict[int, float]]:
@@ -99,14 +102,15 @@ class GoldCases:
             holds. Cases that are 3D say nothing about an image that is 2D, nor the other way round.
         """
         own = {str(n) for n, case in enumerate(self.cases) if subject and case.subject == subject}
-        asked = [(name, mask) for name, mask in labels if name is not None and mask.any()]
+        cut = [(name, Mask.of(mask)) for name, mask in labels]
+        asked = [(name, mask) for name, mask in cut if name is not None and mask]
         alike = self._reverse.get(image.n_axes)
         if alike is None:
             return [{} for _ in labels]
         scores = iter(alike.score_labels(image, asked))
         found = []
-        for name, mask in labels:
-            by_case = next(scores).by_reference if name is not None and mask.any() else {}
+        for name, mask in cut:
+            by_case = next(scores).by_reference if name is not None and mask else {}
             found.append({int(case): dice for case, dice in by_case.items() if case not in own})
         return found
 
@@ -123,7 +127,7 @@ class GoldCases:
     def compare(
         self,
         image: Volume,
-        labels: Sequence[tuple[str | None, BoolArray]],
+        labels: Sequence[tuple[str | None, Mask | BoolArray]],
         *,
         subject: str | None = None,
     ) -> list[tuple[float, ...]]:

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from segassay.images.mask import Mask
 from segassay.images.volume import Volume
 from segassay.judge.comparison.gold_cases import GoldCase, GoldCases
 from segassay.judge.comparison.registered import (
@@ -79,7 +80,7 @@ class Peers:
     def compare(
         self,
         image: Volume,
-        labels: Sequence[tuple[str | None, BoolArray]],
+        labels: Sequence[tuple[str | None, Mask | BoolArray]],
         *,
         subject: str | None = None,
     ) -> list[tuple[float, ...]]:
@@ -166,7 +167,7 @@ def _among(cases: GoldCases) -> dict[str, Floats]:
     n = len(cases.cases)
     found: dict[str, Floats] = {}
     for row, case in enumerate(cases.cases):
-        labels: list[tuple[str | None, BoolArray]] = list(case.reference.masks.items())
+        labels: list[tuple[str | None, Mask | BoolArray]] = list(case.reference.masks.items())
         by_label = cases.agreements(case.reference.image, labels, subject=case.subject)
         for (structure, _), agreements in zip(labels, by_label, strict=True):
             matrix = found.setdefault(structure or "", np.zeros((n, n)))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from segassay.errors import ContentError, GeometryError
 from segassay.geometry.affine_fit import grid_points
+from segassay.images.mask import Mask
 from segassay.images.volume import Volume
 from segassay.judge.comparison.atlas import Picture, Registration, around, lay_over
 
@@ -68,7 +69,7 @@ class ReverseAccuracy:
         self._references = [_Prepared(reference, how) for reference in references]
 
     def score_labels(
-        self, image: Volume, masks: Sequence[tuple[str, BoolArray]]
+        self, image: Volume, masks: Sequence[tuple[str, Mask | BoolArray]]
     ) -> list[ReverseScore]:
         """Score all labels `(structure, mask)` of one image; masks are `(i, j, k)` on its grid.
 
@@ -81,14 +82,15 @@ class ReverseAccuracy:
         """
         for structure, mask in masks:
             _require_shape(structure, mask, image)
-        asked = {structure for structure, mask in masks if mask.any()}
+        cut = [(structure, Mask.of(mask)) for structure, mask in masks]
+        asked = {structure for structure, mask in cut if mask}
         places = {
             reference.name: reference.places_in(image)
             for reference in self._references
             if asked & set(reference.labels)
         }
         known = None if image.known is None else np.append(image.known.ravel(), True)
-        return [self._score(structure, mask, places, known) for structure, mask in masks]
+        return [self._score(structure, mask, places, known) for structure, mask in cut]
 
     def laid_over(
         self, image: Volume, names: Collection[str]
@@ -109,13 +111,13 @@ class ReverseAccuracy:
     def _score(
         self,
         structure: str,
-        mask: BoolArray,
+        mask: Mask,
         places: Mapping[str, NDArray[np.int32]],
         known: BoolArray | None,
     ) -> ReverseScore:
-        if not mask.any():
+        if not mask:
             return ReverseScore(nan, "the mask is empty", {})
-        flat = np.append(mask.ravel(), False)
+        flat = np.append(np.asarray(mask).ravel(), False)
         found = {
             reference.name: reference.dice(
                 flat[at := places[reference.name]], structure, None if known is None else known[at]
@@ -184,7 +186,7 @@ class _Prepared:
         return np.where(inside, flat, moving.array.size).astype(np.int32).ravel()
 
 
-def _require_shape(name: str, mask: BoolArray, image: Volume) -> None:
+def _require_shape(name: str, mask: Mask | BoolArray, image: Volume) -> None:
     if mask.shape != image.grid.shape:
         raise GeometryError(
             f"{name}: shape {mask.shape}; the image has {image.grid.shape}; give a mask on its grid"

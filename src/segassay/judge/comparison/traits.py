@@ -7,6 +7,7 @@ import scipy.ndimage as ndi
 from numpy.typing import NDArray
 
 from segassay.images.intensity import robust_ends
+from segassay.images.mask import Mask
 from segassay.images.volume import Volume
 
 BoolArray = NDArray[np.bool_]
@@ -53,7 +54,7 @@ class Traits:
         known = np.array(image.grid.spacing_mm) * np.array(image.array.shape) / shape
         self._unit = known if image.spacing_known else 1 / shape
 
-    def __call__(self, mask: BoolArray) -> Floats:
+    def __call__(self, mask: Mask | BoolArray) -> Floats:
         """Return the traits of a mask `(i, j, k)` of the image, in the order of `TRAITS`.
 
         Size, extents along the axes (both as logarithms, in mm or, where their size is unknown, as
@@ -64,6 +65,7 @@ class Traits:
         first. Voxels whose label is not known are no border, and within the mask's bounding box
         they count as mask in the proportion of the known ones. NaN for an empty mask.
         """
+        mask = np.asarray(mask)
         if not mask.any():
             return np.full(len(TRAITS), np.nan)
         thinned = mask[self._every]

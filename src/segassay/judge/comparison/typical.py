@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from segassay.images.mask import Mask
 from segassay.images.volume import Volume
 from segassay.judge.comparison.traits import TRAITS, BoolArray, Floats, Traits
 from segassay.judge.documents.corrections import TypicalFile, TypicalKind
@@ -93,7 +94,7 @@ class TypicalLabels:
         )
 
     def unusual(
-        self, image: Volume, labels: Sequence[tuple[str | None, BoolArray]]
+        self, image: Volume, labels: Sequence[tuple[str | None, Mask | BoolArray]]
     ) -> list[tuple[float, ...]]:
         """Return how unusual labels of one image are, each given as canonical name and mask.
 

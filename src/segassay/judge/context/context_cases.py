@@ -10,6 +10,7 @@ from segassay.datasets.case import Case
 from segassay.datasets.labelled_case import LabelledCase, read_labelled_case
 from segassay.datasets.splits import by_lot
 from segassay.errors import CaseError
+from segassay.images.mask import Mask
 from segassay.images.slicing import as_planes
 from segassay.images.volume import Volume, voxel_sha256
 from segassay.judge.context.closeups import CloseUp, close_up
@@ -100,14 +101,14 @@ class ContextReader:
     def slices(
         self,
         image: Volume,
-        masks: Mapping[str, BoolArray],
+        masks: Mapping[str, Mask | BoolArray],
         *,
         subject: str,
         modality: Modality | None,
     ) -> list[ContextSlice]:
         """Return the slices of an image whose masks may vote, `(i, j, k)` by canonical name."""
         stack = plane_stack(image, modality=modality, window_hu=self.window_hu)
-        planes = {name: as_planes(mask, stack.axis) for name, mask in masks.items()}
+        planes = {name: Mask.of(mask).as_planes(stack.axis) for name, mask in masks.items()}
         return self._of_planes(image, stack, subject, planes, {})
 
     def _of_planes(
@@ -115,21 +116,21 @@ class ContextReader:
         image: Volume,
         stack: PlaneStack,
         subject: str,
-        masks: Mapping[str, BoolArray],
+        masks: Mapping[str, Mask],
         unknown: Mapping[str, BoolArray],
     ) -> list[ContextSlice]:
         if not masks:
             return []
-        filled = [np.flatnonzero(planes.any(axis=(1, 2))) for planes in masks.values()]
+        filled = [np.flatnonzero(planes.areas) for planes in masks.values()]
         chosen = chosen_slices(np.concatenate(filled), len(stack.planes), _SLICES_PER_CASE).tolist()
-        shown = [stack.planes[i] if image.colours is None else image.colours for i in chosen]
+        shown = [stack.plane(i) if image.colours is None else image.colours for i in chosen]
         looks = self.encoder([picture(one, stack.pixel_mm) for one in shown])
         last = max(len(stack.planes) - 1, 1)
         checksum = voxel_sha256(image.array)
         found = []
         for index, plane, seen in zip(chosen, shown, looks, strict=True):
             known = {
-                name: planes[index]
+                name: planes.plane(index)
                 for name, planes in masks.items()
                 if name not in unknown or not unknown[name][index]
             }
@@ -148,16 +149,16 @@ class ContextReader:
 
 def _planes(
     read: LabelledCase, stack: PlaneStack, structures: Sequence[str]
-) -> tuple[Mapping[str, BoolArray], Mapping[str, BoolArray]]:
+) -> tuple[Mapping[str, Mask], Mapping[str, BoolArray]]:
     """Return masks by structure `(slices, rows, columns)`, and slices of which some is unknown."""
-    masks: dict[str, BoolArray] = {}
+    masks: dict[str, Mask] = {}
     unknown: dict[str, BoolArray] = {}
     for ref, mask in read.masks():
         name = canonical_name(ref.structure)
         if name in masks or (structures and name not in structures):
             continue
-        masks[name] = as_planes(mask, stack.axis)
-        known = read.labels[ref].volume.known
+        masks[name] = mask.as_planes(stack.axis)
+        known = read.labels[ref].known
         if known is not None:
             unknown[name] = np.asarray(~as_planes(known, stack.axis).all(axis=(1, 2)))
     return masks, unknown

@@ -12,7 +12,7 @@ from segassay.datasets.discovery.listing import multilabel_refs
 from segassay.datasets.discovery.value_names import names_beside
 from segassay.datasets.labelled_case import FRACTION
 from segassay.errors import ContentError, DatasetError, UsageError
-from segassay.images.io import label_mask, read_label
+from segassay.images.io import read_label
 from segassay.images.label_ref import LabelRef
 from segassay.images.volume import Volume
 from segassay.vocabulary.names import canonical_name
@@ -42,7 +42,7 @@ def read_chosen(path: Path, label: Label | None, image: Volume | None) -> Volume
         values = [value for value in labels.counts if value != 0]
         if len(values) > 1:
             raise UsageError(_ask(path.name, values, _names(path)))
-    return replace(labels.volume, array=label_mask(labels, ref))
+    return replace(labels.volume, array=np.asarray(labels.mask(ref)))
 
 
 def chosen_of(mask: NDArray[Any], label: Label | None) -> NDArray[np.bool_]:

@@ -10,7 +10,7 @@ look alike.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,8 @@ class PlaneStack:
 
     `pixel_mm` is (row, column), (1, 1) where the size is unknown. `axis` is the array axis of the
     volume that the slices count along. `known` marks the pixels whose label is known, as
-    `Volume.known` does.
+    `Volume.known` does. `planes` are as stored: judges see them cut to the `limits`, if there are
+    any. `fields` are slices at low resolution, as far as a judge made them.
     """
 
     planes: NDArray[Any]
@@ -63,6 +64,18 @@ class PlaneStack:
     thickness_mm: float
     spacing_known: bool
     known: NDArray[np.bool_] | None = None
+    limits: tuple[float, float] | None = None
+    fields: dict[tuple[int, int, float], NDArray[np.float32]] = field(default_factory=dict)
+
+    def plane(self, index: int) -> NDArray[np.float32]:
+        """Return one slice as judges see it, cut to the limits."""
+        seen = np.ascontiguousarray(self.planes[index], dtype=np.float32)
+        return seen if self.limits is None else seen.clip(*self.limits)
+
+    def every(self) -> NDArray[np.float32]:
+        """Return all slices as judges see them; of a large volume that is a lot."""
+        seen = np.ascontiguousarray(self.planes, dtype=np.float32)
+        return seen if self.limits is None else seen.clip(*self.limits)
 
     @property
     def is_3d(self) -> bool:
@@ -77,22 +90,19 @@ def plane_stack(
     modality: Modality | None = None,
     window_hu: tuple[float, float] = SOFT_TISSUE_HU,
 ) -> PlaneStack:
-    """Turn an image volume into slices; HU are cut to a window first.
+    """Turn an image volume into slices; HU are cut to a window when they are looked at.
 
     `axis` is the one that slices count along, by default the one that they were drawn along.
     """
     axis = slicing_axis(volume.grid) if axis is None else axis
-    planes = as_planes(volume.array, axis)
-    if holds_hu(volume.array, modality):
-        planes = np.clip(planes, *window_hu)
     return PlaneStack(
-        # One copy in slice order: thirteen labels will each cut a dozen slices out of it.
-        planes=np.ascontiguousarray(planes, dtype=np.float32),
+        planes=as_planes(volume.array, axis),
         axis=axis,
         pixel_mm=pixel_mm(volume.grid, axis),
         thickness_mm=volume.grid.spacing_mm[axis],
         spacing_known=volume.spacing_known,
         known=None if volume.known is None else as_planes(volume.known, axis),
+        limits=window_hu if holds_hu(volume.array, modality) else None,
     )
 
 
@@ -192,13 +202,13 @@ class JudgePreprocess:
         shape = (mask.shape[0], mask.shape[1])
         cut = BoxResampler.to_square(shape, box, self.crop_px)
         wide = BoxResampler.to_square(shape, whole_image(shape, stack.pixel_mm), self.field_px)
-        marked = np.asarray(mask, dtype=np.float32)[None]
+        marked = np.asarray(mask)[None]
         crop = np.empty((CROP_CHANNELS, self.crop_px, self.crop_px), dtype=np.float32)
         crop[:3] = self._with_neighbours(stack, index, cut)
         crop[3] = mask_crop = cut(marked)[0]
         crop[4] = cut.coverage
         field = np.empty((FIELD_CHANNELS, self.field_px, self.field_px), dtype=np.float32)
-        field[:1] = self.standardise(wide(stack.planes[index : index + 1]), wide.coverage)
+        field[0] = self._field(stack, index, wide)
         field[1] = wide(marked)[0]
         field[2] = _frame_picture(box, shape, wide, stack.pixel_mm)
         side_px = (box.bottom - box.top) * self._reduction(stack)
@@ -213,12 +223,20 @@ class JudgePreprocess:
         largest = self.largest_slice_px if stack.is_3d else self.largest_px
         return min(1.0, largest / int(max(stack.planes.shape[1:])))
 
+    def _field(self, stack: PlaneStack, index: int, wide: BoxResampler) -> NDArray[np.float32]:
+        """Return the whole slice at low resolution, made once for all labels seen in it."""
+        key = (index, self.field_px, self.clip)
+        if key not in stack.fields:
+            seen = wide(stack.planes[index : index + 1], stack.limits)
+            stack.fields[key] = self.standardise(seen, wide.coverage)[0]
+        return stack.fields[key]
+
     def _with_neighbours(
         self, stack: PlaneStack, index: int, cut: BoxResampler
     ) -> NDArray[np.float32]:
         """Return slice below, slice and slice above; at the ends the slice is its own neighbour."""
         below, above = max(index - 1, 0), min(index + 1, len(stack.planes) - 1)
-        seen = self.standardise(cut(stack.planes[below : above + 1]), cut.coverage)
+        seen = self.standardise(cut(stack.planes[below : above + 1], stack.limits), cut.coverage)
         return seen[[0, index - below, above - below]]
 
     def standardise(

@@ -38,9 +38,9 @@ def preprocess_json(*, window: bool = True) -> dict[str, object]:
     }
 
 
-def sentinel_slices(mask: NDArray[np.bool_]) -> list[int]:
-    """Choose at most ten slices of a mask `(slice, row, column)` among those that are not empty."""
-    filled = np.flatnonzero(mask.any(axis=(1, 2)))
+def sentinel_slices(areas: NDArray[np.int64]) -> list[int]:
+    """Choose at most ten slices of a mask among those that hold some of it, by their areas."""
+    filled = np.flatnonzero(areas)
     if len(filled) <= _MOST_SLICES:
         return [int(k) for k in filled]
     return [int(filled[int(len(filled) / _MOST_SLICES * n)]) for n in range(_MOST_SLICES)]
@@ -49,22 +49,20 @@ def sentinel_slices(mask: NDArray[np.bool_]) -> list[int]:
 def sentinel_input(
     image: NDArray[np.generic],
     mask: NDArray[np.bool_],
-    index: int,
     ends: tuple[float, float] = WINDOW,
 ) -> NDArray[np.float32]:
     """Prepare one slice.
 
     Args:
-        image: `(slice, row, column)`, by default in Hounsfield units.
-        mask: The same shape; slice `index` must hold mask.
-        index: The slice.
+        image: `(row, column)`, by default in Hounsfield units.
+        mask: The same shape, not empty.
         ends: Values of the image that become black and white.
 
     Returns:
         `(2, 256, 256)`: CT in -2..2, mask in -1..1.
     """
-    window = crop_window(mask[index])
-    return framed_input(grey(image[index][window], ends), mask[index][window])
+    window = crop_window(mask)
+    return framed_input(grey(image[window], ends), mask[window])
 
 
 def grey(plane: NDArray[np.generic], ends: tuple[float, float]) -> NDArray[np.uint8]:

@@ -15,7 +15,7 @@ from segassay.datasets.case import Dataset
 from segassay.datasets.opening import open_dataset
 from segassay.datasets.splits import by_lot
 from segassay.errors import ModelError, UsageError
-from segassay.images.slicing import as_planes
+from segassay.images.mask import Mask
 from segassay.images.volume import Volume
 from segassay.judge.comparison.registered import RegisteredLabel, joined
 from segassay.judge.context.closeups import CloseContext, close_up
@@ -146,7 +146,7 @@ class ContextJudge(MapJudge):
     def asked(
         self,
         image: Volume,
-        masks: Sequence[tuple[str | None, BoolArray]],
+        masks: Sequence[tuple[str | None, Mask | BoolArray]],
         *,
         modality: Modality | None,
         subject: str | None = None,
@@ -174,7 +174,7 @@ class ContextJudge(MapJudge):
     def _summaries(self, labels: Sequence[AskedLabel]) -> list[Floats]:
         """Summarise a few slices of an image, of those that hold a label where any does."""
         image = labels[0].image
-        held = [as_planes(label.mask, image.stack.axis).any(axis=(1, 2)) for label in labels]
+        held = [label.planes.areas > 0 for label in labels]
         n_slices = len(image.stack.planes)
         filled = np.flatnonzero(np.any(held, axis=0))
         chosen = chosen_slices(filled, n_slices, _SLICES_SEEN).tolist() or [n_slices // 2]
@@ -218,9 +218,10 @@ class ContextJudge(MapJudge):
         """Choose slices of a mask and prepare them, with what the context says of each."""
         plan = super().plan(label, only=only)
         indices = dict.fromkeys(sample.index for sample in plan.samples)
-        close = {index: self.said_closely(label, index, plan.planes[index]) for index in indices}
+        masks = {index: plan.planes.plane(index) for index in indices}
+        close = {index: self.said_closely(label, index, mask) for index, mask in masks.items()}
         contexts = tuple(
-            self._context(label, sample.index, seen, plan.planes[sample.index], close[sample.index])
+            self._context(label, sample.index, seen, masks[sample.index], close[sample.index])
             for sample, seen in zip(plan.samples, plan.inputs, strict=True)
         )
         return replace(plan, contexts=contexts)
@@ -251,7 +252,7 @@ class ContextJudge(MapJudge):
 
     def closer(self, label: AskedLabel, index: int, seen: JudgeInput) -> JudgeAnswers:
         """Run the network on one slice of a label seen anew."""
-        mask = as_planes(label.mask, label.image.stack.axis)[index]
+        mask = label.planes.plane(index)
         close = self.said_closely(label, index, mask)
         return self._reader([seen], [self._context(label, index, seen, mask, close)])
 
@@ -351,7 +352,7 @@ def _nameless(label: AskedLabel) -> AskedLabel:
 
 
 def _shown(image: AskedImage, index: int) -> NDArray[Any]:
-    return image.stack.planes[index] if image.colours is None else image.colours
+    return image.stack.plane(index) if image.colours is None else image.colours
 
 
 def _dice(plan: LabelPlan, found: Sequence[Agreement]) -> float:

@@ -10,12 +10,11 @@ What most labels get wrong alike, both networks have learned; this cannot see it
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from segassay.errors import ModelError
+from segassay.images.mask import Mask
 from segassay.images.volume import Volume
 from segassay.judge.documents.judge_folder import JudgeFolder
+from segassay.judge.inputs.arrays_and_files import BoolArray
 from segassay.judge.scoring.judge import Judge
 from segassay.judge.scoring.map_judge import MapJudge
 from segassay.judge.scoring.query import AskedImage, AskedLabel
@@ -50,7 +49,7 @@ class HalvesJudge(Judge):
     def raw_scores(
         self,
         image: Volume,
-        masks: Sequence[tuple[str | None, NDArray[np.bool_]]],
+        masks: Sequence[tuple[str | None, Mask | BoolArray]],
         *,
         modality: Modality | None,
     ) -> list[float]:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 from segassay.datasets.case import Case, Dataset
 from segassay.errors import UsageError
-from segassay.images.slicing import as_planes
+from segassay.images.mask import Mask
 from segassay.images.volume import Volume
 from segassay.judge.calibration.trust import Trust
 from segassay.judge.comparison.peers import Peers
@@ -109,7 +109,12 @@ class Judge(ABC):
         return [self.score(**item) for item in items]
 
     def score_volume(
-        self, image: Volume, mask: BoolArray, *, structure: str | None, modality: Modality | None
+        self,
+        image: Volume,
+        mask: Mask | BoolArray,
+        *,
+        structure: str | None,
+        modality: Modality | None,
     ) -> Score:
         """Score a mask `(i, j, k)` on the grid of `image`."""
         return self.score_labels(image, [(structure, mask)], modality=modality)[0]
@@ -117,7 +122,7 @@ class Judge(ABC):
     def score_labels(
         self,
         image: Volume,
-        masks: Sequence[tuple[str | None, BoolArray]],
+        masks: Sequence[tuple[str | None, Mask | BoolArray]],
         *,
         modality: Modality | None,
         subject: str | None = None,
@@ -132,7 +137,7 @@ class Judge(ABC):
     def raw_scores(
         self,
         image: Volume,
-        masks: Sequence[tuple[str | None, BoolArray]],
+        masks: Sequence[tuple[str | None, Mask | BoolArray]],
         *,
         modality: Modality | None,
     ) -> list[float]:
@@ -222,7 +227,7 @@ class Judge(ABC):
     def suggest_volume(
         self,
         image: Volume,
-        mask: BoolArray,
+        mask: Mask | BoolArray,
         *,
         structure: str | None,
         modality: Modality | None,
@@ -238,12 +243,12 @@ class Judge(ABC):
     def shown(self, label: AskedLabel, index: int) -> Suggestion:
         """Show slice `index` of a label with what this judge has to say of it."""
         stack = label.image.stack
-        return label_alone(stack, as_planes(label.mask, stack.axis), index)
+        return label_alone(stack, label.planes, index)
 
     def find_structure(
         self,
         image: Volume,
-        mask: BoolArray,
+        mask: Mask | BoolArray,
         *,
         structure: str | None,
         modality: Modality | None,
@@ -266,7 +271,7 @@ class Judge(ABC):
     def asked(
         self,
         image: Volume,
-        masks: Sequence[tuple[str | None, BoolArray]],
+        masks: Sequence[tuple[str | None, Mask | BoolArray]],
         *,
         modality: Modality | None,
         subject: str | None = None,
@@ -274,7 +279,8 @@ class Judge(ABC):
         """Put labels `(structure, mask)` of one image into this judge's words."""
         seen = AskedImage(image, modality, subject, self.window_hu)
         return [
-            AskedLabel(seen, mask, self.named(structure, modality)) for structure, mask in masks
+            AskedLabel(seen, Mask.of(mask), self.named(structure, modality))
+            for structure, mask in masks
         ]
 
     def trained_on(self, *checksums: str) -> bool:

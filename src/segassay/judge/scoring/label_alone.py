@@ -1,22 +1,22 @@
 """A label as it is, where a judge has no suggestion to show beside it."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from segassay.images.display import shown
+from segassay.images.mask import Mask
 from segassay.judge.inputs.preprocess import PlaneStack
 from segassay.judge.scoring.result import Suggestion
 
 
-def label_alone(stack: PlaneStack, planes: NDArray[np.bool_], index: int) -> Suggestion:
+def label_alone(stack: PlaneStack, planes: Mask, index: int) -> Suggestion:
     """Return slice `index` of a mask in planes `(slice, row, column)`: nothing beside it is marked.
 
     `suggested` is the label itself and `error` is 0 everywhere.
     """
-    mask = np.ascontiguousarray(planes[index])
+    mask = planes.plane(index)
     return Suggestion(
         index=index,
-        image=shown(stack.planes[index]),
+        image=shown(stack.plane(index)),
         mask=mask,
         suggested=mask,
         error=np.zeros(mask.shape, dtype=np.float32),

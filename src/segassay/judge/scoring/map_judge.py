@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from segassay.geometry.components import components
-from segassay.images.slicing import as_planes
+from segassay.images.mask import Mask
 from segassay.judge.documents.judge_folder import JudgeFolder
 from segassay.judge.engines.onnx_engine import Floats, JudgeAnswers, OnnxEngine
 from segassay.judge.estimates.aggregate import SliceSums
@@ -69,7 +69,7 @@ class MapJudge(SliceJudge):
         """
         if not self.knows(label.name):
             return None
-        blind = replace(label, mask=np.zeros_like(label.mask))
+        blind = replace(label, mask=Mask.empty(label.mask.shape))
         plan = self.plan(blind, only=index)
         if not plan.samples:
             return None  # the label is known on no slice
@@ -80,7 +80,7 @@ class MapJudge(SliceJudge):
             return None
         best = max(present, key=lambda n: sums[n].true)
         at, stack = sums[best].index, label.image.stack
-        empty = plan.planes[at]
+        empty = plan.planes.plane(at)
         shape = (empty.shape[0], empty.shape[1])
         rough = plan.inputs[best].cut.paste(answers.map[best], shape)
         closer = self._settings(
@@ -94,7 +94,7 @@ class MapJudge(SliceJudge):
         fine = closer.cut.paste(self.closer(blind, at, closer).map[0], shape)
         if plan.known is not None:
             fine *= plan.known[at]
-        found = suggest_everywhere(stack, as_planes(label.mask, stack.axis)[at], at, fine)
+        found = suggest_everywhere(stack, label.planes.plane(at), at, fine)
         return found if found.suggested.any() else None
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.geometry.resample import Box
-from segassay.images.slicing import Sampling, SliceSample, as_planes, choose_slices, spread_slices
+from segassay.images.mask import Mask
+from segassay.images.slicing import Sampling, SliceSample, choose_slices, spread_slices
 from segassay.judge.context.context_inputs import ContextInput
 from segassay.judge.engines.onnx_engine import JudgeAnswers
 from segassay.judge.estimates.aggregate import SliceSums
@@ -52,7 +53,7 @@ class LabelPlan:
     `None` for one that is a whole slice.
     """
 
-    planes: NDArray[np.bool_]
+    planes: Mask
     areas: NDArray[np.int64]
     samples: tuple[SliceSample, ...]
     inputs: tuple[JudgeInput, ...]
@@ -66,7 +67,7 @@ class LabelPlan:
         window, at = self._window(index), self.samples[index].index
         if window is None:
             return float(self.areas[at])
-        return float(np.count_nonzero(window.of(self.planes[at])))
+        return float(np.count_nonzero(window.of(self.planes.plane(at))))
 
     def _window(self, index: int) -> Window | None:
         return self.windows[index] if self.windows else None
@@ -102,7 +103,7 @@ class LabelPlan:
 
 def plan_label(
     stack: PlaneStack,
-    mask: NDArray[np.bool_],
+    mask: Mask,
     preprocess: JudgePreprocess,
     sampling: Sampling,
     *,
@@ -116,8 +117,8 @@ def plan_label(
     farther away, since there is no second slice to even its errors out: two samples of one slice.
     A fine mask without a name that it knows it sees in parts.
     """
-    planes = as_planes(mask, stack.axis)
-    areas = np.asarray(planes.sum(axis=(1, 2)), dtype=np.int64)
+    planes = mask.as_planes(stack.axis)
+    areas = planes.areas
     usable = np.arange(len(planes))
     if stack.known is not None:
         usable = np.flatnonzero(stack.known.any(axis=(1, 2)))
@@ -137,11 +138,11 @@ def plan_label(
         whole = [_resized(box, by) for by in (_CLOSER, _WIDER)]
         parts, boxes = [None, None], whole
         if name is None:  # of a structure that it knows by name it learned what wholes look like
-            parts, boxes = _views(planes[sample.index], whole, stack.pixel_mm, preprocess)
+            parts, boxes = _views(planes.plane(sample.index), whole, stack.pixel_mm, preprocess)
         weights = _weights(parts)
         samples = [replace(sample, weight=sample.weight * weight) for weight in weights]
     inputs = tuple(
-        preprocess(stack, planes[s.index], s.index, box, name=name, modality=modality)
+        preprocess(stack, planes.plane(s.index), s.index, box, name=name, modality=modality)
         for s, box in zip(samples, boxes, strict=True)
     )
     if name is None and not preprocess.tells_nameless:
@@ -213,7 +214,7 @@ def slice_sums(plan: LabelPlan, answers: JudgeAnswers) -> list[SliceSums]:
 
 def _boxes(
     stack: PlaneStack,
-    planes: NDArray[np.bool_],
+    planes: Mask,
     areas: NDArray[np.int64],
     samples: Sequence[SliceSample],
     preprocess: JudgePreprocess,
@@ -222,11 +223,11 @@ def _boxes(
     filled = np.flatnonzero(areas)
     if not filled.size:
         return [whole_image(planes.shape[1:], stack.pixel_mm)] * len(samples)
-    least = _LEAST_SHARE * _largest_extent(planes[filled[0] : filled[-1] + 1], stack.pixel_mm)
+    least = _LEAST_SHARE * _largest_extent(planes.inside, stack.pixel_mm)
     boxes = []
     for sample in samples:
         nearest = filled[np.argmin(np.abs(filled - sample.index))]
-        boxes.append(preprocess.frame(planes[nearest], stack.pixel_mm, least_mm=least))
+        boxes.append(preprocess.frame(planes.plane(int(nearest)), stack.pixel_mm, least_mm=least))
     return boxes
 
 

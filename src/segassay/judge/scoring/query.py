@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.images.intensity import SOFT_TISSUE_HU
+from segassay.images.mask import Mask
 from segassay.images.volume import Volume, voxel_sha256
 from segassay.judge.comparison.registered import RegisteredLabel
 from segassay.judge.context.context_memory import Context
 from segassay.judge.context.looks import Looks
-from segassay.judge.inputs.arrays_and_files import BoolArray
 from segassay.judge.inputs.preprocess import PlaneStack, plane_stack
 from segassay.records.remarks import Comment, comment
 from segassay.types import Modality, Remark
@@ -90,5 +90,10 @@ class AskedLabel:
     """A mask `(i, j, k)` on the grid of its image, and the structure's name."""
 
     image: AskedImage
-    mask: BoolArray
+    mask: Mask
     name: Named
+
+    @property
+    def planes(self) -> Mask:
+        """The mask in the image's slices, `(slice, row, column)`."""
+        return self.mask.as_planes(self.image.stack.axis)

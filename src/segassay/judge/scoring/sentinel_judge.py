@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from segassay.errors import ModelError
 from segassay.images.intensity import robust_ends
+from segassay.images.mask import Mask
 from segassay.images.slicing import as_planes, slicing_axis
 from segassay.judge.documents.judge_folder import JudgeFolder
 from segassay.judge.engines.sentinel_engine import Floats, SentinelEngine
-from segassay.judge.inputs.arrays_and_files import BoolArray
 from segassay.judge.inputs.preprocess import fingerprint
 from segassay.judge.inputs.sentinel_input import sentinel_input, sentinel_slices
 from segassay.judge.scoring.judge import FEWEST_VOXELS, Judge
@@ -88,13 +88,14 @@ class SentinelJudge(Judge):
         """Take slices in Hounsfield units, or, without a window, between the image's own ends."""
         if self._window is None:
             stack = image.stack
-            return _Seen(stack.planes, stack.axis, robust_ends(stack.planes))
+            planes = stack.every()
+            return _Seen(planes, stack.axis, robust_ends(planes))
         axis = slicing_axis(image.volume.grid)
         low, high = self._window
         return _Seen(as_planes(image.volume.array, axis), axis, (low, high))
 
     def _score(self, seen: _Seen, label: AskedLabel, doubts: list[Comment]) -> Score:
-        name, n_voxels = label.name, int(label.mask.sum())
+        name, n_voxels = label.name, label.mask.n_voxels
         if not n_voxels:
             return self._answer(name, Status.ABSTAINED, (comment(Remark.MASK_EMPTY),))
         if name.known is None:
@@ -115,15 +116,17 @@ class SentinelJudge(Judge):
         )
 
     def _examined(
-        self, image: _Seen, structure: str, mask: BoolArray
+        self, image: _Seen, structure: str, mask: Mask
     ) -> tuple[list[int], list[int], Floats]:
         """Return up to ten slices, the mask's areas there, and what the network answers."""
-        outlines = as_planes(mask, image.axis)
-        chosen = sentinel_slices(outlines)
-        seen = np.stack([sentinel_input(image.planes, outlines, k, image.ends) for k in chosen])
+        outlines = mask.as_planes(image.axis)
+        areas = outlines.areas
+        chosen = sentinel_slices(areas)
+        seen = np.stack(
+            [sentinel_input(image.planes[k], outlines.plane(k), image.ends) for k in chosen]
+        )
         text = np.repeat(self._text[[self._rows[structure]]], len(chosen), axis=0)
-        areas = [int(outlines[k].sum()) for k in chosen]
-        return chosen, areas, self._engine(seen, text)
+        return chosen, [int(areas[k]) for k in chosen], self._engine(seen, text)
 
     def _answer(
         self,

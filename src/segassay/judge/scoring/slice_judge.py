@@ -8,6 +8,7 @@ from math import log10, nan
 from typing import ClassVar, Self
 
 from segassay.errors import ModelError
+from segassay.images.mask import Mask
 from segassay.images.slicing import Sampling
 from segassay.images.volume import Volume
 from segassay.judge.calibration.adapter import Adapter, Measured, mean_embedding
@@ -78,7 +79,7 @@ class SliceJudge(Judge):
     def measure_labels(
         self,
         image: Volume,
-        masks: Sequence[tuple[str | None, BoolArray]],
+        masks: Sequence[tuple[str | None, Mask | BoolArray]],
         *,
         modality: Modality | None,
         subject: str | None = None,
@@ -93,7 +94,7 @@ class SliceJudge(Judge):
     def raw_scores(
         self,
         image: Volume,
-        masks: Sequence[tuple[str | None, BoolArray]],
+        masks: Sequence[tuple[str | None, Mask | BoolArray]],
         *,
         modality: Modality | None,
     ) -> list[float]:

@@ -16,7 +16,7 @@ def make_suggestion(stack: PlaneStack, plan: LabelPlan, probability: Floats) -> 
     Outside of the crop that the map was drawn in the label is kept.
     """
     (sample,), (seen,) = plan.samples, plan.inputs
-    mask = plan.planes[sample.index]
+    mask = plan.planes.plane(sample.index)
     shape = (mask.shape[0], mask.shape[1])
     inside = seen.cut.paste(np.ones_like(probability), shape) > 0.5
     if plan.known is not None:
@@ -32,7 +32,7 @@ def suggest_everywhere(
     expected = np.clip(expected, 0.0, 1.0)
     return Suggestion(
         index=index,
-        image=shown(stack.planes[index]),
+        image=shown(stack.plane(index)),
         mask=np.ascontiguousarray(mask),
         suggested=np.asarray(expected > 0.5),
         error=np.abs(expected - mask).astype(np.float32),

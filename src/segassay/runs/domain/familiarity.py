@@ -127,6 +127,6 @@ def _trial_case(case: Case) -> ExpertCase | None:
         found = read_labelled_case(case)
     except CaseError:
         return None
-    filled = ((ref.structure, mask) for ref, mask in found.masks() if mask.any())
+    filled = ((ref.structure, np.asarray(mask)) for ref, mask in found.masks() if mask)
     masks = dict(islice(filled, _LABELS_PER_CASE))
     return ExpertCase("", case, case.modality, found.image, masks) if masks else None

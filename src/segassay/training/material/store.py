@@ -173,7 +173,7 @@ def load_case(recipe: SetRecipe, case: Case) -> StoredCase:
         subject_id=case.subject_id,
         voxels_sha256=voxel_sha256(read.image.array),
         modality=recipe.modality,
-        planes=to_bytes(stack.planes),
+        planes=to_bytes(stack.every()),
         pixel_mm=stack.pixel_mm,
         thickness_mm=stack.thickness_mm,
         spacing_known=stack.spacing_known,
