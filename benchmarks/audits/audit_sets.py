@@ -178,7 +178,7 @@ def lay_out(
             others = [row for row in own if key_of(row) not in drawn and not isnan(row.score)]
             drawn |= {key_of(row): "random" for row in _some(others)}
             chosen = _shuffled([row for row in own if key_of(row) in drawn])
-        made = {key_of(e.row): e for e in make_exhibits(chosen, cases, judge)}
+        made = {key_of(e.row): e for e in make_exhibits(chosen, cases, judge, {})}
         shown: list[Exhibit] = [made[key_of(row)] for row in chosen if key_of(row) in made]
         stem = f"{entry.name}-{source}"
         write_sheets(shown, folder / stem, told=True)

@@ -37,7 +37,8 @@ def exhibit_of(tmp_path: Path, judge: Judge) -> Callable[..., Exhibit]:
         phantom = make_phantom(3)
         write_nifti(root / "labels" / "p3.nii.gz", changed(phantom.labels, how), phantom.affine)
         case = open_dataset(root).cases[0]
-        (found,) = make_exhibits([row(case.case_id, score, **options)], {case.case_id: case}, judge)
+        shown = [row(case.case_id, score, **options)]
+        (found,) = make_exhibits(shown, {case.case_id: case}, judge, {})
         return found
 
     return make

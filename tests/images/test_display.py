@@ -77,11 +77,11 @@ def test_planes_are_named_only_where_the_header_can_be_believed() -> None:
     assert plane_name(volume(2, array[:, :, :1]), 2) == ""
 
 
-def test_hounsfield_units_are_shown_in_a_soft_tissue_window() -> None:
+def test_values_are_shown_within_limits() -> None:
     image = np.full(SHAPE, -1000.0, dtype=np.float32)
     image[:, :, 10:] = 50.0
     image[:, :, 30:] = 3000.0
-    (cut, _) = side_cuts(volume(2, image), Mask.of(block()), 25)
+    (cut, _) = side_cuts(volume(2, image), Mask.of(block()), 25, (-200, 300))
     levels = np.unique(np.round(cut.image, 2)).tolist()
     assert levels == [0.0, 0.5, 1.0]
 

@@ -23,7 +23,11 @@ def masks(draw: st.DrawFn) -> np.ndarray:
 def test_a_mask_says_what_the_whole_array_says(whole: np.ndarray) -> None:
     mask = Mask.of(whole)
     np.testing.assert_array_equal(np.asarray(mask), whole)
-    assert (mask.n_voxels, bool(mask), len(mask)) == (whole.sum(), whole.any(), len(whole))
+    assert (mask.n_voxels, bool(mask), len(mask)) == (
+        int(whole.sum()),
+        bool(whole.any()),
+        len(whole),
+    )
     assert Mask.of(mask) is mask
     for axis in range(3):
         planes, turned = as_planes(whole, axis), mask.as_planes(axis)

@@ -25,6 +25,7 @@ from segassay.records.remarks import comment, remarks_of, text_of
 from segassay.records.run import now
 from segassay.records.scores import ScoreRow
 from segassay.records.shards import CaseRecord
+from segassay.records.slices import SliceRow
 from segassay.runs.domain.acquaintance import Acquaintance
 from segassay.types import Progress, Remark, Severity, Status, ignore_progress
 
@@ -117,7 +118,8 @@ def _assay_labels(
         facts.append(_facts(files, label.view, content, "" if facts else printed))
     for together in case_views(shown, [label.view for label in good]):
         findings += check_case(together)
-    rows += _scored_rows(files, image, good, context, content)
+    scored, slices = _scored_rows(files, image, good, context, content)
+    rows += scored
     order = {(ref.structure, ref.source): n for n, ref in enumerate(wanted)}
     rows.sort(key=lambda row: order[row.structure, row.source])
     return CaseRecord(
@@ -126,6 +128,7 @@ def _assay_labels(
         tuple(findings),
         tuple(asdict(f) for f in facts),
         "; ".join(errors),
+        tuple(slices),
     )
 
 
@@ -173,12 +176,13 @@ def _scored_rows(
     labels: Sequence[_Label],
     context: AssayContext,
     content: str,
-) -> list[ScoreRow]:
+) -> tuple[list[ScoreRow], list[SliceRow]]:
     judge = context.judge
     if judge is None or not labels:
-        return []
+        return [], []
     seen = judge.trained_on(files.image_sha256, content)
     rows: list[ScoreRow] = []
+    slices: list[SliceRow] = []
     context.progress("labels scored", 0, len(labels), "")
     # Labels of one file ignore the same voxels; where none ignores any, all are judged together.
     for own in _alike(labels):
@@ -191,12 +195,12 @@ def _scored_rows(
         at_once = len(own) if context.progress is ignore_progress else _TOLD_AT_ONCE
         for start in range(0, len(own), at_once):
             scores = judge.scores(asked[start : start + at_once])
-            rows += [
-                _scored_row(files, label, score, context, trained_on=seen)
-                for label, score in zip(own[start:], scores, strict=False)
-            ]
+            for label, score in zip(own[start:], scores, strict=False):
+                rows.append(_scored_row(files, label, score, context, trained_on=seen))
+                key = (label.ref.structure, label.ref.source)
+                slices += [SliceRow(*key, s.index, s.score, s.n_pixels) for s in score.slices]
             context.progress("labels scored", len(rows), len(labels), rows[-1].structure)
-    return rows
+    return rows, slices
 
 
 def _alike(labels: Sequence[_Label]) -> list[list[_Label]]:

@@ -1,7 +1,7 @@
 """The end of a run: cohort checks, tables, findings, report, record."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isnan
 from pathlib import Path
@@ -22,6 +22,7 @@ from segassay.records.results import FINDINGS
 from segassay.records.run import RunRecord, now
 from segassay.records.scores import ScoreRow
 from segassay.records.shards import CaseRecord, read_records
+from segassay.records.slices import SliceRow, by_label, write_slices
 from segassay.records.table import write_table
 from segassay.records.triage import verdicts, worst_first
 from segassay.records.usual import with_low_confidence
@@ -135,7 +136,8 @@ def conclude(
     )
     try:
         if not n_missing:
-            _write(config, dataset, cases, judge, result, progress)
+            slices = {r.case_id: r.slices for r in records}
+            _write(config, dataset, cases, judge, result, slices, progress)
         _close(record, result, len(cases))
         if not n_missing:
             discard_features(config.out)
@@ -203,10 +205,12 @@ def _write(
     cases: Sequence[Case],
     judge: Judge | None,
     result: AuditResult,
+    slices: Mapping[str, Sequence[SliceRow]],
     progress: Progress,
 ) -> None:
     rows, findings = result.rows, result.findings
     write_table(rows, config.out)
+    write_slices(slices, config.out)
     lines = [strict_json(finding.to_json()) + "\n" for finding in findings]
     write_whole(config.out / FINDINGS, "".join(lines).encode())
     data = ReportData(
@@ -224,7 +228,8 @@ def _write(
     exhibits: Iterable[Exhibit] = ()
     if judge is not None:
         shown = pictured(data)
-        made = make_exhibits(shown, {case.case_id: case for case in cases}, judge)
+        named = {case.case_id: case for case in cases}
+        made = make_exhibits(shown, named, judge, by_label(slices))
         exhibits = _told(made, len(shown), progress)
     render_report(data, exhibits, config.out)
 

@@ -8,12 +8,13 @@ from segassay.datasets.case import Case
 from segassay.datasets.read_case import CaseFiles, read_case
 from segassay.errors import CaseError
 from segassay.images.display import SideCut, plane_name, side_cuts
-from segassay.images.mask import Mask
+from segassay.images.io import LabelMap
+from segassay.images.label_ref import LabelRef
 from segassay.images.slicing import slicing_axis
-from segassay.images.volume import Volume
 from segassay.judge.scoring import Judge, Suggestion
+from segassay.judge.scoring.query import AskedLabel
 from segassay.records.scores import ScoreRow
-from segassay.records.triage import Verdict, key_of
+from segassay.records.triage import LabelKey, Verdict, key_of
 from segassay.report.model import (
     Exhibit,
     Place,
@@ -40,89 +41,99 @@ def pictured(data: ReportData) -> tuple[ScoreRow, ...]:
 
 
 def make_exhibits(
-    rows: Sequence[ScoreRow], cases: Mapping[str, Case], judge: Judge
+    rows: Sequence[ScoreRow],
+    cases: Mapping[str, Case],
+    judge: Judge,
+    slices: Mapping[LabelKey, Mapping[int, float]],
 ) -> Iterator[Exhibit]:
     """Yield rows as pictures, case by case, with one case in memory at a time.
 
     Args:
         rows: Labels to show. One whose file can no longer be read is left out: its row tells.
         cases: The cases by the id that stands in the rows.
-        judge: Asked for the slices' scores and for what it expects there.
+        judge: Asked for what it expects in the slices that are shown.
+        slices: The scores that it gave the slices of each label.
     """
     by_case: dict[str, list[ScoreRow]] = defaultdict(list)
     for row in rows:
         by_case[row.case_id].append(row)
     for case_id, own in by_case.items():
         files = read_case(cases[case_id])
-        found = (_exhibit(files, row, judge) for row in own)
-        yield from (exhibit for exhibit in found if exhibit is not None)
+        for row, label in zip(own, _labels(files, own, judge), strict=True):
+            if label is not None:
+                yield _exhibit(row, label, judge, slices.get(key_of(row), {}))
 
 
-def _exhibit(files: CaseFiles, row: ScoreRow, judge: Judge) -> Exhibit | None:
-    ref = next(
-        r for r in files.case.labels if r.structure == row.structure and r.source == row.source
-    )
-    image, labels = files.image, files.labels[ref.path]
-    if isinstance(image, CaseError) or isinstance(labels, CaseError):
-        return None
-    mask, image = labels.mask(ref), image.knowing(labels.known)
-    slices = _worst_slices(image, mask, files.case, row, judge)
+def _labels(files: CaseFiles, rows: Sequence[ScoreRow], judge: Judge) -> list[AskedLabel | None]:
+    """Return the labels of a case that rows are about; `None` for one that cannot be read."""
+    image, found = files.image, dict[int, AskedLabel]()
+    if isinstance(image, CaseError):
+        return [None for _ in rows]
+    refs = {(ref.structure, ref.source): ref for ref in files.case.labels}
+    together: dict[int, list[tuple[int, LabelMap, LabelRef]]] = defaultdict(list)
+    for n, row in enumerate(rows):
+        ref = refs[row.structure, row.source]
+        labels = files.labels[ref.path]
+        if not isinstance(labels, CaseError):
+            together[id(labels.known)].append((n, labels, ref))
+    for some in together.values():  # labels of which the same voxels are known share all else
+        asked = judge.asked(
+            image.knowing(some[0][1].known),
+            [(ref.structure, labels.mask(ref)) for _, labels, ref in some],
+            modality=files.case.modality,
+            subject=files.case.subject_id,
+        )
+        found |= {n: label for (n, _, _), label in zip(some, asked, strict=True)}
+    return [found.get(n) for n in range(len(rows))]
+
+
+def _exhibit(
+    row: ScoreRow, label: AskedLabel, judge: Judge, scores: Mapping[int, float]
+) -> Exhibit:
+    slices = _worst_slices(row, label, judge, scores)
     place = Place.AT_LABEL if judge.suggests else Place.NOT_DRAWN
     if judge.suggests and is_elsewhere(row):
-        place, slices = _with_place(image, mask, files.case, row, judge, slices)
-    cuts = side_cuts(image, mask, slices[0].index)
+        place, slices = _with_place(label, judge, slices)
+    stack = label.image.stack
+    cuts = side_cuts(label.image.volume, label.mask, slices[0].index, stack.limits)
     return Exhibit(row, slices, tuple(_side_view(cut) for cut in cuts), place)
 
 
 def _worst_slices(
-    image: Volume, mask: Mask, case: Case, row: ScoreRow, judge: Judge
+    row: ScoreRow, label: AskedLabel, judge: Judge, scores: Mapping[int, float]
 ) -> tuple[SliceView, ...]:
     """Show the row's worst slice and the next worst; for an empty mask the likeliest one."""
-    score = judge.score_volume(image, mask, structure=row.structure, modality=case.modality)
-    known = {s.index: s.score for s in score.slices}
-    ranked = sorted(known, key=lambda index: known[index])
-    first = [row.worst_slice if row.worst_slice >= 0 else None]
-    views = []
-    for index in [*first, *(i for i in ranked if i != row.worst_slice)][:_SLICES]:
-        suggestion = judge.suggest_volume(
-            image, mask, structure=row.structure, modality=case.modality, index=index
-        )
-        score_there = known.get(suggestion.index, nan)
-        views.append(_view(suggestion, image, score_there, marked=judge.suggests))
-    return tuple(views)
+    ranked = sorted(scores, key=lambda index: scores[index])
+    first = row.worst_slice if row.worst_slice >= 0 else judge.worst(label)
+    chosen = [first, *(index for index in ranked if index != row.worst_slice)][:_SLICES]
+    return tuple(
+        _view(judge.shown(label, index), label, scores.get(index, nan), marked=judge.suggests)
+        for index in chosen
+    )
 
 
 def _with_place(
-    image: Volume,
-    mask: Mask,
-    case: Case,
-    row: ScoreRow,
-    judge: Judge,
-    slices: tuple[SliceView, ...],
+    label: AskedLabel, judge: Judge, slices: tuple[SliceView, ...]
 ) -> tuple[Place, tuple[SliceView, ...]]:
     """Put in front where the structure is expected, on the label's worst slice if it is there.
 
     The judge is asked without the label, and through the whole field: what it draws around a label
     in the wrong place cannot reach the right one.
     """
-    at = [slices[0].index, None] if mask else [None]
-    asked = (
-        judge.find_structure(
-            image, mask, structure=row.structure, modality=case.modality, index=index
-        )
-        for index in at
-    )
+    at = [slices[0].index, None] if label.mask else [None]
+    asked = (judge.expected_place(label, index) for index in at)
     found = next((suggestion for suggestion in asked if suggestion is not None), None)
     if found is None:
         return Place.UNKNOWN, slices
     score = next((view.score for view in slices if view.index == found.index), nan)
     others = (view for view in slices if view.index != found.index and view.mask.any())
-    shown = (_view(found, image, score, marked=True), *others)
+    shown = (_view(found, label, score, marked=True), *others)
     return Place.FOUND, shown[:_SLICES]
 
 
-def _view(suggestion: Suggestion, image: Volume, score: float, *, marked: bool) -> SliceView:
+def _view(suggestion: Suggestion, label: AskedLabel, score: float, *, marked: bool) -> SliceView:
     """Show a slice; `marked` tells whether the judge has anything to draw beside the label."""
+    image = label.image.volume
     return SliceView(
         plane=plane_name(image, slicing_axis(image.grid)),
         index=suggestion.index,

@@ -10,6 +10,12 @@ from numpy.typing import NDArray
 BoolArray = NDArray[np.bool_]
 Box = tuple[slice, ...]
 
+_IN_PLANE = np.array([np.zeros((3, 3)), [[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.zeros((3, 3))])
+"""What hangs together by edges within planes of `(slice, row, column)`."""
+
+_VOXELS_AT_ONCE = 1 << 22
+"""Voxels that are looked at in one go: numbering parts takes several bytes for each."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Components:
@@ -103,12 +109,18 @@ def enclosed_in_slices(planes: BoolArray, known: BoolArray | None = None) -> NDA
     nor a voxel outside of `known`, of which nobody knows whether it is background.
     """
     counts = np.zeros(len(planes), dtype=np.int64)
-    for index, plane in enumerate(planes):
-        if plane.any():
-            holes = np.asarray(ndi.binary_fill_holes(plane)) & ~plane
-            if known is not None:
-                holes &= ~joined_to(holes, ~known[index])
-            counts[index] = np.count_nonzero(holes)
+    at_once = max(1, _VOXELS_AT_ONCE // max(planes[:1].size, 1))
+    for start in range(0, len(planes), at_once):
+        some = slice(start, start + at_once)
+        numbers, n = ndi.label(~planes[some], structure=_IN_PLANE)
+        is_open = np.zeros(n + 1, dtype=np.bool_)
+        is_open[0] = True
+        for edge in (numbers[:, 0], numbers[:, -1], numbers[:, :, 0], numbers[:, :, -1]):
+            is_open[edge] = True
+        if known is not None:
+            is_open[numbers[~known[some]]] = True
+        if not is_open.all():
+            counts[some] = [np.count_nonzero(~is_open[plane]) for plane in numbers]
     return counts
 
 
@@ -121,8 +133,10 @@ def enclosed_in_volume(planes: BoolArray, known: BoolArray | None = None) -> int
     if len(planes) == 1:
         return int(enclosed_in_slices(planes, known).sum())
     around = ((0, 0), (1, 1), (1, 1))
-    labels, _ = ndi.label(~np.pad(planes, around))
-    sizes = np.bincount(labels.ravel())
+    labels, n_parts = ndi.label(~np.pad(planes, around))
+    sizes = np.zeros(n_parts + 1, dtype=np.int64)
+    for plane in labels:
+        sizes += np.bincount(plane.ravel(), minlength=n_parts + 1)
     open_parts = np.unique(np.concatenate([labels[:, 0, 0], labels[0].ravel(), labels[-1].ravel()]))
     sizes[open_parts] = 0
     if known is not None:

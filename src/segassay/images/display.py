@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.images.intensity import SOFT_TISSUE_HU, holds_hu
 from segassay.images.mask import Mask
 from segassay.images.slicing import as_planes, pixel_mm, slicing_axis
 from segassay.images.volume import Volume
@@ -55,14 +54,17 @@ def plane_name(volume: Volume, axis: int) -> str:
     return (_ANATOMICAL if volume.anatomical else _BY_AXIS)[axis]
 
 
-def side_cuts(image: Volume, mask: Mask, index: int) -> tuple[SideCut, ...]:
+def side_cuts(
+    image: Volume, mask: Mask, index: int, limits: tuple[float, float] | None = None
+) -> tuple[SideCut, ...]:
     """Cut a volume along its other two axes, through the mask.
 
     Args:
-        image: The volume; HU are shown in a soft-tissue window.
+        image: The volume.
         mask: The label `(i, j, k)`; the cuts go where most of it lies, or through the middle of the
             volume if it is empty.
         index: A slice along the slicing axis: the cuts are placed by the mask in it, if it has any.
+        limits: Values that it is cut to, such as a window of HU.
 
     Returns:
         Two cuts; none for a picture or a stack of fewer than four slices.
@@ -75,7 +77,7 @@ def side_cuts(image: Volume, mask: Mask, index: int) -> tuple[SideCut, ...]:
     here = Mask.of(mask.part(tuple(window)))
     placed = here if here else mask
     across = (axis for axis in range(3) if axis != along)
-    return tuple(_cut(image, mask, axis, placed, (along, index)) for axis in across)
+    return tuple(_cut(image, mask, axis, placed, (along, index), limits) for axis in across)
 
 
 def _cut(
@@ -84,14 +86,15 @@ def _cut(
     axis: int,
     placed: Mask,
     crossed: tuple[int, int],
+    limits: tuple[float, float] | None,
 ) -> SideCut:
     along, index = crossed
     counts = placed.as_planes(axis).areas
     n = image.array.shape[axis]
     position = int(counts.argmax()) if counts.any() else n // 2
     plane = as_planes(image.array, axis)[position].astype(np.float32)
-    if holds_hu(image.array):
-        plane = np.clip(plane, *SOFT_TISSUE_HU)
+    if limits is not None:
+        plane = np.clip(plane, *limits)
     return SideCut(
         plane=plane_name(image, axis),
         index=position,

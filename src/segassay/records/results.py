@@ -15,6 +15,7 @@ from segassay.errors import UsageError
 from segassay.records.findings import Finding
 from segassay.records.run import MANIFEST, RunRecord, read_run
 from segassay.records.scores import TABLE_VERSION, ScoreRow
+from segassay.records.slices import read_slices
 from segassay.records.table import read_table
 from segassay.records.triage import LabelKey, Verdict, verdicts, worst_first
 
@@ -48,6 +49,11 @@ class Results:
             UsageError: The file of findings is damaged.
         """
         return tuple(_findings(self.folder / FINDINGS))
+
+    @cached_property
+    def slices(self) -> pl.DataFrame:
+        """The scores of examined slices, a row for each that holds mask."""
+        return read_slices(self.folder)
 
     @cached_property
     def verdicts(self) -> dict[LabelKey, Verdict]:

@@ -17,6 +17,7 @@ from segassay.errors import OutputError
 from segassay.files.strict_json import strict_json
 from segassay.records.findings import Finding
 from segassay.records.scores import ScoreRow
+from segassay.records.slices import SliceRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class CaseRecord:
     """Everything that is kept of one case.
 
     `facts` are the small numbers that cohort checks need; `error` is the one line that says why
-    the case could not be used, or empty.
+    the case could not be used, or empty. `slices` are the examined slices of its labels.
     """
 
     case_id: str
@@ -32,6 +33,7 @@ class CaseRecord:
     findings: tuple[Finding, ...]
     facts: tuple[dict[str, Any], ...] = ()
     error: str = ""
+    slices: tuple[SliceRow, ...] = ()
 
     def to_json(self) -> str:
         """Return one line of JSON."""
@@ -41,6 +43,7 @@ class CaseRecord:
             "findings": [asdict(finding) for finding in self.findings],
             "facts": list(self.facts),
             "error": self.error,
+            "slices": [list(row) for row in self.slices],
         }
         return _with_checksum(strict_json(data))
 
@@ -58,6 +61,7 @@ class CaseRecord:
             tuple(Finding.from_json(finding) for finding in data["findings"]),
             tuple(data["facts"]),
             data["error"],
+            tuple(SliceRow(*row) for row in data.get("slices", ())),
         )
 
 

@@ -76,6 +76,7 @@ class Pseudonyms:
             tuple(self._finding(finding, told) for finding in record.findings),
             tuple(self._facts(facts) for facts in record.facts),
             told(record.error),
+            record.slices,
         )
 
     def plain(self, value: Any) -> Any:
