@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import nan
 
 from segassay.datasets.case import Case
-from segassay.datasets.read_case import CaseFiles, read_case
+from segassay.datasets.read_case import read_files
 from segassay.errors import CaseError
 from segassay.images.display import SideCut, plane_name, side_cuts
 from segassay.images.io import LabelMap
@@ -58,30 +58,31 @@ def make_exhibits(
     for row in rows:
         by_case[row.case_id].append(row)
     for case_id, own in by_case.items():
-        files = read_case(cases[case_id])
-        for row, label in zip(own, _labels(files, own, judge), strict=True):
+        for row, label in zip(own, _labels(cases[case_id], own, judge), strict=True):
             if label is not None:
                 yield _exhibit(row, label, judge, slices.get(key_of(row), {}))
 
 
-def _labels(files: CaseFiles, rows: Sequence[ScoreRow], judge: Judge) -> list[AskedLabel | None]:
+def _labels(case: Case, rows: Sequence[ScoreRow], judge: Judge) -> list[AskedLabel | None]:
     """Return the labels of a case that rows are about; `None` for one that cannot be read."""
-    image, found = files.image, dict[int, AskedLabel]()
+    found = dict[int, AskedLabel]()
+    every = {(ref.structure, ref.source): ref for ref in case.labels}
+    refs = {(row.structure, row.source): every[row.structure, row.source] for row in rows}
+    image, files = read_files(case, refs.values())
     if isinstance(image, CaseError):
         return [None for _ in rows]
-    refs = {(ref.structure, ref.source): ref for ref in files.case.labels}
     together: dict[int, list[tuple[int, LabelMap, LabelRef]]] = defaultdict(list)
     for n, row in enumerate(rows):
         ref = refs[row.structure, row.source]
-        labels = files.labels[ref.path]
+        labels = files[ref.path]
         if not isinstance(labels, CaseError):
             together[id(labels.known)].append((n, labels, ref))
     for some in together.values():  # labels of which the same voxels are known share all else
         asked = judge.asked(
             image.knowing(some[0][1].known),
             [(ref.structure, labels.mask(ref)) for _, labels, ref in some],
-            modality=files.case.modality,
-            subject=files.case.subject_id,
+            modality=case.modality,
+            subject=case.subject_id,
         )
         found |= {n: label for (n, _, _), label in zip(some, asked, strict=True)}
     return [found.get(n) for n in range(len(rows))]

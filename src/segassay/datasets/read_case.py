@@ -1,6 +1,8 @@
 """Reading one case with everything that belongs to it; a file that fails spoils only its labels."""
 
 import hashlib
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +14,9 @@ from segassay.images.formats.dicom_header import is_series, series_files
 from segassay.images.io import LabelMap, read_image, read_label
 from segassay.images.label_ref import LabelRef
 from segassay.images.volume import Volume
+
+_MANY_FILES, _AT_ONCE = 4, 2
+"""From so many label files on, and how many are then read at once: each takes its whole size."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,17 +39,30 @@ def read_case(case: Case) -> CaseFiles:
 
     Further channels are read to their last voxel, one at a time, to see whether they can be.
     """
+    image, labels = read_files(case, case.labels)
     first = {ref.path: ref for ref in reversed(case.labels)}
-    image = _image(case.images[0])
-    onto = image if isinstance(image, Volume) else None
     return CaseFiles(
         case=case,
         image=image,
         image_sha256=file_sha256(case.images[0]),
-        labels={path: _label(ref, onto) for path, ref in first.items()},
+        labels=labels,
         label_sha256={path: _sha256(ref) for path, ref in first.items()},
         channels={path: _grid(path) for path in case.images[1:]},
     )
+
+
+def read_files(
+    case: Case, labels: Iterable[LabelRef]
+) -> tuple[Volume | CaseError, dict[Path, LabelMap | CaseError]]:
+    """Read the image of a case and the files of some of its labels, two files at once."""
+    image = _image(case.images[0])
+    onto = image if isinstance(image, Volume) else None
+    first = {ref.path: ref for ref in reversed(tuple(labels))}
+    if len(first) < _MANY_FILES:
+        return image, {path: _label(ref, onto) for path, ref in first.items()}
+    with ThreadPoolExecutor(_AT_ONCE) as pool:  # unpacking leaves the other threads free
+        found = pool.map(lambda ref: _label(ref, onto), first.values())
+        return image, dict(zip(first, found, strict=True))
 
 
 def unusable_case(case: Case, error: CaseError) -> CaseFiles:

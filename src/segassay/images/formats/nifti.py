@@ -102,7 +102,7 @@ def read_nifti(path: Path) -> NiftiVoxels:
     if image.get_data_dtype().names is not None:
         raise ContentError(f"{path.name}: holds colour voxels; expected one number per voxel")
     try:
-        array = np.asanyarray(image.dataobj).reshape(shape)
+        array = _voxels(image, data).reshape(shape, order="F")
     except (OSError, EOFError, ValueError) as error:
         raise ReadError(f"{path.name}: ends before its last voxel; copy it again") from error
     if array.dtype.kind == "c":
@@ -111,6 +111,20 @@ def read_nifti(path: Path) -> NiftiVoxels:
     require_geometry(path, affine)
     dtype = str(image.get_data_dtype())
     return NiftiVoxels(array, affine, dtype, is_believable(image.header, affine), spacing_known)
+
+
+def _voxels(image: Any, data: bytes) -> NDArray[Any]:
+    """Return the voxels of an image that was read from `data`.
+
+    Where nothing is to be scaled these are the bytes themselves: a copy of a large volume takes as
+    long as to unpack it.
+    """
+    stored = image.dataobj
+    if (stored.slope, stored.inter) != (1.0, 0.0):
+        return np.asanyarray(stored)
+    n_voxels = math.prod(stored.shape)
+    flat = np.frombuffer(data, dtype=stored.dtype, count=n_voxels, offset=stored.offset)
+    return flat.reshape(stored.shape, order="F")
 
 
 def stored_nifti(path: Path) -> Any:
