@@ -28,7 +28,7 @@ from segassay.judge.context.looks import picture
 from segassay.judge.networks.efficientnet_lite import load_published
 from segassay.judge.networks.onnx_file import write_onnx
 from segassay.judge.networks.patch_encoder import RAW_WIDTH, PatchEncoder
-from segassay.training.learning.encoder_training import EncoderTraining, ShownSet, drawn_dice
+from segassay.training.learning.encoder_training import EncoderTraining, SliceSet, vote_dice
 from segassay.training.material.context_worlds import slices_of
 from segassay.training.material.material import load_material
 from segassay.training.material.store import StoredSet
@@ -62,13 +62,13 @@ def main() -> None:
         mean, matrix = components(net, learned)
         net.mean.copy_(mean)
         net.matrix.copy_(matrix)
-    sets, others = ([ShownSet.of(one) for one in some] for some in (learned, tested))
+    sets, others = ([SliceSet.of(one) for one in some] for some in (learned, tested))
     net.eval()
-    found = {"unseen": sorted(unseen), "before": drawn_dice(net, others)}
+    found = {"unseen": sorted(unseen), "before": vote_dice(net, others)}
     checkpoint = given.out.with_suffix(".pt")
     training = EncoderTraining(net, sets, checkpoint, minutes=given.minutes, say=tell)
     net = training.run()
-    found |= {"after": drawn_dice(net, others), "minutes": given.minutes}
+    found |= {"after": vote_dice(net, others), "minutes": given.minutes}
     names = (("picture",), ("patches", "summary"))
     write_onnx(net.eval(), (torch.zeros(2, 3, 256, 256),), given.out, names=names)
     halve(given.out)

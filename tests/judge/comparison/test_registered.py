@@ -39,7 +39,7 @@ def peers() -> Peers:
 def test_they_cover_what_the_label_should(peers: Peers) -> None:
     image, mask = ball(11)
     stack = plane_stack(image)
-    (name,) = laid = peers.laid_over(image, stack, subject="new")
+    (name,) = laid = peers.propagated_labels(image, stack, subject="new")
     assert name == "ball"
     found = laid[name]
     planes = as_planes(mask, stack.axis)
@@ -56,7 +56,7 @@ def test_they_cover_what_the_label_should(peers: Peers) -> None:
 
 def test_nobody_vouches_for_himself(peers: Peers) -> None:
     image, _ = ball(3)
-    (found,) = peers.laid_over(image, plane_stack(image), subject="p3").values()
+    (found,) = peers.propagated_labels(image, plane_stack(image), subject="p3").values()
     assert found.n == 5
 
 
@@ -65,7 +65,7 @@ def test_too_few_peers_say_nothing() -> None:
         GoldCase.of(image, [("ball", mask)], str(n)) for n in range(4) for image, mask in [ball(n)]
     ]
     image, _ = ball(9)
-    assert Peers(cases).laid_over(image, plane_stack(image)) == {}
+    assert Peers(cases).propagated_labels(image, plane_stack(image)) == {}
 
 
 def test_whom_others_believe_counts_more() -> None:

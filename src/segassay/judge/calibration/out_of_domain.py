@@ -56,7 +56,9 @@ class Unfamiliar:
         if not is_compared(label):
             return self.alone(label.raw, label.doubt)
         if self.in_context is not None and len(label.compared) == N_IN_CONTEXT:
-            return self.in_context(with_close_ups(label.raw, label.compared[1]), label.doubt)
+            return self.in_context(
+                blended_with_close_ups(label.raw, label.compared[1]), label.doubt
+            )
         if self.weigher is None or self.among_peers is None:
             return self.alone(label.raw, label.doubt)
         known = in_common(label)
@@ -97,7 +99,7 @@ class Unfamiliar:
         )
 
 
-def with_close_ups(raw: float, close: float) -> float:
+def blended_with_close_ups(raw: float, close: float) -> float:
     """Return a raw score in which the Dice of mask and close-ups has a part; NaN has none."""
     return raw if isnan(close) else (1 - _OF_CLOSE_UPS) * raw + _OF_CLOSE_UPS * close
 

@@ -114,7 +114,7 @@ class GoldCases:
             found.append({int(case): dice for case, dice in by_case.items() if case not in own})
         return found
 
-    def laid_over(
+    def registered_points(
         self, image: Volume, *, subject: str | None = None
     ) -> dict[int, tuple[NDArray[np.int32], Mapping[str, NDArray[np.int32]]]]:
         """Lay cases of other subjects over an image, by their numbers; see `ReverseAccuracy`."""
@@ -122,7 +122,7 @@ class GoldCases:
         if alike is None:
             return {}
         others = {str(n) for n, c in enumerate(self.cases) if not subject or c.subject != subject}
-        return {int(name): found for name, found in alike.laid_over(image, others).items()}
+        return {int(name): found for name, found in alike.registered_points(image, others).items()}
 
     def compare(
         self,

@@ -101,7 +101,7 @@ class Peers:
         names = [name for name, _ in labels]
         return [self._weighed(*pair) for pair in zip(names, found, strict=True)]
 
-    def laid_over(
+    def propagated_labels(
         self, image: Volume, stack: PlaneStack, *, subject: str | None = None
     ) -> dict[str, RegisteredLabel]:
         """Draw what the peers' labels say a volume's should be, by structure.
@@ -115,7 +115,7 @@ class Peers:
             Structures of at least five peers, the image's own subject left out.
         """
         patches = Patches(image, stack)
-        laid = self._cases.laid_over(image, subject=subject)
+        laid = self._cases.registered_points(image, subject=subject)
         numbers = np.array(list(laid), dtype=np.intp)
         found: dict[str, RegisteredLabel] = {}
         for name, (held, shares) in by_structure(

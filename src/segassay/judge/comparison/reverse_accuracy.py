@@ -92,7 +92,7 @@ class ReverseAccuracy:
         known = None if image.known is None else np.append(image.known.ravel(), True)
         return [self._score(structure, mask, places, known) for structure, mask in cut]
 
-    def laid_over(
+    def registered_points(
         self, image: Volume, names: Collection[str]
     ) -> dict[str, tuple[NDArray[np.int32], Mapping[str, NDArray[np.int32]]]]:
         """Lay references of these names over an image.

@@ -303,10 +303,11 @@ class ContextJudge(MapJudge):
         """Return labels of registered peers, laid over a volume once for all its slices."""
         if self._peers is None or not image.stack.is_3d:
             return {}
-        if not image.registered:
-            laid = self._peers.laid_over(image.volume, image.stack, subject=image.subject)
-            image.registered.append(laid)
-        return image.registered[0]
+        if self._peers not in image.propagated:
+            image.propagated[self._peers] = self._peers.propagated_labels(
+                image.volume, image.stack, subject=image.subject
+            )
+        return image.propagated[self._peers]
 
     def said_closely(self, label: AskedLabel, index: int, mask: BoolArray) -> CloseContext | None:
         """Return what close-ups of the context say of the mask of a picture.

@@ -138,7 +138,9 @@ def plan_label(
         whole = [_resized(box, by) for by in (_CLOSER, _WIDER)]
         parts, boxes = [None, None], whole
         if name is None:  # of a structure that it knows by name it learned what wholes look like
-            parts, boxes = _views(planes.plane(sample.index), whole, stack.pixel_mm, preprocess)
+            parts, boxes = _framed_parts(
+                planes.plane(sample.index), whole, stack.pixel_mm, preprocess
+            )
         weights = _weights(parts)
         samples = [replace(sample, weight=sample.weight * weight) for weight in weights]
     inputs = tuple(
@@ -158,7 +160,7 @@ def plan_label(
     )
 
 
-def _views(
+def _framed_parts(
     mask: NDArray[np.bool_],
     whole: list[Box],
     pixel_mm: tuple[float, float],

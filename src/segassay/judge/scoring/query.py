@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from segassay.images.intensity import SOFT_TISSUE_HU
 from segassay.images.mask import Mask
 from segassay.images.volume import Volume, voxel_sha256
+from segassay.judge.comparison.peers import Peers
 from segassay.judge.comparison.registered import RegisteredLabel
 from segassay.judge.context.context_memory import Context
 from segassay.judge.context.looks import Looks
@@ -75,9 +76,9 @@ class AskedImage:
         return {}
 
     @cached_property
-    def registered(self) -> list[Mapping[str, RegisteredLabel]]:
-        """Labels of registered peers, one entry once a judge laid them over the image."""
-        return []
+    def propagated(self) -> dict[Peers, Mapping[str, RegisteredLabel]]:
+        """Labels of peers registered to the image, as far as a judge asked for them."""
+        return {}
 
     @cached_property
     def content(self) -> str:

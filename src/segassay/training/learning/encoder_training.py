@@ -55,7 +55,7 @@ _SMALLEST = 0.15
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ShownSet:
+class SliceSet:
     """Slices of one data set as the encoder sees them, `n` slices, `s` structures.
 
     `pictures` `(n, 3, SIDE_PX, SIDE_PX)` half precision, `shares` `(n, s, _FINE, _FINE)` bytes,
@@ -71,7 +71,7 @@ class ShownSet:
     levels: NDArray[np.float32]
 
     @classmethod
-    def of(cls, store: StoredSet) -> "ShownSet":
+    def of(cls, store: StoredSet) -> "SliceSet":
         """Prepare slices of a set, evenly."""
         names = list(store.holders)
         every = [
@@ -109,7 +109,7 @@ class ShownSet:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Draw:
+class Episode:
     """Slices of different subjects that vote on one another.
 
     `pictures` `(b, 3, SIDE_PX, SIDE_PX)`, `shares` `(b, s, patches)`, `labelled` `(b, s)`. With
@@ -122,7 +122,7 @@ class Draw:
     close: bool
 
 
-def draw(shown: ShownSet, rng: np.random.Generator, *, augmented: bool) -> Draw | None:
+def draw_episode(shown: SliceSet, rng: np.random.Generator, *, augmented: bool) -> Episode | None:
     """Draw slices of up to four subjects that hold one structure; `None` where fewer than two do.
 
     Half of the draws are seen as whole slices, half through boxes round the label. With
@@ -155,10 +155,10 @@ def draw(shown: ShownSet, rng: np.random.Generator, *, augmented: bool) -> Draw 
     shares = F.grid_sample(kept, on_grid, align_corners=False).flatten(2)
     if augmented:
         pictures = torch.stack([_recoloured(one, rng) for one in pictures])
-    return Draw(pictures, shares, labelled, close)
+    return Episode(pictures, shares, labelled, close)
 
 
-def _of_subjects(shown: ShownSet, rows: NDArray[np.intp], rng: np.random.Generator) -> list[int]:
+def _of_subjects(shown: SliceSet, rows: NDArray[np.intp], rng: np.random.Generator) -> list[int]:
     """Take slices of different subjects; of volumes such as lie at similar places."""
     if not rows.size:
         return []
@@ -208,7 +208,7 @@ def _recoloured(one: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def expected_shares(
-    features: Tensor, drawn: Draw, queries: Tensor, distances: Tensor, voting: Voting
+    features: Tensor, drawn: Episode, queries: Tensor, distances: Tensor, voting: Voting
 ) -> Tensor:
     """Let the labels of all other slices vote on each slice, as `judge.context.votes` does.
 
@@ -252,7 +252,7 @@ class EncoderTraining:
     def __init__(
         self,
         net: PatchEncoder,
-        sets: Sequence[ShownSet],
+        sets: Sequence[SliceSet],
         checkpoint: Path,
         *,
         minutes: float,
@@ -272,9 +272,7 @@ class EncoderTraining:
         self._optimizer = torch.optim.AdamW(
             [{"params": trunk}, {"params": [self._matrix, self._shift]}], weight_decay=_DECAY
         )
-        at = (torch.arange(GRID) + 0.5) / GRID
-        places = torch.cartesian_prod(at, at)
-        self._distances = torch.cdist(places, places) ** 2
+        self._distances = place_distances()
         self._seconds, self._steps = 0.0, 0
 
     def run(self) -> PatchEncoder:
@@ -304,7 +302,7 @@ class EncoderTraining:
         losses = []
         for _ in range(_DRAWS):
             shown = self._sets[int(self._rng.integers(len(self._sets)))]
-            drawn = draw(shown, self._rng, augmented=True)
+            drawn = draw_episode(shown, self._rng, augmented=True)
             if drawn is None:
                 continue
             queries = torch.from_numpy(self._rng.permutation(GRID * GRID)[:_QUERIES].copy())
@@ -318,7 +316,7 @@ class EncoderTraining:
         self._steps += 1
         return float(np.mean(losses)) if losses else math.nan
 
-    def _votes(self, drawn: Draw, queries: Tensor) -> Tensor:
+    def _votes(self, drawn: Episode, queries: Tensor) -> Tensor:
         seen = drawn.pictures.contiguous(memory_format=torch.channels_last)
         dense, _ = self._net.raw(seen)
         features = F.normalize((dense - self._net.mean) @ self._matrix + self._shift, dim=2)
@@ -361,21 +359,25 @@ class EncoderTraining:
         self._say(f"going on after {self._seconds / 60:.0f} minutes")
 
 
+def place_distances() -> Tensor:
+    """Return the squared distances of the places of patches, `(patches, patches)`, in widths."""
+    at = (torch.arange(GRID) + 0.5) / GRID
+    places = torch.cartesian_prod(at, at)
+    return torch.cdist(places, places) ** 2
+
+
 @torch.no_grad()
-def drawn_dice(net: PatchEncoder, sets: Sequence[ShownSet], n_draws: int = 4) -> dict[str, float]:
+def vote_dice(net: PatchEncoder, sets: Sequence[SliceSet], n_draws: int = 4) -> dict[str, float]:
     """Return the mean Dice of votes and labels, of whole slices and of close-ups.
 
     The same draws of every set each time, as the slices are.
     """
-    at = (torch.arange(GRID) + 0.5) / GRID
-    places = torch.cartesian_prod(at, at)
-    distances = torch.cdist(places, places) ** 2
-    every = torch.arange(GRID * GRID)
+    distances, every = place_distances(), torch.arange(GRID * GRID)
     found: dict[str, list[float]] = {"whole": [], "close": []}
     for shown in sets:
         rng = np.random.default_rng(1)
         for _ in range(n_draws):
-            drawn = draw(shown, rng, augmented=False)
+            drawn = draw_episode(shown, rng, augmented=False)
             if drawn is None:
                 continue
             features, _ = net(drawn.pictures)

@@ -358,10 +358,10 @@ def make_worlds(
         own = shares[np.arange(n)[:, None], np.arange(s)[None], state]
         low, high = kind.context
         used = [rng.permutation(len(o))[: int(rng.integers(low, high + 1))] for o in order]
-        first = _poll(ballots, order, used, state, labelled.astype(np.float32))
+        first = _all_votes(ballots, order, used, state, labelled.astype(np.float32))
         doubted = _agreement(first, own)
         belief = beliefs(doubted, how.least_belief) * labelled
-        found = _poll(ballots, order, used, state, belief)
+        found = _all_votes(ballots, order, used, state, belief)
         _write(worlds, w, found, _agreement(found, own))
         for q, some in enumerate(used):
             if len(some):
@@ -373,7 +373,7 @@ def make_worlds(
     return replace(worlds, close=tuple(close))
 
 
-def _poll(
+def _all_votes(
     ballots: Sequence[tuple[NDArray[np.float16], Floats]],
     order: Sequence[Indices],
     used: Sequence[NDArray[np.int64]],
@@ -382,7 +382,7 @@ def _poll(
 ) -> list[Votes | None]:
     """Let the slices that are used vote on every slice; `None` where there are none."""
     return [
-        _joined(b, o, u, state, belief) if len(u) else None
+        _combined(b, o, u, state, belief) if len(u) else None
         for b, o, u in zip(ballots, order, used, strict=True)
     ]
 
@@ -421,7 +421,7 @@ def _ballots(
     return said.reshape(len(others), PATCHES, shares.shape[1], N_STATES), masses
 
 
-def _joined(
+def _combined(
     ballots: tuple[NDArray[np.float16], Floats],
     order: Indices,
     used: NDArray[np.int64],

@@ -13,7 +13,7 @@ import numpy as np
 
 from segassay.errors import ReadError, UsageError
 from segassay.judge.calibration.intervals import Calibration
-from segassay.judge.calibration.out_of_domain import Unfamiliar, with_close_ups
+from segassay.judge.calibration.out_of_domain import Unfamiliar, blended_with_close_ups
 from segassay.judge.documents.description import JudgeKind
 from segassay.judge.documents.judge_folder import (
     UNFAMILIAR,
@@ -48,7 +48,7 @@ class UnseenLabel:
     @property
     def in_context(self) -> float:
         """The score in context as a judge gives it, before calibration."""
-        return with_close_ups(self.context, self.close)
+        return blended_with_close_ups(self.context, self.close)
 
 
 @dataclass(frozen=True, slots=True)
