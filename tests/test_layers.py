@@ -52,7 +52,7 @@ LIBRARIES: dict[str, set[str]] = {
     "vocabulary": {"numpy"},
     "files": {"isal", "polars"},
     "images": {"numpy", "scipy", "nibabel", "isal", "PIL"},
-    "records": {"polars", "pydantic"},
+    "records": {"numpy", "polars", "pydantic"},
     "datasets": {"numpy"},
     "judge.inputs": {"numpy", "scipy", "PIL"},
     "judge.documents": {"pydantic", "pydantic_core"},

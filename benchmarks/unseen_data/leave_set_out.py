@@ -45,7 +45,7 @@ from segassay.judge.scoring.slice_judge import SliceJudge
 from segassay.metrics.agreement import auroc, pearson
 from segassay.metrics.overlap import dice
 from segassay.training.material.store import open_recipe
-from segassay.training.release.measure_out_of_domain import UnseenLabel, across_sets
+from segassay.training.release.measure_out_of_domain import UnseenLabel, across_sets, ranks_of
 from segassay.training.settings import JudgeRecipe, SetRecipe, read_recipe
 from segassay.training.train_judge import WORLDS, train_judge
 from segassay.types import DEFAULT_JUDGE
@@ -285,7 +285,7 @@ def three(rows: Sequence[Judged], kind: str) -> tuple[float, float, float]:
 def summary(rows: Sequence[Judged], minutes: float) -> Row:
     """Return all figures of the rows."""
     mean = [replace(row, votes=(row.votes + row.baseline) / 2) for row in rows]
-    both = [replace(row, context=unseen(row).in_context) for row in rows]
+    both = as_ranked(rows)
     return {
         "masks": len(rows),
         "sets": len({row.set for row in rows}),
@@ -299,6 +299,18 @@ def summary(rows: Sequence[Judged], minutes: float) -> Row:
         "mean_of_votes_and_baseline": figures(mean, "votes"),
         "intervals": asdict(across_sets([unseen(row) for row in rows])),
     }
+
+
+def as_ranked(rows: Sequence[Judged]) -> list[Judged]:
+    """Return rows with the scores in context ranked within each set, as an audit does."""
+    found = list(rows)
+    for name in {row.set for row in rows}:
+        own = [n for n, row in enumerate(rows) if row.set == name]
+        scores = np.array([rows[n].context for n in own])
+        ranked = ranks_of([unseen(rows[n]) for n in own], scores)
+        for n, score in zip(own, ranked.tolist(), strict=True):
+            found[n] = replace(rows[n], context=score)
+    return found
 
 
 def unseen(row: Judged) -> UnseenLabel:
@@ -315,7 +327,7 @@ def page(found: Row) -> str:
         "mean_of_votes_and_baseline": "mean of both",
         "alone": "judge of the fold, without context",
         "network_in_context": "its network, in context",
-        "in_context": "**judge of the fold, in context**: network and close-ups, 85 : 15",
+        "in_context": "**judge of the fold, in context**, ranked within the set as an audit does",
     }
     lines = "\n".join(
         f"| {name} | "

@@ -19,6 +19,7 @@ from segassay.corruption.phantoms.simple_phantom import make_phantom
 from segassay.records.table import read_table
 
 FILES = {
+    "slices.parquet",
     "cases",
     "findings.jsonl",
     "index.html",

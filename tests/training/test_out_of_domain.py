@@ -12,7 +12,6 @@ import pytest
 
 from segassay.cli import main
 from segassay.errors import ReadError, UsageError
-from segassay.judge.calibration.adapter import Measured
 from segassay.judge.scoring import load_judge
 from segassay.judge.scoring.context_judge import ContextJudge
 from segassay.training.release.measure_out_of_domain import (
@@ -36,7 +35,7 @@ def labels(n_sets: int = 24, n: int = 12, *, too_high: float = 0.1) -> list[Unse
             context, alone = rng.laplace(dice + too_high, (doubt, 2 * doubt)).clip(0, 1)
             said = float(context)
             found.append(
-                UnseenLabel(f"s{number}", dice, said, doubt, float(alone), 2 * doubt, said)
+                UnseenLabel(f"s{number}", "x", dice, said, doubt, float(alone), 2 * doubt, 0.5, 0.5)
             )
     return found
 
@@ -63,24 +62,18 @@ def test_scores_are_led_to_the_truth_and_intervals_hold_it() -> None:
     assert higher - lower > high - low
 
 
-def test_close_ups_have_a_part_in_a_score_in_context() -> None:
+def test_labels_of_a_set_are_ranked_by_what_the_context_says() -> None:
     rows = labels()
-    (row,) = rows[:1]
-    assert row.in_context == pytest.approx(row.context)
-    assert replace(row, close=nan).in_context == row.context
-    assert row.context > replace(row, close=0.0).in_context > 0
-    ranked = [replace(row, close=row.dice) for row in rows]
-    assert across_sets(ranked).mae < across_sets(rows).mae
-    made = fit_unseen(ranked)
-    near, far = (
-        made(Measured(0.6, 0.05, 0.0, np.zeros(0), (0.5, close)))[0] for close in (0.9, 0.1)
-    )
-    assert near > far
+    ranked = [replace(row, close=row.dice, votes=row.dice) for row in rows]
+    misled = [replace(row, close=1 - row.dice, votes=1 - row.dice) for row in rows]
+    assert across_sets(ranked).mae < across_sets(rows).mae < across_sets(misled).mae
+    few = [replace(row, structure=str(n)) for n, row in enumerate(misled)]
+    assert across_sets(few).mae == pytest.approx(across_sets(rows).mae)
 
 
 def test_a_set_does_not_vouch_for_itself() -> None:
     stranger = [
-        UnseenLabel("strange", 0.1 + 0.02 * k, 0.95 - 0.01 * k, 0.03, 0.9, 0.03, nan)
+        UnseenLabel("strange", "x", 0.1 + 0.02 * k, 0.95 - 0.01 * k, 0.03, 0.9, 0.03, nan, nan)
         for k in range(12)
     ]
     found = across_sets([*labels(), *stranger])
@@ -96,7 +89,7 @@ def test_too_little_is_refused() -> None:
 
 def test_a_table_is_read_with_columns_that_say_more(tmp_path: Path) -> None:
     rows = labels(n_sets=2)
-    assert read_unseen(write(rows, tmp_path / "rows.csv", structure="liver")) == rows
+    assert read_unseen(write(rows, tmp_path / "rows.csv", case="a")) == rows
     (tmp_path / "no.csv").write_text("set,dice\na,0.5\n", encoding="utf-8")
     for name in ("no.csv", "missing.csv"):
         with pytest.raises(ReadError):

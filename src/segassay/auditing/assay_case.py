@@ -242,6 +242,8 @@ def _scored_row(
             "expected_area_error_mm2": score.expected_area_error_mm2,
             "expected_nsd": score.expected_nsd,
             "n_context_subjects": score.n_context_subjects,
+            "context_dice": score.context_dice,
+            "context_dice_close": score.context_dice_close,
             "flags": " ".join(flags),
             "evidence": evidence,
             "model_id": score.model_id,

@@ -16,6 +16,7 @@ from segassay.errors import OutputError
 from segassay.files.atomic import write_whole
 from segassay.files.strict_json import strict_json
 from segassay.judge.scoring import Judge
+from segassay.records.context_ranks import with_context_ranks
 from segassay.records.findings import Finding
 from segassay.records.p_faulty import with_p_faulty
 from segassay.records.results import FINDINGS
@@ -117,7 +118,8 @@ def conclude(
     if config.pseudonymise:
         dataset, cases, records = _renamed(config.out, dataset, cases, records, record)
     findings = _findings(records, replace(dataset, cases=tuple(cases)))
-    judged = with_low_confidence([row for r in records for row in r.rows])
+    scored = with_context_ranks([row for r in records for row in r.rows])
+    judged = with_low_confidence(scored)
     rows = with_p_faulty(with_rules(judged, findings), findings)
     n_missing = len(cases) - len(records)
     result = AuditResult(

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from segassay.records.remarks import Remarks
 from segassay.types import Status
 
-TABLE_VERSION = 4
+TABLE_VERSION = 5
 """Version of the table's columns and their meaning; goes up when either changes."""
 
 
@@ -95,6 +95,14 @@ class ScoreRow(BaseModel):
         default=0,
         description="Subjects whose labels of the structure were the context of the score; 0 "
         "without a context. `remarks` says whose they were.",
+    )
+    context_dice: float = Field(
+        default=nan,
+        description="Dice of the label and what its context says the label should be, on whole "
+        "slices; no score: it hangs on the structure how much labels can agree. NaN without one.",
+    )
+    context_dice_close: float = Field(
+        default=nan, description="The same in close-ups of the label; NaN in volumes, too."
     )
     spacing_mm: str = Field(
         default="", description="Voxel size in mm along R, A, S, blanks between; empty if unknown."

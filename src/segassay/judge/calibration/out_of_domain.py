@@ -19,10 +19,6 @@ from segassay.records.remarks import Comment
 N_IN_CONTEXT = 2
 """Numbers that say how a label compares with its context: on the whole slice, and in close-ups."""
 
-_OF_CLOSE_UPS = 0.15
-"""Weight of what close-ups say beside the network, which reads them, too: they rank labels of one
-data set better and of several worse (decision 25)."""
-
 _NO_EMBEDDING = np.zeros(0)
 
 
@@ -51,14 +47,12 @@ class Unfamiliar:
     def __call__(self, label: Measured) -> tuple[float, float, float]:
         """Return (value, low, high) of a label; with peers where it was compared with any.
 
-        Of a label in context the network saw the context; close-ups count besides.
+        Of a label in context the network saw the context.
         """
         if not is_compared(label):
             return self.alone(label.raw, label.doubt)
         if self.in_context is not None and len(label.compared) == N_IN_CONTEXT:
-            return self.in_context(
-                blended_with_close_ups(label.raw, label.compared[1]), label.doubt
-            )
+            return self.in_context(label.raw, label.doubt)
         if self.weigher is None or self.among_peers is None:
             return self.alone(label.raw, label.doubt)
         known = in_common(label)
@@ -97,11 +91,6 @@ class Unfamiliar:
             file.sets,
             file.labels,
         )
-
-
-def blended_with_close_ups(raw: float, close: float) -> float:
-    """Return a raw score in which the Dice of mask and close-ups has a part; NaN has none."""
-    return raw if isnan(close) else (1 - _OF_CLOSE_UPS) * raw + _OF_CLOSE_UPS * close
 
 
 def in_common(label: Measured) -> Measured:

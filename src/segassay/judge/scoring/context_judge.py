@@ -37,6 +37,7 @@ from segassay.judge.scoring.map_judge import MapJudge
 from segassay.judge.scoring.plan import LabelPlan
 from segassay.judge.scoring.query import AskedImage, AskedLabel, Named
 from segassay.judge.scoring.result import Score
+from segassay.judge.scoring.slice_judge import Look
 from segassay.records.remarks import comment, remarks_of
 from segassay.types import Engine, Modality, Remark, counted
 from segassay.vocabulary.names import canonical_name
@@ -184,6 +185,10 @@ class ContextJudge(MapJudge):
         """Score labels of one image; each score says in what context it was made."""
         found = super().scores(labels)
         return [self._remarked(la, score) for la, score in zip(labels, found, strict=True)]
+
+    def _filled(self, look: Look) -> Score:
+        whole, close = look.compared
+        return replace(super()._filled(look), context_dice=whole, context_dice_close=close)
 
     def _remarked(self, label: AskedLabel, score: Score) -> Score:
         memory, name = self._memory_of(label)

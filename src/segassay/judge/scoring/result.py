@@ -62,6 +62,9 @@ class Score:
             NaN for an empty mask and from judges that draw none.
         n_context_subjects: Subjects whose labels of the structure were the context of this score;
             0 where there was none. `remarks` says whose they were.
+        context_dice: Dice of the label and what the context says it should be, on whole slices; NaN
+            without a context.
+        context_dice_close: The same in close-ups of the label; NaN in volumes, too.
     """
 
     value: float = nan
@@ -83,6 +86,8 @@ class Score:
     expected_area_error_mm2: float = nan
     expected_nsd: float = nan
     n_context_subjects: int = 0
+    context_dice: float = nan
+    context_dice_close: float = nan
 
     @property
     def worst_slice(self) -> SliceScore | None:

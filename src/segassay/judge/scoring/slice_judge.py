@@ -137,12 +137,12 @@ class SliceJudge(Judge):
         """Whether its score of a structure is worth what it was in the judge's own tests."""
         return name.known is not None and not self._distrusted
 
-    def _looks(self, labels: Sequence[AskedLabel]) -> list["_Look"]:
+    def _looks(self, labels: Sequence[AskedLabel]) -> list["Look"]:
         plans = [self.plan(label) for label in labels]
         seen = any(plan.samples for plan in plans)
         sums = self.examine(plans) if seen else [[] for _ in plans]
         compared, unusual = self._compared(labels, plans), self._unusual(labels)
-        return [_Look(*parts) for parts in zip(labels, plans, sums, compared, unusual, strict=True)]
+        return [Look(*parts) for parts in zip(labels, plans, sums, compared, unusual, strict=True)]
 
     def _compared(
         self, labels: Sequence[AskedLabel], plans: Sequence[LabelPlan]
@@ -194,7 +194,7 @@ class SliceJudge(Judge):
             return max(sums, key=lambda s: s.presence).index if sums else 0
         return min((s for s in sums if s.mask > 0), key=lambda s: s.dice).index
 
-    def _filled(self, look: "_Look") -> Score:
+    def _filled(self, look: "Look") -> Score:
         plan, sums, name = look.plan, look.sums, look.label.name
         estimate = estimate_volume(sums, plan.n_voxels)
         measured = _measured(look)
@@ -233,7 +233,7 @@ class SliceJudge(Judge):
             preprocess=self.preprocess,
         )
 
-    def _empty(self, look: "_Look") -> Score:
+    def _empty(self, look: "Look") -> Score:
         name = look.label.name
         presence = estimate_presence([s.presence for s in look.sums]) if look.sums else nan
         reasons: tuple[Comment, ...]
@@ -259,7 +259,9 @@ class SliceJudge(Judge):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Look:
+class Look:
+    """A label as a judge saw it: with what the network, other labels and typical ones say."""
+
     label: AskedLabel
     plan: LabelPlan
     sums: list[SliceSums]
@@ -285,7 +287,7 @@ def _added(looks: Sequence[SliceSums]) -> tuple[float, int]:
     return float(min(2 * overlap / total, 1.0)), round(sum(s.weight * s.mask for s in looks))
 
 
-def _measured(look: _Look) -> Measured:
+def _measured(look: Look) -> Measured:
     image = look.label.image.volume
     estimate = estimate_volume(look.sums, look.plan.n_voxels)
     unit = 1000 * image.grid.voxel_ml if image.spacing_known else 1.0

@@ -10,10 +10,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segassay.errors import ReadError, UsageError
 from segassay.judge.calibration.intervals import Calibration
-from segassay.judge.calibration.out_of_domain import Unfamiliar, blended_with_close_ups
+from segassay.judge.calibration.out_of_domain import Unfamiliar
 from segassay.judge.documents.description import JudgeKind
 from segassay.judge.documents.judge_folder import (
     UNFAMILIAR,
@@ -22,6 +23,9 @@ from segassay.judge.documents.judge_folder import (
     write_checksums,
     write_document,
 )
+from segassay.records.context_ranks import FEWEST_LABELS, ranked_in_context
+
+Floats = NDArray[np.float64]
 
 _PARTS = 8
 _FEWEST_SETS, _FEWEST_LABELS = 8, 40
@@ -33,22 +37,19 @@ class UnseenLabel:
     """A label of a data set that the judge asked had not seen: its true Dice, and raw scores.
 
     `context` and `alone` are the expected Dice with and without the context of the set's other
-    labels, before calibration, each with the judge's own doubt of it; `close` is the Dice of mask
-    and close-ups, NaN without any.
+    labels, before calibration, each with the judge's own doubt of it; `votes` and `close` are the
+    Dice of the mask and what the context says, on whole slices and in close-ups, NaN without any.
     """
 
     set: str
+    structure: str
     dice: float
     context: float
     context_doubt: float
     alone: float
     alone_doubt: float
+    votes: float
     close: float
-
-    @property
-    def in_context(self) -> float:
-        """The score in context as a judge gives it, before calibration."""
-        return blended_with_close_ups(self.context, self.close)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def read_unseen(path: Path) -> list[UnseenLabel]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             return [
-                UnseenLabel(row["set"], *(float(row[name]) for name in names[1:]))
+                UnseenLabel(row["set"], row["structure"], *(float(row[name]) for name in names[2:]))
                 for row in csv.DictReader(file)
             ]
     except (OSError, KeyError, TypeError, ValueError) as error:
@@ -136,14 +137,33 @@ def _calibrations(rows: Sequence[UnseenLabel]) -> tuple[Calibration, Calibration
         Calibration.fit(np.array(raw), np.array(doubt), true, sets)
         for raw, doubt in (
             ([row.alone for row in rows], [row.alone_doubt for row in rows]),
-            ([row.in_context for row in rows], [row.context_doubt for row in rows]),
+            ([row.context for row in rows], [row.context_doubt for row in rows]),
         )
     )
     return alone, context
 
 
+def ranks_of(rows: Sequence[UnseenLabel], scores: Floats) -> Floats:
+    """Rank scores of labels of one data set `(n,)` as an audit does, structure by structure."""
+    found = scores.copy()
+    for structure in {row.structure for row in rows}:
+        own = [n for n, row in enumerate(rows) if row.structure == structure]
+        if len(own) >= FEWEST_LABELS:
+            whole = np.array([rows[n].votes for n in own])
+            close = np.array([rows[n].close for n in own])
+            found[own] = ranked_in_context(scores[own], whole, close)
+    return found
+
+
+def _ranked(rows: Sequence[UnseenLabel], said: Floats) -> Floats:
+    """Rank scores, given with their intervals `(n, 3)`, as `with_context_ranks` does."""
+    scores = ranks_of(rows, said[:, 0]).clip(0.0, 1.0)
+    low, high = np.minimum(said[:, 1], scores), np.maximum(said[:, 2], scores)
+    return np.stack([scores, low, high], axis=1)
+
+
 def across_sets(rows: Sequence[UnseenLabel]) -> AcrossSets:
-    """Measure intervals in context, each data set by a calibration made without it.
+    """Measure scores as an audit gives them, each data set by a calibration made without it.
 
     Raises:
         UsageError: Fewer than eight data sets.
@@ -159,13 +179,12 @@ def across_sets(rows: Sequence[UnseenLabel]) -> AcrossSets:
         _, made = _calibrations([row for row in rows if row.set not in held])
         for name in held:
             own = [row for row in rows if row.set == name]
-            said = [made(row.in_context, row.context_doubt) for row in own]
-            inside = [
-                low <= row.dice <= high for row, (_, low, high) in zip(own, said, strict=True)
-            ]
-            covered[name] = float(np.mean(inside))
-            widths += [high - low for _, low, high in said]
-            errors += [abs(value - row.dice) for row, (value, _, _) in zip(own, said, strict=True)]
+            said = _ranked(own, np.array([made(row.context, row.context_doubt) for row in own]))
+            value, low, high = said.T
+            true = np.array([row.dice for row in own])
+            covered[name] = float(((low <= true) & (true <= high)).mean())
+            widths += (high - low).tolist()
+            errors += np.abs(value - true).tolist()
     shares = np.array(list(covered.values()))
     return AcrossSets(
         coverage=float(shares.mean()),

@@ -1,0 +1,88 @@
+"""Labels of unknown data, ranked within their structure by what the context says of them, too.
+
+A network says how good a label is on a scale that it learned elsewhere. How far a label agrees with
+the context, on the whole slice and in close-ups, says which labels of a structure are the better
+ones, on a scale of the data set's own. Within a structure the three are brought to one scale and
+added up; mean and spread stay what the network's were, so that ranks change and levels do not.
+(Normalised scores and their weighted sum: Jain, Nandakumar and Ross, Pattern Recognition 38, 2005.)
+
+On real predictions of sets that no judge had seen, the correlation with true Dice within a set rose
+from 0.478 to 0.542 (`docs/results/leave_set_out.md`).
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from math import isnan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segassay.records.scores import ScoreRow
+from segassay.types import Remark
+
+Floats = NDArray[np.float64]
+
+FEWEST_LABELS = 8
+"""With fewer labels of a structure none is ranked anew: their mean and spread say too little."""
+
+_WHOLE, _CLOSE = 0.25, 0.5
+"""Weights of the agreement on whole slices and in close-ups, the network's score counting 1."""
+
+_UNKNOWN = {Remark.OUT_OF_DOMAIN, Remark.NEVER_LEARNED, Remark.NO_NAME}
+
+
+def ranked_in_context(scores: Floats, whole: Floats, close: Floats) -> Floats:
+    """Return scores `(n,)` of one structure, ranked by what the context says, too.
+
+    Args:
+        scores: What the network says of each label.
+        whole: Dice of each label and what the context says on whole slices; NaN if nothing.
+        close: The same of close-ups.
+
+    Returns:
+        Scores of the same mean and spread. The same scores where they, or all else, are alike.
+    """
+    spread = scores.std()
+    mixed = _standardised(scores) + _WHOLE * _standardised(whole) + _CLOSE * _standardised(close)
+    if not spread or not mixed.std():
+        return scores
+    return np.asarray(scores.mean() + spread * _standardised(mixed))
+
+
+def _standardised(values: Floats) -> Floats:
+    """Bring values to mean 0 and spread 1; what is NaN, or alike, becomes 0."""
+    known = np.isfinite(values)
+    if not known.any() or not values[known].std():
+        return np.zeros_like(values)
+    mean, spread = values[known].mean(), values[known].std()
+    return np.where(known, (values - mean) / spread, 0.0)
+
+
+def with_context_ranks(rows: Sequence[ScoreRow]) -> tuple[ScoreRow, ...]:
+    """Return rows, those that nobody vouches for ranked anew within their structure.
+
+    Only scores of labels that the judge does not know, and that it saw in the context of the data
+    set's own labels. Intervals stay, since they hold the true Dice as often as before, and widen
+    where a score would leave its own.
+    """
+    by_structure: dict[str, list[int]] = defaultdict(list)
+    for n, row in enumerate(rows):
+        known = isnan(row.score) or Remark.IN_CONTEXT not in row.remarks
+        if not known and row.remarks & _UNKNOWN:
+            by_structure[row.structure].append(n)
+    found = list(rows)
+    for own in by_structure.values():
+        if len(own) < FEWEST_LABELS:
+            continue
+        said = np.array(
+            [[rows[n].score, rows[n].context_dice, rows[n].context_dice_close] for n in own]
+        )
+        for n, score in zip(own, ranked_in_context(*said.T).tolist(), strict=True):
+            found[n] = _moved(rows[n], score)
+    return tuple(found)
+
+
+def _moved(row: ScoreRow, score: float) -> ScoreRow:
+    score = min(max(score, 0.0), 1.0)
+    low, high = min(row.score_lo, score), max(row.score_hi, score)
+    return row.model_copy(update={"score": score, "score_lo": low, "score_hi": high})
