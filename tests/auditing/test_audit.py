@@ -19,7 +19,6 @@ from segassay.corruption.phantoms.simple_phantom import make_phantom
 from segassay.records.table import read_table
 
 FILES = {
-    "slices.parquet",
     "cases",
     "findings.jsonl",
     "index.html",
@@ -28,6 +27,7 @@ FILES = {
     "scores.csv",
     "scores.parquet",
     "shards",
+    "slices.parquet",
 }
 TIMES = ["scored_at", "run_id"]
 

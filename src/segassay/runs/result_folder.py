@@ -36,6 +36,7 @@ _OURS = (
     "masks",
     "scores.csv",
     "scores.parquet",
+    "slices.parquet",
     "pairs.csv",
     FINDINGS,
     "index.html",
