@@ -5,7 +5,10 @@ its group, nor from small sets of the kind. The context are labels of the same s
 outside the test, none of which is trusted: `usual`, one in four wrong, or `mixed`, four in five, as
 `peers.py` has them. With `--degrade` contexts of other sizes and qualities, too: how it worsens
 with few cases, with many wrong labels, and with labels that are all wrong alike (everything a
-quarter too wide). What was measured is kept under `runs/group_in_context`.
+quarter too wide). As in an audit, labels of ten of the cases are registered
+to volumes, and the labels of a structure are ranked by network and context together
+(`records.context_ranks`); what the network alone says in context stands beside. What was measured
+is kept under `runs/group_in_context`.
 
 Usage: python -m benchmarks.unseen_data.group_in_context DATA_ROOT [--folds 0 1 2 3] [--degrade]
 """
@@ -29,11 +32,14 @@ from benchmarks.unseen_data.leave_set_out import FOLDS
 from benchmarks.unseen_data.peers import drawn
 from segassay.corruption.faulty_cases import ExpertCase, read_expert_case
 from segassay.images.slicing import as_planes, from_planes, slicing_axis
+from segassay.judge.comparison.gold_cases import GoldCase
+from segassay.judge.comparison.peers import Peers
 from segassay.judge.context.context_cases import MOST_CASES
 from segassay.judge.context.context_memory import MOST_SLICES, ContextMemory
 from segassay.judge.scoring import load_judge
 from segassay.judge.scoring.context_judge import ContextJudge
 from segassay.metrics.agreement import auroc, pearson
+from segassay.records.context_ranks import FEWEST_LABELS, ranked_in_context
 from segassay.vocabulary.names import canonical_name
 
 CONTEXTS: dict[str, tuple[int, float]] = {"usual": (MOST_CASES, 0.75), "mixed": (MOST_CASES, 0.2)}
@@ -47,6 +53,9 @@ DEGRADED: dict[str, tuple[int, float]] = {
 """The same of contexts that show how judging worsens; NaN: all labels are wrong alike."""
 
 _WIDER = 0.25
+
+_PEERS = 10
+"""Cases whose labels are registered."""
 
 
 def main() -> None:
@@ -75,7 +84,7 @@ def main() -> None:
     means = {
         kind: {
             key: round(float(np.mean([one[kind][key] for one in found.values()])), 4)
-            for key in ("pearson", "auroc", "mae")
+            for key in ("pearson", "auroc", "mae", "network_pearson", "network_auroc")
         }
         for kind in ("alone", *contexts)
     }
@@ -119,8 +128,13 @@ class Asked:
             most = max(1, MOST_SLICES // len(slices))
             kept = [one for some in slices for one in some[:: max(1, -(-len(some) // most))]]
             memory = ContextMemory.of(kept, self.judge.reader.voting)
-            self._made = {kind: self.judge.with_memory(memory)}  # one at a time is in memory
+            peers = Peers([self._peer(case, untouched) for case in self._cases[:n_cases][:_PEERS]])
+            self._made = {kind: self.judge.with_memory(memory).among(peers)}  # one at a time
         return self._made[kind]
+
+    def _peer(self, case: ExpertCase, untouched: float) -> GoldCase:
+        masks = {canonical_name(name): as_given(case, name, untouched) for name in case.masks}
+        return GoldCase.of(case.image, masks.items(), case.case.subject_id)
 
     def rows(self, case_id: str, kind: str) -> list[Row]:
         """Return what is said of the labels of a case that hold anything."""
@@ -139,7 +153,13 @@ class Asked:
             subject=expert.case.subject_id,
         )
         return [
-            {"structure": p.structure, "true": p.dice, "raw": m.raw, "doubt": m.doubt}
+            {
+                "structure": p.structure,
+                "true": p.dice,
+                "raw": m.raw,
+                "doubt": m.doubt,
+                "compared": list(m.compared),
+            }
             for p, m in zip(pairs, said, strict=True)
             if m is not None
         ]
@@ -159,13 +179,21 @@ def as_given(case: ExpertCase, name: str, untouched: float) -> NDArray[np.bool_]
 
 
 def figures(rows: Sequence[Row]) -> Row:
-    """Return Pearson, AUROC of Dice < 0.8 and mean absolute error of raw scores."""
+    """Return Pearson, AUROC of Dice < 0.8 and mean absolute error of ranked and of raw scores."""
     true, raw = (np.array([row[key] for row in rows]) for key in ("true", "raw"))
+    ranked = raw.copy()
+    for structure in {row["structure"] for row in rows}:
+        own = [n for n, row in enumerate(rows) if row["structure"] == structure]
+        if len(own) >= FEWEST_LABELS and all(rows[n]["compared"] for n in own):
+            whole, close = np.array([rows[n]["compared"] for n in own], dtype=np.float64).T
+            ranked[own] = ranked_in_context(raw[own], whole, close)
     return {
         "n": len(rows),
-        "pearson": round(pearson(raw, true), 4),
-        "auroc": round(auroc(raw, true < 0.8), 4),
-        "mae": round(float(np.abs(raw - true).mean()), 4),
+        "pearson": round(pearson(ranked, true), 4),
+        "auroc": round(auroc(ranked, true < 0.8), 4),
+        "mae": round(float(np.abs(ranked - true).mean()), 4),
+        "network_pearson": round(pearson(raw, true), 4),
+        "network_auroc": round(auroc(raw, true < 0.8), 4),
     }
 
 
