@@ -12,7 +12,7 @@ _ANSWERS = {
     JudgeKind.MAP: "the mask that should be there",
     JudgeKind.CONTEXT: "the mask that should be there, which it draws with labels of other "
     "subjects of the same data set beside it where there are any (patches are compared by an "
-    "EfficientNet-Lite0 trained on ImageNet, Apache-2.0)",
+    "encoder that began as EfficientNet-Lite0, trained on ImageNet, Apache-2.0)",
     JudgeKind.DIRECT: "one number for the slice, its Dice (after SegAE, arXiv 2601.14406)",
 }
 
