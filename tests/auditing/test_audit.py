@@ -24,6 +24,7 @@ FILES = {
     "index.html",
     "issues.md",
     "manifest.json",
+    "report.jsonl",
     "scores.csv",
     "scores.parquet",
     "shards",

@@ -28,7 +28,12 @@ def test_page_stands_alone_and_names_are_harmless(tmp_path: Path) -> None:
     assert "https://" not in page
     for words in ("0.31", "likely wrong", "no such file", "12 voxels", "parts are missing"):
         assert words in page
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["cases", "index.html", "issues.md"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "cases",
+        "index.html",
+        "issues.md",
+        "report.jsonl",
+    ]
 
 
 @pytest.mark.parametrize(

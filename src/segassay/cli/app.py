@@ -9,7 +9,20 @@ from typing import Annotated
 import typer
 
 from segassay import __version__
-from segassay.cli import audit, check, demo, evaluate, fit, fix, info, models, pairs, score, train
+from segassay.cli import (
+    audit,
+    check,
+    demo,
+    evaluate,
+    fit,
+    fix,
+    info,
+    models,
+    pairs,
+    report,
+    score,
+    train,
+)
 from segassay.cli.console import give, lead_nowhere, prepare_streams, tell, tell_some
 from segassay.cli.typed import typing
 from segassay.errors import OutputError, SegassayError, UsageError
@@ -30,6 +43,7 @@ app.command("check")(check.check)
 app.command("fix")(fix.fix)
 app.command("score")(score.score)
 app.command("audit")(audit.audit)
+app.command("report")(report.report)
 app.command("pairs")(pairs.pairs)
 app.command("evaluate")(evaluate.evaluate)
 app.command("fit")(fit.fit)

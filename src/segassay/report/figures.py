@@ -32,7 +32,11 @@ class Picture:
     """The parts of one drawn slice; all places are `(x, y)` in pixels of the slice.
 
     Attributes:
-        view: What was drawn.
+        plane: How the slice lies, such as "axial"; empty for a picture.
+        index: Its number along its axis.
+        score: Expected Dice of this slice; NaN where none was examined.
+        pixel_mm: Size of a pixel (row, column).
+        crossing: Slice of the other plane that this one is cut by, as (is a row, number).
         grey: The whole slice as a data URI.
         error: Veil over the window as a data URI; empty where nothing is likely wrong.
         label: Outline of the label as an SVG path; empty for an empty mask.
@@ -41,7 +45,11 @@ class Picture:
         window: x, y, width, height of what surrounds label and suggestion.
     """
 
-    view: SliceView
+    plane: str
+    index: int
+    score: float
+    pixel_mm: tuple[float, float]
+    crossing: tuple[bool, int] | None
     grey: str
     error: str
     label: str
@@ -56,7 +64,11 @@ def draw(view: SliceView, *, faint: float = FAINT) -> Picture:
     drawn = view.mask if view.suggested is None else view.mask | view.suggested
     window = _window(drawn, view.pixel_mm)
     return Picture(
-        view=view,
+        plane=view.plane,
+        index=view.index,
+        score=view.score,
+        pixel_mm=view.pixel_mm,
+        crossing=view.crossing,
         grey=_grey(view.image),
         error="" if view.error is None else _veil(view.error[window], faint),
         label=outline(view.mask),

@@ -25,6 +25,7 @@ from segassay.report.case_pages import case_pages
 from segassay.report.distributions import HEIGHT, WIDTH, distributions
 from segassay.report.figures import FAINT, Picture, draw
 from segassay.report.issues import issue_list
+from segassay.report.kept import Pictured, write_kept
 from segassay.report.model import (
     SEVERITIES,
     Exhibit,
@@ -70,6 +71,8 @@ class Drawn:
 def render_report(data: ReportData, exhibits: Iterable[Exhibit], out: Path) -> Path:
     """Write `index.html`, the pages of `cases/` and `issues.md`; return the first page's path.
 
+    What the report was made of is kept in `report.jsonl`.
+
     Args:
         data: What was found.
         exhibits: Labels in pictures, in any order; each is drawn before the next is asked for.
@@ -78,9 +81,21 @@ def render_report(data: ReportData, exhibits: Iterable[Exhibit], out: Path) -> P
     Raises:
         OSError: The folder cannot be written.
     """
+    pictures = [_drawn(data, exhibit) for exhibit in exhibits]
+    write_kept(data, pictures, out)
+    return write_pages(data, pictures, out)
+
+
+def write_pages(data: ReportData, pictures: Iterable[Pictured], out: Path) -> Path:
+    """Write the pages of a report whose pictures are drawn; otherwise as `render_report`."""
     environment = _environment()
     labels = list_labels(data)
-    drawn = _draw_all(labels, exhibits)
+    listed = {key_of(label.row): label for label in labels}
+    drawn = [
+        Drawn(listed[one.key], one.slices, one.planes, one.caption)
+        for one in pictures
+        if one.key in listed
+    ]
     _write_case_pages(environment, data, labels, drawn, out / "cases")
     issues = issue_list(data)
     (out / "issues.md").write_text(issues, encoding="utf-8")
@@ -173,16 +188,12 @@ def _write_case_pages(
         (folder / page.file).write_text(text, encoding="utf-8")
 
 
-def _draw_all(labels: Sequence[Listed], exhibits: Iterable[Exhibit]) -> list[Drawn]:
-    listed = {key_of(label.row): label for label in labels}
-    return [_drawn(listed[key_of(exhibit.row)], exhibit) for exhibit in exhibits]
-
-
-def _drawn(label: Listed, exhibit: Exhibit) -> Drawn:
+def _drawn(data: ReportData, exhibit: Exhibit) -> Pictured:
     """Draw a label. On a plausible one only what is rather wrong than right is painted."""
-    faint = 0.5 if label.verdict is Verdict.PLAUSIBLE else FAINT
+    faint = 0.5 if data.verdict(exhibit.row) is Verdict.PLAUSIBLE else FAINT
     slices = tuple(draw(view, faint=faint) for view in exhibit.slices)
-    return Drawn(label, slices, tuple(map(draw, exhibit.planes)), _caption(exhibit))
+    planes = tuple(map(draw, exhibit.planes))
+    return Pictured(key_of(exhibit.row), slices, planes, _caption(exhibit))
 
 
 def _caption(exhibit: Exhibit) -> str:

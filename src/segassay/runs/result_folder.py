@@ -42,6 +42,7 @@ _OURS = (
     "index.html",
     "cases",
     "issues.md",
+    "report.jsonl",
     "evaluation.json",
     "evaluation.md",
     "risk_coverage.svg",
