@@ -9,7 +9,7 @@ from segassay.cli.console import give
 
 Worst = Annotated[
     int | None,
-    typer.Option("--worst", min=0, help="Labels on the first page. Default: as the run had it."),
+    typer.Option("--worst", min=0, help="Number of labels shown as pictures."),
 ]
 
 
