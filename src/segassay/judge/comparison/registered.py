@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from segassay.images.slicing import as_planes
+from segassay.images.slicing import from_planes
 from segassay.images.volume import Volume
 from segassay.judge.context.context_memory import Context
 from segassay.judge.context.looks import GRID
@@ -99,13 +99,12 @@ class Patches:
         whole = whole_image((rows, columns), stack.pixel_mm)
         down = _patch_of(rows, whole.top, whole.bottom)
         across = _patch_of(columns, whole.left, whole.right)
-        slices = PATCHES * np.arange(self._n_slices)
+        slices = PATCHES * np.arange(self._n_slices, dtype=np.int32)
         patch = slices[:, None, None] + GRID * down[None, :, None] + across[None, None, :]
-        voxels = as_planes(np.arange(image.array.size).reshape(image.array.shape), stack.axis)
         self._n = PATCHES * self._n_slices
         # One entry more: points that lie outside the image are in a patch of their own.
-        self._patch = np.full(image.array.size + 1, self._n, dtype=np.int64)
-        self._patch[voxels.ravel()] = patch.ravel()
+        self._patch = np.full(image.array.size + 1, self._n, dtype=np.int32)
+        self._patch[:-1] = from_planes(patch, stack.axis).ravel()
 
     def shares(
         self, places: NDArray[np.int32], labels: Mapping[str, NDArray[np.int32]]
@@ -122,7 +121,7 @@ class Patches:
         found = ((name, self._counted(at[points])) for name, points in labels.items())
         return {name: np.asarray(inside / every, dtype=np.float32) for name, inside in found}
 
-    def _counted(self, at: NDArray[np.int64]) -> Floats:
+    def _counted(self, at: NDArray[np.int32]) -> Floats:
         counts = np.bincount(at, minlength=self._n + 1)[: self._n].astype(np.float32)
         grid = counts.reshape(self._n_slices, GRID, GRID)
         for axis, sigma in _SMOOTHED:
@@ -130,8 +129,8 @@ class Patches:
         return np.asarray(grid.reshape(self._n_slices, PATCHES))
 
 
-def _patch_of(n_pixels: int, first: float, last: float) -> NDArray[np.int64]:
-    found = ((np.arange(n_pixels) + 0.5 - first) * GRID / (last - first)).astype(np.int64)
+def _patch_of(n_pixels: int, first: float, last: float) -> NDArray[np.int32]:
+    found = ((np.arange(n_pixels) + 0.5 - first) * GRID / (last - first)).astype(np.int32)
     return np.clip(found, 0, GRID - 1)
 
 
