@@ -19,6 +19,22 @@ from segassay.judge.inputs.arrays_and_files import image_volume
 ARRAY = np.arange(4 * 5 * 6, dtype=np.int16).reshape(4, 5, 6)
 
 
+@pytest.mark.parametrize("values", [None, (1,), (3, 300), (-2,), (0, 1)])
+def test_masks_of_label_maps_with_and_without_voxels(
+    tmp_path: Path, values: tuple[int, ...] | None
+) -> None:
+    ref = LabelRef("x", tmp_path, values)
+    for filled in ((), (1,), (1, 3, 300), (-2, 5, 70000)):
+        array = np.zeros((3, 4, 5), dtype=np.int32)
+        for n, value in enumerate(filled):
+            array[n % 3, n % 4, n] = value
+        labels = read_labels(write_nifti(tmp_path / "l.nii.gz", array))
+        expected = array[::-1, ::-1] != 0 if values is None else np.isin(array, values)[::-1, ::-1]
+        np.testing.assert_array_equal(np.asarray(labels.mask(ref)), expected)
+        np.testing.assert_array_equal(labels.array, array[::-1, ::-1])
+        assert labels.counts == {v: int((array == v).sum()) for v in {0, *filled}}
+
+
 def test_image_comes_out_ras_in_its_own_small_type(tmp_path: Path) -> None:
     volume = read_image(write_nifti(tmp_path / "a.nii.gz", ARRAY))
     np.testing.assert_array_equal(volume.array, ARRAY[::-1, ::-1])

@@ -389,6 +389,8 @@ def _count(inside: NDArray[Any], n_voxels: int) -> dict[int, int]:
 
 def _boxes(inside: NDArray[Any], counts: Mapping[int, int]) -> dict[int, Box]:
     """Return the box of every value but 0; where values are huge or below 0, one box for all."""
+    if not inside.size:
+        return {}
     if set(counts) <= set(range(_MOST_NUMBERED)):
         found = enumerate(ndi.find_objects(inside), start=1)
         return {value: (box[0], box[1], box[2]) for value, box in found if box is not None}
