@@ -138,3 +138,21 @@ def test_scores_that_lie_far_apart_make_none_of_them_certain() -> None:
     alike, apart = (0.8,) * 8, (0.5, 0.5, 0.6, 0.6, 0.6, 0.7, 0.9, 0.9)
     of_alike, of_apart = (p_faulty(0.4, 0.35, 0.45, Usual(s, 0.8)) for s in (alike, apart))
     assert of_apart < of_alike
+
+
+def test_a_score_of_unknown_data_holds_the_share_of_faults_already() -> None:
+    limit, usual = FAULTY_BELOW * 0.9, of_tests(0.9)
+    assert p_faulty(limit, limit - 0.2, limit + 0.2, usual, unknown=True) == pytest.approx(0.5)
+
+
+def test_what_data_sets_differ_by_does_not_blur_the_labels_of_one() -> None:
+    many, few = Usual((0.8,) * 20, nan), Usual((0.8,) * 3, nan)
+    of_many, of_few = (p_faulty(0.4, 0.1, 0.7, one, unknown=True) for one in (many, few))
+    known = p_faulty(0.4, 0.1, 0.7, many)
+    assert known < of_few < of_many
+
+
+@pytest.mark.parametrize("remark", [Remark.NEVER_LEARNED, Remark.NO_NAME, Remark.OUT_OF_DOMAIN])
+def test_rows_tell_whether_the_judge_knows_such_labels(remark: Remark) -> None:
+    known = with_p_faulty([row(0.6)])[0].p_faulty
+    assert with_p_faulty([row(0.6, remarks={remark})])[0].p_faulty > known

@@ -17,6 +17,7 @@ from math import isnan
 import numpy as np
 from numpy.typing import NDArray
 
+from segassay.records.remarks import UNKNOWN_DATA
 from segassay.records.scores import ScoreRow
 from segassay.types import Remark
 
@@ -27,8 +28,6 @@ FEWEST_LABELS = 8
 
 _WHOLE, _CLOSE = 0.25, 0.5
 """Weights of the agreement on whole slices and in close-ups, the network's score counting 1."""
-
-_UNKNOWN = {Remark.OUT_OF_DOMAIN, Remark.NEVER_LEARNED, Remark.NO_NAME}
 
 
 def ranked_in_context(scores: Floats, whole: Floats, close: Floats) -> Floats:
@@ -68,7 +67,7 @@ def with_context_ranks(rows: Sequence[ScoreRow]) -> tuple[ScoreRow, ...]:
     by_structure: dict[str, list[int]] = defaultdict(list)
     for n, row in enumerate(rows):
         known = isnan(row.score) or Remark.IN_CONTEXT not in row.remarks
-        if not known and row.remarks & _UNKNOWN:
+        if not known and row.remarks & UNKNOWN_DATA:
             by_structure[row.structure].append(n)
     found = list(rows)
     for own in by_structure.values():

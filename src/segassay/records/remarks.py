@@ -51,6 +51,9 @@ SENTENCES: dict[Remark, str] = {
     Remark.ALL_IGNORED: "every voxel has the ignore label, so there is nothing to judge",
 }
 
+UNKNOWN_DATA = frozenset({Remark.OUT_OF_DOMAIN, Remark.NEVER_LEARNED, Remark.NO_NAME})
+"""Remarks on labels that the judge does not know: their scores were calibrated on other data."""
+
 
 @dataclass(frozen=True, slots=True)
 class Comment:

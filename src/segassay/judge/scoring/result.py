@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.records.p_faulty import p_faulty
+from segassay.records.remarks import UNKNOWN_DATA
 from segassay.records.usual import Usual
 from segassay.types import Remark, Status
 
@@ -104,7 +105,9 @@ class Score:
         """
         if self.status in (Status.ABSENT_OK, Status.ABSENT_SUSPECT):
             return self.presence
-        return p_faulty(self.value, self.low, self.high, Usual((), self.reference_score))
+        usual = Usual((), self.reference_score)
+        unknown = not UNKNOWN_DATA.isdisjoint(self.remarks)
+        return p_faulty(self.value, self.low, self.high, usual, unknown=unknown)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the score as plain data that `json.dumps` takes; NaN becomes `None`."""
