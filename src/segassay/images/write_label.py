@@ -22,6 +22,7 @@ from segassay.images.volume import Volume, to_canonical
 _RAS = np.array([[0, 1], [1, 1], [2, 1]], dtype=np.float64)
 
 OneMask = Mask | NDArray[np.bool_]
+Like = Path | Volume | Grid
 Labels = OneMask | NDArray[np.integer[Any]] | Mapping[str, OneMask]
 
 
@@ -29,7 +30,7 @@ def write_label(
     path: Path,
     labels: Labels,
     *,
-    like: Path | Volume | Grid,
+    like: Like,
     names: Mapping[int, str] | None = None,
     grid: Grid | None = None,
     keep_header: bool = True,
@@ -121,18 +122,15 @@ class _Place:
     affine: NDArray[np.float64]
 
 
-def _place(
-    path: Path, like: Path | Volume | Grid, grid: Grid | None, *, keep_header: bool
-) -> _Place:
+def _place(path: Path, like: Like, grid: Grid | None, *, keep_header: bool) -> _Place:
     if not isinstance(like, Path):
         own = like if isinstance(like, Grid) else like.grid
         return _moved(path, _Place(own, own.affine), grid, may_move=False)
     facts = registry.header_facts(like)
     if facts is not None:
         require_geometry(like, facts.affine)
-        return _moved(
-            path, _stored(shape_3d(like, facts.shape), facts.affine), grid, may_move=False
-        )
+        place = _stored(shape_3d(like, facts.shape), facts.affine)
+        return _moved(path, place, grid, may_move=False)
     if grid is not None and not keep_header:
         return _Place(grid, grid.affine)
     found = registry.format_of(like)
@@ -159,7 +157,7 @@ def _moved(path: Path, place: _Place, grid: Grid | None, *, may_move: bool) -> _
     return _Place(grid, grid.affine @ nbo.inv_ornt_aff(turn, grid.shape))
 
 
-def _names_of(like: Path | Volume | Grid) -> Mapping[int, str]:
+def _names_of(like: Like) -> Mapping[int, str]:
     if not isinstance(like, Path):
         return {}
     whole = registry.file_of(like)

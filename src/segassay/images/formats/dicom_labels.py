@@ -97,7 +97,7 @@ def _sources(like: Path) -> list[Any]:
     return heads
 
 
-def _numbered(label: NewLabel) -> NDArray[np.uint8] | NDArray[np.uint16]:
+def _numbered(label: NewLabel) -> NDArray[Any]:
     """Return segment numbers `(slice, row, column)`, or where they overlap masks, one behind."""
     kind = np.uint8 if len(label.segments) < 256 else np.uint16
     if label.array.ndim == 3:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from segassay.errors import OutputError
+from segassay.errors import ContentError, OutputError
 from segassay.images.formats import (
     dicom,
     dicom_header,
@@ -20,6 +20,7 @@ from segassay.images.formats import (
 )
 from segassay.images.formats.base import Format, Part
 from segassay.images.formats.nifti_header import HeaderFacts
+from segassay.images.formats.stored_label import StoredLabel
 
 
 def _picture(name: str, *suffixes: str) -> Format:
@@ -222,3 +223,35 @@ def parts_of(path: Path) -> tuple[Part, ...]:
     """
     found = format_of(path)
     return () if found is None else found.parts(path)
+
+
+def is_rewritable(path: Path) -> bool:
+    """Whether files of this ending can be repaired: read as stored, and written without a loss."""
+    named = format_named(path.name)
+    return named is not None and named.read_stored is not None and named.encode is not None
+
+
+def read_stored(path: Path) -> StoredLabel:
+    """Read a label file as stored, to be repaired.
+
+    Raises:
+        ReadError: Missing, damaged, or not what its name says.
+        ContentError: A picture with colours or a palette, voxels that are no numbers, or a format
+            that is not repaired.
+    """
+    named = format_named(path.name)
+    if named is None or named.read_stored is None:
+        raise ContentError(f"{path.name}: not of a format that is repaired")
+    return named.read_stored(path)
+
+
+def encoded(label: StoredLabel, name: str) -> bytes:
+    """Return the bytes of a repaired label file; the same label gives the same bytes.
+
+    Raises:
+        OutputError: A format that is not repaired.
+    """
+    named = format_named(name)
+    if named is None or named.encode is None:
+        raise OutputError(f"{name}: not of a format that is repaired")
+    return named.encode(label, name)
