@@ -244,7 +244,7 @@ def test_a_palette_stays(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("mode", "most", "stored"),
-    [("L", 7, "L"), ("1", 1, "1"), ("1", 2, "L"), ("L", 300, "I;16"), ("I;16", 7, "I;16")],
+    [("L", 7, "L"), ("1", 255, "1"), ("1", 1, "L"), ("L", 300, "I;16"), ("I;16", 7, "I;16")],
 )
 def test_depth_of_a_picture_stays_unless_a_value_needs_more(
     tmp_path: Path, mode: str, most: int, stored: str
@@ -573,3 +573,15 @@ def test_gzip_says_no_time(tmp_path: Path) -> None:
     path = write_label(tmp_path / "a.nii.gz", some_mask(SHAPE), like=Grid(SHAPE, np.eye(4)))
     assert path.read_bytes()[4:8] == bytes(4)
     assert len(gzip.decompress(path.read_bytes())) == 352 + 5 * 6 * 7
+
+
+def test_the_page_of_formats_has_a_row_for_each() -> None:
+    page = Path(__file__).parents[2] / "docs" / "reference" / "formats.md"
+    lines = [line.split(" | ") for line in page.read_text("utf-8").splitlines() if line[:2] == "| "]
+    rows = {cells[0].removeprefix("| "): cells for cells in lines[1:]}
+    assert list(rows) == [row.name for row in FORMATS]
+    for row in FORMATS:
+        _, endings, written, _ = rows[row.name]
+        assert all(f"`{ending}`" in endings for ending in (*row.suffixes, *row.writes))
+        assert written.startswith("yes") == bool(row.writes)
+        assert ("overlap" in written) == row.has_layers

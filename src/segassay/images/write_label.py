@@ -72,7 +72,7 @@ def write_label(
         ReadError: `like` cannot be read.
         MissingExtraError: A library that writes the format is not installed.
     """
-    target = registry.writer_of(path)
+    target, write = registry.writer_of(path)
     if path.exists() and not overwrite:
         raise OutputError(f"{path.name}: exists already; choose another name, or overwrite it")
     names = _names_of(like) if names is None else names
@@ -93,8 +93,7 @@ def write_label(
         keep_header=keep_header,
         algorithm=algorithm,
     )
-    assert target.write is not None
-    _put(path, target.write(new), overwrite=overwrite)
+    _put(path, write(new), overwrite=overwrite)
     return path
 
 
@@ -184,11 +183,21 @@ def _layers(
         return np.where(mask, kind.type(value), kind.type(0)), (Segment(name, value),)
     if labels.dtype.kind not in "iu":
         raise ContentError(f"{path.name}: labels of type {labels.dtype}; expected whole numbers")
-    low = int(labels.min(initial=0))
+    low = int(labels.min(initial=0)) if labels.dtype.kind == "i" else 0
     if low < 0:
         raise ContentError(f"{path.name}: holds the value {low}; expected 0 or more")
-    values = {int(v) for v in np.unique(labels)} | set(names)
+    values = {*_values_in(labels), *names}
     return labels, tuple(Segment(names.get(v, ""), v) for v in sorted(values - {0}))
+
+
+def _values_in(labels: NDArray[Any]) -> list[int]:
+    """Return the values of a label map; a table is faster than to sort a whole volume."""
+    if labels.dtype.itemsize > 2:
+        return [int(value) for value in np.unique(labels)]
+    seen = np.zeros(1 << 8 * labels.dtype.itemsize, dtype=np.bool_)
+    for plane in np.moveaxis(labels, -1, 0):
+        seen[plane] = True
+    return [int(value) for value in np.flatnonzero(seen)]
 
 
 def _of_masks(

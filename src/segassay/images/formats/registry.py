@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from segassay.errors import ContentError, OutputError
+from segassay.errors import OutputError, ReadError
 from segassay.images.formats import (
     dicom,
     dicom_header,
@@ -18,7 +18,7 @@ from segassay.images.formats import (
     raster,
     raster_labels,
 )
-from segassay.images.formats.base import Format, Part
+from segassay.images.formats.base import Format, Part, Writer
 from segassay.images.formats.nifti_header import HeaderFacts
 from segassay.images.formats.stored_label import StoredLabel
 
@@ -147,16 +147,16 @@ def format_of(path: Path) -> Format | None:
     return format_named(path.name) or next((row for row in FORMATS if row.holds(path)), None)
 
 
-def writer_of(path: Path) -> Format:
-    """Return the format in which a label of this name is written.
+def writer_of(path: Path) -> tuple[Format, Writer]:
+    """Return the format in which a label of this name is written, and what writes it.
 
     Raises:
         OutputError: There is none: the format would change values, or holds no labels.
     """
     lower = path.name.lower()
     for row in FORMATS:
-        if row.writes and lower.endswith(row.writes):
-            return row
+        if row.write is not None and lower.endswith(row.writes):
+            return row, row.write
     named = format_named(path.name)
     what = "unknown ending" if named is None else f"{named.name} cannot hold a label"
     every = ", ".join(suffix for row in FORMATS for suffix in row.writes)
@@ -235,13 +235,12 @@ def read_stored(path: Path) -> StoredLabel:
     """Read a label file as stored, to be repaired.
 
     Raises:
-        ReadError: Missing, damaged, or not what its name says.
-        ContentError: A picture with colours or a palette, voxels that are no numbers, or a format
-            that is not repaired.
+        ReadError: Missing, damaged, not what its name says, or of a format that is not repaired.
+        ContentError: A picture with colours or a palette, or voxels that are no numbers.
     """
     named = format_named(path.name)
     if named is None or named.read_stored is None:
-        raise ContentError(f"{path.name}: not of a format that is repaired")
+        raise ReadError(f"{path.name}: not of a format that is repaired")
     return named.read_stored(path)
 
 
