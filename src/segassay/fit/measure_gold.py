@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from segassay.corruption.faulty_cases import draw_faults, read_usable_case
 from segassay.datasets.case import Case
-from segassay.datasets.open_pair import LabelFiles, UnusablePair, images_of, open_pair
+from segassay.datasets.open_pair import UnusablePair, images_of, open_pairs, read_image_of
 from segassay.datasets.pair_table import Pair, read_pair_table
 from segassay.errors import CaseError
-from segassay.images.io import read_image
 from segassay.images.mask import Mask
 from segassay.images.volume import Volume, voxel_sha256
 from segassay.judge.calibration.fitting import GoldLabel
@@ -149,13 +148,12 @@ def measure_pairs(pairs: Sequence[Pair], judge: SliceJudge) -> Iterator[GoldLabe
     if not sound:
         return
     try:
-        image = read_image(sound[0].image)
+        image, _ = read_image_of(sound)
     except CaseError as error:
         yield from ((f"row {pair.number}", str(error)) for pair in sound)
         return
-    files = LabelFiles(image)
-    for pair in sound:
-        opened = open_pair(pair, image, files)
+    for opened in open_pairs(sound, image):
+        pair = opened.pair
         if isinstance(opened, UnusablePair):
             yield f"row {pair.number}", opened.reason
             continue

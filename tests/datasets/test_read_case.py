@@ -10,7 +10,7 @@ import pytest
 from conftest import write_nifti
 from segassay.corruption.faulty_cases import ExpertCase, read_expert_case
 from segassay.datasets.case import Case
-from segassay.datasets.labelled_case import read_labelled_case
+from segassay.datasets.read_case import read_labelled_case
 from segassay.errors import ContentError, GeometryError, InternalError, OutputError, ReadError
 from segassay.fit.gold_atlas import gold_cases
 from segassay.fit.measure_gold import Planting, measure_cases
