@@ -39,12 +39,14 @@ Found = tuple[list[GoldLabel], list[Problem]]
 class MeasuredCases:
     """What was measured, in the order of the cases, and what could not be.
 
-    `cases` are those that were read, with the labels that can be used.
+    `cases` are those that were read, with the labels that can be used; `images` the checksums of
+    their voxels by case id, of those with a label that was measured.
     """
 
     labels: list[GoldLabel]
     problems: list[Problem]
     cases: tuple[Case, ...]
+    images: dict[str, str]
 
 
 _WANTED = 300
@@ -82,6 +84,7 @@ def measure_cases(
     gold: list[GoldLabel] = []
     problems: list[Problem] = []
     usable: list[Case] = []
+    images: dict[str, str] = {}
     tell = progress or ignore_progress
     tell(phase, 0, len(cases), "")
     for number, case in enumerate(cases, start=1):
@@ -92,8 +95,9 @@ def measure_cases(
             gold += found.labels
             problems += found.problems
             usable += found.cases
+            images |= found.images
         tell(phase, number, len(cases), case.case_id)
-    return MeasuredCases(gold, problems, tuple(usable))
+    return MeasuredCases(gold, problems, tuple(usable), images)
 
 
 def measure_table(
@@ -136,9 +140,10 @@ def measure_case(case: Case, judge: SliceJudge, planting: Planting) -> MeasuredC
         for _, true, mask in draw_faults(expert, structure, n_faults=n_faults, seed=seed)
     ]
     subject = case.subject_id
-    found = _measured(expert.image, known, judge, case.modality, subject=subject, own=False)
+    found = list(_measured(expert.image, known, judge, case.modality, subject=subject, own=False))
     problems = [(case.case_id, str(problem)) for problem in expert.problems]
-    return MeasuredCases(list(found), problems, (expert.case,))
+    images = {case.case_id: found[0].image} if found else {}
+    return MeasuredCases(found, problems, (expert.case,), images)
 
 
 def measure_pairs(pairs: Sequence[Pair], judge: SliceJudge) -> Iterator[GoldLabel | Problem]:

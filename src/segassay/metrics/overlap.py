@@ -67,7 +67,7 @@ def surface_areas(
     total = float(sum(surface.sum() for surface in surfaces))
     if not all(surface.any() for surface in surfaces):
         return 0.0, total
-    near = [_near(surface != 0, spacing_mm, tolerance_mm) for surface in reversed(surfaces)]
+    near = [within_reach(surface != 0, spacing_mm, tolerance_mm) for surface in reversed(surfaces)]
     # Not `surface[close].sum()`: numbers added in another order, so that 1 would be nearly 1.
     agreeing = sum((surface * close).sum() for surface, close in zip(surfaces, near, strict=True))
     return float(agreeing), total
@@ -98,7 +98,7 @@ def _surface(mask: BoolArray, spacing_mm: Sequence[float]) -> Floats:
     return surfel_areas(tuple(float(mm) for mm in spacing_mm))[neighbourhood]
 
 
-def _near(surface: BoolArray, spacing_mm: Sequence[float], tolerance_mm: float) -> BoolArray:
+def within_reach(surface: BoolArray, spacing_mm: Sequence[float], tolerance_mm: float) -> BoolArray:
     """Mark what lies within the tolerance of a surface.
 
     A few voxels reach as far as that in most images: shifted copies are ten times faster than
