@@ -19,7 +19,7 @@ from segassay.files.read_once import ReadOnce
 from segassay.geometry.grid import Grid, require_same_grid
 from segassay.images.formats.dicom_header import is_series, series_files
 from segassay.images.formats.nifti_header import HeaderFacts
-from segassay.images.formats.registry import header_facts
+from segassay.images.formats.registry import file_of, header_facts
 from segassay.images.io import LabelMap, read_image, read_label
 from segassay.images.label_ref import LabelRef
 from segassay.images.mask import Mask
@@ -166,7 +166,8 @@ def label_files(
     groups: dict[FileKey, list[LabelRef]] = {}
     for ref in refs:
         groups.setdefault(file_key(ref), []).append(ref)
-    if len(groups) < _MANY_FILES or isinstance(image, CaseError):
+    one_by_one = len({file_of(path) for path, _, _ in groups}) < _MANY_FILES  # parts share a file
+    if one_by_one or isinstance(image, CaseError):
         yield from (_label_file(own, image, passed) for own in groups.values())
         return
     pool = ThreadPoolExecutor(_AT_ONCE)  # unpacking leaves the other threads free
