@@ -272,7 +272,7 @@ def test_a_real_label_map_resampled_as_an_image(shared_data: Path) -> None:
     look_at(dataset, dataset.cases[0], seen)
     (file,) = seen.files
     assert file.array is not None
-    a = np.asarray(file.array, dtype=np.float64)
+    a = np.asarray(file.array(), dtype=np.float64)
     between = np.rint((a[:, :-1] + a[:, 1:]) / 2).astype(np.int32)
     assert "interpolated_values" in names(check_file(replace(file, array=lambda: between)))
 

@@ -161,7 +161,7 @@ def test_an_audit_and_a_training_refuse_the_same(case: Case) -> None:
 def test_few_label_files_are_read_ahead(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     image = read_labelled_case(case).image
     read: list[str] = []
-    real = reader.read_label
+    real = read_label
 
     def noted(ref: LabelRef, onto: object) -> LabelMap:
         read.append(ref.structure)
