@@ -148,7 +148,9 @@ def test_values_of_ignored_voxels_are_no_fault() -> None:
     array = np.zeros((10, 12, 14), dtype=np.int32)
     array[..., 4:] = 1
     array[..., ::3] = -1
-    file = replace(FILE, array=array, counts={-1: 600, 0: 360, 1: 720}, declared=frozenset({1, -1}))
+    file = replace(
+        FILE, array=lambda: array, counts={-1: 600, 0: 360, 1: 720}, declared=frozenset({1, -1})
+    )
     assert names(label_values(file)) == {"label_values"}
     known = replace(file, ignore=frozenset({-1}))
     for check in (label_values, mask_coding, interpolated_values):

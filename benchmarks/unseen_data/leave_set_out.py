@@ -31,7 +31,7 @@ import yaml
 from benchmarks.frozen_test.frozen import HERE, RUNS, Row
 from segassay.corruption.faulty_cases import read_usable_case
 from segassay.datasets.case import Case
-from segassay.datasets.labelled_case import read_labelled_case
+from segassay.datasets.read_case import read_labelled_case
 from segassay.images.slicing import as_planes
 from segassay.images.volume import Volume
 from segassay.judge.context.looks import shares_of

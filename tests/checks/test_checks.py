@@ -97,7 +97,9 @@ def faulty_inputs() -> dict[str, Any]:
         "lossy_label": replace(FILE, n_greys=83),
         "label_exif": replace(FILE, turned=6),
         "exif_orientation": replace(lying, exif=6),
-        "interpolated_values": replace(FILE, array=rims, counts=dict.fromkeys((0, 2, 4, 8), 9)),
+        "interpolated_values": replace(
+            FILE, array=lambda: rims, counts=dict.fromkeys((0, 2, 4, 8), 9)
+        ),
         "float_storage": header,
         "scaled_values": header,
         "header_forms": header,

@@ -154,7 +154,7 @@ def read_all(dataset: Dataset) -> Dataset:
     dataset_info(dataset, count_empty=True)
     for case in dataset.cases:
         read = read_case(case)
-        for part in (read.image, *read.labels.values()):
+        for part in (read.image, *(file.content for file in read.labels)):
             assert not isinstance(part, CaseError) or "\n" not in str(part)
     return dataset
 

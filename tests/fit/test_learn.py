@@ -172,8 +172,13 @@ def test_another_image_of_a_learned_patient_is_not_judged_by_who_learned_him(
         Case("a3", "a", (labels / "images" / "gone.png",)),
         Case("b1", "b", (labels / "images" / "p2.png",)),
     ]
-    found = images_of(cases, frozenset({"a"}))
-    assert found == {_content(labels / "images" / f"p{n}.png") for n in (0, 1)}
+    every = {_content(labels / "images" / f"p{n}.png") for n in (0, 1)}
+    assert images_of(cases, frozenset({"a"}), {}) == every
+    known = {"a1": "of a1", "b1": "of b1"}
+    assert images_of(cases, frozenset({"a"}), known) == {
+        "of a1",
+        _content(labels / "images/p1.png"),
+    }
 
 
 def test_the_card_says_what_it_cannot_see(learned: Path) -> None:

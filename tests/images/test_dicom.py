@@ -152,7 +152,7 @@ def test_segments_overlap_and_lie_on_the_image(tmp_path: Path, kind: str) -> Non
         assert np.allclose(labels.volume.grid.affine, image.grid.affine)
         assert np.array_equal(np.asarray(labels.mask(ref)), stored.T[::-1, ::-1].astype(bool))
     read = read_case(dataset.cases[0])
-    assert all(len(text) == 64 for text in read.label_sha256.values())
+    assert all(len(file.sha256) == 64 for file in read.labels)
 
 
 def test_segments_as_a_label_map(tmp_path: Path) -> None:
@@ -276,7 +276,8 @@ def test_folder_with_objects_but_no_image(tmp_path: Path) -> None:
 def test_real_series_matches_its_labels(shared_data: Path) -> None:
     (case,) = open_dataset(shared_data / "dicom").cases
     read = read_case(case)
-    (labels,) = read.labels.values()
+    (file,) = read.labels
+    labels = file.content
     assert not isinstance(labels, Exception)
     assert not isinstance(read.image, Exception)
     assert np.allclose(labels.volume.grid.affine, read.image.grid.affine, atol=1e-4)

@@ -88,7 +88,7 @@ def test_a_folder_of_several_series_is_split(tmp_path: Path, frames: bool, at_ro
     for n, case in enumerate(dataset.cases):
         read = read_case(case)
         (ref,) = case.labels
-        labels = read.labels[ref.path]
+        labels = read.labels[0].content
         assert not isinstance(read.image, Exception)
         assert not isinstance(labels, Exception)
         assert read.image.grid.shape == (COLUMNS, ROWS, N_SLICES)
@@ -180,7 +180,7 @@ def test_segments_of_one_name_are_pieces_of_one_structure(
         ("liver", "label", 0),
     ]
     read = read_case(case)
-    labels = read.labels[case.labels[0].path]
+    labels = read.labels[0].content
     assert not isinstance(labels, Exception)
     np.testing.assert_array_equal(
         np.asarray(labels.mask(case.labels[0])), as_ras(mask(1) | mask(3, 5, row=2))

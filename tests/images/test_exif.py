@@ -128,11 +128,12 @@ def test_case_tells_of_both(tmp_path: Path) -> None:
     mask = write(tmp_path / "m.png", stored(np.asarray((upright > 100) * 255, np.uint8), 6))
     ref = LabelRef("lesion", mask)
     files = read_case(Case("a", "a", (picture,), (ref,)))
-    volume, labels = files.image, files.labels[mask]
+    (file,) = files.labels
+    volume, labels = files.image, file.content
     assert not isinstance(volume, Exception)
     assert not isinstance(labels, Exception)
     view = image_view(files, volume)
     assert "exif_orientation" in {f.check for f in check_image(view)}
-    (finding,) = label_exif(file_view([ref], labels, view, frozenset()))
+    (finding,) = label_exif(file_view([ref], file, labels, view, frozenset()))
     assert finding.evidence == {"orientation": 1, "turned": 6}
     assert label_exif(FILE) == []

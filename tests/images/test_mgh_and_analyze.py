@@ -137,4 +137,4 @@ def test_folders_of_them_are_data_sets(tmp_path: Path, ending: str) -> None:
         assert (case.case_id, len(case.labels)) == ("s", 2)
         read = read_case(case)
         assert not isinstance(read.image, Exception)
-        assert not any(isinstance(labels, Exception) for labels in read.labels.values())
+        assert not any(isinstance(file.content, Exception) for file in read.labels)

@@ -11,7 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from segassay.metrics.overlap import surface_areas, surface_dice, volume_surface_dice
+from segassay.metrics.overlap import (
+    surface_areas,
+    surface_dice,
+    volume_surface_dice,
+    within_reach,
+)
 from segassay.metrics.surfels import surfel_areas
 
 SPACINGS = [(1.0, 1.0, 1.0), (1.0, 1.0, 5.0), (0.7, 0.9, 2.5), (3.0, 1.0, 0.5)]
@@ -162,3 +167,16 @@ def test_between_0_and_1_symmetric_and_growing(
     assert surface_dice(b, a, mm, tolerance_mm=tolerance) == pytest.approx(found)
     assert surface_dice(a, b, mm, tolerance_mm=tolerance + 1) >= found - 1e-12
     assert surface_dice(a, a, mm, tolerance_mm=tolerance) == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_shifted_copies_reach_as_far_as_distances(data: st.DataObject) -> None:
+    axes = data.draw(st.integers(1, 3))
+    mm = data.draw(st.tuples(*[st.sampled_from((0.3, 0.7, 1.0, 1.2, 2.0, 5.0))] * axes))
+    tolerance = data.draw(st.sampled_from((0.0, 0.9, 1.0, 2.0, 3.3)))
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    surface = rng.random((17, 12, 9)[:axes]) > 0.95
+    surface.flat[0] = True
+    expected = ndi.distance_transform_edt(~surface, sampling=mm) <= tolerance
+    np.testing.assert_array_equal(within_reach(surface, mm, tolerance), expected)

@@ -14,8 +14,8 @@ from blobs import blob
 from conftest import write_picture
 from segassay.auditing.audit import audit
 from segassay.datasets.case import Case
-from segassay.datasets.labelled_case import LabelledCase
 from segassay.datasets.opening import open_dataset
+from segassay.datasets.read_case import LabelledCase
 from segassay.evaluation.evaluate import evaluate
 from segassay.geometry.grid import Grid
 from segassay.images.io import LabelMap

@@ -11,11 +11,9 @@ from segassay.auditing.views import case_views, file_view, image_view, label_vie
 from segassay.checks.all_checks import check_case, check_file, check_image, check_label, label_facts
 from segassay.checks.base import Bound, LabelFacts, LabelView
 from segassay.checks.cohort_rules.fingerprints import image_print
-from segassay.datasets.labelled_case import FRACTION
 from segassay.datasets.read_case import CaseFiles
-from segassay.errors import CaseError, InternalError
+from segassay.errors import CaseError, GeometryError, InternalError
 from segassay.files.filesystem import told_path
-from segassay.images.io import LabelMap
 from segassay.images.label_ref import LabelRef
 from segassay.images.mask import Mask
 from segassay.images.volume import Volume, voxel_sha256
@@ -85,18 +83,17 @@ def _assay_labels(
     good: list[_Label] = []
     # An image of which a channel is missing is no whole case, though its labels can be judged.
     errors = [f.message for f in findings if f.check == "channels" and f.severity is Severity.ERROR]
-    for path in dict.fromkeys(ref.path for ref in wanted):
-        refs = [ref for ref in wanted if ref.path == path]
-        labels = files.labels[path]
+    for file, refs in files.holding(wanted):
+        labels = file.content
         if isinstance(labels, CaseError):
             errors.append(str(labels))
             rows += [_row(files, ref, context, Status.FAILED, labels) for ref in refs]
             continue
-        of_file = check_file(file_view(refs, labels, shown, context.declared))
+        of_file = check_file(file_view(refs, file, labels, shown, context.declared))
         findings += of_file
-        invalid = _why_invalid(of_file, labels)
-        if invalid:
-            rows += [_row(files, ref, context, Status.INVALID, invalid) for ref in refs]
+        if file.problem is not None:
+            why = _told(of_file, file.problem)
+            rows += [_row(files, ref, context, Status.INVALID, why) for ref in refs]
             continue
         for ref in refs:
             mask = labels.mask(ref)
@@ -160,14 +157,11 @@ def _facts(files: CaseFiles, view: LabelView, content: str, printed: str) -> Lab
     )
 
 
-def _why_invalid(findings: Sequence[Finding], labels: LabelMap) -> str:
-    """Return why a label file cannot be judged as it is; empty if it can."""
-    for finding in findings:
-        grid = finding.check == "grid_mismatch"
-        fraction = finding.check == "label_values" and labels.max_fraction > FRACTION
-        if finding.severity is Severity.ERROR and (grid or fraction):
-            return finding.message
-    return ""
+def _told(findings: Sequence[Finding], problem: CaseError) -> str:
+    """Say why a label file cannot be judged as it is, in the words of the rule that found it."""
+    rule = "grid_mismatch" if isinstance(problem, GeometryError) else "label_values"
+    told = (f.message for f in findings if f.check == rule and f.severity is Severity.ERROR)
+    return next(told, str(problem))
 
 
 def _scored_rows(
@@ -264,7 +258,7 @@ def _row(
         structure=ref.structure,
         source=ref.source,
         label_path=told_path(path, context.root),
-        label_sha256=files.label_sha256[path],
+        label_sha256=files.sha256(ref),
         status=status,
         reason=str(why),
         remarks=frozenset({Remark.INTERNAL_ERROR} if isinstance(why, InternalError) else ()),

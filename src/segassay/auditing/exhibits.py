@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import nan
 
 from segassay.datasets.case import Case
-from segassay.datasets.read_case import read_files
+from segassay.datasets.read_case import read_case
 from segassay.errors import CaseError
 from segassay.images.display import SideCut, plane_name, side_cuts
 from segassay.images.io import LabelMap
@@ -68,14 +68,16 @@ def _labels(case: Case, rows: Sequence[ScoreRow], judge: Judge) -> list[AskedLab
     found = dict[int, AskedLabel]()
     every = {(ref.structure, ref.source): ref for ref in case.labels}
     refs = {(row.structure, row.source): every[row.structure, row.source] for row in rows}
-    image, files = read_files(case, refs.values())
+    files = read_case(case, refs.values(), channels=False)
+    image = files.image
     if isinstance(image, CaseError):
         return [None for _ in rows]
+    usable = {ref: f.usable for f in files.labels if f.problem is None for ref in f.refs}
     together: dict[int, list[tuple[int, LabelMap, LabelRef]]] = defaultdict(list)
     for n, row in enumerate(rows):
         ref = refs[row.structure, row.source]
-        labels = files[ref.path]
-        if not isinstance(labels, CaseError):
+        labels = usable.get(ref)
+        if labels is not None:
             together[id(labels.known)].append((n, labels, ref))
     for some in together.values():  # labels of which the same voxels are known share all else
         asked = judge.asked(

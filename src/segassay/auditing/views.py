@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.checks.base import Bound, CaseView, FileView, ImageView, LabelView
-from segassay.datasets.read_case import CaseFiles
+from segassay.datasets.read_case import CaseFiles, LabelFile
 from segassay.errors import CaseError
-from segassay.images.formats.registry import header_facts
 from segassay.images.io import LabelMap
 from segassay.images.label_ref import LabelRef
 from segassay.images.mask import Mask
@@ -20,16 +19,15 @@ from segassay.images.volume import Volume
 def image_view(files: CaseFiles, image: Volume) -> ImageView:
     """Show the image of a case as slices."""
     axis = slicing_axis(image.grid)
-    path = files.case.images[0]
     return ImageView(
         case_id=files.case.case_id,
-        file_name=path.name,
+        file_name=files.case.images[0].name,
         planes=as_planes(image.array, axis),
         axis=axis,
         grid=image.grid,
         anatomical=image.anatomical,
         modality=files.case.modality,
-        header=header_facts(path),
+        header=files.image_header,
         exif=image.exif,
         channels={
             channel.name: str(grid) if isinstance(grid, CaseError) else grid
@@ -39,9 +37,13 @@ def image_view(files: CaseFiles, image: Volume) -> ImageView:
 
 
 def file_view(
-    refs: Sequence[LabelRef], labels: LabelMap, image: ImageView, declared: frozenset[int]
+    refs: Sequence[LabelRef],
+    file: LabelFile,
+    labels: LabelMap,
+    image: ImageView,
+    declared: frozenset[int],
 ) -> FileView:
-    """Show one label file with all labels that lie in it."""
+    """Show one label file, with its content, and some labels that lie in it."""
     alone = refs[0] if len(refs) == 1 and refs[0].values is None else None
     return FileView(
         case_id=image.case_id,
@@ -53,9 +55,9 @@ def file_view(
         counts=labels.counts,
         declared=declared if alone is None else frozenset(),
         max_fraction=labels.max_fraction,
-        header=header_facts(refs[0].path),
+        header=file.header,
         image_header=image.header,
-        array=labels.with_rim(),
+        array=labels.with_rim,
         ignore=frozenset(refs[0].ignore),
         n_greys=labels.n_greys,
         exif=labels.exif,

@@ -25,10 +25,11 @@ class FileView:
     `structure` is set where the file holds that structure alone. `counts` maps every voxel value
     to its number of voxels; `declared` are the values the data set names (empty: any may come).
     `max_fraction` is the largest distance of a voxel from a whole number. Grids are RAS+, as is
-    `array`, the file's whole numbers `(i, j, k)`, cut to what is not 0 with a rim. Headers are as
-    stored, `None` where the format has none like NIfTI's. `ignore` are the values of voxels that
-    nobody labelled. `n_greys`, `exif` and `turned` are a picture's: how many values it had where it
-    means one mask, its own EXIF orientation, and the one by which it was turned.
+    what `array` makes when it is asked, the file's whole numbers `(i, j, k)`, cut to what is not 0
+    with a rim. Headers are as stored, `None` where the format has none like NIfTI's. `ignore` are
+    the values of voxels that nobody labelled. `n_greys`, `exif` and `turned` are a picture's: how
+    many values it had where it means one mask, its own EXIF orientation, and the one by which it
+    was turned.
     """
 
     case_id: str
@@ -42,7 +43,7 @@ class FileView:
     max_fraction: float
     header: HeaderFacts | None = None
     image_header: HeaderFacts | None = None
-    array: NDArray[Any] | None = None
+    array: Callable[[], NDArray[Any]] | None = None
     ignore: frozenset[int] = frozenset()
     n_greys: int = 0
     exif: int = 1

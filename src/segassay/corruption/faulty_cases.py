@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from segassay.corruption.network_masks import NetworkMasks
 from segassay.corruption.volume_faults import LabelledPlanes, draw_volume_fault
 from segassay.datasets.case import Case
-from segassay.datasets.labelled_case import read_labelled_case
 from segassay.datasets.pair_table import UNTOUCHED
+from segassay.datasets.read_case import read_labelled_case
 from segassay.errors import CaseError
 from segassay.images.slicing import as_planes, from_planes, pixel_mm, slicing_axis
 from segassay.images.volume import Volume

@@ -1,6 +1,7 @@
-"""A pair's mask and gold, read and laid on the grid of their image, or why they are of no use."""
+"""Pairs of one image: mask and gold on its grid, or why they are of no use."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,18 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.datasets.case import Case
-from segassay.datasets.labelled_case import require_usable
 from segassay.datasets.pair_table import Pair
-from segassay.errors import CaseError, ContentError, GeometryError
-from segassay.images.io import LabelMap, read_label
+from segassay.datasets.read_case import FileKey, LabelFile, file_key, label_files, read_case
+from segassay.errors import CaseError
+from segassay.images.io import LabelMap
 from segassay.images.label_ref import LabelRef
 from segassay.images.mask import Mask
 from segassay.images.volume import Volume
 from segassay.records.remarks import Comment, comment
 from segassay.types import Remark, Status
-
-_FILES_AT_ONCE = 3
-"""Label files of one image that are kept in memory."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +38,7 @@ class OpenPair:
 class UnusablePair:
     """Why a pair cannot be used: a file `failed`, or its content is `invalid`."""
 
+    pair: Pair
     status: Status
     reason: str
 
@@ -79,41 +78,55 @@ def as_cases(groups: Sequence[Sequence[Pair]]) -> list[Case]:
     return cases
 
 
-class LabelFiles:
-    """The label files of one image that were read last: rows often share their gold."""
+def read_image_of(pairs: Sequence[Pair]) -> tuple[Volume, str]:
+    """Read the image of some pairs, which is one; return it with the checksum of its file.
 
-    def __init__(self, image: Volume) -> None:
-        self._image = image
-        self._kept: dict[tuple[Path, tuple[int, ...]], LabelMap] = {}
-
-    def __call__(self, ref: LabelRef) -> LabelMap:
-        """Read a label's file, or give it again."""
-        labels = self._kept.pop((ref.path, ref.ignore), None)
-        if labels is None:
-            labels = read_label(ref, self._image)
-        self._kept[ref.path, ref.ignore] = labels
-        while len(self._kept) > _FILES_AT_ONCE:
-            del self._kept[next(iter(self._kept))]
-        return labels
+    Raises:
+        CaseError: It cannot be read.
+    """
+    (case,) = as_cases([pairs])
+    files = read_case(case, ())
+    if isinstance(files.image, CaseError):
+        raise files.image
+    return files.image, files.image_sha256
 
 
-def open_pair(pair: Pair, image: Volume, files: LabelFiles) -> OpenPair | UnusablePair:
-    """Read mask and gold of a pair, or say why they are of no use."""
-    masks: list[Mask] = []
+def open_pairs(pairs: Sequence[Pair], image: Volume) -> Iterator[OpenPair | UnusablePair]:
+    """Read masks and golds of pairs of one image, or say why they are of no use; order kept.
+
+    Every file is read once, however many rows share it, and is kept until the last of them.
+    """
+    refs = [ref for pair in pairs for ref in (pair.gold, pair.mask)]
+    coming = label_files(refs, image)
+    rows = Counter(map(file_key, refs))
+    kept: dict[FileKey, LabelFile] = {}
+    for pair in pairs:
+        files = []
+        for ref in (pair.gold, pair.mask):
+            key = file_key(ref)
+            if key not in kept:
+                kept[key] = next(coming)
+            files.append(kept[key])
+            rows[key] -= 1
+            if not rows[key]:
+                del kept[key]
+        yield _open(pair, image, *files)
+
+
+def _open(pair: Pair, image: Volume, *files: LabelFile) -> OpenPair | UnusablePair:
     comments: list[Comment] = []
-    for ref in (pair.gold, pair.mask):
-        try:
-            labels = files(ref)
-        except CaseError as error:
-            return UnusablePair(Status.FAILED, str(error))
-        try:
-            require_usable(labels, ref, image)
-        except (ContentError, GeometryError) as error:
-            return UnusablePair(Status.INVALID, str(error))
-        image = image.knowing(labels.known)
-        masks.append(labels.mask(ref))
-        comments += _all_values(labels, ref)
-    gold, mask = (one.known(image.known) for one in masks)
+    for ref, file in zip((pair.gold, pair.mask), files, strict=True):
+        if file.problem is not None:
+            failed = isinstance(file.content, CaseError)
+            return UnusablePair(
+                pair, Status.FAILED if failed else Status.INVALID, str(file.problem)
+            )
+        image = image.knowing(file.usable.known)
+        comments += _all_values(file.usable, ref)
+    gold, mask = (
+        file.usable.mask(ref).known(image.known)
+        for ref, file in zip((pair.gold, pair.mask), files, strict=True)
+    )
     return OpenPair(pair, mask, gold, image.known, tuple(comments))
 
 

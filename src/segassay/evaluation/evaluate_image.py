@@ -1,19 +1,20 @@
 """All pairs of one image: true agreement, the judge's scores, and its scores without the image."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import isnan, nan
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from segassay.datasets.open_pair import LabelFiles, OpenPair, UnusablePair, open_pair
+from segassay.datasets.open_pair import OpenPair, UnusablePair, open_pairs, read_image_of
 from segassay.datasets.pair_table import REQUIRED, Pair
-from segassay.datasets.read_case import file_sha256
 from segassay.errors import CaseError, InternalError
-from segassay.images.io import read_image
+from segassay.images.mask import Mask
 from segassay.images.volume import Volume, voxel_sha256
 from segassay.judge.scoring import Judge, Score
+from segassay.judge.scoring.query import AskedImage
 from segassay.metrics.overlap import NSD_MM, dice, volume_surface_dice
 from segassay.records.judged_pairs import JudgedPair
 from segassay.records.remarks import comment, remarks_of, text_of
@@ -25,8 +26,10 @@ _KEPT = frozenset({*REQUIRED, "set", "case"})
 """Columns of the table that a row has of its own; the others are carried along."""
 
 _VOXELS_AT_ONCE = 2**28
+"""Of masks cut to their boxes that wait to be judged."""
+
 _MASKS_AT_ONCE = 16
-"""How many masks are judged together: that many are kept in memory."""
+"""Masks whose slices are judged together: the network's inputs are larger than they."""
 
 
 def record_id(pairs: Sequence[Pair]) -> str:
@@ -55,74 +58,95 @@ def _rows(pairs: Sequence[Pair], judge: Judge, blind: Judge) -> Iterator[JudgedP
             yield _row(pair, Status.INVALID, pair.problem)
     if not sound:
         return
-    image = read_image(sound[0].image)
+    image, checksum = read_image_of(sound)
     black = replace(image, array=np.broadcast_to(np.float32(0), image.array.shape))
-    seen = judge.trained_on(file_sha256(sound[0].image), voxel_sha256(image.array))
-    most = max(1, min(_MASKS_AT_ONCE, _VOXELS_AT_ONCE // image.array.size))
-    waiting: list[OpenPair] = []
-    files = LabelFiles(image)
-    for pair in sound:
-        opened = open_pair(pair, image, files)
+    seen = judge.trained_on(checksum, voxel_sha256(image.array))
+    asked, unseen = _Asked(judge, image), _Asked(blind, black)
+    waiting: list[_Measured] = []
+    for opened in open_pairs(sound, image):
         if isinstance(opened, UnusablePair):
-            yield _row(pair, opened.status, opened.reason)
+            yield _row(opened.pair, opened.status, opened.reason)
             continue
-        # Only masks of which the same voxels are known can be judged together.
-        if len(waiting) == most or (waiting and waiting[0].known is not opened.known):
-            yield from _judged(waiting, image, judge, _Blind(blind, black), trained_on=seen)
+        waiting.append(_measured(opened, image))
+        if sum(one.mask.inside.size for one in waiting) > _VOXELS_AT_ONCE:
+            yield from _judged(waiting, asked, unseen, trained_on=seen)
             waiting = []
-        waiting.append(opened)
-    yield from _judged(waiting, image, judge, _Blind(blind, black), trained_on=seen)
-
-
-def _judged(
-    pairs: Sequence[OpenPair], image: Volume, judge: Judge, blind: "_Blind", *, trained_on: bool
-) -> Iterator[JudgedPair]:
-    if not pairs:
-        return
-    image, black = image.knowing(pairs[0].known), blind.image.knowing(pairs[0].known)
-    labels = [(opened.pair.structure, opened.mask) for opened in pairs]
-    first = pairs[0].pair
-    # As `as_cases` calls the subject: nobody's mask vouches for itself.
-    subject = f"{first.set_name}/{first.subject_id}"
-    scores = judge.score_labels(image, labels, modality=first.modality, subject=subject)
-    unseen = blind.judge.score_labels(black, labels, modality=first.modality)
-    for opened, score, alone in zip(pairs, scores, unseen, strict=True):
-        row = _judged_row(opened, score, image)
-        yield replace(row, mask_only=alone.value, trained_on=trained_on)
+    yield from _judged(waiting, asked, unseen, trained_on=seen)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Blind:
-    """A judge that gets to see a black image only."""
+class _Measured:
+    """A row with all that is known without a judge, its mask, and the voxels that are known."""
+
+    row: JudgedPair
+    pair: Pair
+    mask: Mask
+    known: NDArray[np.bool_] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """A judge and an image; what it finds out about the image serves all masks."""
 
     judge: Judge
     image: Volume
+    about: dict[int, AskedImage] = field(default_factory=dict)
+
+    def __call__(self, pairs: Sequence[_Measured], subject: str | None) -> Iterator[Score]:
+        """Score masks of which the same voxels are known."""
+        known = pairs[0].known
+        image = self.about.get(id(known), self.image.knowing(known))
+        labels = [(one.pair.structure, one.mask) for one in pairs]
+        asked = self.judge.asked(image, labels, modality=pairs[0].pair.modality, subject=subject)
+        self.about[id(known)] = asked[0].image
+        for start in range(0, len(asked), _MASKS_AT_ONCE):
+            yield from self.judge.scores(asked[start : start + _MASKS_AT_ONCE])
 
 
-def _judged_row(opened: OpenPair, score: Score, image: Volume) -> JudgedPair:
+def _judged(
+    pairs: Sequence[_Measured], asked: _Asked, unseen: _Asked, *, trained_on: bool
+) -> Iterator[JudgedPair]:
+    together: dict[int, list[_Measured]] = {}
+    for one in pairs:  # masks of which the same voxels are known share all else
+        together.setdefault(id(one.known), []).append(one)
+    for some in together.values():
+        first = some[0].pair
+        # As `as_cases` calls the subject: nobody's mask vouches for itself.
+        scores = asked(some, f"{first.set_name}/{first.subject_id}")
+        for one, score, alone in zip(some, scores, unseen(some, None), strict=True):
+            yield replace(_scored(one.row, score), mask_only=alone.value, trained_on=trained_on)
+
+
+def _measured(opened: OpenPair, image: Volume) -> _Measured:
     spacing = image.grid.spacing_mm
     mask, gold = opened.mask.beside(opened.gold)
     n_voxels = opened.mask.n_voxels
     known = image.spacing_known
     true = dice(mask, gold)
-    nsd = nan
-    if known:
-        nsd = volume_surface_dice(mask, gold, spacing, tolerance_mm=NSD_MM)
     comments = (*opened.comments, *((comment(Remark.BOTH_EMPTY),) if isnan(true) else ()))
-    reason = "; ".join(text for text in (text_of(comments), score.reason) if text)
-    return replace(
-        _row(opened.pair, score.status, reason),
-        remarks=remarks_of(comments) | score.remarks,
+    row = replace(
+        _row(opened.pair, Status.SCORED, text_of(comments)),
+        remarks=remarks_of(comments),
         true_dice=true,
-        true_nsd=nsd,
+        true_nsd=volume_surface_dice(mask, gold, spacing, tolerance_mm=NSD_MM) if known else nan,
+        n_voxels=n_voxels,
+        n_gold_voxels=opened.gold.n_voxels,
+        volume_ml=n_voxels * image.grid.voxel_ml if known else nan,
+    )
+    return _Measured(row, opened.pair, opened.mask, opened.known)
+
+
+def _scored(row: JudgedPair, score: Score) -> JudgedPair:
+    return replace(
+        row,
+        status=score.status,
+        reason="; ".join(text for text in (row.reason, score.reason) if text),
+        remarks=row.remarks | score.remarks,
         score=score.value,
         score_lo=score.low,
         score_hi=score.high,
         error_type=score.error_type,
         presence=score.presence,
-        n_voxels=n_voxels,
-        n_gold_voxels=opened.gold.n_voxels,
-        volume_ml=n_voxels * image.grid.voxel_ml if known else nan,
         expected_volume_error=score.expected_volume_error,
         expected_nsd=score.expected_nsd,
         evidence=score.evidence,

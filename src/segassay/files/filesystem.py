@@ -14,6 +14,7 @@ from typing import BinaryIO
 from segassay.errors import DatasetError, ReadError
 from segassay.files.archives import Archive, is_archive_name, open_archive
 from segassay.files.memory_limits import memory_bytes
+from segassay.files.read_once import watching
 
 _CHUNK_BYTES = 1 << 20
 _MOST_BYTES = 2**35
@@ -76,12 +77,17 @@ def children(folder: Path) -> list[Path]:
 
 
 def open_file(path: Path) -> BinaryIO:
-    """Open a file to read bytes from it.
+    """Open a file to read bytes from it; one that is being watched may come from memory.
 
     Raises:
         ReadError: It is not there, is no regular file (a folder, a pipe, a device: these are not
             opened), cannot be read, or its archive is damaged or not safe.
     """
+    watch = watching()
+    return _open(path) if watch is None else watch.open(path, stamp(path)[0], _open)
+
+
+def _open(path: Path) -> BinaryIO:
     try:
         found = path.stat()
         if _is_regular(path, found):
@@ -121,6 +127,10 @@ def read_bytes(path: Path, most: int = -1) -> bytes:
     Raises:
         ReadError: As of `open_file`, or larger than 32 GiB or all memory.
     """
+    watch = watching()
+    kept = watch.beginning(path, most) if watch is not None and most >= 0 else None
+    if kept is not None:
+        return kept
     with open_file(path) as file:
         whole = min(_MOST_BYTES, memory_bytes())
         return read_from(path, file, most if most >= 0 else _require_size(path, whole))
@@ -156,11 +166,16 @@ def in_memory(path: Path) -> io.BytesIO:
 def checksum(path: Path) -> str:
     """Return the SHA-256 of a file; of a folder that is one image, that of its files' checksums.
 
-    A path that goes on behind a file, to a part of it, stands for the whole file.
+    A path that goes on behind a file, to a part of it, stands for the whole file. A file that was
+    read while it was watched (`files.read_once`) is not read again.
 
     Raises:
         ReadError: It is not there or cannot be read.
     """
+    watch = watching()
+    passed = None if watch is None else watch.sha256(path)
+    if passed is not None:
+        return passed
     if not is_file(path) and is_dir(path):
         every = ",".join(checksum(p) for p in children(path) if not is_system(p) and is_file(p))
         return hashlib.sha256(every.encode()).hexdigest()

@@ -3,8 +3,7 @@
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from segassay.datasets.case import Case
 from segassay.datasets.one_source import of_one_source
+from segassay.datasets.read_case import read_case
 from segassay.datasets.splits import SubjectSplit
 from segassay.errors import CaseError, UsageError
 from segassay.fit.adapt_network import (
@@ -27,7 +27,6 @@ from segassay.fit.gold_card import gold_card
 from segassay.fit.gold_figures import evidence_of, figures_of
 from segassay.fit.gold_judge import GoldResult, open_base
 from segassay.fit.measure_gold import Planting, faults_per_label, measure_cases
-from segassay.images.io import read_image
 from segassay.images.volume import voxel_sha256
 from segassay.judge.calibration.fitting import (
     FEWEST_LABELS,
@@ -127,7 +126,7 @@ def learn_labels(config: LearnConfig, *, progress: Progress | None = None, say: 
             )
             place = Path(work) / str(number)
             place.mkdir()
-            images = images_of(dataset.cases, frozenset(learned))
+            images = images_of(dataset.cases, frozenset(learned), measured.images)
             taught.append(_taught(base, lesson, planting, images, place, say))
         about = _about(base, dataset.name, before, taught)
         put_in_place(config.out, lambda fresh: _fill(fresh, config.out.name, base, taught, about))
@@ -156,17 +155,21 @@ def drawn(cases: Sequence[Case], limit: int | None, seed: int) -> tuple[Case, ..
     return tuple(case for case in labelled if case.subject_id in chosen)
 
 
-def images_of(cases: Sequence[Case], subjects: frozenset[str]) -> frozenset[str]:
-    """Return checksums of all images of some subjects that can be read.
+def images_of(
+    cases: Sequence[Case], subjects: frozenset[str], known: Mapping[str, str]
+) -> frozenset[str]:
+    """Return checksums of all images of some subjects that can be read; `known` those of cases.
 
     Also of those that nothing was learned from: who learned one image of a patient is not to judge
     another.
     """
     found = set()
     for case in cases:
-        if case.subject_id in subjects:
-            with suppress(CaseError):
-                found.add(voxel_sha256(read_image(case.images[0]).array))
+        if case.subject_id not in subjects:
+            continue
+        image = known.get(case.case_id) or read_case(case, (), channels=False).image
+        if not isinstance(image, CaseError):
+            found.add(image if isinstance(image, str) else voxel_sha256(image.array))
     return frozenset(found)
 
 

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from segassay.corruption.faulty_cases import draw_faults, read_usable_case
 from segassay.datasets.case import Case
-from segassay.datasets.open_pair import LabelFiles, UnusablePair, images_of, open_pair
+from segassay.datasets.open_pair import UnusablePair, images_of, open_pairs, read_image_of
 from segassay.datasets.pair_table import Pair, read_pair_table
 from segassay.errors import CaseError
-from segassay.images.io import read_image
 from segassay.images.mask import Mask
 from segassay.images.volume import Volume, voxel_sha256
 from segassay.judge.calibration.fitting import GoldLabel
@@ -40,12 +39,14 @@ Found = tuple[list[GoldLabel], list[Problem]]
 class MeasuredCases:
     """What was measured, in the order of the cases, and what could not be.
 
-    `cases` are those that were read, with the labels that can be used.
+    `cases` are those that were read, with the labels that can be used; `images` the checksums of
+    their voxels by case id, of those with a label that was measured.
     """
 
     labels: list[GoldLabel]
     problems: list[Problem]
     cases: tuple[Case, ...]
+    images: dict[str, str]
 
 
 _WANTED = 300
@@ -83,6 +84,7 @@ def measure_cases(
     gold: list[GoldLabel] = []
     problems: list[Problem] = []
     usable: list[Case] = []
+    images: dict[str, str] = {}
     tell = progress or ignore_progress
     tell(phase, 0, len(cases), "")
     for number, case in enumerate(cases, start=1):
@@ -93,8 +95,9 @@ def measure_cases(
             gold += found.labels
             problems += found.problems
             usable += found.cases
+            images |= found.images
         tell(phase, number, len(cases), case.case_id)
-    return MeasuredCases(gold, problems, tuple(usable))
+    return MeasuredCases(gold, problems, tuple(usable), images)
 
 
 def measure_table(
@@ -137,9 +140,10 @@ def measure_case(case: Case, judge: SliceJudge, planting: Planting) -> MeasuredC
         for _, true, mask in draw_faults(expert, structure, n_faults=n_faults, seed=seed)
     ]
     subject = case.subject_id
-    found = _measured(expert.image, known, judge, case.modality, subject=subject, own=False)
+    found = list(_measured(expert.image, known, judge, case.modality, subject=subject, own=False))
     problems = [(case.case_id, str(problem)) for problem in expert.problems]
-    return MeasuredCases(list(found), problems, (expert.case,))
+    images = {case.case_id: found[0].image} if found else {}
+    return MeasuredCases(found, problems, (expert.case,), images)
 
 
 def measure_pairs(pairs: Sequence[Pair], judge: SliceJudge) -> Iterator[GoldLabel | Problem]:
@@ -149,13 +153,12 @@ def measure_pairs(pairs: Sequence[Pair], judge: SliceJudge) -> Iterator[GoldLabe
     if not sound:
         return
     try:
-        image = read_image(sound[0].image)
+        image, _ = read_image_of(sound)
     except CaseError as error:
         yield from ((f"row {pair.number}", str(error)) for pair in sound)
         return
-    files = LabelFiles(image)
-    for pair in sound:
-        opened = open_pair(pair, image, files)
+    for opened in open_pairs(sound, image):
+        pair = opened.pair
         if isinstance(opened, UnusablePair):
             yield f"row {pair.number}", opened.reason
             continue

@@ -111,7 +111,10 @@ class LabelMap:
     def mask(self, ref: LabelRef) -> Mask:
         """Take one structure out of the file; voxels that are ignored are not in it."""
         if ref.values is None:
-            return Mask(self.grid.shape, self.box, self.inside != 0).known(self.known)
+            # Of 0 and 1 in bytes the mask is the same memory.
+            is_mask = self.inside.dtype == np.uint8 and self.counts.keys() <= {0, 1}
+            filled = self.inside.view(np.bool_) if is_mask else self.inside != 0
+            return Mask(self.grid.shape, self.box, filled).known(self.known)
         if 0 in ref.values:
             return Mask.of(_holds(self.array, ref.values)).known(self.known)
         within = self._box_of(ref.values)

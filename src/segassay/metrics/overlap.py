@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import product
-from math import nan
+from math import nan, prod
 
 import numpy as np
 import scipy.ndimage as ndi
@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from segassay.metrics.surfels import Floats, surfel_areas
 
 BoolArray = NDArray[np.bool_]
+
+_MOST_SHIFTS = 1000
+"""Voxels in a box of the tolerance up to which it is laid round every surface element."""
 
 NSD_MM = 2.0
 """Tolerance of every surface Dice that is reported, measured or expected."""
@@ -64,10 +67,7 @@ def surface_areas(
     total = float(sum(surface.sum() for surface in surfaces))
     if not all(surface.any() for surface in surfaces):
         return 0.0, total
-    near = [
-        ndi.distance_transform_edt(surface == 0, sampling=spacing_mm) <= tolerance_mm
-        for surface in reversed(surfaces)
-    ]
+    near = [within_reach(surface != 0, spacing_mm, tolerance_mm) for surface in reversed(surfaces)]
     # Not `surface[close].sum()`: numbers added in another order, so that 1 would be nearly 1.
     agreeing = sum((surface * close).sum() for surface, close in zip(surfaces, near, strict=True))
     return float(agreeing), total
@@ -96,6 +96,28 @@ def _surface(mask: BoolArray, spacing_mm: Sequence[float]) -> Floats:
         part = tuple(slice(at, at + size) for at, size in zip(corner, shape, strict=True))
         neighbourhood |= padded[part] << bit
     return surfel_areas(tuple(float(mm) for mm in spacing_mm))[neighbourhood]
+
+
+def within_reach(surface: BoolArray, spacing_mm: Sequence[float], tolerance_mm: float) -> BoolArray:
+    """Mark what lies within the tolerance of a surface.
+
+    A few voxels reach as far as that in most images: shifted copies are ten times faster than
+    distances, which are the same and are taken where voxels are fine.
+    """
+    reach = [
+        int(min(tolerance_mm / mm, n)) for mm, n in zip(spacing_mm, surface.shape, strict=True)
+    ]
+    if prod(2 * n + 1 for n in reach) > _MOST_SHIFTS:
+        found = ndi.distance_transform_edt(~surface, sampling=spacing_mm)
+        return np.asarray(found <= tolerance_mm)
+    near = surface.copy()
+    for shift in product(*(range(-n, n + 1) for n in reach)):
+        way = [at * mm for at, mm in zip(shift, spacing_mm, strict=True)]
+        if any(shift) and np.sqrt(np.square(way).sum()) <= tolerance_mm:
+            there = tuple(slice(max(at, 0), min(at, 0) or None) for at in shift)
+            here = tuple(slice(max(-at, 0), min(-at, 0) or None) for at in shift)
+            near[there] |= surface[here]
+    return near
 
 
 def _window(mask: BoolArray) -> tuple[slice, ...]:

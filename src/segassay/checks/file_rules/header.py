@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from segassay.checks.base import FileView, found
-from segassay.datasets.labelled_case import FRACTION
+from segassay.datasets.read_case import FRACTION
 from segassay.geometry.grid import Grid, corner_distance_mm
 from segassay.images.formats.nifti import usable_affine
 from segassay.images.formats.nifti_header import HeaderFacts

@@ -13,7 +13,7 @@ _ROUNDING = 0.1
 """Header rounding moves corners by less than this share of the smallest spacing."""
 
 _NOTICEABLE = 0.5
-"""From half a voxel on, image and mask no longer line up."""
+"""Beyond half a voxel image and mask do not line up, see `geometry.grid.require_same_grid`."""
 
 _DIRECTIONS = ("L/R", "P/A", "I/S")
 """What the axes of a RAS+ grid run along."""
@@ -40,7 +40,7 @@ def grid_mismatch(view: FileView) -> list[Finding]:
         return []
     severity = Severity.INFO
     if not distance < _ROUNDING * least:  # also NaN, from an affine that holds NaN
-        severity = Severity.WARNING if distance < _NOTICEABLE * least else Severity.ERROR
+        severity = Severity.WARNING if distance <= _NOTICEABLE * least else Severity.ERROR
     message = f"{view.file_name}: corners lie {distance:.3g} mm from the image's"
     step = (
         "`segassay fix DATA --dry-run` copies the image's header where the voxels surely line up; "

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.checks.base import FileView, found
-from segassay.datasets.labelled_case import FRACTION
+from segassay.datasets.read_case import FRACTION
 from segassay.records.findings import Finding
 from segassay.types import Severity
 
@@ -81,7 +81,8 @@ def interpolated_values(view: FileView) -> list[Finding]:
     """
     if view.array is None or len(view.counts) < 3 or view.structure is not None:
         return []
-    share, axis, steps = max(_in_between(view.array, view.ignore, axis) for axis in range(3))
+    array = view.array()
+    share, axis, steps = max(_in_between(array, view.ignore, axis) for axis in range(3))
     if share < _IN_BETWEEN:
         return []
     message = (

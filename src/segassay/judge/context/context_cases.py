@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.datasets.case import Case
-from segassay.datasets.labelled_case import LabelledCase, read_labelled_case
+from segassay.datasets.read_case import LabelledCase, read_labelled_case
 from segassay.datasets.splits import by_lot
 from segassay.errors import CaseError
 from segassay.images.mask import Mask

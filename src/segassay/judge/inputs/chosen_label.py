@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from segassay.datasets.discovery.listing import multilabel_refs
 from segassay.datasets.discovery.value_names import names_beside
-from segassay.datasets.labelled_case import FRACTION
+from segassay.datasets.read_case import FRACTION
 from segassay.errors import ContentError, DatasetError, UsageError
 from segassay.images.io import read_label
 from segassay.images.label_ref import LabelRef

@@ -234,7 +234,12 @@ class JudgePreprocess:
     def _with_neighbours(
         self, stack: PlaneStack, index: int, cut: BoxResampler
     ) -> NDArray[np.float32]:
-        """Return slice below, slice and slice above; at the ends the slice is its own neighbour."""
+        """Return slice below, slice and slice above; at the ends the slice is its own neighbour.
+
+        Of an image that is one number for all voxels, as a black one, nothing need be cut out.
+        """
+        if not any(stack.planes.strides):
+            return np.zeros((3, *cut.coverage.shape), dtype=np.float32)
         below, above = max(index - 1, 0), min(index + 1, len(stack.planes) - 1)
         seen = self.standardise(cut(stack.planes[below : above + 1], stack.limits), cut.coverage)
         return seen[[0, index - below, above - below]]

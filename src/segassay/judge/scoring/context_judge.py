@@ -42,6 +42,9 @@ from segassay.records.remarks import comment, remarks_of
 from segassay.types import Engine, Modality, Remark, counted
 from segassay.vocabulary.names import canonical_name
 
+_BLANK = -1
+"""In place of a slice's number: all slices without contrast look alike."""
+
 _SLICES_SEEN = 5
 """Slices of an image that tell whether it looks like those the judge was tested on."""
 
@@ -146,7 +149,7 @@ class ContextJudge(MapJudge):
 
     def asked(
         self,
-        image: Volume,
+        image: Volume | AskedImage,
         masks: Sequence[tuple[str | None, Mask | BoolArray]],
         *,
         modality: Modality | None,
@@ -343,7 +346,13 @@ class ContextJudge(MapJudge):
         known = image.looks_by_slice
         if index not in known:
             shown = picture(_shown(image, index), image.stack.pixel_mm)
-            (known[index],) = self.encoder([shown])
+            blank = not shown.any()
+            if blank and _BLANK in known:
+                known[index] = known[_BLANK]
+            else:
+                (known[index],) = self.encoder([shown])
+            if blank:
+                known[_BLANK] = known[index]
         return known[index]
 
 

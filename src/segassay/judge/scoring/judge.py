@@ -270,14 +270,20 @@ class Judge(ABC):
 
     def asked(
         self,
-        image: Volume,
+        image: Volume | AskedImage,
         masks: Sequence[tuple[str | None, Mask | BoolArray]],
         *,
         modality: Modality | None,
         subject: str | None = None,
     ) -> list[AskedLabel]:
-        """Put labels `(structure, mask)` of one image into this judge's words."""
-        seen = AskedImage(image, modality, subject, self.window_hu)
+        """Put labels `(structure, mask)` of one image into this judge's words.
+
+        An image that labels were asked about before, `AskedLabel.image`, keeps what was found out
+        about it then, modality and subject with it.
+        """
+        seen = image
+        if isinstance(seen, Volume):
+            seen = AskedImage(seen, modality, subject, self.window_hu)
         return [
             AskedLabel(seen, Mask.of(mask), self.named(structure, modality))
             for structure, mask in masks

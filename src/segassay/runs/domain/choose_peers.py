@@ -5,7 +5,7 @@ from collections.abc import Container, Sequence
 from dataclasses import replace
 
 from segassay.datasets.case import Case
-from segassay.datasets.labelled_case import read_labelled_case
+from segassay.datasets.read_case import read_labelled_case
 from segassay.datasets.splits import by_lot
 from segassay.errors import CaseError
 from segassay.images.label_ref import LabelRef

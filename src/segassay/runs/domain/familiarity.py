@@ -13,7 +13,7 @@ import numpy as np
 
 from segassay.corruption.faulty_cases import ExpertCase, draw_faults
 from segassay.datasets.case import Case
-from segassay.datasets.labelled_case import read_labelled_case
+from segassay.datasets.read_case import read_labelled_case
 from segassay.datasets.splits import by_lot
 from segassay.errors import CaseError
 from segassay.judge.scoring import Judge

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from segassay.corruption.network_masks import NetworkMasks
 from segassay.datasets.case import Case, Dataset
-from segassay.datasets.labelled_case import read_labelled_case
 from segassay.datasets.opening import open_dataset
+from segassay.datasets.read_case import read_labelled_case
 from segassay.errors import CaseError, UsageError
 from segassay.images.intensity import robust_ends
 from segassay.images.slicing import as_planes

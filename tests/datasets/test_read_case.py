@@ -1,19 +1,26 @@
-"""One reader of labels for all who learn from or compare with them refuses what an audit does."""
+"""One reader of cases: each file opened once, the same refusals whoever asks."""
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
 
 from conftest import write_nifti
+from pair_samples import write_pair_table, write_pairs
 from segassay.corruption.faulty_cases import ExpertCase, read_expert_case
+from segassay.datasets import read_case as reader
 from segassay.datasets.case import Case
-from segassay.datasets.labelled_case import read_labelled_case
+from segassay.datasets.open_pair import UnusablePair, open_pairs, read_image_of
+from segassay.datasets.pair_table import read_pair_table
+from segassay.datasets.read_case import label_files, read_case, read_labelled_case
 from segassay.errors import ContentError, GeometryError, InternalError, OutputError, ReadError
+from segassay.files import filesystem
+from segassay.files.filesystem import checksum
 from segassay.fit.gold_atlas import gold_cases
 from segassay.fit.measure_gold import Planting, measure_cases
+from segassay.images.io import LabelMap, read_label
 from segassay.images.label_ref import LabelRef
 from segassay.judge.scoring import Judge
 from segassay.judge.scoring.query import Named
@@ -23,6 +30,7 @@ from segassay.runs.domain import familiarity as trial
 from segassay.runs.domain.choose_peers import choose_peers
 from segassay.runs.domain.familiarity import TriedLabel, familiarity
 from segassay.runs.isolated import isolated
+from segassay.types import Status
 
 AFFINE = np.diag([1.0, 1.0, 2.0, 1.0])
 MOVED = AFFINE + np.array([[0, 0, 0, 30.0], [0] * 4, [0] * 4, [0] * 4])
@@ -103,6 +111,93 @@ def test_what_would_meet_the_next_case_as_well_is_raised() -> None:
     assert isinstance(isolated("c", wrong), InternalError)
     assert isinstance(isolated("c", unreadable), ReadError)
     assert isolated("c", lambda: 7) == 7
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the files that are really opened."""
+    names: list[str] = []
+    real = filesystem._open
+
+    def noted(path: Path) -> BinaryIO:
+        names.append(path.name)
+        return real(path)
+
+    monkeypatch.setattr(filesystem, "_open", noted)
+    return names
+
+
+def test_every_file_is_opened_once_for_voxels_header_and_checksum(
+    case: Case, tmp_path: Path, opened: list[str]
+) -> None:
+    sound = case.labels[0]
+    of_two = replace(sound, structure="joined", pieces=(tmp_path / "piece.nii.gz",))
+    piece = np.zeros((40, 40, 12), dtype=np.uint8)
+    piece[:4] = 1
+    write_nifti(tmp_path / "piece.nii.gz", piece, AFFINE)
+    channel = write_nifti(tmp_path / "channel.nii.gz", piece, AFFINE)
+    whole = replace(case, images=(*case.images, channel), labels=(*case.labels, of_two))
+    files = read_case(whole)
+    names = [path.name for path in (*whole.images, *(ref.path for ref in case.labels))]
+    assert sorted(opened) == sorted([*names, "piece.nii.gz"])
+    assert files.image_sha256 == checksum(case.images[0])
+    assert [file.sha256 for file in files.labels[:4]] == [checksum(r.path) for r in case.labels]
+    assert len({file.sha256 for file in files.labels}) == 5
+    assert [file.header is None for file in files.labels[:3]] == [False] * 3
+    assert files.labels[4].usable.counts[1] == files.labels[0].usable.counts[1] + piece.sum()
+    assert list(files.channels) == [channel]
+    assert files.image_header is not None
+
+
+def test_an_audit_and_a_training_refuse_the_same(case: Case) -> None:
+    files, labelled = read_case(case), read_labelled_case(case)
+    refused = [str(file.problem) for file in files.labels if file.problem is not None]
+    assert refused == [str(problem) for problem in labelled.problems]
+    assert [file.refs[0] for file in files.labels if file.problem is None] == list(labelled.labels)
+    with pytest.raises(GeometryError):
+        _ = files.labels[1].usable
+
+
+def test_few_label_files_are_read_ahead(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = read_labelled_case(case).image
+    read: list[str] = []
+    real = read_label
+
+    def noted(ref: LabelRef, onto: object) -> LabelMap:
+        read.append(ref.structure)
+        return real(replace(ref, path=case.labels[0].path), image)
+
+    monkeypatch.setattr(reader, "read_label", noted)
+    refs = [LabelRef(f"l{n}", case.labels[0].path.with_name(f"{n}.nii")) for n in range(12)]
+    coming = label_files(refs, image)
+    for n, file in enumerate(coming):
+        assert file.refs == (refs[n],)
+        assert n < len(read) <= n + 3
+    assert sorted(read) == sorted(ref.structure for ref in refs)
+
+
+def test_pairs_of_an_image_share_its_files(tmp_path: Path, opened: list[str]) -> None:
+    table = write_pair_table(tmp_path / "pairs.csv", write_pairs(tmp_path, seeds=(1,)))
+    pairs = read_pair_table(table)
+    gone = replace(pairs[0], mask=replace(pairs[0].mask, path=tmp_path / "gone.nii.gz"))
+    rows = [*pairs, gone, *reversed(pairs)]
+    opened.clear()
+    image, checksum_of_image = read_image_of(rows)
+    found = list(open_pairs(rows, image))
+    names = {path.name for pair in rows for path in (pair.image, pair.gold.path, pair.mask.path)}
+    assert sorted(name for name in opened if name != "gone.nii.gz") == sorted(
+        names - {"gone.nii.gz"}
+    )
+    assert checksum_of_image == checksum(pairs[0].image)
+    assert [one.pair for one in found] == rows
+    (bad,) = (one for one in found if isinstance(one, UnusablePair))
+    assert (bad.pair, bad.status) == (gone, Status.FAILED)
+    for one in found:
+        if not isinstance(one, UnusablePair):
+            gold = read_label(one.pair.gold).mask(one.pair.gold)
+            np.testing.assert_array_equal(np.asarray(one.gold), np.asarray(gold))
+            mask = read_label(one.pair.mask).mask(one.pair.mask)
+            np.testing.assert_array_equal(np.asarray(one.mask), np.asarray(mask))
 
 
 class Stranger:
