@@ -11,7 +11,7 @@ from segassay.types import Remark
 
 def notes(*remarks: Iterable[Remark], familiarity: float | None = None) -> tuple[str, ...]:
     rows = [row(f"c{n}", 0.9, structure=f"s{n}", remarks=set(r)) for n, r in enumerate(remarks)]
-    return notes_on(rows, load_judge("judge-small"), familiarity)
+    return notes_on(to_frame(rows), load_judge("judge-small"), familiarity)
 
 
 def test_nothing_remarked_nothing_noted() -> None:
@@ -20,7 +20,7 @@ def test_nothing_remarked_nothing_noted() -> None:
 
 def test_a_judge_in_context_is_advised_where_another_one_was_asked() -> None:
     rows = [row("c", 0.9, remarks={Remark.NEVER_LEARNED})]
-    counts = [len(notes_on(rows, load_judge(n), None)) for n in ("judge-small", "judge-context")]
+    counts = [len(notes_on(to_frame(rows), load_judge(n), None)) for n in ("judge-small", "judge-context")]
     assert counts[0] == counts[1] + 1
 
 

@@ -42,7 +42,7 @@ ROWS = (row("a", 0.1, 0.9), row("b", 0.9, 0.3), row("c", 0.5, 0.6))
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     """Ten lines of a finished run, written by hand."""
-    write_table(ROWS, tmp_path)
+    write_table(to_frame(ROWS), tmp_path)
     (tmp_path / FINDINGS).write_text(strict_json(FINDING.to_json()) + "\n")
     record("audit").write(tmp_path)
     return tmp_path

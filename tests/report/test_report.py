@@ -156,7 +156,7 @@ def test_an_error_is_named_only_where_the_verdict_earns_it() -> None:
     """A label of 0.97 is not one of which parts are missing."""
     rows = tuple(row(f"a{n}", score) for n, score in enumerate((0.3, 0.66, *(0.97,) * 4)))
     data = report(rows=rows, findings=())
-    assert [bool(data.looks(r)) for r in data.rows] == [True, True, *(False,) * 4]
+    assert [bool(data.looks(r)) for r in rows_of(data.frame)] == [True, True, *(False,) * 4]
 
 
 def test_a_plausible_label_is_not_painted_red_where_it_may_well_be_right(tmp_path: Path) -> None:

@@ -1,19 +1,18 @@
 """Scores of single slices: where in a volume a label is good and where it is not."""
 
-from collections.abc import Iterable, Mapping
-from io import BytesIO
+from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import polars as pl
 
-from segassay.files.atomic import write_whole
-from segassay.records.triage import LabelKey
+from segassay.files.atomic import whole_file
+from segassay.records.triage import KEY, LabelKey
 
 _FILE = "slices.parquet"
-_SCHEMA = pl.Schema(
+SLICES = pl.Schema(
     {
-        "case_id": pl.String,
         "structure": pl.String,
         "source": pl.String,
         "slice": pl.Int64,
@@ -21,6 +20,9 @@ _SCHEMA = pl.Schema(
         "n_pixels": pl.Int64,
     }
 )
+"""Columns of the examined slices of a case's labels, one of `SliceRow` each."""
+
+_SCHEMA = pl.Schema({"case_id": pl.String, **SLICES})
 
 
 class SliceRow(NamedTuple):
@@ -36,28 +38,37 @@ class SliceRow(NamedTuple):
     n_pixels: int
 
 
-def by_label(slices: Mapping[str, Iterable[SliceRow]]) -> dict[LabelKey, dict[int, float]]:
-    """Return the scores of each label's slices, from the slices of each case."""
-    found: dict[LabelKey, dict[int, float]] = {}
-    for case_id, rows in slices.items():
-        for row in rows:
-            found.setdefault((case_id, row.structure, row.source), {})[row.slice_index] = row.score
-    return found
+def write_slices(frames: Iterable[pl.DataFrame], folder: Path) -> None:
+    """Write `slices.parquet`: a row for every examined slice that holds mask, in any order.
 
-
-def write_slices(slices: Mapping[str, Iterable[SliceRow]], folder: Path) -> None:
-    """Write `slices.parquet`: a row for every examined slice that holds mask.
+    Args:
+        frames: The case's id and the columns `SLICES`; one is in memory at a time.
+        folder: The result folder.
 
     Raises:
         OSError: The folder cannot be written.
     """
-    listed = [(case_id, *row) for case_id, rows in slices.items() for row in rows]
-    parquet = BytesIO()
-    pl.DataFrame(listed, schema=_SCHEMA, orient="row").write_parquet(parquet)
-    write_whole(folder / _FILE, parquet.getvalue())
+    pieces = TemporaryDirectory(dir=folder, prefix=".slices-", suffix=".unfinished")
+    with pieces as place, whole_file(folder / _FILE) as file:
+        for number, frame in enumerate(frames):
+            frame.select(_SCHEMA.names()).write_parquet(Path(place) / f"{number:06d}.parquet")
+        if any(Path(place).iterdir()):
+            pl.scan_parquet(place).sink_parquet(file)
+        else:
+            _SCHEMA.to_frame().write_parquet(file)
 
 
-def read_slices(folder: Path) -> pl.DataFrame:
-    """Read what `write_slices` wrote; without rows where an older version wrote none."""
+def scan_slices(folder: Path) -> pl.LazyFrame:
+    """Return what `write_slices` wrote; without rows where an older version wrote none."""
     path = folder / _FILE
-    return pl.read_parquet(path) if path.exists() else _SCHEMA.to_frame()
+    return pl.scan_parquet(path) if path.exists() else _SCHEMA.to_lazy()
+
+
+def slices_of(folder: Path, labels: pl.DataFrame) -> dict[LabelKey, dict[int, float]]:
+    """Return the scores of the slices of some labels, which are named by the columns of a frame."""
+    wanted = labels.select(KEY).lazy()
+    kept = scan_slices(folder).join(wanted, on=KEY, how="semi").collect()
+    found: dict[LabelKey, dict[int, float]] = {}
+    for case_id, structure, source, number, score, _ in kept.iter_rows():
+        found.setdefault((case_id, structure, source), {})[number] = score
+    return found
