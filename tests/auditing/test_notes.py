@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from report_samples import row
 from segassay.auditing.notes import notes_on
 from segassay.judge.scoring import load_judge
+from segassay.records.table import to_frame
 from segassay.runs.domain.familiarity import FAMILIAR
 from segassay.types import Remark
 

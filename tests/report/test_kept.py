@@ -6,6 +6,7 @@ import pytest
 
 from report_samples import exhibit, render, report
 from segassay.errors import UsageError
+from segassay.records.table import rows_of
 from segassay.report.html import write_pages
 from segassay.report.kept import KEPT, read_kept
 from segassay.report.model import ReportData

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from report_samples import exhibit, finding, render, report, row, view
 from segassay.records.scores import ScoreRow
+from segassay.records.table import rows_of
 from segassay.records.triage import Verdict
 from segassay.report import html
 from segassay.report.advice import next_steps, tiles
@@ -197,6 +198,7 @@ def test_what_a_rule_found_is_one_click_from_its_label(tmp_path: Path) -> None:
     assert 'href="#finding-1"' in case.read_text()
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(
