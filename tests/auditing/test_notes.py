@@ -21,7 +21,9 @@ def test_nothing_remarked_nothing_noted() -> None:
 
 def test_a_judge_in_context_is_advised_where_another_one_was_asked() -> None:
     rows = [row("c", 0.9, remarks={Remark.NEVER_LEARNED})]
-    counts = [len(notes_on(to_frame(rows), load_judge(n), None)) for n in ("judge-small", "judge-context")]
+    counts = [
+        len(notes_on(to_frame(rows), load_judge(n), None)) for n in ("judge-small", "judge-context")
+    ]
     assert counts[0] == counts[1] + 1
 
 

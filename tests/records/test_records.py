@@ -14,6 +14,7 @@ from segassay.records.scores import ScoreRow
 from segassay.records.table import SCHEMA, read_table, rows_of, to_frame, with_rows, write_table
 from segassay.types import Status
 
+
 def row(case_id: str = "c", score: float = nan, structure: str = "liver") -> ScoreRow:
     return ScoreRow(
         case_id=case_id,

@@ -55,13 +55,14 @@ def _on_training_images(frame: pl.DataFrame) -> Iterable[str]:
     if learned:
         yield (
             f"The judge was trained on the images of {learned} of {frame.height} labels, with "
-            "these structures: scores of these labels are optimistic, expect lower ones on new data."
+            "these structures: scores of these labels are optimistic, expect lower ones on new "
+            "data."
         )
     if seen.height > learned:
         yield (
             f"The judge was trained on the images of {seen.height - learned} of {frame.height} "
-            "labels, but with other structures or under other names: of these labels it knows no more than "
-            "of those on new images."
+            "labels, but with other structures or under other names: of these labels it knows no "
+            "more than of those on new images."
         )
 
 

@@ -70,26 +70,30 @@ def _groups(column: str, scored: pl.DataFrame, values: Sequence[str]) -> list[Su
 
 
 def _group(column: str, value: str, known: pl.DataFrame) -> Subgroup:
-    inside = (known["value"] == value).to_numpy()
-    subjects, scores = known["subject_id"].to_numpy(), known["score"].to_numpy()[inside]
-    above = known["above"].to_numpy()
+    inside = pl.col("value") == value
+    own = known.filter(inside)
+    # Means over labels follow from the sums of every subject: there may be a million labels.
+    sums = known.group_by("subject_id", maintain_order=True).agg(
+        inside.sum().alias("n_own"),
+        (~inside).sum().alias("n_others"),
+        pl.col("above").filter(inside).sum().alias("own"),
+        pl.col("above").filter(~inside).sum().alias("others"),
+    )
+    columns = sums.select("n_own", "n_others", "own", "others").to_numpy()
 
-    def difference(labels: NDArray[np.intp]) -> float:
+    def difference(subjects: NDArray[np.intp]) -> float:
         """Return by how much labels of the group lie above the others; NaN without either."""
-        of_group = inside[labels]
-        if of_group.all() or not of_group.any():
-            return float("nan")
-        own = above[labels]
-        return float(own[of_group].mean() - own[~of_group].mean())
+        n_own, n_others, above, others = columns[subjects].sum(axis=0).tolist()
+        return above / n_own - others / n_others if n_own and n_others else float("nan")
 
     return Subgroup(
         column,
         value,
-        len(set(subjects[inside])),
-        int(inside.sum()),
-        float(np.median(scores)),
-        float((scores < REVIEW_BELOW).mean()),
-        bootstrap_by_subject(subjects, difference, n_draws=_DRAWS),
+        own["subject_id"].n_unique(),
+        own.height,
+        float(np.median(own["score"].to_numpy())),
+        float((own["score"].to_numpy() < REVIEW_BELOW).mean()),
+        bootstrap_by_subject(sums["subject_id"].to_numpy(), difference, n_draws=_DRAWS),
     )
 
 
