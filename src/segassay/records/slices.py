@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from segassay.files.atomic import whole_file
+from segassay.files.parquet import write_parquet
 from segassay.records.triage import KEY, LabelKey
 
 _FILE = "slices.parquet"
@@ -48,20 +48,18 @@ def write_slices(frames: Iterable[pl.DataFrame], folder: Path) -> None:
     Raises:
         OSError: The folder cannot be written.
     """
-    pieces = TemporaryDirectory(dir=folder, prefix=".slices-", suffix=".unfinished")
-    with pieces as place, whole_file(folder / _FILE) as file:
+    with TemporaryDirectory(dir=folder, prefix=".slices-", suffix=".unfinished") as name:
+        place = Path(name)
         for number, frame in enumerate(frames):
-            frame.select(_SCHEMA.names()).write_parquet(Path(place) / f"{number:06d}.parquet")
-        if any(Path(place).iterdir()):
-            pl.scan_parquet(place).sink_parquet(file)
-        else:
-            _SCHEMA.to_frame().write_parquet(file)
+            write_parquet(frame.select(_SCHEMA.names()), place / f"{number:06d}.parquet")
+        written = pl.scan_parquet(place) if any(place.iterdir()) else _SCHEMA.to_frame().lazy()
+        write_parquet(written, folder / _FILE)
 
 
 def scan_slices(folder: Path) -> pl.LazyFrame:
     """Return what `write_slices` wrote; without rows where an older version wrote none."""
     path = folder / _FILE
-    return pl.scan_parquet(path) if path.exists() else _SCHEMA.to_lazy()
+    return pl.scan_parquet(path) if path.exists() else _SCHEMA.to_frame().lazy()
 
 
 def slices_of(folder: Path, labels: pl.DataFrame) -> dict[LabelKey, dict[int, float]]:

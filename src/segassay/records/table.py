@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from segassay.files.atomic import whole_file
+from segassay.files.parquet import write_parquet
 from segassay.records.scores import ScoreRow
 
 _TYPES: dict[Any, Any] = {float: pl.Float64, int: pl.Int64, bool: pl.Boolean}
@@ -73,8 +74,7 @@ def write_table(frame: pl.DataFrame, folder: Path) -> None:
     Raises:
         OSError: The folder cannot be written.
     """
-    with whole_file(folder / "scores.parquet") as file:
-        frame.write_parquet(file)
+    write_parquet(frame, folder / "scores.parquet")
     with whole_file(folder / "scores.csv") as file:
         for number, some in enumerate(frame.iter_slices(_AT_ONCE) if frame.height else (frame,)):
             file.write(_as_csv(some, header=not number))

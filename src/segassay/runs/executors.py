@@ -121,6 +121,10 @@ class Processes:
         yield from _alone(suspects, context, self.begun)
 
 
+_PATIENCE = 10.0
+"""Seconds that are waited for a thread whose process was killed."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Answer(Generic[Record]):
     record: Record
@@ -136,8 +140,9 @@ class _Pool(Generic[Case, Record]):
         self._asked: SimpleQueue[Case | None] = SimpleQueue()
         self._ended = Event()
         self._workers: set[Worker[Case, Record]] = set()
-        for _ in range(jobs):
-            Thread(target=self._serve, daemon=True).start()
+        self._threads = [Thread(target=self._serve, daemon=True) for _ in range(jobs)]
+        for thread in self._threads:
+            thread.start()
 
     def ask(self, cases: Iterator[Case]) -> int:
         """Have cases done; return how many."""
@@ -149,29 +154,38 @@ class _Pool(Generic[Case, Record]):
         with suppress(Empty):
             while True:
                 self._asked.get_nowait()
-        for _ in range(self._jobs):
+        for _ in self._threads:
             self._asked.put(None)
         for worker in tuple(self._workers):
             worker.kill()
+        for thread in self._threads:
+            thread.join(_PATIENCE)
 
     def _serve(self) -> None:
         worker: Worker[Case, Record] | None = None
-        while (case := self._asked.get()) is not None and not self._ended.is_set():
+        while (case := self._asked.get()) is not None:
             try:
                 if worker is None:
-                    worker = Worker(self._context, self._jobs)
-                    self._workers.add(worker)
-                    worker.wait_until_ready()
+                    worker = self._started()
                 self._begun.note(self._context.id_of(case))
                 found = worker.do(case)
             except Exception as error:
                 self.answers.put((case, error))
-                continue
+                break
             if found is None:
-                self._workers.discard(worker)
                 worker.kill()
                 worker = None
             self.answers.put((case, None if found is None else _Answer(found)))
+        if worker is not None:
+            worker.kill()
+
+    def _started(self) -> Worker[Case, Record]:
+        worker: Worker[Case, Record] = Worker(self._context, self._jobs)
+        self._workers.add(worker)
+        if self._ended.is_set():
+            worker.kill()
+        worker.wait_until_ready()
+        return worker
 
 
 def _parted(
