@@ -137,15 +137,15 @@ class Shard:
         self._n_bytes = 0
 
 
-def finished_ids(folder: Path) -> set[str]:
-    """Return the ids of all finished cases of a result folder; no label is looked at."""
+def finished_ids(folder: Path, part: int | None = None) -> set[str]:
+    """Return the ids of finished cases of a result folder, or of one part; no label is read."""
     found = {
         case_id
-        for path in _journals(folder)
+        for path in _journals(folder, part)
         for line in _lines(path)
         if (case_id := _id_of(line)) is not None
     }
-    packed = _packed(folder)
+    packed = _packed(folder, part)
     try:
         ids = pl.scan_parquet(packed).select("case_id").collect() if packed else None
     except (pl.exceptions.PolarsError, OSError):
@@ -193,12 +193,16 @@ def _new(frame: pl.DataFrame, seen: set[str]) -> Iterator[pl.DataFrame]:
         yield fresh
 
 
-def _journals(folder: Path) -> list[Path]:
-    return sorted((folder / "shards").glob("part-*.jsonl"))
+def _journals(folder: Path, part: int | None = None) -> list[Path]:
+    return sorted((folder / "shards").glob(f"part-{_number(part)}-of-*.jsonl"))
 
 
-def _packed(folder: Path) -> list[Path]:
-    return sorted((folder / "shards").glob("part-*.parquet"))
+def _packed(folder: Path, part: int | None = None) -> list[Path]:
+    return sorted((folder / "shards").glob(f"part-{_number(part)}-of-*.parquet"))
+
+
+def _number(part: int | None) -> str:
+    return "*" if part is None else f"{part:04d}"
 
 
 def _unpacked(path: Path, columns: Sequence[str]) -> pl.DataFrame:
