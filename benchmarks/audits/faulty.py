@@ -31,6 +31,7 @@ from benchmarks.audits.audit_sets import SETS
 from benchmarks.frozen_test.frozen import HERE, RUNS, Row
 from benchmarks.unseen_data.planted_faults import blinded, faulty_table, write_table
 from segassay.auditing.audit import audit
+from segassay.auditing.audit_config import AuditConfig
 from segassay.images.io import read_labels
 from segassay.judge.documents.judge_folder import find_judge
 from segassay.metrics.agreement import auroc
@@ -41,7 +42,7 @@ from segassay.records.scores import ScoreRow
 from segassay.records.table import read_table, rows_of, to_frame
 from segassay.records.triage import CHECK_FROM, WRONG_FROM, Verdict, verdicts
 from segassay.records.usual import with_low_confidence
-from segassay.runs.configs import AuditConfig, SourceConfig
+from segassay.runs.configs import SourceConfig
 from segassay.types import Modality, Remark, Status
 
 MODEL_OUTPUT = ("totalsegmentator", "dicom", "ct_slices")

@@ -26,6 +26,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import polars as pl
 
+from segassay.auditing.audit_config import AuditConfig
 from segassay.auditing.conclude import conclude
 from segassay.datasets.case import Case, Dataset
 from segassay.images.label_ref import LabelRef
@@ -35,7 +36,7 @@ from segassay.records.scores import ScoreRow
 from segassay.records.shards import CASES, CaseRecord, Shard, finished_ids, read_finished
 from segassay.records.slices import SliceRow
 from segassay.records.table import SCHEMA
-from segassay.runs.configs import AuditConfig, SourceConfig
+from segassay.runs.configs import SourceConfig
 from segassay.runs.result_folder import new_record
 from segassay.types import Severity, Status
 

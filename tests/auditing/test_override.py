@@ -12,6 +12,7 @@ import pytest
 from check_views import BODY, body_case
 from conftest import write_nifti
 from segassay.auditing.audit import audit
+from segassay.auditing.audit_config import AuditConfig, Gate
 from segassay.auditing.override import with_rules
 from segassay.checks.all_checks import CERTAIN, check_case
 from segassay.corruption.phantoms.simple_phantom import LABELS, make_phantom
@@ -20,7 +21,7 @@ from segassay.records.scores import ScoreRow
 from segassay.records.table import read_table, rows_of, to_frame
 from segassay.records.triage import Verdict, verdicts
 from segassay.records.usual import usual_scores, with_low_confidence
-from segassay.runs.configs import AuditConfig, Gate, SourceConfig
+from segassay.runs.configs import SourceConfig
 from segassay.types import Remark, Severity, Status
 
 

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from segassay.auditing.audit import audit
+from segassay.auditing.audit_config import AuditConfig
 from segassay.auditing.status import run_status
 from segassay.cli import main
 from segassay.cli.options import array_task
 from segassay.errors import UsageError
-from segassay.runs.configs import AuditConfig, SourceConfig
+from segassay.runs.configs import SourceConfig
 from segassay.types import ExitCode
 
 

@@ -1,6 +1,8 @@
 """The main job: read a data set, check and score every label, rank them, show the worst."""
 
 from segassay.auditing.assay_case import AssayContext
+from segassay.auditing.audit_config import AuditConfig
+from segassay.auditing.begin_run import begin_run
 from segassay.auditing.bounds import read_bounds
 from segassay.auditing.conclude import AuditResult, conclude
 from segassay.auditing.teach import judge_to_ask
@@ -9,11 +11,9 @@ from segassay.judge.engines.onnxruntime_session import usable_cores
 from segassay.judge.scoring import load_judge
 from segassay.records.shards import finished_ids
 from segassay.runs.begun import Begun
-from segassay.runs.configs import AuditConfig
 from segassay.runs.domain.acquaintance import Acquaintance, get_acquainted
 from segassay.runs.executors import executor
 from segassay.runs.keep_records import keep_records
-from segassay.runs.result_folder import begin_run
 from segassay.types import Progress, Say, ignore_progress, say_nothing
 
 _CASES_EACH = 4

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from segassay.auditing.audit_config import AuditConfig, Gate
 from segassay.auditing.exhibits import make_exhibits, pictured
 from segassay.auditing.gather import gather_cases, gather_rows, gather_slices
 from segassay.auditing.notes import RULES_ONLY, notes_on
@@ -30,7 +31,6 @@ from segassay.records.triage import KEY, verdicts, worst_first
 from segassay.records.usual import with_low_confidence
 from segassay.report.html import render_report
 from segassay.report.model import SEVERITIES, Exhibit, ReportData
-from segassay.runs.configs import AuditConfig, Gate
 from segassay.runs.pseudonyms import Pseudonyms, pseudonyms_for
 from segassay.runs.result_folder import discard_features
 from segassay.types import ExitCode, Progress, Severity, Status, ignore_progress

@@ -8,13 +8,13 @@ from typing import Any
 import polars as pl
 
 from segassay.auditing.audit import audit
+from segassay.auditing.audit_config import AuditConfig, Gate
 from segassay.auditing.conclude import AuditResult
 from segassay.cli.console import give_json, tell, tell_some
 from segassay.cli.options import CaseOptions, RunOptions, SourceOptions, TellOptions
 from segassay.errors import UsageError
 from segassay.records.triage import Verdict
 from segassay.report.model import SEVERITIES, error_name
-from segassay.runs.configs import AuditConfig, Gate
 from segassay.types import Severity, Status, counted, percent
 
 _SHOWN, _WORST = 10, 5

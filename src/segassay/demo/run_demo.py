@@ -8,6 +8,7 @@ from math import isnan, nan
 from pathlib import Path
 
 from segassay.auditing.audit import audit
+from segassay.auditing.audit_config import AuditConfig
 from segassay.demo.planting import Planted, plant_dataset
 from segassay.errors import OutputError
 from segassay.records.findings import Finding
@@ -15,7 +16,7 @@ from segassay.records.p_faulty import with_p_faulty
 from segassay.records.scores import ScoreRow
 from segassay.records.table import rows_of, to_frame
 from segassay.records.triage import Verdict, verdicts, worst_first
-from segassay.runs.configs import AuditConfig, SourceConfig
+from segassay.runs.configs import SourceConfig
 from segassay.types import Progress, Severity, Status
 
 _TO_CHECK = (Verdict.LIKELY_WRONG, Verdict.CHECK, Verdict.MISSING)

@@ -13,6 +13,7 @@ from segassay.datasets.open_pair import as_cases, images_of
 from segassay.datasets.pair_table import Pair, read_pair_table
 from segassay.datasets.read_case import file_sha256
 from segassay.errors import OutputError
+from segassay.evaluation.evaluate_config import EvaluateConfig
 from segassay.evaluation.evaluate_image import EvaluateContext, record_id
 from segassay.files.filesystem import stamp
 from segassay.judge.scoring import Judge, load_judge
@@ -24,7 +25,6 @@ from segassay.records.run import RunRecord, config_key, now
 from segassay.records.shards import finished_ids, read_facts
 from segassay.report.evaluation_page import write_evaluation
 from segassay.runs.begun import Begun
-from segassay.runs.configs import EvaluateConfig
 from segassay.runs.domain.acquaintance import Acquaintance, get_acquainted
 from segassay.runs.domain.familiarity import FAMILIAR
 from segassay.runs.executors import Serial

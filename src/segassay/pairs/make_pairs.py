@@ -9,12 +9,12 @@ from segassay.datasets.one_source import of_one_source
 from segassay.errors import OutputError, UsageError
 from segassay.files.atomic import write_whole
 from segassay.files.file_names import plain_names
+from segassay.pairs.pairs_config import PairsConfig
 from segassay.pairs.pairs_of_case import COLUMNS, PairsContext
 from segassay.records.run import RunRecord, now
 from segassay.records.shards import finished_ids, read_facts
 from segassay.records.table import csv_bytes
 from segassay.runs.begun import Begun
-from segassay.runs.configs import PairsConfig
 from segassay.runs.executors import Serial
 from segassay.runs.keep_records import keep_records
 from segassay.runs.result_folder import about, fingerprint, new_record, open_run
