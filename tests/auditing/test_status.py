@@ -30,22 +30,23 @@ def run(*arguments: str | Path) -> int:
 def test_it_tells_which_parts_are_missing(
     phantom_set: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    check_part(phantom_set, tmp_path, 2)
-    found = run_status(tmp_path)
+    out = tmp_path / "out"
+    check_part(phantom_set, out, 2)
+    found = run_status(out)
     assert [(p.part, p.cases, p.done, p.missing) for p in found.parts] == [
         (1, 2, 0, 2),
         (2, 1, 1, 0),
         (3, 1, 0, 1),
     ]
     assert (found.missing, found.finished, found.exit_code) == (3, False, ExitCode.INCOMPLETE)
-    assert run("audit", "--status", tmp_path, "--json") == 6
+    assert run("audit", "--status", out, "--json") == 6
     assert json.loads(capsys.readouterr().out) == found.to_json()
-    assert run("audit", "--status", tmp_path) == 6
+    assert run("audit", "--status", out) == 6
     assert len(capsys.readouterr().out.splitlines()) == 2
     for part in (1, 3):
-        check_part(phantom_set, tmp_path, part)
-    assert run("audit", "--status", tmp_path) == 0
-    assert run_status(tmp_path).finished
+        check_part(phantom_set, out, part)
+    assert run("audit", "--status", out) == 0
+    assert run_status(out).finished
 
 
 def test_a_run_whose_report_is_not_written_is_not_finished(
@@ -54,12 +55,13 @@ def test_a_run_whose_report_is_not_written_is_not_finished(
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 
+    out = tmp_path / "out"
     monkeypatch.setattr("segassay.auditing.conclude._write", stopped)
     for part in (1, 2):
-        check_part(phantom_set, tmp_path, part)
+        check_part(phantom_set, out, part)
     with pytest.raises(KeyboardInterrupt):
-        check_part(phantom_set, tmp_path, 3)
-    found = run_status(tmp_path)
+        check_part(phantom_set, out, 3)
+    found = run_status(out)
     assert (found.missing, found.finished) == (0, False)
 
 
@@ -81,7 +83,7 @@ def task(number: int, count: int, least: int, most: int) -> dict[str, str]:
         (task(1, 8, 1, 8), (1, 8)),
         (task(8, 8, 1, 8), (8, 8)),
         (task(0, 8, 0, 7), (1, 8)),
-        (task(30, 4, 10, 40), (3, 4)),
+        (task(12, 4, 10, 13), (3, 4)),
         (task(7, 1, 7, 7), (1, 1)),
     ],
 )
@@ -93,7 +95,7 @@ def test_every_task_of_an_array_is_a_part(
 
 @pytest.mark.parametrize("number", [1, 5, 7])
 def test_an_array_with_gaps_is_refused(number: int) -> None:
-    with pytest.raises(UsageError, match="gaps"):
+    with pytest.raises(UsageError, match="one after the other"):
         array_task(task(number, 3, 1, 7))
 
 

@@ -37,9 +37,10 @@ class AuditConfig(CasesConfig):
     """Options of `segassay audit` and `segassay check` (which has no judge).
 
     `jobs` processes work on one case each, with `None` as many as cores and memory allow. `bounds`
-    is a table of plausible values, see `auditing.bounds`. Labels of structures that the judge does not know are
-    compared with those of `peers` other cases, see `runs.domain.choose_peers`; 0 for none. With
-    `learn` the judge first learns the labels, so many minutes a half, see `auditing.teach`.
+    is a table of plausible values, see `auditing.bounds`. Labels of structures that the judge does
+    not know are compared with those of `peers` other cases, see `runs.domain.choose_peers`; 0 for
+    none. With `learn` the judge first learns the labels, so many minutes a half, see
+    `auditing.teach`.
     """
 
     judge: str | None = DEFAULT_JUDGE

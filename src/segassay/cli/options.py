@@ -216,21 +216,19 @@ def array_task(variables: Mapping[str, str]) -> tuple[int, int] | None:
     """Return which task of how many of a SLURM job array this is, from 1; `None` if of none.
 
     Raises:
-        UsageError: Its numbers do not rise by one and the same step, as in `--array=1,5,7`.
+        UsageError: Its numbers have gaps, as in `--array=1,5,7`.
     """
     names = ("ID", "COUNT", "MIN", "MAX")
     told = [variables.get(f"SLURM_ARRAY_TASK_{name}", "") for name in names]
     if not all(text.isdecimal() for text in told):
         return None
     own, count, least, most = map(int, told)
-    step = (most - least) // max(count - 1, 1) or 1
-    part, rest = divmod(own - least, step)
-    if least + step * (count - 1) != most or rest:
+    if most - least + 1 != count:
         raise UsageError(
-            f"SLURM's job array has {count} tasks from {least} to {most} with gaps between: number "
-            "them one after the other, or give --num-parts and --part-id"
+            f"SLURM's job array has {count} tasks, numbered from {least} to {most}: number them one "
+            "after the other, or give --num-parts and --part-id"
         )
-    return part + 1, count
+    return own - least + 1, count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
