@@ -225,7 +225,7 @@ def array_task(variables: Mapping[str, str]) -> tuple[int, int] | None:
     own, count, least, most = map(int, told)
     if most - least + 1 != count:
         raise UsageError(
-            f"SLURM's job array has {count} tasks, numbered from {least} to {most}: number them one "
+            f"SLURM's job array has {count} tasks, from {least} to {most}: number them one "
             "after the other, or give --num-parts and --part-id"
         )
     return own - least + 1, count

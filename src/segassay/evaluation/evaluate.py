@@ -78,7 +78,7 @@ def evaluate(
         acquaintance = get_acquainted(
             record, config.out, cases, judge, config.peers, say=say, progress=tell
         )
-    context = EvaluateContext(config.judge, acquaintance, acquaintance.asked(judge), judge)
+    context = EvaluateContext(config.judge, acquaintance, (acquaintance.asked(judge), judge))
     keep_records(
         Serial(Begun.of(config.out)).map(todo, context),
         record,

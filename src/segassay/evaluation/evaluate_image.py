@@ -35,14 +35,13 @@ _MASKS_AT_ONCE = 16
 class EvaluateContext:
     """What is the same for all images of an evaluation (`runs.context`); a case is its pairs.
 
-    `judge_name` is loaded as `blind`, which is asked for the baseline of masks alone, and, as the
-    `acquaintance` asks for it, as `judge`. Neither is sent to other processes.
+    `judges` are the judge `judge_name` in the state that the `acquaintance` asks for, and as it is
+    loaded: that one is asked for the baseline of masks alone. They are not sent to other processes.
     """
 
     judge_name: str
     acquaintance: Acquaintance
-    judge: Judge | None = None
-    blind: Judge | None = None
+    judges: tuple[Judge, Judge] | None = None
 
     def id_of(self, pairs: Sequence[Pair]) -> str:
         """Return what the pairs of one image are called in a run: case and first row."""
@@ -54,9 +53,10 @@ class EvaluateContext:
 
     def work(self, pairs: Sequence[Pair]) -> CaseRecord:
         """Judge all pairs of one image."""
-        assert self.judge is not None
-        assert self.blind is not None
-        return evaluate_image(pairs, self.judge, blind=self.blind)
+        if self.judges is None:
+            raise RuntimeError(f"{record_id(pairs)}: no judge; the context was not unpacked")
+        judge, blind = self.judges
+        return evaluate_image(pairs, judge, blind=blind)
 
     def failed(self, pairs: Sequence[Pair], error: CaseError) -> CaseRecord:
         """Record all pairs of one image as failed."""
@@ -64,12 +64,12 @@ class EvaluateContext:
 
     def packed(self) -> "EvaluateContext":
         """Return the context without its judges."""
-        return replace(self, judge=None, blind=None)
+        return replace(self, judges=None)
 
     def unpacked(self, jobs: int) -> "EvaluateContext":
         """Load the judges for one of `jobs` processes."""
         blind = load_judge(self.judge_name, threads=max(1, usable_cores() // jobs))
-        return replace(self, judge=self.acquaintance.asked(blind), blind=blind)
+        return replace(self, judges=(self.acquaintance.asked(blind), blind))
 
 
 def record_id(pairs: Sequence[Pair]) -> str:

@@ -144,7 +144,8 @@ def _with_errors(frame: pl.DataFrame, findings: Iterable[Finding], may_be: pl.Ex
     def faulty(row: ScoreRow) -> ScoreRow:
         """Say which rule makes a label faulty, once."""
         why = comment(Remark.RULE_ERROR, rule=rules[row.case_id, row.structure]).text
-        reason = row.reason if why in row.reason else "; ".join(filter(None, (row.reason, why)))
+        reason = row.reason
+        reason = reason if why in reason else "; ".join(filter(None, (reason, why)))
         remarks = row.remarks | {Remark.RULE_ERROR}
         return row.model_copy(update={"p_faulty": 1.0, "remarks": remarks, "reason": reason})
 

@@ -236,8 +236,8 @@ def _as_frame(cases: Sequence[dict[str, Any]]) -> pl.DataFrame:
             "n_unusable": sum(row["status"] in _UNUSABLE for row in data["rows"]),
             "rows": [_typed(row) for row in data["rows"]],
             "slices": [_slice(row) for row in data.get("slices", ())],
-            "findings": json.dumps(data["findings"]),
-            "facts": json.dumps(data["facts"]),
+            "findings": json.dumps(data["findings"], allow_nan=False),
+            "facts": json.dumps(data["facts"], allow_nan=False),
         }
         for data in cases
     ]

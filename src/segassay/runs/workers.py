@@ -13,7 +13,7 @@ import sys
 from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, BinaryIO, Generic, TypeVar
+from typing import Any, BinaryIO, Generic, TypeVar, cast
 
 from segassay.errors import SegassayError
 from segassay.files.memory_limits import share_memory
@@ -37,6 +37,8 @@ class Worker(Generic[Case, Record]):
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             start_new_session=True,  # an interruption at the terminal is for the main process
         )
+        self._to = cast(BinaryIO, self._process.stdin)
+        self._from = cast(BinaryIO, self._process.stdout)
         self._send((context.packed(), jobs))
 
     def wait_until_ready(self) -> None:
@@ -70,20 +72,18 @@ class Worker(Generic[Case, Record]):
         """End the process, whatever it is doing."""
         self._process.kill()
         self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
+        for pipe in (self._to, self._from):
             with suppress(OSError):  # what waits to be written is for nobody any more
-                pipe and pipe.close()
+                pipe.close()
 
     def _send(self, message: object) -> None:
-        assert self._process.stdin is not None
         with suppress(BrokenPipeError):  # the answer will tell
-            pickle.dump(message, self._process.stdin)
-            self._process.stdin.flush()
+            pickle.dump(message, self._to)
+            self._to.flush()
 
     def _receive(self) -> Any:
-        assert self._process.stdout is not None
         try:
-            return pickle.load(self._process.stdout)
+            return pickle.load(self._from)
         except (EOFError, pickle.UnpicklingError, ValueError, OSError):
             return None
 
