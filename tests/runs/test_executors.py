@@ -7,14 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from segassay.errors import CaseError, ModelError, SegassayError
-from segassay.runs import executors
 from segassay.runs.begun import Begun
 from segassay.runs.executors import executor
 from segassay.runs.workers import Worker
@@ -193,7 +192,7 @@ def test_a_case_that_is_only_stopped_never_fails(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(executors.Worker, "do", stopped)
+        patched.setattr(Worker, "do", stopped)
         for _ in range(7):
             with pytest.raises(KeyboardInterrupt):
                 done(begun, Fake(), NAMES[:1])
@@ -211,6 +210,7 @@ def test_an_internal_error_is_logged_in_full(
 
 def test_processes_end_with_whoever_stops_asking(begun: Begun) -> None:
     records = executor(2, begun).map(NAMES, Fake({"c5": sleep}))
+    assert isinstance(records, Generator)
     next(records)
     before = time.monotonic()
     records.close()

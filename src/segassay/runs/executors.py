@@ -146,7 +146,10 @@ class _Pool(Generic[Case, Record]):
 
     def ask(self, cases: Iterator[Case]) -> int:
         """Have cases done; return how many."""
-        return sum(self._asked.put(case) is None for case in cases)
+        n = 0
+        for n, case in enumerate(cases, start=1):
+            self._asked.put(case)
+        return n
 
     def end(self) -> None:
         """End all processes at once: nobody waits any more for what they are doing."""

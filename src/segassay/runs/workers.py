@@ -11,6 +11,7 @@ import pickle
 import subprocess
 import sys
 from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, BinaryIO, Generic, TypeVar, cast
@@ -115,7 +116,7 @@ def serve() -> None:
     while True:
         case = cases.get()
         try:
-            answer: Any = do_one(case, lambda case=case: ready.read(case), ready)
+            answer: Any = do_one(case, partial(ready.read, case), ready)
         except SegassayError as error:
             answer = error
         _tell(told, answer)
