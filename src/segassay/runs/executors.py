@@ -146,10 +146,10 @@ class _Pool(Generic[Case, Record]):
 
     def ask(self, cases: Iterator[Case]) -> int:
         """Have cases done; return how many."""
-        n = 0
-        for n, case in enumerate(cases, start=1):
+        asked = list(cases)
+        for case in asked:
             self._asked.put(case)
-        return n
+        return len(asked)
 
     def end(self) -> None:
         """End all processes at once: nobody waits any more for what they are doing."""
