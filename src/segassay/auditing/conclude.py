@@ -10,7 +10,7 @@ import polars as pl
 
 from segassay.auditing.audit_config import AuditConfig, Gate
 from segassay.auditing.exhibits import make_exhibits, pictured
-from segassay.auditing.gather import gather_cases, gather_rows, gather_slices
+from segassay.auditing.gather import gather_cases, gather_facts, gather_rows, gather_slices
 from segassay.auditing.notes import RULES_ONLY, notes_on
 from segassay.auditing.override import with_rules
 from segassay.checks.all_checks import check_cohort, check_dataset
@@ -124,12 +124,14 @@ def conclude(
         dataset, cases = names.dataset(dataset), sorted(map(names.case, cases), key=_id_of)
         ids = sorted(ids, key=lambda case_id: names.cases[case_id])
     found = gather_cases(config.out, ids, names)
+    facts = gather_facts(config.out, ids, names)
     findings = (
         *found.findings,
-        *check_cohort(found.facts),
+        *check_cohort(facts),
         *check_dataset(replace(dataset, cases=tuple(cases))),
     )
-    found = replace(found, facts=())  # rows take as much memory, and these are not needed any more
+    n_usable = sum(bool(label.structure) for label in facts)
+    del facts  # rows take as much memory, and these are not needed any more
     frame = gather_rows(config.out, ids, names)
     frame = with_low_confidence(with_context_ranks(frame))
     frame = with_p_faulty(with_rules(frame, findings), findings)
@@ -140,7 +142,7 @@ def conclude(
         frame=frame,
         findings=findings,
         n_cases=found.n_cases,
-        n_labels=found.n_labels,
+        n_labels=n_usable + found.n_unusable,
         n_failed=found.n_failed,
         n_missing=n_missing,
         n_unmatched=len(dataset.unmatched),

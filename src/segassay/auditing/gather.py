@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from sys import intern
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -16,51 +16,39 @@ from segassay.records.slices import SLICES
 from segassay.records.table import SCHEMA
 from segassay.runs.pseudonyms import Pseudonyms
 
-_BESIDES = ("error", "n_rows", "n_unusable", "findings", "facts")
-"""Columns of a shard with all but scores."""
-
 _REPEATED = ("case_id", "subject_id", "structure", "source", "unit", "image_sha256", "split")
 """Texts that many labels share; each is kept once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Finished:
-    """What is known of finished cases besides their scores, in the order that was asked for.
+    """What is known of finished cases besides their labels, in the order that was asked for.
 
     Attributes:
         findings: What rules found in each case.
-        facts: What the cohort checks need of each label.
         n_cases: Number of finished cases.
-        n_labels: Labels that were looked at, whether or not a judge scored them.
+        n_unusable: Labels with a file that cannot be read or judged as it is.
         n_failed: Cases with an image or a label that could not be used.
         bad_images: Cases without rows that could not be used, and why.
     """
 
     findings: tuple[Finding, ...]
-    facts: tuple[LabelFacts, ...]
     n_cases: int
-    n_labels: int
+    n_unusable: int
     n_failed: int
     bad_images: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
+class _Case(NamedTuple):
     case_id: str
     error: str
     n_rows: int
     n_unusable: int
     findings: tuple[Finding, ...]
-    facts: tuple[LabelFacts, ...]
-
-    @property
-    def n_labels(self) -> int:
-        """Labels that were looked at: usable ones leave facts, the others leave rows."""
-        return sum(bool(facts.structure) for facts in self.facts) + self.n_unusable
 
 
 def gather_cases(out: Path, case_ids: Sequence[str], names: Pseudonyms | None = None) -> Finished:
-    """Read what is known of finished cases besides their scores.
+    """Read what is known of finished cases besides their labels.
 
     Args:
         out: The result folder.
@@ -70,20 +58,36 @@ def gather_cases(out: Path, case_ids: Sequence[str], names: Pseudonyms | None = 
     Raises:
         OutputError: A shard is damaged (`records.shards.read_finished`).
     """
-    found = {
-        told[0]: _case(*told, names)
-        for some in _finished(out, case_ids, *_BESIDES)
-        for told in some.iter_rows()
-    }
+    found: dict[str, _Case] = {}
+    for some in _finished(out, case_ids, "error", "n_rows", "n_unusable", "findings"):
+        for case_id, error, n_rows, n_unusable, told in some.iter_rows():
+            findings = tuple(map(Finding.from_json, json.loads(told)))
+            case = _Case(case_id, error, n_rows, n_unusable, findings)
+            found[case_id] = case if names is None else _renamed(case, names)
     cases = [found[case_id] for case_id in case_ids if case_id in found]
     return Finished(
         findings=tuple(finding for case in cases for finding in case.findings),
-        facts=tuple(facts for case in cases for facts in case.facts),
         n_cases=len(cases),
-        n_labels=sum(case.n_labels for case in cases),
+        n_unusable=sum(case.n_unusable for case in cases),
         n_failed=sum(bool(case.error or case.n_unusable) for case in cases),
         bad_images=tuple((c.case_id, c.error) for c in cases if c.error and not c.n_rows),
     )
+
+
+def gather_facts(
+    out: Path, case_ids: Sequence[str], names: Pseudonyms | None = None
+) -> list[LabelFacts]:
+    """Read what the cohort checks need of every label; otherwise as `gather_cases`.
+
+    For a million labels these are half a gigabyte of objects: they are read apart from all that is
+    kept for longer, so that their memory can be given back.
+    """
+    found: dict[str, list[LabelFacts]] = {}
+    for some in _finished(out, case_ids, "facts"):
+        for case_id, told in some.iter_rows():
+            facts = json.loads(told) if names is None else map(names.facts, json.loads(told))
+            found[case_id] = list(map(_facts, facts))
+    return [facts for case_id in case_ids for facts in found.pop(case_id, ())]
 
 
 def gather_rows(
@@ -123,24 +127,12 @@ def _finished(out: Path, case_ids: Sequence[str], *columns: str) -> Iterator[pl.
     return (some.filter(wanted) for some in read_finished(out, ["case_id", *columns]))
 
 
-def _case(
-    case_id: str,
-    error: str,
-    n_rows: int,
-    n_unusable: int,
-    findings: str,
-    facts: str,
-    names: Pseudonyms | None,
-) -> _Case:
-    """Make objects of what stands in the shards."""
-    found = tuple(map(Finding.from_json, json.loads(findings)))
-    known = json.loads(facts)
-    if names is not None:
-        error = names.told(case_id, error)
-        found = tuple(map(names.finding, found))
-        known = map(names.facts, known)
-        case_id = names.cases[case_id]
-    return _Case(case_id, error, n_rows, n_unusable, found, tuple(map(_facts, known)))
+def _renamed(case: _Case, names: Pseudonyms) -> _Case:
+    return case._replace(
+        case_id=names.cases[case.case_id],
+        error=names.told(case.case_id, case.error),
+        findings=tuple(map(names.finding, case.findings)),
+    )
 
 
 def _facts(data: dict[str, Any]) -> LabelFacts:

@@ -64,8 +64,11 @@ def scan_slices(folder: Path) -> pl.LazyFrame:
 
 def slices_of(folder: Path, labels: pl.DataFrame) -> dict[LabelKey, dict[int, float]]:
     """Return the scores of the slices of some labels, which are named by the columns of a frame."""
-    wanted = labels.select(KEY).lazy()
-    kept = scan_slices(folder).join(wanted, on=KEY, how="semi").collect()
+    of_cases = scan_slices(folder).filter(
+        pl.col("case_id").is_in(labels["case_id"].unique().implode())
+    )
+    wanted = labels.lazy().select(KEY)
+    kept = of_cases.join(wanted, on=KEY, how="semi").collect(engine="streaming")
     found: dict[LabelKey, dict[int, float]] = {}
     for case_id, structure, source, number, score, _ in kept.iter_rows():
         found.setdefault((case_id, structure, source), {})[number] = score
