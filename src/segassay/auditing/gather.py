@@ -103,7 +103,14 @@ def gather_rows(
         numbers.append(rows["number"])
         table = rows.select(SCHEMA.names())
         tables.append(table if names is None else names.rows(table))
-    return _ordered(pl.concat(tables), pl.concat(numbers))
+    frame, number = pl.concat(tables), pl.concat(numbers)
+    tables.clear()  # else two tables would lie in memory while columns are brought into order
+    if not number.is_sorted():
+        numbered = number.to_frame("number").with_row_index()
+        places = numbered.sort("number", maintain_order=True)["index"]
+        for name in frame.columns:
+            frame = frame.with_columns(frame[name].gather(places))
+    return frame
 
 
 def gather_slices(
@@ -136,16 +143,6 @@ def _renamed(case: _Case, names: Pseudonyms) -> _Case:
 
 
 def _facts(data: dict[str, Any]) -> LabelFacts:
-    return LabelFacts(**{**data, **{name: intern(data[name]) for name in _REPEATED}})
-
-
-def _ordered(frame: pl.DataFrame, numbers: pl.Series) -> pl.DataFrame:
-    """Bring rows into the order of the numbers of their cases, with no second table in memory."""
-    if numbers.is_sorted():
-        return frame
-    places = (
-        numbers.to_frame("number").with_row_index().sort("number", maintain_order=True)["index"]
-    )
-    for name in frame.columns:
-        frame = frame.with_columns(frame[name].gather(places))
-    return frame
+    for name in _REPEATED:
+        data[name] = intern(data[name])
+    return LabelFacts(**data)
