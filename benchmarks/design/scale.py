@@ -94,13 +94,10 @@ def write(out: Path, n_cases: int, n_labels: int) -> dict[str, int]:
         crc = zlib.crc32(content.getvalue())
         name = f"part-0001-of-0001-synthetic-{number:05d}-{crc:08x}.parquet"
         (out / "shards" / name).write_bytes(content.getvalue())
-    shard = Shard(out)
-    for n in range(n_cases - tail, n_cases):
-        shard.append(record(n, n, n_labels))
-    return {
-        "cases": n_cases,
-        "labels": n_cases * n_labels,
-    }  # and the journal stays, as after a kill
+    left = (record(n, n, n_labels).to_json() for n in range(n_cases - tail, n_cases))
+    journal = out / "shards" / "part-0001-of-0001-killed.jsonl"
+    journal.write_text("".join(f"{line}\n" for line in left))
+    return {"cases": n_cases, "labels": n_cases * n_labels}
 
 
 def known(out: Path, n_cases: int, n_labels: int) -> dict[str, int]:
