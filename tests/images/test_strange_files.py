@@ -19,7 +19,7 @@ from segassay.datasets.discovery.listing import read_json
 from segassay.errors import CaseError, DatasetError, ReadError
 from segassay.files import filesystem
 from segassay.files.text_table import read_rows
-from segassay.images.formats.stored_labels import read_stored
+from segassay.images.formats.registry import read_stored
 from segassay.images.io import read_image, read_labels
 from segassay.records.shards import read_facts
 

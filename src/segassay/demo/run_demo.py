@@ -154,7 +154,7 @@ def compare(
     listed = tuple(row for row, kind in told if kind in _TO_CHECK)
     changed = {(p.case_id, name) for p in planted for name in p.struck}
     cases = {p.case_id for p in planted}
-    doubted = (row.structure for row in rows if row.status is Status.ABSTAINED)
+    doubted = frame["structure"].filter(found == Verdict.LOW_CONFIDENCE.value)
     return DemoResult(
         outcomes=tuple(_outcome(p, loud, ranked, listed) for p in planted),
         listed=listed,

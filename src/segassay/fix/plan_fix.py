@@ -13,9 +13,14 @@ from segassay.errors import CaseError, ContentError, ReadError
 from segassay.files.filesystem import archive_of, checksum, is_there
 from segassay.fix.leftovers import remaining
 from segassay.fix.repairs import Change, Surroundings, repaired
-from segassay.images.formats.nifti import SUFFIXES, require_geometry
-from segassay.images.formats.nifti_header import header_facts
-from segassay.images.formats.stored_labels import encoded, is_rewritable, read_stored
+from segassay.images.formats.nifti import require_geometry
+from segassay.images.formats.registry import (
+    encoded,
+    format_named,
+    header_facts,
+    is_rewritable,
+    read_stored,
+)
 from segassay.images.label_ref import LabelRef
 from segassay.runs.isolated import isolated
 
@@ -68,7 +73,7 @@ def _surroundings(
     facts = header_facts(image)
     if facts is not None:
         require_geometry(image, facts.affine)
-    elif image.name.lower().endswith(SUFFIXES) and is_there(image):
+    elif _states_forms(image) and is_there(image):
         raise ReadError(f"{image.name}: its header cannot be read, so no label is compared with it")
     return Surroundings(
         image=facts,
@@ -78,6 +83,11 @@ def _surroundings(
         voxels=_reader(image),
         ignore=frozenset(refs[0].ignore),
     )
+
+
+def _states_forms(path: Path) -> bool:
+    stored_as = format_named(path.name)
+    return stored_as is not None and stored_as.header is not None
 
 
 def _reader(path: Path) -> Callable[[], NDArray[Any] | None]:

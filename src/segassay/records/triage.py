@@ -75,17 +75,23 @@ def likely(p_faulty: pl.Expr) -> pl.Expr:
 def verdict() -> pl.Expr:
     """Return what to do with the labels of a score table, given their `p_faulty`.
 
-    A rule that found an error in the label knows better than the judge's doubts about itself.
+    A rule that found an error in the label knows better than the judge's doubts about itself. A
+    wide interval says little of the score; where the label nevertheless lies so far below the
+    others of its structure that it probably is faulty, that is what a person should know.
     """
-    status, n_voxels = pl.col("status"), pl.col("n_voxels")
-    unscored = pl.col("p_faulty").is_nan() | pl.col("score").is_nan()
+    status, n_voxels, p_faulty = (pl.col(name) for name in ("status", "n_voxels", "p_faulty"))
+    unscored = p_faulty.is_nan() | pl.col("score").is_nan()
+    only_wide = remarked(Remark.WIDE_INTERVAL) & ~remarked(
+        Remark.FEW_VOXELS, Remark.STRUCTURE_DIFFERS
+    )
+    doubted = (status == Status.ABSTAINED.value) & ~(only_wide & (p_faulty >= CHECK_FROM))
     return _first(
         (by_rule(), Verdict.LIKELY_WRONG),
         *((status == kind.value, found) for kind, found in _BY_STATUS.items()),
         (unscored & (n_voxels > 0), Verdict.NOT_SCORED),
         (unscored, Verdict.EMPTY),
-        (status == Status.ABSTAINED.value, Verdict.LOW_CONFIDENCE),
-        otherwise=likely(pl.col("p_faulty")),
+        (doubted, Verdict.LOW_CONFIDENCE),
+        otherwise=likely(p_faulty),
     )
 
 
