@@ -10,6 +10,7 @@ import numpy as np
 from segassay.records.findings import Finding
 from segassay.records.p_faulty import with_p_faulty
 from segassay.records.scores import ScoreRow
+from segassay.records.table import rows_of, to_frame
 from segassay.report.html import render_report
 from segassay.report.model import Exhibit, ReportData, SliceView
 from segassay.types import Severity, Status
@@ -90,7 +91,7 @@ def report(**options: Any) -> ReportData:
         "findings": findings,
         **options,
     }
-    fields["rows"] = with_p_faulty(fields["rows"], fields["findings"])
+    fields["frame"] = with_p_faulty(to_frame(fields.pop("rows")), fields["findings"])
     return ReportData(**fields)
 
 
@@ -98,5 +99,5 @@ def render(out: Path, exhibits: tuple[Exhibit, ...] | None = None, **options: An
     """Write the report of `report(**options)`; pictured are its first and its fifth label."""
     data = report(**options)
     if exhibits is None:
-        exhibits = tuple(exhibit(row) for row in data.rows[::4])
+        exhibits = tuple(map(exhibit, rows_of(data.frame[::4])))
     return render_report(data, exhibits, out)

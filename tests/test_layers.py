@@ -65,13 +65,13 @@ LIBRARIES: dict[str, set[str]] = {
     "judge.scoring": {"numpy"},
     "checks": {"numpy"},
     "corruption": {"numpy", "scipy"},
-    "report": {"numpy", "jinja2", "PIL"},
-    "runs": {"numpy", "pydantic"},
-    "auditing": {"numpy"},
-    "evaluation": {"numpy"},
-    "fit": {"numpy"},
+    "report": {"numpy", "polars", "jinja2", "PIL"},
+    "runs": {"numpy", "polars", "pydantic"},
+    "auditing": {"numpy", "polars", "pydantic"},
+    "evaluation": {"numpy", "pydantic"},
+    "fit": {"numpy", "pydantic"},
     "fix": {"numpy", "nibabel", "pydantic"},
-    "pairs": {"numpy"},
+    "pairs": {"numpy", "pydantic"},
     "training": {
         "numpy",
         "scipy",
@@ -84,7 +84,7 @@ LIBRARIES: dict[str, set[str]] = {
     },
     "models": {"torch"},
     "demo": {"numpy", "scipy", "nibabel"},
-    "cli": {"typer", "pydantic"},
+    "cli": {"typer", "polars", "pydantic"},
 }
 
 

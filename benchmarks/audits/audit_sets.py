@@ -30,6 +30,7 @@ import numpy as np
 from benchmarks.audits.audit_pictures import write_sheets
 from benchmarks.frozen_test.frozen import HERE, RUNS
 from segassay.auditing.audit import audit
+from segassay.auditing.audit_config import AuditConfig
 from segassay.auditing.exhibits import make_exhibits
 from segassay.datasets.opening import open_dataset
 from segassay.judge.documents.judge_folder import find_judge, open_judge
@@ -38,7 +39,7 @@ from segassay.records.scores import ScoreRow
 from segassay.records.table import csv_bytes
 from segassay.records.triage import key_of
 from segassay.report.model import Exhibit
-from segassay.runs.configs import AuditConfig, SourceConfig
+from segassay.runs.configs import SourceConfig
 from segassay.types import Remark
 
 WORST = 20

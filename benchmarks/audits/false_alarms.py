@@ -21,10 +21,11 @@ from pathlib import Path
 import numpy as np
 
 from segassay.auditing.audit import audit
+from segassay.auditing.audit_config import AuditConfig
 from segassay.datasets.case import Dataset
 from segassay.datasets.opening import open_dataset
 from segassay.records.findings import Finding
-from segassay.runs.configs import AuditConfig, SourceConfig
+from segassay.runs.configs import SourceConfig
 from segassay.types import Severity
 
 SETS = (

@@ -24,22 +24,25 @@ from math import isnan
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from benchmarks.audits.audit_sets import SETS
 from benchmarks.frozen_test.frozen import HERE, RUNS, Row
 from benchmarks.unseen_data.planted_faults import blinded, faulty_table, write_table
 from segassay.auditing.audit import audit
+from segassay.auditing.audit_config import AuditConfig
 from segassay.images.io import read_labels
 from segassay.judge.documents.judge_folder import find_judge
 from segassay.metrics.agreement import auroc
 from segassay.metrics.overlap import dice
 from segassay.records.p_faulty import FAULTY_BELOW, PRIOR, with_p_faulty
+from segassay.records.remarks import remarked
 from segassay.records.scores import ScoreRow
-from segassay.records.table import read_table
-from segassay.records.triage import CHECK_FROM, WRONG_FROM, Verdict, verdict
+from segassay.records.table import read_table, rows_of, to_frame
+from segassay.records.triage import CHECK_FROM, WRONG_FROM, Verdict, verdicts
 from segassay.records.usual import with_low_confidence
-from segassay.runs.configs import AuditConfig, SourceConfig
+from segassay.runs.configs import SourceConfig
 from segassay.types import Modality, Remark, Status
 
 MODEL_OUTPUT = ("totalsegmentator", "dicom", "ct_slices")
@@ -157,7 +160,7 @@ def judged_labels(folder: Path) -> list[Judged]:
         return []
     with (folder / "true.csv").open(newline="") as file:
         true = {(r["case_id"], r["structure"]): float(r["true"]) for r in csv.DictReader(file)}
-    rows = with_p_faulty([ScoreRow(**row) for row in read_table(folder).to_dicts()])
+    rows = rows_of(with_p_faulty(read_table(folder)))
     name, _, kind = folder.name.partition("-")
     return [
         Judged(kind or "simulated", name, row, true[row.case_id, row.structure])
@@ -255,7 +258,7 @@ def untouched(judged: Sequence[Judged]) -> Row:
         own = [one for one in judged if one.name == name and one.kind != "predictions"]
         rows = [one.row for one in own if one.true == 1]
         if len(rows) >= FEWEST:
-            found[name] = verdicts_on(rows)
+            found[name] = verdicts_on(to_frame(rows))
     return found
 
 
@@ -271,7 +274,7 @@ def published(folder: Path) -> Row:
             told = [row for row in csv.DictReader(file) if row["source"] not in entry.blind]
         rows = [published_row(row) for row in told]
         if len(rows) >= FEWEST:
-            found[entry.name] = verdicts_on(with_low_confidence(rows))
+            found[entry.name] = verdicts_on(with_low_confidence(to_frame(rows)))
     return found
 
 
@@ -291,32 +294,25 @@ def published_row(told: dict[str, str]) -> ScoreRow:
     )
 
 
-def verdicts_on(labels: Sequence[ScoreRow]) -> Row:
+def verdicts_on(labels: pl.DataFrame) -> Row:
     """Return the shares of verdicts, and the structures of which labels are likely wrong.
 
     `wrong_at_all` is the share likely wrong if scores of low confidence were believed, too.
     """
-    rows = with_p_faulty(labels)
-    said = {key: [verdict(row) for row in part] for key, part in by_structure(rows).items()}
-    every = [one for part in said.values() for one in part]
-    wrong = {key: part.count(Verdict.LIKELY_WRONG) for key, part in said.items()}
+    frame = with_p_faulty(labels)
+    told = frame.with_columns(verdicts(frame))
+    counts = dict(told["verdict"].value_counts().iter_rows())
+    wrong = (pl.col("verdict") == Verdict.LIKELY_WRONG.value).sum()
+    structures = told.group_by("structure").agg(wrong, pl.len()).sort("structure")
     return {
-        "labels": len(rows),
-        "in_training": sum(Remark.TRAINED_ON_IMAGE in row.remarks for row in rows),
+        "labels": frame.height,
+        "in_training": frame.filter(remarked(Remark.TRAINED_ON_IMAGE)).height,
         **{
-            kind.name.lower(): round(every.count(kind) / len(every), 4)
+            kind.name.lower(): round(counts.get(kind.value, 0) / frame.height, 4)
             for kind in (Verdict.LIKELY_WRONG, Verdict.CHECK, Verdict.LOW_CONFIDENCE)
         },
-        "wrong_at_all": round(sum(row.p_faulty >= WRONG_FROM for row in rows) / len(rows), 4),
-        "structures": {key: f"{n} of {len(said[key])}" for key, n in wrong.items() if n},
-    }
-
-
-def by_structure(rows: Sequence[ScoreRow]) -> dict[str, list[ScoreRow]]:
-    """Return rows by their structure."""
-    return {
-        name: [row for row in rows if row.structure == name]
-        for name in sorted({row.structure for row in rows})
+        "wrong_at_all": round(float(np.mean(frame["p_faulty"].to_numpy() >= WRONG_FROM)), 4),
+        "structures": {key: f"{n} of {every}" for key, n, every in structures.iter_rows() if n},
     }
 
 

@@ -24,11 +24,12 @@ from benchmarks.frozen_test.frozen_pairs import FrozenSet
 from benchmarks.unseen_data.fit_unseen import ATLAS, Measured, drawn, figures_of, pool
 from benchmarks.unseen_data.leave_group_out import GROUPS, refuse_if_seen
 from benchmarks.unseen_data.planted_faults import table_row, write_table
+from segassay.fit.fit_config import FitConfig
 from segassay.fit.fit_judge import fit_judge
 from segassay.fit.gold_judge import open_base
 from segassay.judge.documents.judge_folder import open_judge
 from segassay.judge.scoring import Judge, load_judge
-from segassay.runs.configs import FitConfig, SourceConfig
+from segassay.runs.configs import SourceConfig
 
 _GOLD = 25
 _WAYS = ("as it is", "light fit", f"light fit, atlas of {ATLAS}", "full")

@@ -23,10 +23,11 @@ from benchmarks.unseen_data.fit_unseen import figures_of, pool
 from benchmarks.unseen_data.leave_group_out import GROUPS, refuse_if_seen
 from benchmarks.unseen_data.leave_set_out import FOLDS
 from benchmarks.unseen_data.planted_faults import table_row, write_table
+from segassay.fit.fit_config import FitConfig
 from segassay.fit.fit_judge import fit_judge
 from segassay.judge.scoring import load_judge
 from segassay.judge.scoring.context_judge import ContextJudge
-from segassay.runs.configs import FitConfig, SourceConfig
+from segassay.runs.configs import SourceConfig
 
 GOLD = (0, 10, 25)
 

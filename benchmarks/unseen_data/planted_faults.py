@@ -33,6 +33,7 @@ from benchmarks.frozen_test.frozen import HERE, RUNS, Row
 from benchmarks.frozen_test.frozen_pairs import FrozenTest, frozen_pairs, read_frozen_test
 from benchmarks.unseen_data.leave_set_out import FOLDS
 from segassay.auditing.audit import audit
+from segassay.auditing.audit_config import AuditConfig
 from segassay.corruption.faulty_cases import ExpertCase, read_expert_case
 from segassay.datasets.case import Case
 from segassay.datasets.opening import open_dataset
@@ -47,7 +48,7 @@ from segassay.judge.documents.judge_folder import (
 )
 from segassay.metrics.agreement import auroc, bootstrap_by_subject
 from segassay.records.triage import WRONG_FROM
-from segassay.runs.configs import AuditConfig, SourceConfig
+from segassay.runs.configs import SourceConfig
 from segassay.training.release.measure_out_of_domain import fit_unseen, read_unseen
 
 SHARE, LOWEST, BELOW = 0.1, 0.05, 0.7

@@ -8,15 +8,15 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 _PUBLIC = {
-    "AuditConfig": "segassay.runs.configs",
+    "AuditConfig": "segassay.auditing.audit_config",
     "AuditResult": "segassay.auditing.conclude",
     "Dataset": "segassay.datasets.case",
-    "EvaluateConfig": "segassay.runs.configs",
+    "EvaluateConfig": "segassay.evaluation.evaluate_config",
     "EvaluateResult": "segassay.evaluation.evaluate",
     "Finding": "segassay.records.findings",
     "Judge": "segassay.judge.scoring",
     "Modality": "segassay.types",
-    "PairsConfig": "segassay.runs.configs",
+    "PairsConfig": "segassay.pairs.pairs_config",
     "PairsResult": "segassay.pairs.make_pairs",
     "Results": "segassay.records.results",
     "Score": "segassay.judge.scoring",

@@ -216,6 +216,7 @@ class ExitCode(IntEnum):
     CASES_FAILED = 3
     GATE = 4
     MODEL = 5
+    INCOMPLETE = 6
     INTERRUPTED = 130
 
 

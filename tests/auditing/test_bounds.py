@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from segassay.auditing.audit import audit
+from segassay.auditing.audit_config import AuditConfig
 from segassay.auditing.bounds import read_bounds
 from segassay.checks.base import Bound
 from segassay.datasets.opening import open_dataset
 from segassay.errors import UsageError
-from segassay.runs.configs import AuditConfig, SourceConfig
+from segassay.runs.configs import SourceConfig
 
 
 def table(folder: Path, text: str) -> Path:

@@ -10,10 +10,11 @@ import pytest
 
 from conftest import write_nifti
 from segassay.auditing.audit import audit
+from segassay.auditing.audit_config import AuditConfig, Gate
 from segassay.auditing.conclude import AuditResult
 from segassay.datasets.opening import open_dataset
 from segassay.records.findings import Finding
-from segassay.runs.configs import AuditConfig, Gate, SourceConfig
+from segassay.runs.configs import SourceConfig
 from segassay.types import ExitCode, Severity
 
 AFFINE = np.diag([2.0, 2.0, 3.0, 1.0])

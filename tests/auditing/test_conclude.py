@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from segassay.auditing.audit import audit
+from segassay.auditing.audit_config import AuditConfig, Gate
 from segassay.auditing.conclude import AuditResult
 from segassay.errors import UsageError
-from segassay.runs.configs import AuditConfig, Gate, SourceConfig
+from segassay.runs.configs import SourceConfig
 from segassay.types import ExitCode, Severity
 
 

@@ -1,4 +1,4 @@
-"""A real process, killed ten times at random moments: what it ends with is what it would have."""
+"""A real run in two processes, killed ten times at random moments, and in two parts at once."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from random import Random
 import pytest
 
 from conftest import write_phantoms
-from segassay.records.shards import read_records
+from segassay.records.shards import finished_ids
 from segassay.records.table import read_table
 
 KILLS = 10
@@ -36,8 +36,9 @@ class Pace:
     case: float
 
 
-def start(root: Path, out: Path) -> subprocess.Popen[bytes]:
+def start(root: Path, out: Path, *more: str) -> subprocess.Popen[bytes]:
     words = ["audit", root, "-o", out, "-q", "--worst", "0", "--structures", "liver,spleen"]
+    words += ["--jobs", "2", *more]
     source = str(Path(__file__).parents[2] / "src")
     return subprocess.Popen(
         [sys.executable, "-m", "segassay", *map(str, words)],
@@ -48,8 +49,7 @@ def start(root: Path, out: Path) -> subprocess.Popen[bytes]:
 
 
 def finished(out: Path) -> int:
-    shard = out / "shards" / "part-0001-of-0001.jsonl"
-    return shard.read_bytes().count(b"\n") if shard.exists() else 0
+    return len(finished_ids(out))
 
 
 def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes]) -> float:
@@ -110,7 +110,15 @@ def test_ten_kills_at_random_moments_change_nothing(phantoms: Path, tmp_path: Pa
     assert found.write_csv().encode() == expected.write_csv().encode()
     assert (killed / "findings.jsonl").read_bytes() == (whole / "findings.jsonl").read_bytes()
     assert finished(killed) == CASES
-    ids = [sorted(r.case_id for r in read_records(out)) for out in (killed, whole)]
-    assert ids[0] == ids[1]  # in any order: cases that were begun before a kill are done last
     names = sorted(p.name for p in killed.iterdir() if not p.name.startswith("."))
     assert names == sorted(p.name for p in whole.iterdir())
+
+
+def test_two_parts_beside_one_another_end_with_the_same(phantoms: Path, tmp_path: Path) -> None:
+    whole, parted = tmp_path / "whole", tmp_path / "parted"
+    assert start(phantoms, whole).wait() == 0
+    parts = [start(phantoms, parted, "--num-parts", "2", "--part-id", n) for n in "12"]
+    assert [process.wait() for process in parts] == [0, 0]
+    expected, found = (read_table(out).drop(OF_THE_RUN) for out in (whole, parted))
+    assert found.write_csv().encode() == expected.write_csv().encode()
+    assert (parted / "findings.jsonl").read_bytes() == (whole / "findings.jsonl").read_bytes()

@@ -5,13 +5,14 @@ from collections.abc import Iterable
 from report_samples import row
 from segassay.auditing.notes import notes_on
 from segassay.judge.scoring import load_judge
+from segassay.records.table import to_frame
 from segassay.runs.domain.familiarity import FAMILIAR
 from segassay.types import Remark
 
 
 def notes(*remarks: Iterable[Remark], familiarity: float | None = None) -> tuple[str, ...]:
     rows = [row(f"c{n}", 0.9, structure=f"s{n}", remarks=set(r)) for n, r in enumerate(remarks)]
-    return notes_on(rows, load_judge("judge-small"), familiarity)
+    return notes_on(to_frame(rows), load_judge("judge-small"), familiarity)
 
 
 def test_nothing_remarked_nothing_noted() -> None:
@@ -20,7 +21,9 @@ def test_nothing_remarked_nothing_noted() -> None:
 
 def test_a_judge_in_context_is_advised_where_another_one_was_asked() -> None:
     rows = [row("c", 0.9, remarks={Remark.NEVER_LEARNED})]
-    counts = [len(notes_on(rows, load_judge(n), None)) for n in ("judge-small", "judge-context")]
+    counts = [
+        len(notes_on(to_frame(rows), load_judge(n), None)) for n in ("judge-small", "judge-context")
+    ]
     assert counts[0] == counts[1] + 1
 
 

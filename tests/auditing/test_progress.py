@@ -7,8 +7,9 @@ import pytest
 
 from conftest import write_phantoms
 from segassay.auditing.audit import audit, n_jobs
+from segassay.auditing.audit_config import AuditConfig
 from segassay.records.table import read_table
-from segassay.runs.configs import AuditConfig, SourceConfig
+from segassay.runs.configs import SourceConfig
 
 TIMES = ["scored_at", "run_id"]
 

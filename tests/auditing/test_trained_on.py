@@ -7,6 +7,7 @@ import nibabel as nib
 import numpy as np
 
 from segassay.auditing.audit import audit
+from segassay.auditing.audit_config import AuditConfig
 from segassay.images.io import read_image
 from segassay.images.volume import voxel_sha256
 from segassay.judge.documents.judge_folder import (
@@ -15,7 +16,7 @@ from segassay.judge.documents.judge_folder import (
     write_checksums,
     write_document,
 )
-from segassay.runs.configs import AuditConfig, SourceConfig
+from segassay.runs.configs import SourceConfig
 from segassay.types import Remark
 
 

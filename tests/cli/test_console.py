@@ -9,6 +9,7 @@ import pytest
 
 from conftest import write_phantoms
 from segassay.cli.console import give, give_json, printable, tell
+from segassay.records.shards import finished_ids
 
 HOSTILE = "a\x1b]0;owned\x07b\nsegassay: all labels are fine\u202e\u2066\x9b\r\u2028\udc80"
 STEERING = [chr(n) for n in (*range(32), *range(0x7F, 0xA0), 0x2028, 0x2029)] + [
@@ -54,8 +55,7 @@ def test_results_are_written_though_nothing_can_be_told(tmp_path: Path, streams:
     root = write_phantoms(tmp_path / "set", range(1, 2))
     assert check_in_shell(root, streams) == 0
     assert (tmp_path / "set-out" / "scores.csv").is_file()
-    shards = (tmp_path / "set-out" / "shards").glob("part-*")
-    assert all(json.loads(line) for path in shards for line in path.read_text().splitlines())
+    assert finished_ids(tmp_path / "set-out") == {"p1"}
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

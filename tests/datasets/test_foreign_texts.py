@@ -9,6 +9,7 @@ import pytest
 from conftest import write_nifti
 from layout_samples import LABELS, VOXELS, label_folder, msd
 from segassay.auditing.audit import audit
+from segassay.auditing.audit_config import AuditConfig
 from segassay.datasets.case import FileIssue
 from segassay.datasets.info import dataset_info
 from segassay.datasets.opening import open_dataset
@@ -16,7 +17,7 @@ from segassay.datasets.splits import natural_key
 from segassay.errors import DatasetError
 from segassay.files.text_table import read_rows
 from segassay.fix.fix import FixConfig, fix
-from segassay.runs.configs import AuditConfig, SourceConfig
+from segassay.runs.configs import SourceConfig
 from segassay.types import ExitCode
 from segassay.vocabulary.names import near_matches
 

@@ -15,10 +15,10 @@ from segassay.cli import main
 from segassay.corruption.phantoms.simple_phantom import LABELS, make_phantom
 from segassay.errors import UsageError
 from segassay.evaluation.evaluate import evaluate
+from segassay.evaluation.evaluate_config import EvaluateConfig
 from segassay.images.io import read_image, read_labels
 from segassay.judge.scoring import Judge
 from segassay.metrics.overlap import dice
-from segassay.runs.configs import EvaluateConfig
 from segassay.types import Modality, Remark
 
 FILES = {

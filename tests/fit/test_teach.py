@@ -8,7 +8,9 @@ from test_fit import run
 from test_learn import labels, learned  # noqa: F401  # fixtures
 
 from segassay.auditing import teach
+from segassay.auditing.audit_config import AuditConfig
 from segassay.errors import UsageError
+from segassay.fit.fit_config import LearnConfig
 from segassay.judge.documents.judge_folder import (
     find_judge,
     open_judge,
@@ -16,7 +18,7 @@ from segassay.judge.documents.judge_folder import (
     write_document,
 )
 from segassay.records.run import read_run
-from segassay.runs.configs import AuditConfig, LearnConfig, SourceConfig
+from segassay.runs.configs import SourceConfig
 from segassay.types import DEFAULT_BASE
 
 

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from conftest import write_picture
 from repair_files import moved, save
 from segassay.auditing.audit import audit
+from segassay.auditing.audit_config import AuditConfig
 from segassay.cli.app import main
 from segassay.corruption.phantoms.simple_phantom import LABELS, make_phantom
 from segassay.datasets.opening import open_dataset
@@ -29,7 +30,7 @@ from segassay.fix.write_fix import Destination
 from segassay.images.formats.registry import encoded, read_stored
 from segassay.images.formats.stored_label import StoredLabel
 from segassay.images.io import read_labels
-from segassay.runs.configs import AuditConfig, SourceConfig
+from segassay.runs.configs import SourceConfig
 
 
 def snapshot(root: Path) -> dict[str, str]:

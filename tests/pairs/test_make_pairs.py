@@ -17,11 +17,13 @@ from segassay.corruption.phantoms.simple_phantom import LABELS, make_phantom
 from segassay.datasets.pair_table import read_pair_table
 from segassay.errors import UsageError
 from segassay.evaluation.evaluate import evaluate
+from segassay.evaluation.evaluate_config import EvaluateConfig
 from segassay.images.io import read_label
 from segassay.metrics.overlap import dice
 from segassay.pairs.make_pairs import PairsResult, make_pairs
+from segassay.pairs.pairs_config import PairsConfig
 from segassay.pairs.pairs_of_case import COLUMNS
-from segassay.runs.configs import EvaluateConfig, PairsConfig, SourceConfig
+from segassay.runs.configs import SourceConfig
 
 
 def run(*arguments: str | Path) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from segassay.records.scores import ScoreRow
-from segassay.records.table import read_table, write_table
+from segassay.records.table import read_table, to_frame, write_table
 from segassay.types import Status
 
 FORMULAS = [
@@ -40,7 +40,7 @@ def row(text: str) -> ScoreRow:
 
 @pytest.mark.parametrize("text", FORMULAS)
 def test_no_cell_begins_like_a_formula(tmp_path: Path, text: str) -> None:
-    write_table([row(text)], tmp_path)
+    write_table(to_frame([row(text)]), tmp_path)
     with (tmp_path / "scores.csv").open(newline="", encoding="utf-8") as file:
         (cells,) = csv.DictReader(file)
     for column in ("case_id", "subject_id", "structure", "label_path", "reason"):
@@ -51,7 +51,7 @@ def test_no_cell_begins_like_a_formula(tmp_path: Path, text: str) -> None:
 
 @pytest.mark.parametrize("text", HARMLESS)
 def test_other_text_comes_back_as_it_was(tmp_path: Path, text: str) -> None:
-    write_table([row(text)], tmp_path)
+    write_table(to_frame([row(text)]), tmp_path)
     with (tmp_path / "scores.csv").open(newline="", encoding="utf-8") as file:
         (cells,) = csv.DictReader(file)
     assert cells["case_id"] == text
@@ -59,7 +59,7 @@ def test_other_text_comes_back_as_it_was(tmp_path: Path, text: str) -> None:
 
 @pytest.mark.parametrize("text", [*FORMULAS, *INSIDE, *HARMLESS])
 def test_no_formula_either_where_semicolons_part_the_cells(tmp_path: Path, text: str) -> None:
-    write_table([row(text)], tmp_path)
+    write_table(to_frame([row(text)]), tmp_path)
     with (tmp_path / "scores.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file, delimiter=";"))
     begun = [cell.lstrip(" ")[:1] for cells in rows for cell in cells]

@@ -1,5 +1,6 @@
 """The probability that a label is faulty follows from score, interval, structure and rules."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from math import isnan, nan
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from segassay.records.findings import Finding
 from segassay.records.p_faulty import FAULTY_BELOW, PRIOR, p_faulty, with_p_faulty
 from segassay.records.scores import ScoreRow
+from segassay.records.table import rows_of, to_frame
 from segassay.records.usual import Usual
 from segassay.types import Remark, Severity, Status
 
@@ -19,6 +21,11 @@ UNIT = st.floats(0, 1)
 
 def of_tests(level: float) -> Usual:
     return Usual((), level)
+
+
+def told(rows: Iterable[ScoreRow], findings: Iterable[Finding] = ()) -> tuple[ScoreRow, ...]:
+    """Rows through `with_p_faulty`, which takes columns."""
+    return tuple(rows_of(with_p_faulty(to_frame(rows), findings)))
 
 
 def row(score: float, **options: Any) -> ScoreRow:
@@ -63,7 +70,7 @@ def test_a_higher_level_is_never_less_probably_faulty(
 
 @given(UNIT, UNIT | st.just(nan))
 def test_a_score_has_a_probability_with_or_without_an_interval(score: float, level: float) -> None:
-    found = with_p_faulty([row(score, score_lo=nan, score_hi=nan, reference_score=level)])
+    found = told([row(score, score_lo=nan, score_hi=nan, reference_score=level)])
     assert 0 <= found[0].p_faulty <= 1
     assert isnan(p_faulty(nan, nan, nan, of_tests(0.9)))
 
@@ -71,7 +78,7 @@ def test_a_score_has_a_probability_with_or_without_an_interval(score: float, lev
 def test_the_same_score_means_different_things() -> None:
     adrenal = row(0.6, structure="adrenal_gland_left", reference_score=0.62)
     liver = row(0.6, reference_score=0.95)
-    of_adrenal, of_liver = (one.p_faulty for one in with_p_faulty([adrenal, liver]))
+    of_adrenal, of_liver = (one.p_faulty for one in told([adrenal, liver]))
     assert of_adrenal < 0.5 < of_liver
 
 
@@ -84,23 +91,24 @@ def test_wider_intervals_are_less_sure_both_ways() -> None:
 
 @pytest.mark.parametrize("score", [0.1, 0.95])
 def test_a_label_with_an_error_is_faulty_and_says_so(score: float) -> None:
-    (alone,) = with_p_faulty([row(score)])
+    (alone,) = told([row(score)])
     for found in (error("liver"), error(None, evidence={"pair": ["liver", "spleen"]})):
-        (one,) = with_p_faulty([alone], [found])
+        (one,) = told([alone], [found])
         assert one.p_faulty == 1
         assert Remark.RULE_ERROR in one.remarks
         assert "left_right" in one.reason
-        assert with_p_faulty([one], [found]) == (one,)
-        assert with_p_faulty([one])[0].p_faulty == alone.p_faulty
-        assert with_p_faulty([one])[0].remarks == alone.remarks
+        assert to_frame(told([one], [found])).equals(to_frame([one]))
+        assert told([one])[0].p_faulty == alone.p_faulty
+        assert told([one])[0].remarks == alone.remarks
 
 
 def test_errors_about_others_and_mere_warnings_change_nothing() -> None:
-    rows = with_p_faulty([row(0.9)])
+    rows = told([row(0.9)])
     spleen, case = error("spleen"), error(None)
     warning = Finding("holes", Severity.WARNING, "a", "liver", "holes", "fill")
     elsewhere = Finding("holes", Severity.ERROR, "b", "liver", "holes", "fill")
-    assert with_p_faulty(rows, [spleen, case, warning, elsewhere]) == rows
+    again = told(rows, [spleen, case, warning, elsewhere])
+    assert to_frame(again).equals(to_frame(rows))
 
 
 @pytest.mark.parametrize(
@@ -114,12 +122,12 @@ def test_errors_about_others_and_mere_warnings_change_nothing() -> None:
     ],
 )
 def test_labels_without_a_score(options: dict[str, Any], expected: float) -> None:
-    (found,) = with_p_faulty([row(nan, score_lo=nan, score_hi=nan, **options)])
+    (found,) = told([row(nan, score_lo=nan, score_hi=nan, **options)])
     assert found.p_faulty == pytest.approx(expected, nan_ok=True)
 
 
 def test_what_a_rule_overrode_is_faulty_whatever_is_left_of_its_score() -> None:
-    (found,) = with_p_faulty([row(0.5, remarks={Remark.RULE_OVERRIDES}, judge_score=0.9)])
+    (found,) = told([row(0.5, remarks={Remark.RULE_OVERRIDES}, judge_score=0.9)])
     assert found.p_faulty == 1
 
 
@@ -154,5 +162,5 @@ def test_what_data_sets_differ_by_does_not_blur_the_labels_of_one() -> None:
 
 @pytest.mark.parametrize("remark", [Remark.NEVER_LEARNED, Remark.NO_NAME, Remark.OUT_OF_DOMAIN])
 def test_rows_tell_whether_the_judge_knows_such_labels(remark: Remark) -> None:
-    known = with_p_faulty([row(0.6)])[0].p_faulty
-    assert with_p_faulty([row(0.6, remarks={remark})])[0].p_faulty > known
+    known = told([row(0.6)])[0].p_faulty
+    assert told([row(0.6, remarks={remark})])[0].p_faulty > known

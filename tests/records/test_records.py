@@ -9,14 +9,10 @@ import polars as pl
 import pytest
 
 from segassay.judge.documents.error_types import ERROR_TYPES
-from segassay.records.findings import Finding
 from segassay.records.run import RunRecord, config_key, now, read_run
 from segassay.records.scores import ScoreRow
-from segassay.records.shards import CaseRecord, Shard, read_records, shard_path
-from segassay.records.table import SCHEMA, read_table, to_frame, write_table
-from segassay.types import Severity, Status
-
-FINDING = Finding("holes", Severity.WARNING, "c", "liver", "m", "s", "label", {"share": 0.1})
+from segassay.records.table import SCHEMA, read_table, rows_of, to_frame, with_rows, write_table
+from segassay.types import Status
 
 
 def row(case_id: str = "c", score: float = nan, structure: str = "liver") -> ScoreRow:
@@ -32,7 +28,7 @@ def row(case_id: str = "c", score: float = nan, structure: str = "liver") -> Sco
 
 
 def test_table_keeps_nan_and_types(tmp_path: Path) -> None:
-    write_table([row("a", 0.5), row("b")], tmp_path)
+    write_table(to_frame([row("a", 0.5), row("b")]), tmp_path)
     frame = read_table(tmp_path)
     assert frame.schema == SCHEMA
     assert frame["score"].is_nan().to_list() == [False, True]
@@ -42,13 +38,13 @@ def test_table_keeps_nan_and_types(tmp_path: Path) -> None:
 
 
 def test_empty_table_has_the_same_columns(tmp_path: Path) -> None:
-    write_table([], tmp_path)
+    write_table(to_frame([]), tmp_path)
     assert read_table(tmp_path).schema == SCHEMA
     assert to_frame([]).height == 0
 
 
 def test_a_table_of_an_older_version_is_read_without_the_columns_it_lacks(tmp_path: Path) -> None:
-    write_table([row("a", 0.5)], tmp_path)
+    write_table(to_frame([row("a", 0.5)]), tmp_path)
     path = tmp_path / "scores.parquet"
     later = ["expected_volume_error", "expected_volume_error_ml", "expected_area_error_mm2"]
     later.append("expected_nsd")
@@ -62,48 +58,30 @@ def test_a_table_of_an_older_version_is_read_without_the_columns_it_lacks(tmp_pa
 
 
 def test_no_cell_of_the_csv_is_a_formula(tmp_path: Path) -> None:
-    write_table([row('=HYPERLINK("http://x")', 0.1, structure="@cmd"), row("-1+1", 0.2)], tmp_path)
+    rows = [row('=HYPERLINK("http://x")', 0.1, structure="@cmd"), row("-1+1", 0.2)]
+    write_table(to_frame(rows), tmp_path)
     for line in (tmp_path / "scores.csv").read_text().splitlines()[1:]:
         assert line[0] not in "=+-@"
     assert "'=HYPERLINK" in (tmp_path / "scores.csv").read_text()
     assert read_table(tmp_path)["structure"][0] == "@cmd"
 
 
-def record(case_id: str) -> CaseRecord:
-    return CaseRecord(case_id, (row(case_id, 0.25), row(case_id)), (FINDING,), ({"n": 1},), "e")
+def test_rows_come_back_from_columns_as_they_were() -> None:
+    rows = [row("a", 0.25), row("b")]
+    found = list(rows_of(to_frame(rows).with_columns(further=1)))
+    assert [one.model_dump_json() for one in found] == [one.model_dump_json() for one in rows]
 
 
-def test_record_comes_back_as_it_was() -> None:
-    again = CaseRecord.from_json(record("a").to_json())
-    assert again.findings == (FINDING,)
-    assert again.rows[0].model_dump_json() == record("a").rows[0].model_dump_json()
-    assert isnan(again.rows[1].score)
-    assert (again.facts, again.error) == (({"n": 1},), "e")
-
-
-def test_cut_line_is_dropped_and_its_case_done_again(tmp_path: Path) -> None:
-    path = shard_path(tmp_path, 1, 1)
-    shard = Shard(path)
-    for case_id in ("a", "b"):
-        shard.append(record(case_id))
-    shard.close()
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-40])
-    assert [r.case_id for r in read_records(tmp_path)] == ["a"]
-    shard = Shard(path)
-    shard.append(record("b"))
-    shard.close()
-    assert path.read_bytes() == whole
-    assert [r.case_id for r in read_records(tmp_path)] == ["a", "b"]
-
-
-def test_a_case_counts_once_over_all_shards(tmp_path: Path) -> None:
-    for part in (1, 2):
-        shard = Shard(shard_path(tmp_path, part, 2))
-        shard.append(record("a"))
-        shard.append(record(f"only{part}"))
-        shard.close()
-    assert sorted(r.case_id for r in read_records(tmp_path)) == ["a", "only1", "only2"]
+def test_some_rows_are_changed_one_by_one_and_no_others() -> None:
+    frame = to_frame([row("a", 0.25), row("b"), row("c", 0.5)])
+    update = {"score": nan, "reason": "why", "status": Status.FAILED}
+    found = with_rows(frame, pl.Series([0, 2]), lambda one: one.model_copy(update=update))
+    assert found["reason"].to_list() == ["why", "", "why"]
+    assert found["status"].to_list() == ["failed", "scored", "failed"]
+    assert found["score"].is_nan().all()
+    assert found.schema == SCHEMA
+    nothing = pl.Series(dtype=pl.Int64)
+    assert with_rows(frame, nothing, lambda one: one).equals(frame)
 
 
 def test_run_record_comes_back_and_a_broken_one_is_none(tmp_path: Path) -> None:

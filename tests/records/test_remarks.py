@@ -9,10 +9,10 @@ import pytest
 from pydantic import ValidationError
 
 from segassay.records.judged_pairs import JudgedPair, write_judged_pairs
-from segassay.records.remarks import SENTENCES, Comment, comment, remarks_of, text_of
+from segassay.records.remarks import SENTENCES, Comment, comment, joined, remarks_of, text_of
 from segassay.records.scores import ScoreRow
-from segassay.records.shards import CaseRecord
-from segassay.records.table import read_table, write_table
+from segassay.records.shards import CaseRecord, Shard, read_finished
+from segassay.records.table import read_table, to_frame, write_table
 from segassay.types import Remark, Status
 
 SOME = frozenset({Remark.NEVER_LEARNED, Remark.COMPARED})
@@ -48,9 +48,12 @@ def test_comments_are_one_line_and_a_set() -> None:
 @pytest.mark.parametrize("remarks", [SOME, frozenset()])
 def test_remarks_come_back_from_shard_and_table(remarks: frozenset[Remark], tmp_path: Path) -> None:
     one = row(remarks=remarks)
-    record = CaseRecord.from_json(CaseRecord("c", (one,), ()).to_json())
-    assert record.rows[0].remarks == remarks
-    write_table([one], tmp_path)
+    shard = Shard(tmp_path)
+    shard.append(CaseRecord("c", (one,), ()))
+    shard.close()
+    (found,) = read_finished(tmp_path, ["case_id", "rows"])
+    assert found["rows"][0].to_list()[0]["remarks"] == joined(remarks)
+    write_table(to_frame([one]), tmp_path)
     cell = "compared never_learned" if remarks else ""
     assert read_table(tmp_path)["remarks"].to_list() == [cell]
     written = pl.read_csv(tmp_path / "scores.csv").with_columns(pl.col("remarks").fill_null(""))

@@ -15,7 +15,7 @@ from segassay.records.findings import Finding
 from segassay.records.results import FINDINGS, open_results
 from segassay.records.run import MANIFEST, RunRecord, now
 from segassay.records.scores import TABLE_VERSION, ScoreRow
-from segassay.records.table import write_table
+from segassay.records.table import to_frame, write_table
 from segassay.records.triage import Verdict
 from segassay.types import Remark, Severity, Status
 
@@ -42,7 +42,7 @@ ROWS = (row("a", 0.1, 0.9), row("b", 0.9, 0.3), row("c", 0.5, 0.6))
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     """Ten lines of a finished run, written by hand."""
-    write_table(ROWS, tmp_path)
+    write_table(to_frame(ROWS), tmp_path)
     (tmp_path / FINDINGS).write_text(strict_json(FINDING.to_json()) + "\n")
     record("audit").write(tmp_path)
     return tmp_path
@@ -69,8 +69,9 @@ def test_everything_comes_back(out: Path) -> None:
     assert [one.model_dump_json() for one in found.rows] == [one.model_dump_json() for one in ROWS]
     assert found.findings == (FINDING,)
     assert found.frame["case_id"].to_list() == ["a", "b", "c"]
-    assert [one.case_id for one in found.worst_first] == ["b", "c", "a"]
-    assert found.verdicts["b", "liver", "label"] is Verdict.LIKELY_WRONG
+    assert found.worst_first["case_id"].to_list() == ["b", "c", "a"]
+    assert found.worst_first["verdict"][0] == Verdict.LIKELY_WRONG
+    assert found.verdicts[1] == Verdict.LIKELY_WRONG
     assert found.run.dataset == {"name": "d"}
 
 

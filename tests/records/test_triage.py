@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from math import nan
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,16 +12,21 @@ from hypothesis import strategies as st
 from segassay.records.findings import Finding
 from segassay.records.p_faulty import with_p_faulty
 from segassay.records.scores import ScoreRow
+from segassay.records.table import to_frame
 from segassay.records.triage import (
     CHECK_FROM,
     WRONG_FROM,
     Verdict,
     likely,
-    verdict,
     verdicts,
     worst_first,
 )
 from segassay.types import Remark, Severity, Status
+
+
+def verdict(one: ScoreRow) -> Verdict:
+    """The verdict on a single label."""
+    return Verdict(verdicts(to_frame([one]))[0])
 
 
 def row(score: float, p: float = nan, **options: Any) -> ScoreRow:
@@ -47,7 +53,7 @@ def test_the_more_probably_faulty_the_worse_the_verdict(one: float, other: float
     assert ORDER.index(worse) <= ORDER.index(better)
     assert (worse is Verdict.LIKELY_WRONG) == (high >= WRONG_FROM)
     assert (worse is Verdict.PLAUSIBLE) == (high < CHECK_FROM)
-    assert likely(high) is worse
+    assert pl.select(likely(pl.lit(high))).item() == worse
 
 
 @pytest.mark.parametrize(
@@ -94,8 +100,8 @@ def test_a_label_beside_an_error_of_its_case_is_checked_but_not_for_what_concern
     own, other = row(0.9, 0.01), row(0.9, 0.01, case_id="b")
     of_case = Finding("orientation", Severity.ERROR, "a", None, "odd", "look")
     of_set = Finding("duplicates", Severity.ERROR, "b", None, "twice", "remove")
-    found = verdicts([own, other], [of_case, of_set])
-    assert list(found.values()) == [Verdict.CHECK, Verdict.PLAUSIBLE]
+    found = verdicts(to_frame([own, other]), [of_case, of_set])
+    assert found.to_list() == [Verdict.CHECK, Verdict.PLAUSIBLE]
 
 
 def test_labels_come_by_how_probably_they_are_faulty_not_by_score() -> None:
@@ -104,8 +110,8 @@ def test_labels_come_by_how_probably_they_are_faulty_not_by_score() -> None:
     missing = row(nan, case_id="missing", status=Status.ABSENT_SUSPECT, presence=0.99)
     doubted = row(0.1, case_id="doubted", status=Status.ABSTAINED, structure="spleen")
     failed = row(nan, case_id="failed", status=Status.FAILED)
-    rows = with_p_faulty([adrenal, doubted, failed, missing, liver])
-    order = [one.case_id for one in worst_first(rows, verdicts(rows))]
+    frame = with_p_faulty(to_frame([adrenal, doubted, failed, missing, liver]))
+    order = frame["case_id"][worst_first(frame, verdicts(frame))].to_list()
     assert order.index("liver") < order.index("adrenal")
     assert order.index("liver") < order.index("missing") < order.index("failed")
     assert order.index("failed") < order.index("doubted")

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segassay.records.scores import ScoreRow
+from segassay.records.table import rows_of, to_frame
 from segassay.records.usual import (
     FEWEST_LABELS,
     LARGEST_DROP,
@@ -68,21 +69,21 @@ def test_the_level_is_a_score(scores: list[float], in_tests: float) -> None:
 
 
 def test_few_labels_have_no_median_to_set_against_the_tests() -> None:
-    few = usual_scores([row(0.5, reference=0.9)] * (FEWEST_LABELS - 1))["liver"]
+    few = usual_scores(to_frame([row(0.5, reference=0.9)] * (FEWEST_LABELS - 1)))["liver"]
     assert isnan(few.here)
     assert not few.differs
-    many = usual_scores([row(0.85, reference=0.9)] * FEWEST_LABELS)["liver"]
+    many = usual_scores(to_frame([row(0.85, reference=0.9)] * FEWEST_LABELS))["liver"]
     assert (many.here, many.in_tests) == (0.85, 0.9)
-    assert usual_scores([row(nan, status=Status.ABSENT_OK)]) == {}
+    assert usual_scores(to_frame([row(nan, status=Status.ABSENT_OK)])) == {}
 
 
 def test_a_structure_far_below_the_tests_is_of_low_confidence_and_keeps_its_scores() -> None:
     low = [row(0.9 - LARGEST_DROP - 0.01, reference=0.9)] * FEWEST_LABELS
     near = [row(0.9 - LARGEST_DROP + 0.01, structure="spleen", reference=0.9)] * FEWEST_LABELS
-    found = with_low_confidence([*low, *near])
-    doubted, kept = found[: len(low)], found[len(low) :]
+    frame = with_low_confidence(to_frame([*low, *near]))
+    doubted, kept = list(rows_of(frame[: len(low)])), frame[len(low) :]
     assert {r.status for r in doubted} == {Status.ABSTAINED}
     assert all(Remark.STRUCTURE_DIFFERS in r.remarks for r in doubted)
     assert [r.score for r in doubted] == [r.score for r in low]
-    assert list(kept) == near
-    assert with_low_confidence(found) == found
+    assert kept.equals(to_frame(near))
+    assert with_low_confidence(frame).equals(frame)

@@ -6,6 +6,7 @@ import pytest
 
 from report_samples import exhibit, render, report
 from segassay.errors import UsageError
+from segassay.records.table import rows_of
 from segassay.report.html import write_pages
 from segassay.report.kept import KEPT, read_kept
 from segassay.report.model import ReportData
@@ -24,11 +25,11 @@ def test_pages_made_again_are_the_same(tmp_path: Path) -> None:
     first.mkdir()
     again.mkdir()
     notes, about = ("a note",), {"a": {"sex": "f"}}
-    shown = tuple(exhibit(row, crossing=(True, 3)) for row in report().rows[::4])
+    shown = tuple(exhibit(row, crossing=(True, 3)) for row in rows_of(report().frame[::4]))
     render(first, shown, notes=notes, about_cases=about, pseudonymised=True)
     kept, pictures = read_kept(first)
     data = report()
-    write_pages(ReportData(rows=data.rows, findings=data.findings, **kept), pictures, again)
+    write_pages(ReportData(frame=data.frame, findings=data.findings, **kept), pictures, again)
     assert pages(again) == pages(first)
 
 

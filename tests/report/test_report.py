@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from report_samples import exhibit, finding, render, report, row, view
 from segassay.records.scores import ScoreRow
+from segassay.records.table import rows_of
 from segassay.records.triage import Verdict
 from segassay.report import html
 from segassay.report.advice import next_steps, tiles
@@ -156,7 +157,7 @@ def test_an_error_is_named_only_where_the_verdict_earns_it() -> None:
     """A label of 0.97 is not one of which parts are missing."""
     rows = tuple(row(f"a{n}", score) for n, score in enumerate((0.3, 0.66, *(0.97,) * 4)))
     data = report(rows=rows, findings=())
-    assert [bool(data.looks(r)) for r in data.rows] == [True, True, *(False,) * 4]
+    assert [bool(data.looks(r)) for r in rows_of(data.frame)] == [True, True, *(False,) * 4]
 
 
 def test_a_plausible_label_is_not_painted_red_where_it_may_well_be_right(tmp_path: Path) -> None:
@@ -197,6 +198,7 @@ def test_what_a_rule_found_is_one_click_from_its_label(tmp_path: Path) -> None:
     assert 'href="#finding-1"' in case.read_text()
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(

@@ -7,7 +7,7 @@ import pytest
 
 from full_disk import files_end_at
 from segassay.errors import OutputError
-from segassay.records.shards import CaseRecord, Shard, read_records, shard_path
+from segassay.records.shards import CaseRecord, Shard, finished_ids
 from segassay.runs.begun import Begun
 
 
@@ -33,11 +33,11 @@ def test_names_of_all_kinds_from_many_threads(tmp_path: Path) -> None:
 
 
 def test_notes_are_no_records(tmp_path: Path) -> None:
-    shard = Shard(shard_path(tmp_path, 1, 1))
+    shard = Shard(tmp_path)
     shard.append(CaseRecord("a", (), ()))
     shard.close()
     Begun.of(tmp_path, 1, 1).note("b")
-    assert [r.case_id for r in read_records(tmp_path)] == ["a"]
+    assert finished_ids(tmp_path) == {"a"}
 
 
 def test_a_full_disk_is_one_line_and_spoils_no_other_note(tmp_path: Path) -> None:

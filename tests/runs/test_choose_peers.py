@@ -13,10 +13,12 @@ import pytest
 from blobs import blob
 from conftest import write_picture
 from segassay.auditing.audit import audit
+from segassay.auditing.audit_config import AuditConfig
 from segassay.datasets.case import Case
 from segassay.datasets.opening import open_dataset
 from segassay.datasets.read_case import LabelledCase
 from segassay.evaluation.evaluate import evaluate
+from segassay.evaluation.evaluate_config import EvaluateConfig
 from segassay.geometry.grid import Grid
 from segassay.images.io import LabelMap
 from segassay.images.label_ref import LabelRef
@@ -33,7 +35,7 @@ from segassay.judge.documents.judge_folder import (
 from segassay.judge.scoring import load_judge
 from segassay.judge.scoring.query import Named
 from segassay.records.table import read_table
-from segassay.runs.configs import AuditConfig, EvaluateConfig, SourceConfig
+from segassay.runs.configs import SourceConfig
 from segassay.runs.domain import choose_peers as choosing
 from segassay.runs.domain.choose_peers import choose_peers
 from segassay.types import Remark

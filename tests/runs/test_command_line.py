@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from segassay.auditing.audit import audit
+from segassay.auditing.audit_config import AuditConfig
 from segassay.cli import main
 from segassay.cli.typed import typed_words, typing
 from segassay.runs.command_line import without_places
-from segassay.runs.configs import AuditConfig, SourceConfig
+from segassay.runs.configs import SourceConfig
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from conftest import write_phantoms
 from segassay.auditing.audit import audit
+from segassay.auditing.audit_config import AuditConfig
 from segassay.corruption.faulty_cases import ExpertCase
 from segassay.corruption.phantoms.simple_phantom import LABELS
 from segassay.datasets.case import Case
@@ -18,7 +19,7 @@ from segassay.images.label_ref import LabelRef
 from segassay.judge.scoring import Judge
 from segassay.records.run import read_run
 from segassay.records.table import read_table
-from segassay.runs.configs import AuditConfig, SourceConfig
+from segassay.runs.configs import SourceConfig
 from segassay.runs.domain import acquaintance
 from segassay.runs.domain import familiarity as trial
 from segassay.runs.domain.familiarity import FAMILIAR, TriedLabel, agreement, familiarity

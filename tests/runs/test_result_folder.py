@@ -13,13 +13,15 @@ import pytest
 
 from conftest import write_nifti
 from segassay.auditing.audit import audit
+from segassay.auditing.audit_config import AuditConfig
+from segassay.auditing.begin_run import begin_run
 from segassay.corruption.phantoms.simple_phantom import make_phantom
 from segassay.errors import OutputError, UsageError
 from segassay.judge.documents.judge_folder import find_judge, write_checksums
 from segassay.judge.scoring import Judge, load_judge
 from segassay.records.run import MANIFEST, RunRecord, keep_trial, read_run
-from segassay.runs.configs import AuditConfig, SourceConfig
-from segassay.runs.result_folder import begin_run, note_interruption
+from segassay.runs.configs import SourceConfig
+from segassay.runs.result_folder import note_interruption
 
 
 def begin(root: Path, out: Path, judge: Judge | None = None, **options: Any) -> RunRecord:

@@ -14,6 +14,7 @@ from segassay.cli import main
 from segassay.datasets.opening import open_dataset
 from segassay.errors import UsageError
 from segassay.judge.context.closeups import CLOSE_GRID, CloseContext
+from segassay.judge.context.context_cases import ContextReader
 from segassay.judge.context.votes import PATCHES
 from segassay.judge.documents.judge_folder import open_judge
 from segassay.judge.inputs.arrays_and_files import image_and_mask
@@ -99,15 +100,19 @@ def test_an_audit_asks_the_other_labels(tiny_context_judge: Path, tmp_path: Path
     assert not (out / FEATURES).exists()
 
 
-def test_features_are_kept_until_a_run_ends(tiny_context_judge: Path, tmp_path: Path) -> None:
+def test_features_and_context_are_kept_until_a_run_ends(
+    tiny_context_judge: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = write_set(tmp_path / "new", 6)
     sources: list[str | Path] = ["--images", data / "images", "--labels", data / "masks"]
     words: list[str | Path] = ["audit", *sources, "--judge", tiny_context_judge, "--quiet"]
     parts: list[str | Path] = ["-o", tmp_path / "parts", "--num-parts", "2"]
     assert run(*words, *parts, "--part-id", "1") == 0
-    # Of each of six pictures the whole and, at twice the resolution, four quarters.
-    assert len(list((tmp_path / "parts" / FEATURES).iterdir())) == 30
-    assert run(*words, *parts, "--part-id", "2") == 0
+    # Of each of six pictures the whole and, at twice the resolution, four quarters; the context.
+    assert len(list((tmp_path / "parts" / FEATURES).iterdir())) == 31
+    with monkeypatch.context() as patched:
+        patched.setattr(ContextReader, "gather", None)
+        assert run(*words, *parts, "--part-id", "2") == 0
     assert not (tmp_path / "parts" / FEATURES).exists()
     assert run(*words, "-o", tmp_path / "whole") == 0
     in_parts, whole = (read_table(tmp_path / name)["score"] for name in ("parts", "whole"))

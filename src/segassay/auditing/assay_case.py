@@ -1,7 +1,7 @@
 """One case through rules and judge: from files in memory to the rows of the score table."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +11,15 @@ from segassay.auditing.views import case_views, file_view, image_view, label_vie
 from segassay.checks.all_checks import check_case, check_file, check_image, check_label, label_facts
 from segassay.checks.base import Bound, LabelFacts, LabelView
 from segassay.checks.cohort_rules.fingerprints import image_print
-from segassay.datasets.read_case import CaseFiles
+from segassay.datasets.case import Case
+from segassay.datasets.read_case import CaseFiles, read_case, unusable_case
 from segassay.errors import CaseError, GeometryError, InternalError
 from segassay.files.filesystem import told_path
 from segassay.images.label_ref import LabelRef
 from segassay.images.mask import Mask
 from segassay.images.volume import Volume, voxel_sha256
-from segassay.judge.scoring import Judge, Score
+from segassay.judge.engines.onnxruntime_session import usable_cores
+from segassay.judge.scoring import Judge, Score, load_judge
 from segassay.records.findings import Finding
 from segassay.records.remarks import comment, remarks_of, text_of
 from segassay.records.run import now
@@ -25,7 +27,7 @@ from segassay.records.scores import ScoreRow
 from segassay.records.shards import CaseRecord
 from segassay.records.slices import SliceRow
 from segassay.runs.domain.acquaintance import Acquaintance
-from segassay.types import Progress, Remark, Severity, Status, ignore_progress
+from segassay.types import Engine, Progress, Remark, Severity, Status, ignore_progress
 
 _TOLD_AT_ONCE = 8
 """Labels scored between two steps of progress, where there is anyone to be told."""
@@ -33,10 +35,11 @@ _TOLD_AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class AssayContext:
-    """What is the same for all cases of a run. `judge` is `None` for rules alone.
+    """What is the same for all cases of a run (`runs.context`). `judge` is `None` for rules alone.
 
-    The judge is in the state that the `acquaintance` asks for; worker processes bring theirs there.
-    `progress` is told of the labels of a case.
+    The judge is in the state that the `acquaintance` asks for; worker processes load it by its
+    name or folder `judge_name` for its `engine`, and bring theirs there. `progress` is told of the
+    labels of a case.
     """
 
     root: Path
@@ -47,6 +50,37 @@ class AssayContext:
     bounds: tuple[Bound, ...] = ()
     acquaintance: Acquaintance = field(default_factory=Acquaintance)
     progress: Progress = ignore_progress
+    judge_name: str | None = None
+    engine: Engine = Engine.ONNX
+
+    def id_of(self, case: Case) -> str:
+        """Return the id of a case."""
+        return case.case_id
+
+    def read(self, case: Case) -> CaseFiles:
+        """Read image and labels of a case."""
+        return read_case(case)
+
+    def work(self, files: CaseFiles) -> CaseRecord:
+        """Check and score all labels of a case."""
+        return assay_case(files, self)
+
+    def failed(self, case: Case, error: CaseError) -> CaseRecord:
+        """Record all labels of a case as failed."""
+        return assay_case(unusable_case(case, error), self)
+
+    def packed(self) -> "AssayContext":
+        """Return the context without judge and progress."""
+        engine = self.engine if self.judge is None else self.judge.engine
+        return replace(self, judge=None, progress=ignore_progress, engine=engine)
+
+    def unpacked(self, jobs: int) -> "AssayContext":
+        """Load the judge for one of `jobs` processes."""
+        if self.judge_name is None:
+            return self
+        threads = max(1, usable_cores() // jobs)
+        loaded = load_judge(self.judge_name, threads=threads, engine=self.engine)
+        return replace(self, judge=self.acquaintance.asked(loaded))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,19 +1,19 @@
 """The main job: read a data set, check and score every label, rank them, show the worst."""
 
 from segassay.auditing.assay_case import AssayContext
-from segassay.auditing.assay_cases import assay_cases
+from segassay.auditing.audit_config import AuditConfig
+from segassay.auditing.begin_run import begin_run
 from segassay.auditing.bounds import read_bounds
 from segassay.auditing.conclude import AuditResult, conclude
 from segassay.auditing.teach import judge_to_ask
 from segassay.files.memory_limits import memory_bytes
 from segassay.judge.engines.onnxruntime_session import usable_cores
 from segassay.judge.scoring import load_judge
-from segassay.records.shards import read_records
+from segassay.records.shards import finished_ids
 from segassay.runs.begun import Begun
-from segassay.runs.configs import AuditConfig
 from segassay.runs.domain.acquaintance import Acquaintance, get_acquainted
+from segassay.runs.executors import executor
 from segassay.runs.keep_records import keep_records
-from segassay.runs.result_folder import begin_run
 from segassay.types import Progress, Say, ignore_progress, say_nothing
 
 _CASES_EACH = 4
@@ -50,7 +50,7 @@ def audit(
     name = judge_to_ask(config, say=say or say_nothing)
     judge = None if name is None else load_judge(name, engine=config.engine)
     record = begin_run(config, dataset, command=command, judge=judge)
-    done = {r.case_id for r in read_records(config.out)}
+    done = finished_ids(config.out)
     todo = [c for c in cases[config.part - 1 :: config.parts] if c.case_id not in done]
     acquaintance = Acquaintance()
     if judge is not None and todo:
@@ -74,10 +74,11 @@ def audit(
         bounds,
         acquaintance,
         tell if len(todo) == 1 else ignore_progress,
+        name,
     )
     begun = Begun.of(config.out, config.part, config.parts)
     keep_records(
-        assay_cases(todo, context, jobs=jobs, judge=name, begun=begun),
+        executor(jobs, begun).map(todo, context),
         record,
         config.out,
         part=(config.part, config.parts),

@@ -1,19 +1,22 @@
 """The end of a run: cohort checks, tables, findings, report, record."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import isnan
+from functools import cached_property
 from pathlib import Path
 
+import polars as pl
+
+from segassay.auditing.audit_config import AuditConfig, Gate
 from segassay.auditing.exhibits import make_exhibits, pictured
+from segassay.auditing.gather import gather_cases, gather_facts, gather_rows, gather_slices
 from segassay.auditing.notes import RULES_ONLY, notes_on
 from segassay.auditing.override import with_rules
 from segassay.checks.all_checks import check_cohort, check_dataset
-from segassay.checks.base import LabelFacts
 from segassay.datasets.case import Case, Dataset
 from segassay.errors import OutputError
-from segassay.files.atomic import write_whole
+from segassay.files.atomic import whole_file
 from segassay.files.strict_json import strict_json
 from segassay.judge.scoring import Judge
 from segassay.records.context_ranks import with_context_ranks
@@ -22,33 +25,34 @@ from segassay.records.p_faulty import with_p_faulty
 from segassay.records.results import FINDINGS
 from segassay.records.run import RunRecord, now
 from segassay.records.scores import ScoreRow
-from segassay.records.shards import CaseRecord, read_records
-from segassay.records.slices import SliceRow, by_label, write_slices
-from segassay.records.table import write_table
-from segassay.records.triage import verdicts, worst_first
+from segassay.records.slices import slices_of, write_slices
+from segassay.records.table import rows_of, to_frame, write_table
+from segassay.records.triage import KEY, verdicts, worst_first
 from segassay.records.usual import with_low_confidence
 from segassay.report.html import render_report
 from segassay.report.model import SEVERITIES, Exhibit, ReportData
-from segassay.runs.configs import AuditConfig, Gate
-from segassay.runs.pseudonyms import pseudonyms_for
+from segassay.runs.pseudonyms import Pseudonyms, pseudonyms_for
 from segassay.runs.result_folder import discard_features
 from segassay.types import ExitCode, Progress, Severity, Status, ignore_progress
 
-_UNUSABLE = (Status.FAILED, Status.INVALID)
+_UNUSABLE = [Status.FAILED.value, Status.INVALID.value]
+_WORST = 10
+"""Labels in the summary of `--json`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AuditResult:
     """What a run found and where it lies. `report` is `None` while parts are missing.
 
-    `n_labels` were looked at, whether or not a judge scored them; `n_failed` cases have an image or
-    a label that could not be used. `bad_images` says which unlabelled cases, and why. `n_unmatched`
-    files belong to no case. `notes` are sentences on what limits the scores.
+    `frame` is the score table. `n_labels` were looked at, whether or not a judge scored them;
+    `n_failed` cases have an image or a label that could not be used. `bad_images` says which
+    unlabelled cases, and why. `n_unmatched` files belong to no case. `notes` are sentences on what
+    limits the scores.
     """
 
     out: Path
     report: Path | None
-    rows: tuple[ScoreRow, ...]
+    frame: pl.DataFrame
     findings: tuple[Finding, ...]
     n_cases: int
     n_labels: int
@@ -59,34 +63,37 @@ class AuditResult:
     notes: tuple[str, ...]
     exit_code: ExitCode
 
-    @property
+    @cached_property
+    def rows(self) -> tuple[ScoreRow, ...]:
+        """The rows of the table, in its order; a million of them take gigabytes."""
+        return tuple(rows_of(self.frame))
+
+    @cached_property
     def unusable(self) -> tuple[ScoreRow, ...]:
         """Rows of labels that could not be judged as they are."""
-        return tuple(row for row in self.rows if row.status in _UNUSABLE)
+        return tuple(rows_of(self.frame.filter(pl.col("status").is_in(_UNUSABLE))))
+
+    @cached_property
+    def worst_first(self) -> pl.DataFrame:
+        """What tells labels apart, their status, score, error and verdict, worst first."""
+        found = verdicts(self.frame, self.findings)
+        light = self.frame.select(*KEY, "status", "score", "p_faulty", "error_type", found)
+        return light[worst_first(self.frame, found)]
 
     def to_json(self) -> dict[str, object]:
         """Return the summary printed with `--json`."""
-        statuses = Counter(row.status.value for row in self.rows)
         severities = Counter(f.severity for f in self.findings)
-        ranked = worst_first(self.rows, verdicts(self.rows, self.findings))
-        worst = [row for row in ranked if not isnan(row.score)][:10]
+        scored = self.worst_first.filter(pl.col("score").is_not_nan())
+        worst = scored.select("case_id", "structure", "score", "p_faulty").head(_WORST)
         return {
             "cases": self.n_cases,
             "cases_failed": self.n_failed,
             "cases_missing": self.n_missing,
             "labels": self.n_labels,
             "unmatched": self.n_unmatched,
-            "status": dict(statuses),
+            "status": dict(self.frame["status"].value_counts().sort("status").iter_rows()),
             "findings": {s.value: severities[s] for s in SEVERITIES if severities[s]},
-            "worst": [
-                {
-                    "case_id": r.case_id,
-                    "structure": r.structure,
-                    "score": round(r.score, 4),
-                    "p_faulty": round(r.p_faulty, 4),
-                }
-                for r in worst
-            ],
+            "worst": worst.with_columns(pl.col(pl.Float64).round(4)).to_dicts(),
             "notes": list(self.notes),
             "out": self.out.name,
             "report": "index.html" if self.report is not None else None,
@@ -110,36 +117,43 @@ def conclude(
     Raises:
         OutputError: The result folder cannot be written.
     """
-    order = {case.case_id: n for n, case in enumerate(cases)}
-    records = sorted(
-        (r for r in read_records(config.out) if r.case_id in order),
-        key=lambda r: order[r.case_id],
-    )
+    names: Pseudonyms | None = None
+    ids = [case.case_id for case in cases]
     if config.pseudonymise:
-        dataset, cases, records = _renamed(config.out, dataset, cases, records, record)
-    findings = _findings(records, replace(dataset, cases=tuple(cases)))
-    scored = with_context_ranks([row for r in records for row in r.rows])
-    judged = with_low_confidence(scored)
-    rows = with_p_faulty(with_rules(judged, findings), findings)
-    n_missing = len(cases) - len(records)
+        names = _names(config.out, dataset, record)
+        dataset, cases = names.dataset(dataset), sorted(map(names.case, cases), key=_id_of)
+        ids = sorted(ids, key=lambda case_id: names.cases[case_id])
+    found = gather_cases(config.out, ids, names)
+    facts = gather_facts(config.out, ids, names)
+    findings = (
+        *found.findings,
+        *check_cohort(facts),
+        *check_dataset(replace(dataset, cases=tuple(cases))),
+    )
+    n_usable = sum(bool(label.structure) for label in facts)
+    del facts  # rows take as much memory, and these are not needed any more
+    frame = gather_rows(config.out, ids, names)
+    frame = with_low_confidence(with_context_ranks(frame))
+    frame = with_p_faulty(with_rules(frame, findings), findings)
+    n_missing = len(cases) - found.n_cases
     result = AuditResult(
         out=config.out,
         report=None if n_missing else config.out / "index.html",
-        rows=rows,
+        frame=frame,
         findings=findings,
-        n_cases=len(records),
-        n_labels=sum(_n_labels(r) for r in records),
-        n_failed=sum(_failed(r) for r in records),
+        n_cases=found.n_cases,
+        n_labels=n_usable + found.n_unusable,
+        n_failed=found.n_failed,
         n_missing=n_missing,
         n_unmatched=len(dataset.unmatched),
-        bad_images=tuple((r.case_id, r.error) for r in records if r.error and not r.rows),
-        notes=notes_on(rows, judge, record.familiarity),
-        exit_code=_exit_code(config.fail_on, records, rows, findings),
+        bad_images=found.bad_images,
+        notes=notes_on(frame, judge, record.familiarity),
+        exit_code=_exit_code(config.fail_on, found.n_failed, frame, findings),
     )
     try:
         if not n_missing:
-            slices = {r.case_id: r.slices for r in records}
-            _write(config, dataset, cases, judge, result, slices, progress)
+            write_slices(gather_slices(config.out, ids, names), config.out)
+            _write(config, dataset, cases, judge, result, progress)
         _close(record, result, len(cases))
         if not n_missing:
             discard_features(config.out)
@@ -148,25 +162,19 @@ def conclude(
     return result
 
 
-def _renamed(
-    out: Path,
-    dataset: Dataset,
-    cases: Sequence[Case],
-    records: Sequence[CaseRecord],
-    record: RunRecord,
-) -> tuple[Dataset, list[Case], list[CaseRecord]]:
-    """Return everything under pseudonyms, in their order: the old order would tell of the names."""
+def _names(out: Path, dataset: Dataset, record: RunRecord) -> Pseudonyms:
+    """Return the pseudonyms of a run, and take what names a case out of its record."""
     try:
         names = pseudonyms_for(dataset.cases, out)
     except OSError as error:
         raise OutputError.of(out, error) from error
     record.config, record.argv = names.plain(record.config), names.plain(record.argv)
     record.dataset = names.plain(record.dataset)
-    return (
-        names.dataset(dataset),
-        sorted(map(names.case, cases), key=lambda case: case.case_id),
-        sorted(map(names.record, records), key=lambda of_case: of_case.case_id),
-    )
+    return names
+
+
+def _id_of(case: Case) -> str:
+    return case.case_id
 
 
 def _close(record: RunRecord, result: AuditResult, n_cases: int) -> None:
@@ -185,40 +193,22 @@ def _close(record: RunRecord, result: AuditResult, n_cases: int) -> None:
     record.write(result.out)
 
 
-def _n_labels(record: CaseRecord) -> int:
-    """Return how many labels were looked at: usable ones leave facts, the others leave rows."""
-    usable = sum(bool(facts["structure"]) for facts in record.facts)
-    return usable + sum(row.status in _UNUSABLE for row in record.rows)
-
-
-def _failed(record: CaseRecord) -> bool:
-    return bool(record.error) or any(row.status in _UNUSABLE for row in record.rows)
-
-
-def _findings(records: Sequence[CaseRecord], dataset: Dataset) -> tuple[Finding, ...]:
-    facts = [LabelFacts(**data) for r in records for data in r.facts]
-    own = [finding for r in records for finding in r.findings]
-    return (*own, *check_cohort(facts), *check_dataset(dataset))
-
-
 def _write(
     config: AuditConfig,
     dataset: Dataset,
     cases: Sequence[Case],
     judge: Judge | None,
     result: AuditResult,
-    slices: Mapping[str, Sequence[SliceRow]],
     progress: Progress,
 ) -> None:
-    rows, findings = result.rows, result.findings
-    write_table(rows, config.out)
-    write_slices(slices, config.out)
-    lines = [strict_json(finding.to_json()) + "\n" for finding in findings]
-    write_whole(config.out / FINDINGS, "".join(lines).encode())
+    findings = result.findings
+    write_table(result.frame, config.out)
+    with whole_file(config.out / FINDINGS) as file:
+        file.writelines(f"{strict_json(f.to_json())}\n".encode() for f in findings)
     data = ReportData(
         title=dataset.name,
         about=_about(config, dataset, cases, judge),
-        rows=rows,
+        frame=result.frame,
         findings=findings,
         n_worst=config.n_worst,
         about_cases={case.case_id: _about_case(case) for case in cases},
@@ -231,7 +221,7 @@ def _write(
     if judge is not None:
         shown = pictured(data)
         named = {case.case_id: case for case in cases}
-        made = make_exhibits(shown, named, judge, by_label(slices))
+        made = make_exhibits(shown, named, judge, slices_of(config.out, to_frame(shown)))
         exhibits = _told(made, len(shown), progress)
     render_report(data, exhibits, config.out)
 
@@ -273,21 +263,18 @@ def _of(part: int, whole: int) -> str:
 
 
 def _exit_code(
-    gate: Gate | None,
-    records: Sequence[CaseRecord],
-    rows: Sequence[ScoreRow],
-    findings: Sequence[Finding],
+    gate: Gate | None, n_failed: int, frame: pl.DataFrame, findings: Sequence[Finding]
 ) -> ExitCode:
     """Return 3 where a case failed, else 4 where the gate is tripped, else 0."""
-    if any(_failed(r) for r in records):
+    if n_failed:
         return ExitCode.CASES_FAILED
-    return ExitCode.GATE if gate is not None and _tripped(gate, rows, findings) else ExitCode.DONE
+    return ExitCode.GATE if gate is not None and _tripped(gate, frame, findings) else ExitCode.DONE
 
 
-def _tripped(gate: Gate, rows: Sequence[ScoreRow], findings: Sequence[Finding]) -> bool:
+def _tripped(gate: Gate, frame: pl.DataFrame, findings: Sequence[Finding]) -> bool:
     if gate.score_below is not None:
-        return any(row.score < gate.score_below for row in rows)
+        return bool((frame["score"] < gate.score_below).any())
     if gate.p_faulty_above is not None:
-        return any(row.p_faulty > gate.p_faulty_above for row in rows)
+        return bool((frame["p_faulty"].drop_nans() > gate.p_faulty_above).any())
     least = (gate.severity or Severity.ERROR).rank
     return any(finding.severity.rank >= least for finding in findings)

@@ -1,9 +1,11 @@
 """What limits the scores of a run, in sentences for the report and the terminal."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+
+import polars as pl
 
 from segassay.judge.scoring import Judge
-from segassay.records.scores import ScoreRow
+from segassay.records.remarks import remarked
 from segassay.runs.domain.familiarity import FAMILIAR
 from segassay.types import Remark
 
@@ -26,9 +28,9 @@ _ASK = (
 
 
 def notes_on(
-    rows: Sequence[ScoreRow], judge: Judge | None, familiarity: float | None
+    frame: pl.DataFrame, judge: Judge | None, familiarity: float | None
 ) -> tuple[str, ...]:
-    """Return the notes, none without a judge.
+    """Return the notes on a score table, none without a judge.
 
     `familiarity` is the outcome of the judge's trial, if there was one.
     """
@@ -37,45 +39,46 @@ def notes_on(
     notes = []
     if not judge.suggests:
         notes.append("This judge answers with a number: pictures show the label alone.")
-    notes += _on_training_images(rows)
-    unknown = list(_on_the_unknown(rows, familiarity))
+    notes += _on_training_images(frame)
+    unknown = list(_on_the_unknown(frame, familiarity))
     ask = () if judge.reads_context else (_ASK,)
     return (*notes, *unknown, *((_HELP, *ask) if unknown else ()))
 
 
-def _on_training_images(rows: Sequence[ScoreRow]) -> Iterable[str]:
+def _on_training_images(frame: pl.DataFrame) -> Iterable[str]:
     """Tell labels that the judge learned from those that only lie on an image it has seen.
 
     The same image may be in its training under other names, or with other structures.
     """
-    seen = [row for row in rows if Remark.TRAINED_ON_IMAGE in row.remarks]
-    learned = sum(Remark.NEVER_LEARNED not in row.remarks for row in seen)
+    seen = frame.filter(remarked(Remark.TRAINED_ON_IMAGE))
+    learned = seen.filter(~remarked(Remark.NEVER_LEARNED)).height
     if learned:
         yield (
-            f"The judge was trained on the images of {learned} of {len(rows)} labels, with these "
-            "structures: scores of these labels are optimistic, expect lower ones on new data."
+            f"The judge was trained on the images of {learned} of {frame.height} labels, with "
+            "these structures: scores of these labels are optimistic, expect lower ones on new "
+            "data."
         )
-    if len(seen) > learned:
+    if seen.height > learned:
         yield (
-            f"The judge was trained on the images of {len(seen) - learned} of {len(rows)} labels, "
-            "but with other structures or under other names: of these labels it knows no more than "
-            "of those on new images."
+            f"The judge was trained on the images of {seen.height - learned} of {frame.height} "
+            "labels, but with other structures or under other names: of these labels it knows no "
+            "more than of those on new images."
         )
 
 
-def _on_the_unknown(rows: Sequence[ScoreRow], familiarity: float | None) -> Iterable[str]:
+def _on_the_unknown(frame: pl.DataFrame, familiarity: float | None) -> Iterable[str]:
     if familiarity is not None and familiarity < FAMILIAR:
-        compared = any(Remark.COMPARED in row.remarks for row in rows)
+        compared = frame.select(remarked(Remark.COMPARED).any()).item()
         yield (
             f"The judge's scores hardly follow simulated errors in this data set (r = "
             f"{familiarity:.2f}; on data that it knows, {FAMILIAR} and more): it does not know "
             "such images, and intervals are wide."
             + (" Labels were compared with those of other cases." if compared else "")
         )
-    unknown = [row for row in rows if Remark.NEVER_LEARNED in row.remarks]
-    weighed = {row.structure for row in unknown if row.remarks & _BESIDE_OTHERS}
-    fitted = {row.structure for row in unknown if Remark.IN_REFERENCE_CONTEXT in row.remarks}
-    alone = {row.structure for row in unknown} - weighed - fitted
+    unknown = frame.filter(remarked(Remark.NEVER_LEARNED))
+    weighed = set(unknown.filter(remarked(*_BESIDE_OTHERS))["structure"])
+    fitted = set(unknown.filter(remarked(Remark.IN_REFERENCE_CONTEXT))["structure"])
+    alone = set(unknown["structure"]) - weighed - fitted
     if weighed:
         yield (
             f"The judge did not learn {_listed(weighed)} in such images. These labels were "

@@ -2,20 +2,23 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from math import isnan
+
+import polars as pl
 
 from segassay.checks.all_checks import CERTAIN
 from segassay.records.findings import Finding
 from segassay.records.remarks import comment
 from segassay.records.scores import ScoreRow
+from segassay.records.table import with_rows
+from segassay.records.triage import KEY, key_of
 from segassay.types import Remark, Status
 
-Label = tuple[str, str | None, str]
-"""Case, source and structure."""
+Label = tuple[str, str, str | None]
+"""Case, structure and source."""
 
 
-def with_rules(rows: Sequence[ScoreRow], findings: Iterable[Finding]) -> tuple[ScoreRow, ...]:
-    """Return rows, those that a finding of a certain rule names with a score of its cap at most.
+def with_rules(frame: pl.DataFrame, findings: Iterable[Finding]) -> pl.DataFrame:
+    """Return a score table, rows that a certain rule names with a score of its cap at most.
 
     What the judge said stays in `judge_score`. Such a row counts as scored however little the
     judge trusted itself: the rule does not rest on it. Rows without a score stay as they are.
@@ -24,13 +27,16 @@ def with_rules(rows: Sequence[ScoreRow], findings: Iterable[Finding]) -> tuple[S
     for finding in findings:
         certain = CERTAIN.get(finding.check)
         for structure in () if certain is None else certain.structures(finding):
-            rules[finding.case_id, finding.source, structure].append(finding.check)
-    return tuple(_overridden(row, rules[row.case_id, row.source, row.structure]) for row in rows)
+            rules[finding.case_id, structure, finding.source].append(finding.check)
+    named = pl.DataFrame(list(rules), schema=dict.fromkeys(KEY, pl.String), orient="row")
+    scored = frame.select(*KEY, "score", place=pl.int_range(pl.len())).filter(
+        ~pl.col("score").is_nan()
+    )
+    places = scored.join(named, KEY, how="semi")["place"]
+    return with_rows(frame, places, lambda row: _overridden(row, rules[key_of(row)]))
 
 
 def _overridden(row: ScoreRow, rules: Sequence[str]) -> ScoreRow:
-    if not rules or isnan(row.score):
-        return row
     rule = min(rules, key=lambda name: CERTAIN[name].cap)
     cap = CERTAIN[rule].cap
     why = comment(Remark.RULE_OVERRIDES, rule=rule, cap=cap, score=row.score)

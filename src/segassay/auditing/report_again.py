@@ -29,7 +29,7 @@ def report_again(folder: Path, *, out: Path | None = None, n_worst: int | None =
     about, pictures = read_kept(folder)
     if n_worst is not None:
         about["n_worst"] = n_worst
-    data = ReportData(rows=results.rows, findings=results.findings, **about)
+    data = ReportData(frame=results.frame, findings=results.findings, **about)
     target = folder if out is None else out
     try:
         target.mkdir(parents=True, exist_ok=True)

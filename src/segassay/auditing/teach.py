@@ -8,11 +8,12 @@ not learned.
 import shutil
 from pathlib import Path
 
+from segassay.auditing.audit_config import AuditConfig
 from segassay.errors import UsageError
+from segassay.fit.fit_config import LearnConfig
 from segassay.fit.learn_labels import learn_labels
 from segassay.judge.documents.description import Adaptation
 from segassay.judge.documents.judge_folder import open_judge
-from segassay.runs.configs import AuditConfig, LearnConfig
 from segassay.types import DEFAULT_BASE, DEFAULT_JUDGE, Say
 
 

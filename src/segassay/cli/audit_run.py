@@ -5,18 +5,20 @@ from collections.abc import Mapping
 from math import isnan
 from typing import Any
 
+import polars as pl
+
 from segassay.auditing.audit import audit
+from segassay.auditing.audit_config import AuditConfig, Gate
 from segassay.auditing.conclude import AuditResult
 from segassay.cli.console import give_json, tell, tell_some
 from segassay.cli.options import CaseOptions, RunOptions, SourceOptions, TellOptions
 from segassay.errors import UsageError
-from segassay.records.triage import Verdict, key_of, verdicts, worst_first
+from segassay.records.triage import Verdict
 from segassay.report.model import SEVERITIES, error_name
-from segassay.runs.configs import AuditConfig, Gate
 from segassay.types import Severity, Status, counted, percent
 
 _SHOWN, _WORST = 10, 5
-_LOOK_AT = (Verdict.LIKELY_WRONG, Verdict.CHECK, Verdict.MISSING)
+_LOOK_AT = [Verdict.LIKELY_WRONG.value, Verdict.CHECK.value, Verdict.MISSING.value]
 
 STATUS_NAMES = {
     Status.SCORED: "scored",
@@ -88,11 +90,11 @@ def _tell_result(result: AuditResult, *, scored: bool) -> None:
     if result.n_unmatched:
         files = counted(result.n_unmatched, "file that belongs", "files that belong")
         tell(f"{files} to no case: segassay info names them")
-    statuses = Counter(row.status for row in result.rows)
+    statuses = dict(result.frame["status"].value_counts().iter_rows())
     if statuses:
         tell(
             "status: "
-            + ", ".join(f"{statuses[s]} {STATUS_NAMES[s]}" for s in Status if statuses[s])
+            + ", ".join(f"{statuses[s]} {STATUS_NAMES[s]}" for s in Status if s in statuses)
         )
     severities = Counter(f.severity for f in result.findings)
     if severities:
@@ -117,17 +119,17 @@ def _n_of(severity: Severity, n: int) -> str:
 
 def _tell_worst(result: AuditResult) -> None:
     """Name the labels to begin with, worst first, and say why."""
-    found = verdicts(result.rows, result.findings)
-    worst = [row for row in worst_first(result.rows, found) if found[key_of(row)] in _LOOK_AT]
-    tell("worst labels:" if worst else "worst labels: none stands out")
-    for row in worst[:_WORST]:
+    worst = result.worst_first.filter(pl.col("verdict").is_in(_LOOK_AT)).head(_WORST)
+    tell("worst labels:" if worst.height else "worst labels: none stands out")
+    for row in worst.iter_rows(named=True):
+        score, p_faulty = row["score"], row["p_faulty"]
         words = (
-            "" if isnan(row.score) else f"{row.score:.2f}",
-            found[key_of(row)].value,
-            "" if isnan(row.p_faulty) else f"faulty: {percent(row.p_faulty)}",
-            error_name(row.error_type),
+            "" if isnan(score) else f"{score:.2f}",
+            row["verdict"],
+            "" if isnan(p_faulty) else f"faulty: {percent(p_faulty)}",
+            error_name(row["error_type"]),
         )
-        tell(f"  {row.case_id} {row.structure}: {', '.join(filter(None, words))}")
+        tell(f"  {row['case_id']} {row['structure']}: {', '.join(filter(None, words))}")
 
 
 def _verdict(result: AuditResult, severities: Mapping[Severity, int]) -> str:

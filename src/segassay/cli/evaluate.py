@@ -32,8 +32,8 @@ def evaluate(
     """Score masks that have a reference; compare scores, true Dice and baselines."""
     from segassay.cli.console import give_json, tell, tell_some
     from segassay.evaluation.evaluate import evaluate as run
+    from segassay.evaluation.evaluate_config import EvaluateConfig
     from segassay.report.evaluation_page import summary_lines
-    from segassay.runs.configs import EvaluateConfig
 
     config = EvaluateConfig(
         table=pairs,

@@ -72,8 +72,8 @@ def fit(
 ) -> int:
     """Fit a judge to a few cases with reference labels. No GPU or network training needed."""
     from segassay.cli.console import tell
+    from segassay.fit.fit_config import FitConfig
     from segassay.fit.fit_judge import fit_judge
-    from segassay.runs.configs import FitConfig
 
     config = FitConfig(source=source.config(), out=out, judge=judge, **asdict(how))
     say = None if telling.quiet else tell
@@ -91,8 +91,8 @@ def learn(
     telling: TellOptions,
 ) -> int:
     """Cross-fit the judge on the data set's own, possibly wrong, labels (2-fold); needs torch."""
+    from segassay.fit.fit_config import LearnConfig
     from segassay.fit.learn_labels import learn_labels
-    from segassay.runs.configs import LearnConfig
 
     config = LearnConfig(source=source.config(), out=out, judge=judge, **asdict(how))
     result = learn_labels(config, progress=telling.progress(), say=telling.say)
@@ -109,8 +109,8 @@ def calibrate(
     telling: TellOptions,
 ) -> int:
     """Calibrate a judge's scores and intervals on your own predictions with a reference."""
+    from segassay.fit.fit_config import CalibrateConfig
     from segassay.fit.fit_judge import calibrate_judge
-    from segassay.runs.configs import CalibrateConfig
 
     config = CalibrateConfig(table=pairs, out=out, judge=judge, limit=limit)
     result = calibrate_judge(config, progress=telling.progress())

@@ -1,5 +1,7 @@
 """Options that several verbs share, alone and in groups (see `cli.option_groups`)."""
 
+import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,6 +10,7 @@ import typer
 
 from segassay.cli.console import PhaseProgress, tell
 from segassay.cli.typed import typed_words
+from segassay.errors import UsageError
 from segassay.types import DEFAULT_JUDGE, Engine, Modality
 
 if TYPE_CHECKING:
@@ -61,8 +64,19 @@ Jobs = Annotated[
 ]
 Limit = Annotated[int | None, typer.Option("--limit", help="Use only the first N cases.")]
 ImageLimit = Annotated[int | None, typer.Option("--limit", help="Use only the first N images.")]
-PartId = Annotated[int, typer.Option("--part-id", help="Which part to do, counted from 1.")]
-NumParts = Annotated[int, typer.Option("--num-parts", help="Split the cases into this many parts.")]
+PartId = Annotated[
+    int | None,
+    typer.Option(
+        "--part-id", help="Which part to do, counted from 1. Default: as the SLURM array says."
+    ),
+]
+NumParts = Annotated[
+    int | None,
+    typer.Option(
+        "--num-parts",
+        help="Split the cases into this many parts. Default: as many as the SLURM array has tasks.",
+    ),
+]
 LabelSource = Annotated[
     str | None,
     typer.Option(
@@ -181,12 +195,40 @@ class JudgeOptions:
 class PartOptions:
     """Which share of the work, where several machines do it."""
 
-    part_id: PartId = 1
-    num_parts: NumParts = 1
+    part_id: PartId = None
+    num_parts: NumParts = None
 
     def as_config(self) -> dict[str, Any]:
-        """Return what `CasesConfig` takes."""
-        return {"part": self.part_id, "parts": self.num_parts}
+        """Return what `CasesConfig` takes.
+
+        In a job array of SLURM every task does a part, unless one of the options says otherwise.
+        """
+        found = None
+        if self.part_id is None and self.num_parts is None:
+            found = array_task(os.environ)
+        if found is None:
+            return {"part": self.part_id or 1, "parts": self.num_parts or 1}
+        tell(f"part {found[0]} of {found[1]}, as SLURM's job array says; --num-parts 1 for all")
+        return {"part": found[0], "parts": found[1]}
+
+
+def array_task(variables: Mapping[str, str]) -> tuple[int, int] | None:
+    """Return which task of how many of a SLURM job array this is, from 1; `None` if of none.
+
+    Raises:
+        UsageError: Its numbers have gaps, as in `--array=1,5,7`.
+    """
+    names = ("ID", "COUNT", "MIN", "MAX")
+    told = [variables.get(f"SLURM_ARRAY_TASK_{name}", "") for name in names]
+    if not all(text.isdecimal() for text in told):
+        return None
+    own, count, least, most = map(int, told)
+    if most - least + 1 != count:
+        raise UsageError(
+            f"SLURM's job array has {count} tasks, from {least} to {most}: number them one "
+            "after the other, or give --num-parts and --part-id"
+        )
+    return own - least + 1, count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,7 +54,7 @@ def pairs(
     """Make wrong masks of known Dice from reference labels. Resumes where it stopped."""
     from segassay.cli.console import give_json, tell, tell_some
     from segassay.pairs.make_pairs import make_pairs
-    from segassay.runs.configs import PairsConfig
+    from segassay.pairs.pairs_config import PairsConfig
 
     config = PairsConfig(
         source=source.config(),

@@ -8,13 +8,15 @@ from math import isnan, nan
 from pathlib import Path
 
 from segassay.auditing.audit import audit
+from segassay.auditing.audit_config import AuditConfig
 from segassay.demo.planting import Planted, plant_dataset
 from segassay.errors import OutputError
 from segassay.records.findings import Finding
 from segassay.records.p_faulty import with_p_faulty
 from segassay.records.scores import ScoreRow
-from segassay.records.triage import Verdict, key_of, verdicts, worst_first
-from segassay.runs.configs import AuditConfig, SourceConfig
+from segassay.records.table import rows_of, to_frame
+from segassay.records.triage import Verdict, verdicts, worst_first
+from segassay.runs.configs import SourceConfig
 from segassay.types import Progress, Severity, Status
 
 _TO_CHECK = (Verdict.LIKELY_WRONG, Verdict.CHECK, Verdict.MISSING)
@@ -144,13 +146,15 @@ def compare(
 ) -> DemoResult:
     """Set an audit's rows and findings against the simulated errors."""
     loud = [f for f in findings if f.severity is not Severity.INFO]
-    rows = with_p_faulty(rows)  # by the scores alone: what rules find is counted apart
-    found = verdicts(rows)
-    ranked = worst_first(rows, found)
-    listed = tuple(row for row in ranked if found[key_of(row)] in _TO_CHECK)
+    frame = with_p_faulty(to_frame(rows))  # by scores alone: what rules find is counted apart
+    found = verdicts(frame)
+    order = worst_first(frame, found)
+    ranked = tuple(rows_of(frame[order]))
+    told = zip(ranked, found[order], strict=True)
+    listed = tuple(row for row, kind in told if kind in _TO_CHECK)
     changed = {(p.case_id, name) for p in planted for name in p.struck}
     cases = {p.case_id for p in planted}
-    doubted = (row.structure for row in rows if found[key_of(row)] is Verdict.LOW_CONFIDENCE)
+    doubted = frame["structure"].filter(found == Verdict.LOW_CONFIDENCE.value)
     return DemoResult(
         outcomes=tuple(_outcome(p, loud, ranked, listed) for p in planted),
         listed=listed,

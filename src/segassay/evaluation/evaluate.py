@@ -13,7 +13,8 @@ from segassay.datasets.open_pair import as_cases, images_of
 from segassay.datasets.pair_table import Pair, read_pair_table
 from segassay.datasets.read_case import file_sha256
 from segassay.errors import OutputError
-from segassay.evaluation.evaluate_image import evaluate_image, record_id
+from segassay.evaluation.evaluate_config import EvaluateConfig
+from segassay.evaluation.evaluate_image import EvaluateContext, record_id
 from segassay.files.filesystem import stamp
 from segassay.judge.scoring import Judge, load_judge
 from segassay.metrics.baselines import mean_of_structure, size_oddness
@@ -21,11 +22,12 @@ from segassay.metrics.evaluation import Figures, evaluate_labels
 from segassay.metrics.summary import JudgedLabels
 from segassay.records.judged_pairs import JudgedPair, write_judged_pairs
 from segassay.records.run import RunRecord, config_key, now
-from segassay.records.shards import read_records
+from segassay.records.shards import finished_ids, read_facts
 from segassay.report.evaluation_page import write_evaluation
-from segassay.runs.configs import EvaluateConfig
-from segassay.runs.domain.acquaintance import get_acquainted
+from segassay.runs.begun import Begun
+from segassay.runs.domain.acquaintance import Acquaintance, get_acquainted
 from segassay.runs.domain.familiarity import FAMILIAR
+from segassay.runs.executors import Serial
 from segassay.runs.keep_records import keep_records
 from segassay.runs.result_folder import discard_features, new_record, open_run
 from segassay.types import ExitCode, Progress, Remark, Say, Status, ignore_progress
@@ -68,16 +70,17 @@ def evaluate(
     groups = images_of(pairs)[: config.limit]
     judge = load_judge(config.judge)
     record = open_run(_record(config, pairs, judge), config.out, overwrite=config.overwrite)
-    done = {r.case_id for r in read_records(config.out)}
+    done = finished_ids(config.out)
     todo = [group for group in groups if record_id(group) not in done]
-    asked = judge
+    acquaintance = Acquaintance()
     if todo:
         cases = as_cases(images_of(pairs))
-        asked = get_acquainted(
+        acquaintance = get_acquainted(
             record, config.out, cases, judge, config.peers, say=say, progress=tell
-        ).asked(judge)
+        )
+    context = EvaluateContext(config.judge, acquaintance, (acquaintance.asked(judge), judge))
     keep_records(
-        (evaluate_image(group, asked, blind=judge) for group in todo),
+        Serial(Begun.of(config.out)).map(todo, context),
         record,
         config.out,
         counts=(len(groups) - len(todo), len(groups)),
@@ -104,7 +107,7 @@ def _record(config: EvaluateConfig, pairs: Sequence[Pair], judge: Judge) -> RunR
 
 
 def _conclude(config: EvaluateConfig, record: RunRecord, judge: Judge) -> EvaluateResult:
-    found = [JudgedPair.from_json(data) for r in read_records(config.out) for data in r.facts]
+    found = [JudgedPair.from_json(d) for _, _, facts in read_facts(config.out) for d in facts]
     rows = sorted(found, key=lambda row: row.row)
     judged = [row for row in rows if not isnan(row.score) and not isnan(row.true_dice)]
     labels = _labels(judged)

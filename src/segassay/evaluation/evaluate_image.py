@@ -13,12 +13,14 @@ from segassay.datasets.pair_table import REQUIRED, Pair
 from segassay.errors import CaseError, InternalError
 from segassay.images.mask import Mask
 from segassay.images.volume import Volume, voxel_sha256
-from segassay.judge.scoring import Judge, Score
+from segassay.judge.engines.onnxruntime_session import usable_cores
+from segassay.judge.scoring import Judge, Score, load_judge
 from segassay.judge.scoring.query import AskedImage
 from segassay.metrics.overlap import NSD_MM, dice, volume_surface_dice
 from segassay.records.judged_pairs import JudgedPair
 from segassay.records.remarks import comment, remarks_of, text_of
 from segassay.records.shards import CaseRecord
+from segassay.runs.domain.acquaintance import Acquaintance
 from segassay.runs.isolated import isolated
 from segassay.types import Remark, Status
 
@@ -30,6 +32,47 @@ _VOXELS_AT_ONCE = 2**28
 
 _MASKS_AT_ONCE = 16
 """Masks whose slices are judged together: the network's inputs are larger than they."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateContext:
+    """What is the same for all images of an evaluation (`runs.context`); a case is its pairs.
+
+    `judges` are the judge `judge_name` in the state that the `acquaintance` asks for, and as it is
+    loaded: that one is asked for the baseline of masks alone. They are not sent to other processes.
+    """
+
+    judge_name: str
+    acquaintance: Acquaintance
+    judges: tuple[Judge, Judge] | None = None
+
+    def id_of(self, pairs: Sequence[Pair]) -> str:
+        """Return what the pairs of one image are called in a run: case and first row."""
+        return record_id(pairs)
+
+    def read(self, pairs: Sequence[Pair]) -> Sequence[Pair]:
+        """Return the pairs; their files are read one by one when they are judged."""
+        return pairs
+
+    def work(self, pairs: Sequence[Pair]) -> CaseRecord:
+        """Judge all pairs of one image."""
+        if self.judges is None:
+            raise RuntimeError(f"{record_id(pairs)}: no judge; the context was not unpacked")
+        judge, blind = self.judges
+        return evaluate_image(pairs, judge, blind=blind)
+
+    def failed(self, pairs: Sequence[Pair], error: CaseError) -> CaseRecord:
+        """Record all pairs of one image as failed."""
+        return _record(pairs, _unusable(pairs, error), str(error))
+
+    def packed(self) -> "EvaluateContext":
+        """Return the context without its judges."""
+        return replace(self, judges=None)
+
+    def unpacked(self, jobs: int) -> "EvaluateContext":
+        """Load the judges for one of `jobs` processes."""
+        blind = load_judge(self.judge_name, threads=max(1, usable_cores() // jobs))
+        return replace(self, judges=(self.acquaintance.asked(blind), blind))
 
 
 def record_id(pairs: Sequence[Pair]) -> str:
@@ -47,8 +90,12 @@ def evaluate_image(pairs: Sequence[Pair], judge: Judge, *, blind: Judge) -> Case
     if isinstance(rows, CaseError):
         error = str(rows)
         rows = _unusable(pairs, rows)
-    rows.sort(key=lambda row: row.row)
-    return CaseRecord(record_id(pairs), (), (), tuple(row.to_json() for row in rows), error)
+    return _record(pairs, rows, error)
+
+
+def _record(pairs: Sequence[Pair], rows: Sequence[JudgedPair], error: str) -> CaseRecord:
+    ordered = sorted(rows, key=lambda row: row.row)
+    return CaseRecord(record_id(pairs), (), (), tuple(row.to_json() for row in ordered), error)
 
 
 def _rows(pairs: Sequence[Pair], judge: Judge, blind: Judge) -> Iterator[JudgedPair]:

@@ -2,9 +2,11 @@
 
 import os
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_IMODE
+from typing import BinaryIO
 
 _UNFINISHED = ".unfinished"
 
@@ -20,10 +22,26 @@ def write_whole(path: Path, content: bytes, *, like: Path | None = None) -> None
     Raises:
         OSError: The folder cannot be written; an old file is then still as it was.
     """
-    fresh = _write_beside(path, content, like)
+    with whole_file(path, like=like) as file:
+        file.write(content)
+
+
+@contextmanager
+def whole_file(path: Path, *, like: Path | None = None) -> Iterator[BinaryIO]:
+    """Open a file to be written piece by piece; it takes its place in one step at the end.
+
+    Args and errors as in `write_whole`.
+    """
+    fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{_UNFINISHED}")
     try:
+        with fresh.open("xb") as file:
+            if like is not None and like.exists():
+                _take_rights(file.fileno(), like.stat(), owner=like == path)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
         fresh.replace(path)
-    except OSError:
+    except BaseException:
         fresh.unlink(missing_ok=True)
         raise
 
@@ -37,7 +55,8 @@ def create_whole(path: Path, content: bytes) -> bool:
     Raises:
         OSError: The folder cannot be written.
     """
-    fresh = _write_beside(path, content)
+    fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{_UNFINISHED}")
+    write_whole(fresh, content)
     try:
         path.hardlink_to(fresh)  # fails where the name is taken, which a rename does not
     except FileExistsError:
@@ -52,21 +71,6 @@ def create_whole(path: Path, content: bytes) -> bool:
 def is_unfinished(path: Path) -> bool:
     """Whether a file is what an interrupted `write_whole` left behind."""
     return path.name.endswith(_UNFINISHED)
-
-
-def _write_beside(path: Path, content: bytes, like: Path | None = None) -> Path:
-    fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{_UNFINISHED}")
-    try:
-        with fresh.open("xb") as file:
-            if like is not None and like.exists():
-                _take_rights(file.fileno(), like.stat(), owner=like == path)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError:
-        fresh.unlink(missing_ok=True)
-        raise
-    return fresh
 
 
 def _take_rights(file: int, like: os.stat_result, *, owner: bool) -> None:

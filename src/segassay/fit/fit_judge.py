@@ -6,6 +6,7 @@ from segassay.datasets.case import Case
 from segassay.datasets.one_source import of_one_source
 from segassay.errors import UsageError
 from segassay.fit.adapt_network import require_adaptable, require_learning
+from segassay.fit.fit_config import CalibrateConfig, FitConfig
 from segassay.fit.fit_network import TrustedLabels, fit_network
 from segassay.fit.gold_atlas import gold_cases
 from segassay.fit.gold_judge import GoldResult, make_gold_judge, open_base
@@ -22,7 +23,6 @@ from segassay.judge.documents.judge_folder import JudgeFolder
 from segassay.judge.documents.new_folder import require_free, require_writable
 from segassay.judge.scoring.context_judge import ContextJudge
 from segassay.judge.scoring.slice_judge import SliceJudge
-from segassay.runs.configs import CalibrateConfig, FitConfig
 from segassay.types import Progress, Say, counted, ignore_progress, say_nothing
 
 

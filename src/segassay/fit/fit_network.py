@@ -13,6 +13,7 @@ from segassay.datasets.case import Dataset
 from segassay.datasets.splits import SubjectSplit
 from segassay.errors import UsageError
 from segassay.fit.adapt_network import Lesson, adapt_network, learning_of, tested_on
+from segassay.fit.fit_config import FitConfig
 from segassay.fit.gold_judge import FullFit, GoldResult, Problems, make_gold_judge, open_base
 from segassay.fit.measure_gold import Planting, measure_cases, measure_table
 from segassay.judge.calibration.adapter import beyond_noise
@@ -31,7 +32,6 @@ from segassay.judge.documents.description import NetworkFit
 from segassay.judge.documents.judge_folder import JudgeFolder
 from segassay.judge.scoring.slice_judge import SliceJudge
 from segassay.metrics.agreement import mean_absolute_error, pearson
-from segassay.runs.configs import FitConfig
 from segassay.types import Say, counted
 
 _HELD_OUT = 0.25

@@ -23,6 +23,7 @@ from segassay.fit.adapt_network import (
     require_learning,
     tested_on,
 )
+from segassay.fit.fit_config import LearnConfig
 from segassay.fit.gold_card import gold_card
 from segassay.fit.gold_figures import evidence_of, figures_of
 from segassay.fit.gold_judge import GoldResult, open_base
@@ -54,7 +55,6 @@ from segassay.judge.documents.judge_folder import (
     write_document,
 )
 from segassay.judge.documents.new_folder import put_in_place, require_writable
-from segassay.runs.configs import LearnConfig
 from segassay.types import Progress, Say, counted
 
 FEWEST = 8

@@ -9,11 +9,13 @@ from segassay.datasets.one_source import of_one_source
 from segassay.errors import OutputError, UsageError
 from segassay.files.atomic import write_whole
 from segassay.files.file_names import plain_names
-from segassay.pairs.pairs_of_case import COLUMNS, PairsContext, pairs_of_case
+from segassay.pairs.pairs_config import PairsConfig
+from segassay.pairs.pairs_of_case import COLUMNS, PairsContext
 from segassay.records.run import RunRecord, now
-from segassay.records.shards import CaseRecord, read_records
+from segassay.records.shards import finished_ids, read_facts
 from segassay.records.table import csv_bytes
-from segassay.runs.configs import PairsConfig
+from segassay.runs.begun import Begun
+from segassay.runs.executors import Serial
 from segassay.runs.keep_records import keep_records
 from segassay.runs.result_folder import about, fingerprint, new_record, open_run
 from segassay.types import ExitCode, Progress
@@ -77,7 +79,7 @@ def make_pairs(config: PairsConfig, *, progress: Progress | None = None) -> Pair
     if not cases:
         raise UsageError(f"{dataset.name}: has no labels to plant faults in")
     run = open_run(_record(config, dataset), config.out, overwrite=config.overwrite)
-    done = {record.case_id for record in read_records(config.out)}
+    done = finished_ids(config.out)
     todo = [c for c in cases[config.part - 1 :: config.parts] if c.case_id not in done]
     context = PairsContext(
         out=config.out,
@@ -91,7 +93,7 @@ def make_pairs(config: PairsConfig, *, progress: Progress | None = None) -> Pair
         stems=plain_names(dataset.structures),
     )
     keep_records(
-        (pairs_of_case(case, context) for case in todo),
+        Serial(Begun.of(config.out, config.part, config.parts)).map(todo, context),
         run,
         config.out,
         part=(config.part, config.parts),
@@ -128,19 +130,19 @@ def _record(config: PairsConfig, dataset: Dataset) -> RunRecord:
 
 def _conclude(config: PairsConfig, cases: list[Case], run: RunRecord) -> PairsResult:
     """Write the table in the order of the data set, once all cases are there."""
-    found = {record.case_id: record for record in read_records(config.out)}
-    records: list[CaseRecord] = [found[c.case_id] for c in cases if c.case_id in found]
-    rows = [row for record in records for row in record.facts]
+    found = {case_id: (error, facts) for case_id, error, facts in read_facts(config.out)}
+    done = [case.case_id for case in cases if case.case_id in found]
+    rows = [row for case_id in done for row in found[case_id][1]]
     n_labels = len({(row["case"], row["structure"]) for row in rows})
     result = PairsResult(
         out=config.out,
-        table=config.out / PAIRS_FILE if len(records) == len(cases) else None,
+        table=config.out / PAIRS_FILE if len(done) == len(cases) else None,
         n_pairs=len(rows),
         n_lost=n_labels * (config.per_label + config.untouched) - len(rows),
         n_labels=n_labels,
-        n_cases=len(records),
-        n_missing=len(cases) - len(records),
-        problems=tuple((r.case_id, r.error) for r in records if r.error),
+        n_cases=len(done),
+        n_missing=len(cases) - len(done),
+        problems=tuple((case_id, found[case_id][0]) for case_id in done if found[case_id][0]),
     )
     try:
         if result.table is not None:

@@ -51,7 +51,7 @@ COLUMNS: dict[str, type] = {
 
 @dataclass(frozen=True, slots=True)
 class PairsContext:
-    """What is the same for all cases.
+    """What is the same for all cases (`runs.context`).
 
     `folders` and `stems` are plain names for the folders of cases and the files of structures.
     """
@@ -69,6 +69,30 @@ class PairsContext:
     def wants(self, ref: LabelRef) -> bool:
         """Whether faults of this label are asked for; other labels are its surroundings."""
         return not self.structures or ref.structure in self.structures
+
+    def id_of(self, case: Case) -> str:
+        """Return the id of a case."""
+        return case.case_id
+
+    def read(self, case: Case) -> Case:
+        """Return the case: what was written of it before an error stays, reading included."""
+        return case
+
+    def work(self, case: Case) -> CaseRecord:
+        """Write the faulty masks of a case."""
+        return pairs_of_case(case, self)
+
+    def failed(self, case: Case, error: CaseError) -> CaseRecord:
+        """Record a case without pairs."""
+        return CaseRecord(case.case_id, (), (), (), str(error))
+
+    def packed(self) -> "PairsContext":
+        """Return the context as it is."""
+        return self
+
+    def unpacked(self, jobs: int) -> "PairsContext":
+        """Return the context as it is."""
+        return self
 
 
 @dataclass(frozen=True, slots=True, eq=False)

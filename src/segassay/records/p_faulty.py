@@ -14,14 +14,21 @@ And most of an interval's width is what one data set differs from another by, wh
 all labels of a structure and shows in their level: only the rest tells them apart.
 """
 
-from collections.abc import Iterable, Sequence
-from math import exp, hypot, isnan, log, nan
+from collections.abc import Iterable
+from math import log
+
+import numpy as np
+import polars as pl
+from numpy.typing import ArrayLike, NDArray
 
 from segassay.records.findings import Finding
-from segassay.records.remarks import UNKNOWN_DATA, comment
+from segassay.records.remarks import UNKNOWN_DATA, comment, remarked, with_remarks
 from segassay.records.scores import ScoreRow
+from segassay.records.table import with_rows
 from segassay.records.usual import Usual, usual_scores
 from segassay.types import Remark, Severity, Status
+
+Floats = NDArray[np.float64]
 
 FAULTY_BELOW = 0.8
 """Dice against a correct label below which a label is faulty."""
@@ -48,50 +55,101 @@ _LEAST_SCALE = 1e-6
 
 
 def p_faulty(
-    score: float, low: float, high: float, usual: Usual, *, unknown: bool = False
-) -> float:
-    """Return the probability that a label is faulty, in [0, 1]; NaN without a score.
+    score: ArrayLike,
+    low: ArrayLike,
+    high: ArrayLike,
+    usual: Usual,
+    *,
+    unknown: ArrayLike = False,
+) -> Floats:
+    """Return the probability that labels of a structure are faulty, in [0, 1].
 
     With intervals of one width it falls as the score rises.
 
     Args:
-        score: Expected Dice in [0, 1]; NaN for none.
+        score: Expected Dice in [0, 1], of one label or of many; NaN for none.
         low: Lower end of its 90 % interval; NaN for none.
         high: Upper end.
         usual: What correct labels of the structure score.
         unknown: Whether the score was calibrated on other data sets, the judge knowing none such.
+
+    Returns:
+        A probability for each; NaN without a score.
     """
-    if isnan(score):
-        return nan
+    score, low, high = (np.asarray(given, dtype=np.float64) for given in (score, low, high))
     # Intervals are symmetric but end at 0 and 1, so the longer half is the one to believe.
-    half = _HALF_WIDTH if isnan(low) or isnan(high) else max(score - low, high - score)
+    half = np.maximum(score - low, high - score)
+    half = np.where(np.isnan(half), _HALF_WIDTH, half)
     own = half / log(10)  # of Laplace's errors 90 % are within ln(10) scales
-    if unknown and not isnan(usual.here):
-        own *= _WITHIN_SET
-    scale = max(hypot(own, usual.spread), _LEAST_SCALE)
+    if not np.isnan(usual.here):
+        own = np.where(unknown, own * _WITHIN_SET, own)
+    scale = np.maximum(np.hypot(own, usual.spread), _LEAST_SCALE)
     distance = (FAULTY_BELOW * usual.level - score) / scale
-    tail = exp(-abs(distance)) / 2
-    above, below = (tail, 1 - tail) if distance > 0 else (1 - tail, tail)
-    prior = _EVEN if unknown else PRIOR
-    return prior * below / (prior * below + (1 - prior) * above)
+    tail = np.exp(-np.abs(distance)) / 2
+    below = np.where(distance > 0, 1 - tail, tail)
+    above = np.where(distance > 0, tail, 1 - tail)
+    prior = np.where(unknown, _EVEN, PRIOR)
+    return np.asarray(prior * below / (prior * below + (1 - prior) * above))
 
 
-def with_p_faulty(
-    rows: Sequence[ScoreRow], findings: Iterable[Finding] = ()
-) -> tuple[ScoreRow, ...]:
-    """Return rows with `p_faulty`, as it follows from all of them and from what rules found.
+def with_p_faulty(frame: pl.DataFrame, findings: Iterable[Finding] = ()) -> pl.DataFrame:
+    """Return a score table with `p_faulty`, as it follows from all rows and from what rules found.
 
     A label with a score and an error by a rule is faulty for certain, and so is one that is invalid
     as stored; an empty one is as probably as its structure is in the image. NaN where
     nothing is known: files that could not be read, empty labels of which the judge cannot tell.
     What an earlier call said of rules is forgotten.
     """
-    usual = usual_scores(rows)
-    rules = _errors_about_labels(findings)
-    return tuple(
-        _with_p_faulty(row, usual.get(row.structure), rules.get((row.case_id, row.structure)))
-        for row in rows
+    forgotten = with_remarks(frame["remarks"], lambda own: own - {Remark.RULE_ERROR})
+    frame = frame.with_columns(forgotten)
+    certain = (pl.col("status") == Status.INVALID) | remarked(Remark.RULE_OVERRIDES)
+    empty = pl.col("status").is_in([Status.ABSENT_OK.value, Status.ABSENT_SUSPECT.value])
+    frame = frame.with_columns(
+        p_faulty=pl.when(certain)
+        .then(1.0)
+        .when(empty)
+        .then("presence")
+        .otherwise(pl.Series(_by_score(frame)))
     )
+    return _with_errors(frame, findings, pl.col("score").is_not_nan() & ~certain & ~empty)
+
+
+def _by_score(frame: pl.DataFrame) -> Floats:
+    found = np.full(frame.height, np.nan)
+    usual = usual_scores(frame)
+    said = frame.select(
+        "structure",
+        "score",
+        "score_lo",
+        "score_hi",
+        unknown=remarked(*UNKNOWN_DATA),
+        place=pl.int_range(pl.len()),
+    )
+    for (structure,), own in said.group_by("structure", maintain_order=True):
+        if structure in usual:
+            score, low, high = (own[name].to_numpy() for name in ("score", "score_lo", "score_hi"))
+            unknown = own["unknown"].to_numpy()
+            p = p_faulty(score, low, high, usual[str(structure)], unknown=unknown)
+            found[own["place"].to_numpy()] = p
+    return found
+
+
+def _with_errors(frame: pl.DataFrame, findings: Iterable[Finding], may_be: pl.Expr) -> pl.DataFrame:
+    rules = _errors_about_labels(findings)
+    schema = dict.fromkeys(("case_id", "structure"), pl.String)
+    named = pl.DataFrame(list(rules), schema=schema, orient="row")
+    numbered = frame.select(*schema, may_be=may_be, place=pl.int_range(pl.len()))
+    places = numbered.filter("may_be").join(named, list(schema), how="semi")["place"]
+
+    def faulty(row: ScoreRow) -> ScoreRow:
+        """Say which rule makes a label faulty, once."""
+        why = comment(Remark.RULE_ERROR, rule=rules[row.case_id, row.structure]).text
+        reason = row.reason
+        reason = reason if why in reason else "; ".join(filter(None, (reason, why)))
+        remarks = row.remarks | {Remark.RULE_ERROR}
+        return row.model_copy(update={"p_faulty": 1.0, "remarks": remarks, "reason": reason})
+
+    return with_rows(frame, places, faulty)
 
 
 def _errors_about_labels(findings: Iterable[Finding]) -> dict[tuple[str, str], str]:
@@ -104,21 +162,3 @@ def _errors_about_labels(findings: Iterable[Finding]) -> dict[tuple[str, str], s
         for name in names:
             rules.setdefault((found.case_id, name), found.check)
     return rules
-
-
-def _with_p_faulty(row: ScoreRow, usual: Usual | None, rule: str | None) -> ScoreRow:
-    remarks, reason = row.remarks - {Remark.RULE_ERROR}, row.reason
-    if row.status is Status.INVALID or Remark.RULE_OVERRIDES in remarks:
-        value = 1.0
-    elif row.status in (Status.ABSENT_OK, Status.ABSENT_SUSPECT):
-        value = row.presence
-    elif usual is None or isnan(row.score):
-        value = nan
-    elif rule is None:
-        unknown = not UNKNOWN_DATA.isdisjoint(row.remarks)
-        value = p_faulty(row.score, row.score_lo, row.score_hi, usual, unknown=unknown)
-    else:
-        value, remarks = 1.0, remarks | {Remark.RULE_ERROR}
-        why = comment(Remark.RULE_ERROR, rule=rule).text
-        reason = reason if why in reason else "; ".join(filter(None, (reason, why)))
-    return row.model_copy(update={"p_faulty": value, "remarks": remarks, "reason": reason})

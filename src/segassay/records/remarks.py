@@ -3,10 +3,12 @@
 This is the only place where a `Remark` becomes words; nothing may match those words.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+import polars as pl
 from pydantic import BeforeValidator, PlainSerializer
 
 from segassay.types import Remark
@@ -90,3 +92,27 @@ def split(cell: Any) -> Any:
 
 Remarks = Annotated[frozenset[Remark], BeforeValidator(split), PlainSerializer(joined)]
 """Remarks as a field of a pydantic model: a set in Python, a cell of names when written."""
+
+
+def remarked(*remarks: Remark) -> pl.Expr:
+    """Return whether rows of a score table have any of some remarks."""
+    names = "|".join(map(re.escape, sorted(remarks)))
+    return pl.col("remarks").str.contains(rf"(?:^| )(?:{names})(?: |$)")
+
+
+def with_remarks(
+    cells: pl.Series, change: Callable[[frozenset[Remark]], Iterable[Remark]]
+) -> pl.Series:
+    """Return cells with the remarks that `change` makes of those they hold; few cells differ."""
+    unlike = cells.unique()
+    new = [joined(change(split(cell))) for cell in unlike]
+    return cells.replace_strict(unlike, new, return_dtype=pl.String)
+
+
+def reasons(*texts: pl.Expr) -> pl.Expr:
+    """Join texts of rows as sentences of one reason; empty ones are left out."""
+    return (
+        pl.concat_list(pl.when(text != "").then(text) for text in texts)
+        .list.drop_nulls()
+        .list.join("; ")
+    )

@@ -15,9 +15,9 @@ from segassay.errors import UsageError
 from segassay.records.findings import Finding
 from segassay.records.run import MANIFEST, RunRecord, read_run
 from segassay.records.scores import TABLE_VERSION, ScoreRow
-from segassay.records.slices import read_slices
-from segassay.records.table import read_table
-from segassay.records.triage import LabelKey, Verdict, verdicts, worst_first
+from segassay.records.slices import scan_slices
+from segassay.records.table import read_table, rows_of
+from segassay.records.triage import verdicts, worst_first
 
 FINDINGS = "findings.jsonl"
 
@@ -38,8 +38,8 @@ class Results:
 
     @cached_property
     def rows(self) -> tuple[ScoreRow, ...]:
-        """The rows of the table, in its order."""
-        return tuple(ScoreRow.model_validate(row) for row in self.frame.iter_rows(named=True))
+        """The rows of the table, in its order; a million of them take gigabytes."""
+        return tuple(rows_of(self.frame))
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -53,17 +53,18 @@ class Results:
     @cached_property
     def slices(self) -> pl.DataFrame:
         """The scores of examined slices, a row for each that holds mask."""
-        return read_slices(self.folder)
+        return scan_slices(self.folder).collect()
 
     @cached_property
-    def verdicts(self) -> dict[LabelKey, Verdict]:
-        """What to do with every label, by case, structure and source."""
-        return verdicts(self.rows, self.findings)
+    def verdicts(self) -> pl.Series:
+        """What to do with every label, in the order of the table."""
+        return verdicts(self.frame, self.findings)
 
     @cached_property
-    def worst_first(self) -> tuple[ScoreRow, ...]:
-        """The rows, what most probably is wrong first."""
-        return tuple(worst_first(self.rows, self.verdicts))
+    def worst_first(self) -> pl.DataFrame:
+        """The table with the verdicts as a column, what most probably is wrong first."""
+        found = self.frame.with_columns(self.verdicts)
+        return found[worst_first(self.frame, self.verdicts)]
 
 
 def open_results(folder: str | Path) -> Results:

@@ -1,19 +1,18 @@
 """Scores of single slices: where in a volume a label is good and where it is not."""
 
-from collections.abc import Iterable, Mapping
-from io import BytesIO
+from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import polars as pl
 
-from segassay.files.atomic import write_whole
-from segassay.records.triage import LabelKey
+from segassay.files.parquet import write_parquet
+from segassay.records.triage import KEY, LabelKey
 
 _FILE = "slices.parquet"
-_SCHEMA = pl.Schema(
+SLICES = pl.Schema(
     {
-        "case_id": pl.String,
         "structure": pl.String,
         "source": pl.String,
         "slice": pl.Int64,
@@ -21,6 +20,9 @@ _SCHEMA = pl.Schema(
         "n_pixels": pl.Int64,
     }
 )
+"""Columns of the examined slices of a case's labels, one of `SliceRow` each."""
+
+_SCHEMA = pl.Schema({"case_id": pl.String, **SLICES})
 
 
 class SliceRow(NamedTuple):
@@ -36,28 +38,38 @@ class SliceRow(NamedTuple):
     n_pixels: int
 
 
-def by_label(slices: Mapping[str, Iterable[SliceRow]]) -> dict[LabelKey, dict[int, float]]:
-    """Return the scores of each label's slices, from the slices of each case."""
-    found: dict[LabelKey, dict[int, float]] = {}
-    for case_id, rows in slices.items():
-        for row in rows:
-            found.setdefault((case_id, row.structure, row.source), {})[row.slice_index] = row.score
-    return found
+def write_slices(frames: Iterable[pl.DataFrame], folder: Path) -> None:
+    """Write `slices.parquet`: a row for every examined slice that holds mask, in any order.
 
-
-def write_slices(slices: Mapping[str, Iterable[SliceRow]], folder: Path) -> None:
-    """Write `slices.parquet`: a row for every examined slice that holds mask.
+    Args:
+        frames: The case's id and the columns `SLICES`; one is in memory at a time.
+        folder: The result folder.
 
     Raises:
         OSError: The folder cannot be written.
     """
-    listed = [(case_id, *row) for case_id, rows in slices.items() for row in rows]
-    parquet = BytesIO()
-    pl.DataFrame(listed, schema=_SCHEMA, orient="row").write_parquet(parquet)
-    write_whole(folder / _FILE, parquet.getvalue())
+    with TemporaryDirectory(dir=folder, prefix=".slices-", suffix=".unfinished") as name:
+        place = Path(name)
+        for number, frame in enumerate(frames):
+            write_parquet(frame.select(_SCHEMA.names()), place / f"{number:06d}.parquet")
+        written = pl.scan_parquet(place) if any(place.iterdir()) else _SCHEMA.to_frame().lazy()
+        write_parquet(written, folder / _FILE)
 
 
-def read_slices(folder: Path) -> pl.DataFrame:
-    """Read what `write_slices` wrote; without rows where an older version wrote none."""
+def scan_slices(folder: Path) -> pl.LazyFrame:
+    """Return what `write_slices` wrote; without rows where an older version wrote none."""
     path = folder / _FILE
-    return pl.read_parquet(path) if path.exists() else _SCHEMA.to_frame()
+    return pl.scan_parquet(path) if path.exists() else _SCHEMA.to_frame().lazy()
+
+
+def slices_of(folder: Path, labels: pl.DataFrame) -> dict[LabelKey, dict[int, float]]:
+    """Return the scores of the slices of some labels, which are named by the columns of a frame."""
+    of_cases = scan_slices(folder).filter(
+        pl.col("case_id").is_in(labels["case_id"].unique().implode())
+    )
+    wanted = labels.lazy().select(KEY)
+    kept = of_cases.join(wanted, on=KEY, how="semi").collect(engine="streaming")
+    found: dict[LabelKey, dict[int, float]] = {}
+    for case_id, structure, source, number, score, _ in kept.iter_rows():
+        found.setdefault((case_id, structure, source), {})[number] = score
+    return found

@@ -1,13 +1,17 @@
-"""Writing and reading the score table, as CSV for people and Parquet for programs."""
+"""The score table as columns; written as CSV for people and Parquet for programs, and read back.
 
-from collections.abc import Mapping, Sequence
-from io import BytesIO
+A table may have millions of rows. What follows from all of them is worked out on columns; only rows
+that are shown, or that a rule found something about, become a `ScoreRow`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from segassay.files.atomic import write_whole
+from segassay.files.atomic import whole_file
+from segassay.files.parquet import write_parquet
 from segassay.records.scores import ScoreRow
 
 _TYPES: dict[Any, Any] = {float: pl.Float64, int: pl.Int64, bool: pl.Boolean}
@@ -29,12 +33,39 @@ _FORMULA_INSIDE = rf"([;\t\r\n])([ \t]*[{_SIGNS}])"
 """The same where a spreadsheet splits a line at semicolons, as is usual in half of Europe."""
 
 
-def to_frame(rows: Sequence[ScoreRow]) -> pl.DataFrame:
+_AT_ONCE = 50_000
+"""Rows that are turned into text, or into objects, together."""
+
+
+def to_frame(rows: Iterable[ScoreRow]) -> pl.DataFrame:
     """Return rows as a data frame with the columns of `SCHEMA`, also when there are none."""
     return pl.DataFrame([row.model_dump() for row in rows], schema=SCHEMA, orient="row")
 
 
-def write_table(rows: Sequence[ScoreRow], folder: Path) -> None:
+def rows_of(frame: pl.DataFrame) -> Iterator[ScoreRow]:
+    """Yield the rows of a frame that holds the columns of `SCHEMA`, and maybe others."""
+    return map(ScoreRow.model_validate, frame.select(SCHEMA.names()).iter_rows(named=True))
+
+
+def with_rows(
+    frame: pl.DataFrame, places: pl.Series, change: Callable[[ScoreRow], ScoreRow]
+) -> pl.DataFrame:
+    """Return a frame some rows of which are changed one by one.
+
+    Args:
+        frame: Columns of `SCHEMA`.
+        places: Which rows are to be changed, from 0.
+        change: Makes the new row of an old one.
+    """
+    if not len(places):
+        return frame
+    old = frame[places]
+    new = pl.concat([to_frame(map(change, rows_of(some))) for some in old.iter_slices(_AT_ONCE)])
+    changed = [name for name in SCHEMA if not new[name].equals(old[name])]
+    return frame.with_columns(frame[name].scatter(places, new[name]) for name in changed)
+
+
+def write_table(frame: pl.DataFrame, folder: Path) -> None:
     """Write `scores.csv` and `scores.parquet`.
 
     Text in the CSV that a spreadsheet would run as a formula gets an apostrophe in front, also
@@ -43,11 +74,10 @@ def write_table(rows: Sequence[ScoreRow], folder: Path) -> None:
     Raises:
         OSError: The folder cannot be written.
     """
-    frame = to_frame(rows)
-    parquet = BytesIO()
-    frame.write_parquet(parquet)
-    write_whole(folder / "scores.parquet", parquet.getvalue())
-    write_whole(folder / "scores.csv", _as_csv(frame))
+    write_parquet(frame, folder / "scores.parquet")
+    with whole_file(folder / "scores.csv") as file:
+        for number, some in enumerate(frame.iter_slices(_AT_ONCE) if frame.height else (frame,)):
+            file.write(_as_csv(some, header=not number))
 
 
 def read_table(folder: Path) -> pl.DataFrame:
@@ -77,9 +107,10 @@ def csv_bytes(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, type]) ->
     return _as_csv(frame.with_columns(pl.col(pl.Float64).fill_nan(None)))
 
 
-def _as_csv(frame: pl.DataFrame) -> bytes:
+def _as_csv(frame: pl.DataFrame, *, header: bool = True) -> bytes:
     texts = [name for name, kind in frame.schema.items() if kind == pl.String]
-    return frame.with_columns([_harmless(name) for name in texts]).write_csv().encode()
+    harmless = frame.with_columns([_harmless(name) for name in texts])
+    return harmless.write_csv(include_header=header).encode()
 
 
 def _harmless(name: str) -> pl.Expr:

@@ -1,10 +1,12 @@
 """Which labels a person should look at: verdicts from rows alone, without a judge or an image."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from enum import StrEnum
-from math import isnan
+
+import polars as pl
 
 from segassay.records.findings import Finding
+from segassay.records.remarks import remarked
 from segassay.records.scores import ScoreRow
 from segassay.types import Remark, Severity, Status
 
@@ -32,6 +34,8 @@ class Verdict(StrEnum):
 
 
 LabelKey = tuple[str, str, str]
+KEY = ("case_id", "structure", "source")
+"""Columns that tell one label of a run from all others."""
 
 
 def key_of(row: ScoreRow) -> LabelKey:
@@ -50,39 +54,49 @@ _OF_THE_DATA_SET = frozenset({"split_leakage", "duplicates"})
 """Rules whose errors about a case leave its labels as right as they were."""
 
 
-def verdict(row: ScoreRow) -> Verdict:
-    """Return what to do with a label, given its `p_faulty`.
+VERDICTS = pl.Enum([kind.value for kind in Verdict])
+"""Verdicts as a column, which sorts the worst first."""
+
+
+def by_rule() -> pl.Expr:
+    """Return whether a rule found an error in a label, whatever the judge says of it."""
+    return remarked(Remark.RULE_OVERRIDES, Remark.RULE_ERROR)
+
+
+def likely(p_faulty: pl.Expr) -> pl.Expr:
+    """Return likely wrong, check or plausible for probabilities of being faulty."""
+    return _first(
+        (p_faulty >= WRONG_FROM, Verdict.LIKELY_WRONG),
+        (p_faulty >= CHECK_FROM, Verdict.CHECK),
+        otherwise=_is(Verdict.PLAUSIBLE),
+    )
+
+
+def verdict() -> pl.Expr:
+    """Return what to do with the labels of a score table, given their `p_faulty`.
 
     A rule that found an error in the label knows better than the judge's doubts about itself. A
     wide interval says little of the score; where the label nevertheless lies so far below the
     others of its structure that it probably is faulty, that is what a person should know.
     """
-    if not row.remarks.isdisjoint({Remark.RULE_OVERRIDES, Remark.RULE_ERROR}):
-        return Verdict.LIKELY_WRONG
-    if row.status in _BY_STATUS:
-        return _BY_STATUS[row.status]
-    if isnan(row.p_faulty) or isnan(row.score):
-        return Verdict.NOT_SCORED if row.n_voxels else Verdict.EMPTY
-    found = likely(row.p_faulty)
-    if row.status is Status.ABSTAINED:
-        is_only_wide = _doubts(row) == {Remark.WIDE_INTERVAL}
-        return Verdict.LOW_CONFIDENCE if found is Verdict.PLAUSIBLE or not is_only_wide else found
-    return found
+    status, n_voxels, p_faulty = (pl.col(name) for name in ("status", "n_voxels", "p_faulty"))
+    unscored = p_faulty.is_nan() | pl.col("score").is_nan()
+    only_wide = remarked(Remark.WIDE_INTERVAL) & ~remarked(
+        Remark.FEW_VOXELS, Remark.STRUCTURE_DIFFERS
+    )
+    doubted = (status == Status.ABSTAINED.value) & ~(only_wide & (p_faulty >= CHECK_FROM))
+    return _first(
+        (by_rule(), Verdict.LIKELY_WRONG),
+        *((status == kind.value, found) for kind, found in _BY_STATUS.items()),
+        (unscored & (n_voxels > 0), Verdict.NOT_SCORED),
+        (unscored, Verdict.EMPTY),
+        (doubted, Verdict.LOW_CONFIDENCE),
+        otherwise=likely(p_faulty),
+    )
 
 
-def _doubts(row: ScoreRow) -> frozenset[Remark]:
-    return row.remarks & {Remark.WIDE_INTERVAL, Remark.FEW_VOXELS, Remark.STRUCTURE_DIFFERS}
-
-
-def likely(p_faulty: float) -> Verdict:
-    """Return likely wrong, check or plausible for a probability of being faulty."""
-    if p_faulty >= WRONG_FROM:
-        return Verdict.LIKELY_WRONG
-    return Verdict.CHECK if p_faulty >= CHECK_FROM else Verdict.PLAUSIBLE
-
-
-def verdicts(rows: Sequence[ScoreRow], findings: Iterable[Finding] = ()) -> dict[LabelKey, Verdict]:
-    """Return the verdict on every label of a run, so that each label has exactly one.
+def verdicts(frame: pl.DataFrame, findings: Iterable[Finding] = ()) -> pl.Series:
+    """Return the verdict on every label of a score table, so that each has exactly one.
 
     A label whose file or case has an error by a rule is never plausible, whatever its score.
     """
@@ -91,26 +105,29 @@ def verdicts(rows: Sequence[ScoreRow], findings: Iterable[Finding] = ()) -> dict
         for f in findings
         if f.severity is Severity.ERROR and f.structure is None and f.check not in _OF_THE_DATA_SET
     }
-
-    def of(row: ScoreRow) -> Verdict:
-        """By the row, then by the rules about its case."""
-        found = verdict(row)
-        is_doubtful = found is Verdict.PLAUSIBLE and row.case_id in cases
-        return Verdict.CHECK if is_doubtful else found
-
-    return {key_of(row): of(row) for row in rows}
+    own, in_case = verdict(), pl.col("case_id").is_in(list(cases))
+    found = _first((in_case & (own == Verdict.PLAUSIBLE.value), Verdict.CHECK), otherwise=own)
+    return frame.select(found.alias("verdict")).to_series()
 
 
-def worst_first(rows: Sequence[ScoreRow], found: Mapping[LabelKey, Verdict]) -> list[ScoreRow]:
-    """Order labels by the verdicts `found`, then by how probably they are faulty, then by score.
+def worst_first(frame: pl.DataFrame, found: pl.Series) -> pl.Series:
+    """Return the places of rows by the verdicts `found`, by how probably they are faulty, by score.
 
     Scores of low confidence so come after all that are likely wrong or to be checked.
     """
-    places = {verdict: n for n, verdict in enumerate(Verdict)}
+    numbers = (pl.col(name).fill_nan(0.0) for name in ("p_faulty", "score"))
+    ranked = frame.select(found, *numbers, *KEY, place=pl.int_range(pl.len(), dtype=pl.UInt32))
+    falling = [name == "p_faulty" for name in ranked.columns[:-1]]
+    return ranked.sort(ranked.columns[:-1], descending=falling)["place"]
 
-    def rank(row: ScoreRow) -> tuple[int, float, float, LabelKey]:
-        """Where a row stands; NaN must not get into a sort."""
-        p, score = (0.0 if isnan(x) else x for x in (row.p_faulty, row.score))
-        return places[found[key_of(row)]], -p, score, key_of(row)
 
-    return sorted(rows, key=rank)
+def _first(*choices: tuple[pl.Expr, Verdict], otherwise: pl.Expr) -> pl.Expr:
+    """Return the verdict of the first condition that holds."""
+    found = otherwise
+    for condition, kind in reversed(choices):
+        found = pl.when(condition).then(_is(kind)).otherwise(found)
+    return found
+
+
+def _is(kind: Verdict) -> pl.Expr:
+    return pl.lit(kind.value, dtype=VERDICTS)

@@ -6,14 +6,13 @@ tests lie far apart there, the labels follow another protocol or the judge does 
 images; it cannot tell which, so its scores are of low confidence.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isnan, log, nan
 from statistics import median
 
-from segassay.records.remarks import comment
-from segassay.records.scores import ScoreRow
+import polars as pl
+
+from segassay.records.remarks import comment, reasons, remarked, with_remarks
 from segassay.types import Remark, Status
 
 FEWEST_LABELS = 8
@@ -78,45 +77,41 @@ class Usual:
         return _REFERENCE_UNKNOWN if isnan(self.in_tests) else self.in_tests
 
 
-def usual_scores(rows: Iterable[ScoreRow]) -> dict[str, Usual]:
-    """Return what correct labels score, for every structure that has a score.
+def usual_scores(frame: pl.DataFrame) -> dict[str, Usual]:
+    """Return what correct labels score, for every structure of a score table that has a score.
 
     Scores that a rule overrode are no correct label's.
     """
-    by_structure: dict[str, list[ScoreRow]] = defaultdict(list)
-    for row in rows:
-        if not isnan(row.score):
-            by_structure[row.structure].append(row)
+    scored = frame.filter(pl.col("score").is_not_nan()).select(
+        "structure", "score", "reference_score", judged=~remarked(Remark.RULE_OVERRIDES)
+    )
     usual = {}
-    for structure, own in by_structure.items():
-        tested = [row.reference_score for row in own if not isnan(row.reference_score)]
-        judged = sorted(row.score for row in own if Remark.RULE_OVERRIDES not in row.remarks)
-        usual[structure] = Usual(tuple(judged), median(tested) if tested else nan)
+    for (structure,), own in scored.group_by("structure", maintain_order=True):
+        tested = own["reference_score"].drop_nans().median()
+        judged = own.filter("judged")["score"].sort().to_list()
+        usual[str(structure)] = Usual(tuple(judged), tested if isinstance(tested, float) else nan)
     return usual
 
 
-def with_low_confidence(rows: Sequence[ScoreRow]) -> tuple[ScoreRow, ...]:
-    """Return rows, those scored whose structure differs from the judge's tests as `abstained`.
+def with_low_confidence(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return a score table, scored rows whose structure differs from the judge's tests `abstained`.
 
     They keep their scores: among themselves these still rank.
     """
-    usual = usual_scores(rows)
-    return tuple(
-        _doubted(row, usual[row.structure])
-        if row.status is Status.SCORED
-        and Remark.RULE_OVERRIDES not in row.remarks
-        and usual[row.structure].differs
-        else row
-        for row in rows
-    )
-
-
-def _doubted(row: ScoreRow, usual: Usual) -> ScoreRow:
-    why = comment(Remark.STRUCTURE_DIFFERS, here=usual.here, expected=usual.expected)
-    return row.model_copy(
-        update={
-            "status": Status.ABSTAINED,
-            "reason": "; ".join(text for text in (row.reason, why.text) if text),
-            "remarks": row.remarks | {Remark.STRUCTURE_DIFFERS},
-        }
+    why = {
+        structure: comment(Remark.STRUCTURE_DIFFERS, here=one.here, expected=one.expected).text
+        for structure, one in usual_scores(frame).items()
+        if one.differs
+    }
+    told = pl.col("structure").replace_strict(why, default="", return_dtype=pl.String)
+    doubted = frame.select(
+        (pl.col("status") == Status.SCORED) & ~remarked(Remark.RULE_OVERRIDES) & (told != "")
+    ).to_series()
+    if not doubted.any():
+        return frame
+    remarks = with_remarks(frame["remarks"], lambda own: own | {Remark.STRUCTURE_DIFFERS})
+    return frame.with_columns(
+        status=pl.when(doubted).then(pl.lit(Status.ABSTAINED.value)).otherwise("status"),
+        reason=pl.when(doubted).then(reasons(pl.col("reason"), told)).otherwise("reason"),
+        remarks=pl.when(doubted).then(remarks).otherwise("remarks"),
     )

@@ -1,8 +1,10 @@
 """The words of a report's summary: what came of the labels, what to do, what to trust."""
 
 from dataclasses import dataclass, replace
-from math import isnan
 
+import polars as pl
+
+from segassay.records.remarks import remarked
 from segassay.records.triage import Verdict
 from segassay.report.model import ReportData
 from segassay.types import Remark, Severity, counted
@@ -41,8 +43,10 @@ class Step:
 def next_steps(data: ReportData) -> tuple[Step, ...]:
     """Return what to do with this data set, in order; never empty."""
     counts = {verdict: data.counts.get(verdict, 0) for verdict in Verdict}
-    files = {row.label_path for row in data.rows if data.verdict(row) in _UNUSABLE}
-    told = {row.reason for row in data.rows if data.verdict(row) is Verdict.INVALID}
+    bad = data.ranked.filter(pl.col("verdict").is_in([kind.value for kind in _UNUSABLE]))
+    files = data.frame["label_path"][bad["place"]].unique()
+    invalid = bad.filter(pl.col("verdict") == Verdict.INVALID.value)
+    told = set(data.frame["reason"][invalid["place"]])
     errors = [f.message for f in data.findings if f.severity is Severity.ERROR]
     warnings = data.severities[Severity.WARNING.value]
     unusable = sum(counts[verdict] for verdict in _UNUSABLE)
@@ -88,8 +92,8 @@ class Tile:
 def tiles(data: ReportData) -> tuple[Tile, ...]:
     """Return the numbers at the head of the page; those of labels only where there are rows."""
     found = []
-    if data.rows:
-        found.append(Tile(len(data.rows), _noun(len(data.rows), "label"), "labels:all"))
+    if data.n_labels:
+        found.append(Tile(data.n_labels, _noun(data.n_labels, "label"), "labels:all"))
         for verdict in (Verdict.LIKELY_WRONG, Verdict.CHECK, Verdict.LOW_CONFIDENCE):
             n, words = data.counts.get(verdict, 0), VERDICT_SENTENCES[verdict]
             found.append(Tile(n, words, verdict_address(verdict), verdict.name.lower()))
@@ -112,18 +116,18 @@ def unusable_address() -> str:
 
 def trust(data: ReportData) -> tuple[str, ...]:
     """Return what limits the scores of this run, in sentences; empty without scores."""
-    if not data.scored:
+    scored = data.frame.filter(pl.col("score").is_not_nan())
+    n = scored.height
+    if not n:
         return ()
-    n = len(data.scored)
     sentences = []
-    widths = [r.score_hi - r.score_lo for r in data.scored if not isnan(r.score_hi - r.score_lo)]
-    if widths:
-        mean = sum(widths) / len(widths)
-        sentences.append(f"The 90 % intervals are {mean:.2f} wide on average.")
+    widths = (scored["score_hi"] - scored["score_lo"]).drop_nans()
+    if len(widths):
+        sentences.append(f"The 90 % intervals are {widths.mean():.2f} wide on average.")
     doubted = data.counts.get(Verdict.LOW_CONFIDENCE, 0)
     if doubted:
         sentences.append(f"Of {counted(n, 'score')}, {doubted} have low confidence.")
-    untested = sorted({row.structure for row in data.scored if Remark.NEVER_TESTED in row.remarks})
+    untested = sorted(scored.filter(remarked(Remark.NEVER_TESTED))["structure"].unique())
     if untested:
         shown = ", ".join(untested[:8]) + (", …" if len(untested) > 8 else "")
         sentences.append(f"The judge was not tested on: {shown}.")

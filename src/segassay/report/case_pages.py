@@ -4,9 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import polars as pl
+
 from segassay.records.findings import Finding
-from segassay.report.model import SEVERITIES, ReportData
-from segassay.report.ordered_labels import Listed, worst_cases
+from segassay.report.model import SEVERITIES
+from segassay.report.ordered_labels import LabelList, Listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +34,25 @@ class CasePage:
     after: str
 
 
-def case_pages(data: ReportData, labels: Sequence[Listed]) -> Iterator[CasePage]:
+def case_pages(labels: LabelList) -> Iterator[CasePage]:
     """Yield the pages of all cases that have one, the worst case first."""
-    by_case: dict[str, list[Listed]] = defaultdict(list)
-    for label in labels:
-        by_case[label.row.case_id].append(label)
+    data, order = labels.data, list(labels.pages)
+    of_these = data.ranked.filter(pl.col("case_id").is_in(order))
+    by_case = of_these.partition_by("case_id", as_dict=True, maintain_order=True)
     findings: dict[str, list[tuple[int, Finding]]] = defaultdict(list)
     for number, finding in enumerate(data.findings):
         findings[finding.case_id].append((number, finding))
-    order = [case_id for case_id in worst_cases(data) if by_case[case_id][0].page]
-    files = ["", *(by_case[case_id][0].page for case_id in order), ""]
+    files = ["", *labels.pages.values(), ""]
     for n, case_id in enumerate(order, start=1):
+        listed = labels.of(by_case[case_id,])
         own = sorted(findings[case_id], key=lambda f: SEVERITIES.index(f[1].severity))
         yield CasePage(
             case_id=case_id,
             file=files[n],
-            labels=tuple(by_case[case_id]),
+            labels=listed,
             findings=tuple(own),
-            evidence=_evidence(by_case[case_id]),
-            files=tuple(dict.fromkeys(x.row.label_path for x in by_case[case_id])),
+            evidence=_evidence(listed),
+            files=tuple(dict.fromkeys(x.row.label_path for x in listed)),
             about={} if data.pseudonymised else data.about_cases.get(case_id, {}),
             number=n,
             n_pages=len(order),

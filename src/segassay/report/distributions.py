@@ -4,13 +4,11 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan, nan
-from statistics import median
 
-import numpy as np
+import polars as pl
 
-from segassay.records.scores import ScoreRow
 from segassay.records.triage import Verdict, likely
-from segassay.report.ordered_labels import Listed
+from segassay.report.ordered_labels import LabelList, Listed
 
 BINS = 25
 WIDTH = 300
@@ -64,49 +62,60 @@ class Distribution:
         return self.counts[Verdict[name]]
 
 
-def distributions(labels: Sequence[Listed], *, most_dots: int) -> list[Distribution]:
+def distributions(labels: LabelList, shown: Sequence[Listed]) -> list[Distribution]:
     """Return the structures' distributions, the one with the lowest median first.
 
     Args:
-        labels: All labels, as `list_labels` orders them.
-        most_dots: Dots are drawn for this many labels of the list's beginning.
+        labels: All labels.
+        shown: Those that the page lists: they are drawn as dots.
     """
-    by_structure: dict[str, list[Listed]] = defaultdict(list)
-    for label in labels:
-        by_structure[label.row.structure].append(label)
-    found = [_distribution(name, own, most_dots) for name, own in by_structure.items()]
+    data = labels.data
+    told = data.frame.filter(pl.col("evidence") != "").group_by("structure")
+    evidence = dict(told.agg(pl.col("evidence").first()).iter_rows())
+    drawn: dict[str, list[Listed]] = defaultdict(list)
+    for label in shown:
+        if not isnan(label.row.score):
+            drawn[label.row.structure].append(label)
+    bars = _bars(data.scored)
+    counts: dict[str, Counter[Verdict]] = defaultdict(Counter)
+    for name, kind, n in data.ranked.group_by("structure", "verdict").len().iter_rows():
+        counts[name][Verdict(kind)] = n
+    summed = data.scored.group_by("structure").agg(pl.col("score").median(), pl.len())
+    scored = {name: (median, n) for name, median, n in summed.iter_rows()}
+    found = [
+        Distribution(
+            name,
+            bars.get(name, ()),
+            _dots(drawn[name]),
+            scored.get(name, (nan, 0))[0],
+            data.usual.get(name, nan),
+            own,
+            own.total(),
+            scored.get(name, (nan, 0))[1],
+            evidence.get(name, "").split("; ")[0],
+        )
+        for name, own in counts.items()
+    ]
     return sorted(found, key=lambda d: (isnan(d.median), d.median, d.structure))
 
 
-def _distribution(structure: str, own: Sequence[Listed], most_dots: int) -> Distribution:
-    scores = np.array([label.row.score for label in own if not isnan(label.row.score)])
-    usual = next((x.usual for x in own if not isnan(x.usual)), nan)
-    drawn = [x for x in own if not isnan(x.row.score) and x.number <= most_dots]
-    return Distribution(
-        structure,
-        _bars([label.row for label in own if not isnan(label.row.score)]),
-        _dots(drawn),
-        float(np.median(scores)) if scores.size else nan,
-        usual,
-        Counter(label.verdict for label in own),
-        len(own),
-        int(scores.size),
-        next((x.row.evidence.split("; ")[0] for x in own if x.row.evidence), ""),
-    )
-
-
-def _bars(rows: Sequence[ScoreRow]) -> tuple[Bar, ...]:
+def _bars(scored: pl.DataFrame) -> dict[str, tuple[Bar, ...]]:
     """Count scores in bars, in the colour of how probably the labels of a bar are faulty."""
-    of_bar: dict[int, list[float]] = defaultdict(list)
-    for row in rows:
-        of_bar[min(int(row.score * BINS), BINS - 1)].append(row.p_faulty)
-    wide, most = WIDTH / BINS, max(map(len, of_bar.values()), default=0)
-    bars = []
-    for n, own in sorted(of_bar.items()):
-        height = 4 + (_BAR_HEIGHT - 4) * len(own) / most
-        kind = likely(median(own)).name.lower()
-        bars.append(Bar(n * wide + 1, _BAR_HEIGHT + 2 - height, wide - 2, height, kind))
-    return tuple(bars)
+    place = (pl.col("score") * BINS).cast(pl.Int64).clip(upper_bound=BINS - 1)
+    counted = scored.group_by("structure", place=place).agg(pl.len(), pl.col("p_faulty").median())
+    counted = counted.sort("structure", "place").select(
+        "structure",
+        "place",
+        likely(pl.col("p_faulty")),
+        pl.col("len") / pl.col("len").max().over("structure"),
+    )
+    wide = WIDTH / BINS
+    bars: dict[str, list[Bar]] = defaultdict(list)
+    for name, n, kind, share in counted.iter_rows():
+        height = 4 + (_BAR_HEIGHT - 4) * share
+        x, y = n * wide + 1, _BAR_HEIGHT + 2 - height
+        bars[name].append(Bar(x, y, wide - 2, height, Verdict(kind).name.lower()))
+    return {name: tuple(own) for name, own in bars.items()}
 
 
 def _dots(labels: Sequence[Listed]) -> tuple[Dot, ...]:

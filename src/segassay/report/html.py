@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import polars as pl
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from segassay.files.visible_names import visible
 from segassay.records.p_faulty import FAULTY_BELOW
-from segassay.records.triage import Verdict, key_of
+from segassay.records.triage import KEY, Verdict, key_of
 from segassay.report.advice import (
     VERDICT_SENTENCES,
     next_steps,
@@ -36,7 +37,7 @@ from segassay.report.model import (
     size_words,
     worst_labels,
 )
-from segassay.report.ordered_labels import Listed, list_labels
+from segassay.report.ordered_labels import LabelList, Listed
 from segassay.report.subgroups import LEAST_SUBJECTS, subgroups
 from segassay.types import REVIEW_BELOW, counted, percent
 
@@ -89,19 +90,29 @@ def render_report(data: ReportData, exhibits: Iterable[Exhibit], out: Path) -> P
 def write_pages(data: ReportData, pictures: Iterable[Pictured], out: Path) -> Path:
     """Write the pages of a report whose pictures are drawn; otherwise as `render_report`."""
     environment = _environment()
-    labels = list_labels(data)
-    listed = {key_of(label.row): label for label in labels}
-    drawn = [
-        Drawn(listed[one.key], one.slices, one.planes, one.caption)
-        for one in pictures
-        if one.key in listed
-    ]
-    _write_case_pages(environment, data, labels, drawn, out / "cases")
+    labels = LabelList(data)
+    drawn = _in_list(labels, pictures)
+    _write_case_pages(environment, labels, drawn, out / "cases")
     issues = issue_list(data)
     (out / "issues.md").write_text(issues, encoding="utf-8")
     path = out / "index.html"
-    path.write_text(_index(environment, data, labels, drawn, issues), encoding="utf-8")
+    path.write_text(_index(environment, labels, drawn, issues), encoding="utf-8")
     return path
+
+
+def _in_list(labels: LabelList, pictures: Iterable[Pictured]) -> list[Drawn]:
+    """Find the labels that pictures are of; of one that the run no longer has, none is shown."""
+    given = list(pictures)
+    keys = pl.DataFrame(
+        [one.key for one in given], schema=dict.fromkeys(KEY, pl.String), orient="row"
+    )
+    found = labels.of(labels.data.ranked.join(keys, KEY, how="semi"))
+    listed = {key_of(label.row): label for label in found}
+    return [
+        Drawn(listed[one.key], one.slices, one.planes, one.caption)
+        for one in given
+        if one.key in listed
+    ]
 
 
 def _environment() -> Environment:
@@ -133,13 +144,9 @@ def _environment() -> Environment:
     return environment
 
 
-def _index(
-    environment: Environment,
-    data: ReportData,
-    labels: Sequence[Listed],
-    drawn: Sequence[Drawn],
-    issues: str,
-) -> str:
+def _index(environment: Environment, labels: LabelList, drawn: Sequence[Drawn], issues: str) -> str:
+    data = labels.data
+    listed = labels.of(data.ranked.head(_MOST_ROWS))
     worst = {key_of(row): n for n, row in enumerate(worst_labels(data, data.n_worst))}
     shown = [d for d in drawn if key_of(d.label.row) in worst]
     steps, heads = next_steps(data), tiles(data)
@@ -152,39 +159,35 @@ def _index(
     found = sorted(enumerate(data.findings), key=lambda f: SEVERITIES.index(f[1].severity))
     return environment.get_template("index.html.j2").render(
         data=data,
-        labels=labels,
+        labels=listed,
         shown=sorted(shown, key=lambda d: worst[key_of(d.label.row)]),
         any_volume=any(is_volume(d.label.row) for d in drawn),
         steps=steps,
         tiles=heads,
         addresses=tuple(dict.fromkeys(asked)),
         limits=trust(data),
-        distributions=distributions(labels, most_dots=_MOST_ROWS),
+        distributions=distributions(labels, listed),
         figure=(WIDTH, HEIGHT),
         subgroups=subgroups(data),
         least_subjects=LEAST_SUBJECTS,
         findings=found,
-        pages={label.row.case_id: label.page for label in labels},
+        pages=labels.pages,
         most_rows=_MOST_ROWS,
         issues=issues,
     )
 
 
 def _write_case_pages(
-    environment: Environment,
-    data: ReportData,
-    labels: Sequence[Listed],
-    drawn: Sequence[Drawn],
-    folder: Path,
+    environment: Environment, labels: LabelList, drawn: Sequence[Drawn], folder: Path
 ) -> None:
     for old in folder.glob("*.html"):
         old.unlink()
     template = environment.get_template("case.html.j2")
     by_number = {d.number: d for d in drawn}
-    for page in case_pages(data, labels):
+    for page in case_pages(labels):
         folder.mkdir(exist_ok=True)
         pictured = [by_number[x.number] for x in page.labels if x.number in by_number]
-        text = template.render(data=data, page=page, shown=pictured)
+        text = template.render(data=labels.data, page=page, shown=pictured)
         (folder / page.file).write_text(text, encoding="utf-8")
 
 

@@ -1,11 +1,12 @@
 """The issue list: markdown, one line per label or file, to be pasted into a tracker."""
 
 import re
-from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import isnan
 from typing import NamedTuple, TypeVar
+
+import polars as pl
 
 from segassay.files.visible_names import visible
 from segassay.records.findings import Finding
@@ -20,7 +21,8 @@ _MOST = 200
 """Lines of a section: nobody works through more in one go, and trackers limit the text."""
 
 
-_LOW = frozenset({Verdict.LIKELY_WRONG, Verdict.CHECK})
+_LOW = [Verdict.LIKELY_WRONG.value, Verdict.CHECK.value]
+_UNUSABLE = [Status.FAILED.value, Status.INVALID.value]
 
 
 class _Alike(NamedTuple):
@@ -37,18 +39,25 @@ def issue_list(data: ReportData) -> str:
     A rule's finding stands on the line of its label where that has one. Labels of structures that
     differ from the judge's tests altogether are one line (`ReportData.differences`).
     """
-    low = [row for row in data.scored if data.verdict(row) in _LOW and not data.is_by_rule(row)]
-    doubted = [
-        row
-        for row in data.scored
-        if data.verdict(row) is Verdict.LOW_CONFIDENCE and row.structure not in data.differences
-    ]
+    low = data.scored.filter(pl.col("verdict").is_in(_LOW) & ~pl.col("by_rule"))
+    doubted = data.scored.filter(
+        (pl.col("verdict") == Verdict.LOW_CONFIDENCE.value)
+        & ~pl.col("structure").is_in(list(data.differences))
+    )
+    missed = data.ranked.filter(pl.col("status") == Status.ABSENT_SUSPECT.value)
+    broken, n_broken = _broken(data)
+    scored_line = partial(_scored_line, data)
     told = [
-        *_section("Cannot be judged as they are", _broken(data), partial(_broken_line, data)),
-        *_section("Low scores, worst first", low, partial(_scored_line, data)),
-        *_section("Empty, but the structure seems to be there", _missed(data), _missed_line),
+        *_section("Cannot be judged as they are", broken, partial(_broken_line, data), n_broken),
+        *_section("Low scores, worst first", _rows(data, low), scored_line, low.height),
+        *_section(
+            "Empty, but the structure seems to be there",
+            _rows(data, missed),
+            _missed_line,
+            missed.height,
+        ),
         *_section("Found by rules", _by_rules(data, low), _rule_line),
-        *_section("Scores of low confidence", doubted, partial(_scored_line, data)),
+        *_section("Scores of low confidence", _rows(data, doubted), scored_line, doubted.height),
         *_section("Protocol or domain differences", _alike(data), _alike_line),
     ]
     title = f"# Labels to look at: {plain_text(data.title)}"
@@ -56,28 +65,41 @@ def issue_list(data: ReportData) -> str:
     return "\n".join([title, *(told or nothing)]) + "\n"
 
 
-def _section(title: str, entries: Sequence[T], line: Callable[[T], str]) -> list[str]:
-    """Return the lines of a section, the first entries in words; nothing where there are none."""
+def _section(title: str, entries: Sequence[T], line: Callable[[T], str], n: int = 0) -> list[str]:
+    """Return the lines of a section, the first entries in words; nothing where there are none.
+
+    There are `n` entries where not all of them are given.
+    """
     if not entries:
         return []
     lines = ["", f"## {title}", "", *map(line, entries[:_MOST])]
-    if len(entries) > _MOST:
-        lines.append(f"- … and {len(entries) - _MOST} more: see scores.csv, findings.jsonl")
+    n = max(n, len(entries))
+    if n > _MOST:
+        lines.append(f"- … and {n - _MOST} more: see scores.csv, findings.jsonl")
     return lines
 
 
-def _broken(data: ReportData) -> list[list[ScoreRow]]:
-    """Group labels by file and reason: a file's fault is not as many faults as it has labels."""
-    groups: dict[tuple[str, str], list[ScoreRow]] = defaultdict(list)
-    for row in data.rows:
-        if row.status in (Status.FAILED, Status.INVALID):
-            groups[row.case_id, row.reason].append(row)
-    return list(groups.values())
+def _rows(data: ReportData, part: pl.DataFrame) -> tuple[ScoreRow, ...]:
+    return data.rows(part.head(_MOST))
 
 
-def _broken_line(data: ReportData, rows: Sequence[ScoreRow]) -> str:
-    row = rows[0]
-    what = row.structure if len(rows) == 1 else f"{len(rows)} labels"
+def _broken(data: ReportData) -> tuple[list[tuple[ScoreRow, int]], int]:
+    """Group labels by file and reason: a file's fault is not as many faults as it has labels.
+
+    Returns:
+        The first label of each of the first groups, with the number of its labels; and the number
+        of groups.
+    """
+    bad = data.ranked.filter(pl.col("status").is_in(_UNUSABLE)).sort("place")
+    bad = bad.with_columns(data.frame["reason"][bad["place"]])
+    groups = bad.group_by("case_id", "reason", maintain_order=True).agg(pl.all().first(), pl.len())
+    first = zip(_rows(data, groups), groups["len"], strict=False)
+    return list(first), groups.height
+
+
+def _broken_line(data: ReportData, group: tuple[ScoreRow, int]) -> str:
+    row, n = group
+    what = row.structure if n == 1 else f"{n} labels"
     step = next((f.suggestion for f in data.findings_of(row) if f.message == row.reason), "")
     return _line(row.case_id, what, f"**{data.verdict(row)}**", row.reason, step)
 
@@ -93,24 +115,24 @@ def _scored_line(data: ReportData, row: ScoreRow) -> str:
     return _line(row.case_id, row.structure, ", ".join(part for part in parts if part), *own)
 
 
-def _missed(data: ReportData) -> list[ScoreRow]:
-    return [row for row in data.ranked if row.status is Status.ABSENT_SUSPECT]
-
-
 def _missed_line(row: ScoreRow) -> str:
     return _line(row.case_id, row.structure, f"**{Verdict.MISSING}**", row.reason)
 
 
-def _by_rules(data: ReportData, low: Sequence[ScoreRow]) -> list[Finding]:
-    failed = (row for row in data.rows if row.status is Status.FAILED)
-    told = {(row.case_id, row.structure) for row in (*low, *failed)}
-    reasons = {(row.case_id, row.reason) for row in data.rows if row.status is Status.INVALID}
+def _by_rules(data: ReportData, low: pl.DataFrame) -> list[Finding]:
+    of_label = ("case_id", "structure")
+    failed = data.ranked.filter(pl.col("status") == Status.FAILED.value)
+    loud = [f for f in data.findings if _loud(f)]
+    schema = dict.fromkeys(of_label, pl.String)
+    keys = pl.DataFrame([(f.case_id, f.structure) for f in loud], schema=schema, orient="row")
+    told = pl.concat([low.select(of_label), failed.select(of_label)]).join(keys, of_label, "semi")
+    known = set(told.iter_rows())
+    invalid = data.frame.filter(pl.col("status") == Status.INVALID.value)
+    reasons = set(invalid.select("case_id", "reason").unique().iter_rows())
     rest = [
         f
-        for f in data.findings
-        if _loud(f)
-        and (f.case_id, f.structure) not in told
-        and (f.case_id, f.message) not in reasons
+        for f in loud
+        if (f.case_id, f.structure) not in known and (f.case_id, f.message) not in reasons
     ]
     return sorted(rest, key=lambda f: SEVERITIES.index(f.severity))
 
@@ -122,7 +144,7 @@ def _rule_line(found: Finding) -> str:
 
 def _alike(data: ReportData) -> list[_Alike]:
     """Count the scored labels of every structure that differs from the judge's tests."""
-    n_scored = Counter(row.structure for row in data.scored)
+    n_scored = dict(data.scored["structure"].value_counts().iter_rows())
     return [_Alike(name, kind, n_scored[name]) for name, kind in data.differences.items()]
 
 

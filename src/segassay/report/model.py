@@ -6,19 +6,24 @@ from enum import StrEnum
 from math import isnan, nan
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from segassay.records.findings import Finding
+from segassay.records.remarks import remarked
 from segassay.records.scores import ScoreRow
+from segassay.records.table import rows_of
 from segassay.records.triage import (
+    KEY,
     LabelKey,
     Verdict,
+    by_rule,
     key_of,
     verdict,
     verdicts,
     worst_first,
 )
-from segassay.records.usual import Usual, usual_scores
+from segassay.records.usual import usual_scores
 from segassay.types import Remark, Severity, Status
 
 _EVEN = 0.1
@@ -96,16 +101,20 @@ class Exhibit:
 class ReportData:
     """One run: what went in and what was found.
 
-    `rows` holds all labels, `notes` what a reader must know before believing a number. The
+    `frame` is the score table, `notes` what a reader must know before believing a number. The
     `n_worst` labels are shown on the first page. `about_cases` is what the data set's own tables
     say about each case, by case id: sex, age, scanner and the like, as text. Where the run is
-    `pseudonymised` that is told of groups only, never of a single case. `usual` is what
-    correct labels score, by structure; `ranked` are the rows, worst first.
+    `pseudonymised` that is told of groups only, never of a single case. `usual` is the
+    score that correct labels are held against, by structure.
+
+    `ranked` has a row for every label, worst first: what tells it from others, status, score and
+    `p_faulty`, its verdict and whether that is `by_rule`, its `number` in this order, from 1, which
+    label of its case it is in the table, and its place there.
     """
 
     title: str
     about: dict[str, str]
-    rows: tuple[ScoreRow, ...]
+    frame: pl.DataFrame
     findings: tuple[Finding, ...]
     n_worst: int = 20
     about_cases: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -113,42 +122,70 @@ class ReportData:
     unmatched: tuple[str, ...] = ()
     unlabelled: tuple[str, ...] = ()
     pseudonymised: bool = False
-    usual: dict[str, Usual] = field(init=False, repr=False)
-    ranked: tuple[ScoreRow, ...] = field(init=False, repr=False)
-    _verdicts: dict[LabelKey, Verdict] = field(init=False, repr=False)
+    usual: dict[str, float] = field(init=False, repr=False)
+    ranked: pl.DataFrame = field(init=False, repr=False)
+    _known: dict[LabelKey, tuple[Verdict, bool]] = field(init=False, repr=False)
     _by_label: dict[tuple[str, str | None], list[tuple[int, Finding]]] = field(
         init=False, repr=False
     )
 
     def __post_init__(self) -> None:
-        """Find verdicts and findings of each label once: there may be a hundred thousand."""
-        object.__setattr__(self, "usual", usual_scores(self.rows))
-        object.__setattr__(self, "_verdicts", verdicts(self.rows, self.findings))
-        object.__setattr__(self, "ranked", tuple(worst_first(self.rows, self._verdicts)))
+        """Rank labels and find the findings of each once: there may be a million."""
+        found = verdicts(self.frame, self.findings)
+        light = self.frame.select(
+            *KEY,
+            "status",
+            "score",
+            "p_faulty",
+            found,
+            by_rule=by_rule() | (found != verdict()),
+            of_case=pl.int_range(pl.len()).over("case_id") + 1,
+            place=pl.int_range(pl.len()),
+        )
+        ranked = light[worst_first(self.frame, found)].with_row_index("number", offset=1)
+        object.__setattr__(self, "ranked", ranked)
+        usual = {name: one.level for name, one in usual_scores(self.frame).items()}
+        object.__setattr__(self, "usual", usual)
+        object.__setattr__(self, "_known", {})
         by_label = defaultdict(list)
         for number, finding in enumerate(self.findings):
             by_label[finding.case_id, finding.structure].append((number, finding))
         object.__setattr__(self, "_by_label", dict(by_label))
 
+    def rows(self, part: pl.DataFrame) -> tuple[ScoreRow, ...]:
+        """Return the rows of some labels of `ranked`, in the order of `part`."""
+        told = part.select(*KEY, "verdict", "by_rule").iter_rows()
+        self._known.update({(c, s, o): (Verdict(kind), by) for c, s, o, kind, by in told})
+        return tuple(rows_of(self.frame[part["place"]]))
+
     @property
-    def scored(self) -> tuple[ScoreRow, ...]:
-        """Rows that have a score, worst first."""
-        return tuple(row for row in self.ranked if not isnan(row.score))
+    def n_labels(self) -> int:
+        """Number of labels."""
+        return self.frame.height
+
+    @property
+    def scored(self) -> pl.DataFrame:
+        """Labels of `ranked` that have a score."""
+        return self.ranked.filter(pl.col("score").is_not_nan())
 
     @property
     def counts(self) -> dict[Verdict, int]:
         """Number of labels of each verdict that occurs, worst first; they add up to all labels."""
-        counts = Counter(self._verdicts[key_of(row)] for row in self.rows)
-        return {kind: counts[kind] for kind in Verdict if counts[kind]}
+        counts = self.ranked["verdict"].value_counts().sort("verdict")
+        return {Verdict(kind): n for kind, n in counts.iter_rows()}
 
     def verdict(self, row: ScoreRow) -> Verdict:
         """Return what to think of one of the labels."""
-        return self._verdicts[key_of(row)]
+        return self._told(row)[0]
 
     def is_by_rule(self, row: ScoreRow) -> bool:
         """Tell whether an error by a rule made the verdict, whatever the judge says."""
-        by_rule = {Remark.RULE_OVERRIDES, Remark.RULE_ERROR}
-        return not row.remarks.isdisjoint(by_rule) or self.verdict(row) is not verdict(row)
+        return self._told(row)[1]
+
+    def _told(self, row: ScoreRow) -> tuple[Verdict, bool]:
+        if key_of(row) not in self._known:
+            self.rows(self.ranked.filter(*(pl.col(name) == getattr(row, name) for name in KEY)))
+        return self._known[key_of(row)]
 
     def looks(self, row: ScoreRow) -> str:
         """Say in words what is wrong with a label; empty unless its verdict says that much."""
@@ -158,8 +195,7 @@ class ReportData:
 
     def compared_with(self, row: ScoreRow) -> float:
         """Return the score of correct labels that a label was held against; NaN if against none."""
-        usual = self.usual.get(row.structure)
-        return nan if usual is None or isnan(row.score) else usual.level
+        return nan if isnan(row.score) else self.usual.get(row.structure, nan)
 
     @property
     def differences(self) -> dict[str, str]:
@@ -167,11 +203,11 @@ class ReportData:
 
         Their labels follow another protocol, or the judge does not know such images.
         """
-        kinds: dict[str, Counter[str]] = defaultdict(Counter)
-        for row in self.rows:
-            if Remark.STRUCTURE_DIFFERS in row.remarks:
-                kinds[row.structure][row.error_type] += 1
-        return {name: counts.most_common(1)[0][0] for name, counts in sorted(kinds.items())}
+        differing = self.frame.filter(remarked(Remark.STRUCTURE_DIFFERS))
+        kinds = differing.group_by("structure", "error_type", maintain_order=True).len()
+        usual = kinds.sort("structure", "len", descending=[False, True], maintain_order=True)
+        first = usual.unique("structure", keep="first", maintain_order=True)
+        return dict(first.select("structure", "error_type").iter_rows())
 
     @property
     def severities(self) -> dict[str, int]:
@@ -214,10 +250,10 @@ def worst_labels(data: ReportData, n: int) -> tuple[ScoreRow, ...]:
     Of these there are a quarter of `n`, or as many as the scored labels leave room for; they come
     after what is likely wrong or to be checked. So do scores of low confidence.
     """
-    scored = data.scored[:n]
-    missed = [row for row in data.ranked if row.status is Status.ABSENT_SUSPECT]
-    chosen = {key_of(row) for row in (*scored, *missed[: max(n // 4, n - len(scored))])}
-    return tuple(row for row in data.ranked if key_of(row) in chosen)
+    scored = data.scored.head(n)
+    missed = data.ranked.filter(pl.col("status") == Status.ABSENT_SUSPECT.value)
+    chosen = pl.concat([scored, missed.head(max(n // 4, n - scored.height))])
+    return data.rows(chosen.unique("number").sort("number"))
 
 
 def error_name(error_type: str) -> str:

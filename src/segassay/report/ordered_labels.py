@@ -1,13 +1,14 @@
 """The labels of a run in the order and with the addresses that all pages share."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import polars as pl
 
 from segassay.files.file_names import page_names
 from segassay.records.findings import Finding
 from segassay.records.scores import ScoreRow
-from segassay.records.triage import Verdict, key_of
+from segassay.records.triage import Verdict
 from segassay.report.model import SEVERITIES, ReportData
 from segassay.types import Severity
 
@@ -44,36 +45,40 @@ class Listed:
         return f"cases/{self.page}#{self.anchor}" if self.page else ""
 
 
-def list_labels(data: ReportData) -> tuple[Listed, ...]:
-    """Return all labels, worst first."""
-    pages = page_names(worst_cases(data)[:_MOST_PAGES])
-    severities = _severities(data.findings)
-    anchors: dict[tuple[str, str, str], str] = {}
-    seen: dict[str, int] = defaultdict(int)
-    for row in data.rows:
-        seen[row.case_id] += 1
-        anchors[key_of(row)] = f"label-{seen[row.case_id]}"
-    return tuple(
-        Listed(
-            number,
-            row,
-            data.verdict(row),
-            data.is_by_rule(row),
-            data.looks(row),
-            data.compared_with(row),
-            severities.get((row.case_id, row.structure))
-            or severities.get((row.case_id, None), "none"),
-            data.rules_about(row),
-            pages.get(row.case_id, ""),
-            anchors[key_of(row)],
+class LabelList:
+    """All labels of a run, worst first; those that a page shows are made when it is.
+
+    Attributes:
+        data: The run.
+        pages: The page of every case that has one, the case with the worst label first.
+    """
+
+    def __init__(self, data: ReportData) -> None:
+        self.data = data
+        cases = data.ranked["case_id"].unique(maintain_order=True).head(_MOST_PAGES)
+        self.pages = page_names(cases.to_list())
+        self._severities = _severities(data.findings)
+
+    def of(self, part: pl.DataFrame) -> tuple[Listed, ...]:
+        """Return some labels of `ReportData.ranked`."""
+        data, severities = self.data, self._severities
+        places = part.select("number", "of_case").iter_rows()
+        return tuple(
+            Listed(
+                number,
+                row,
+                data.verdict(row),
+                data.is_by_rule(row),
+                data.looks(row),
+                data.compared_with(row),
+                severities.get((row.case_id, row.structure))
+                or severities.get((row.case_id, None), "none"),
+                data.rules_about(row),
+                self.pages.get(row.case_id, ""),
+                f"label-{of_case}",
+            )
+            for row, (number, of_case) in zip(data.rows(part), places, strict=True)
         )
-        for number, row in enumerate(data.ranked, start=1)
-    )
-
-
-def worst_cases(data: ReportData) -> list[str]:
-    """Return the case ids, the case with the worst label first."""
-    return list(dict.fromkeys(row.case_id for row in data.ranked))
 
 
 def _severities(findings: Sequence[Finding]) -> Mapping[tuple[str, str | None], str]:

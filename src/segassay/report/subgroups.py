@@ -1,16 +1,15 @@
 """Do labels of some group of cases score lower? By what tables of the data set say of the cases."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from segassay.datasets.splits import natural_key
 from segassay.metrics.agreement import Estimate, bootstrap_by_subject
-from segassay.records.scores import ScoreRow
 from segassay.report.model import ReportData
 from segassay.types import REVIEW_BELOW
 
@@ -46,71 +45,61 @@ class Subgroup:
 
 def subgroups(data: ReportData) -> tuple[Subgroup, ...]:
     """Return the groups of all columns that part the scored labels into two groups or more."""
-    rows = data.scored
-    columns = dict.fromkeys(name for row in rows for name in data.about_cases.get(row.case_id, {}))
+    scored = data.frame.filter(pl.col("score").is_not_nan()).select(
+        "case_id", "subject_id", "source", "score", above=_above_structure()
+    )
+    columns = dict.fromkeys(name for own in data.about_cases.values() for name in own)
     told: dict[str, list[str]] = {
-        name: [data.about_cases.get(row.case_id, {}).get(name, "") for row in rows]
+        name: [data.about_cases.get(case_id, {}).get(name, "") for case_id in scored["case_id"]]
         for name in columns
     }
-    told["source"] = [row.source for row in rows]
-    above = _above_structure(rows)
-    return tuple(
-        group for name, values in told.items() for group in _groups(name, rows, values, above)
-    )
+    told["source"] = scored["source"].to_list()
+    return tuple(group for name, values in told.items() for group in _groups(name, scored, values))
 
 
-def _groups(
-    column: str, rows: Sequence[ScoreRow], values: Sequence[str], above: NDArray[np.float64]
-) -> list[Subgroup]:
+def _groups(column: str, scored: pl.DataFrame, values: Sequence[str]) -> list[Subgroup]:
     named, order = _in_thirds(values)
-    owners: dict[str, set[str]] = defaultdict(set)
-    for row, value in zip(rows, named, strict=True):
-        if value:
-            owners[value].add(row.subject_id)
-    large = [value for value in order if len(owners[value]) >= LEAST_SUBJECTS]
+    known = scored.with_columns(value=pl.Series(named, dtype=pl.String)).filter(
+        pl.col("value") != ""
+    )
+    owners = dict(known.group_by("value").agg(pl.col("subject_id").n_unique()).iter_rows())
+    large = [value for value in order if owners.get(value, 0) >= LEAST_SUBJECTS]
     if len(large) < 2 or len(owners) > _MOST_VALUES:
         return []
-    return [_group(column, value, rows, np.array(named), above) for value in large]
+    return [_group(column, value, known) for value in large]
 
 
-def _group(
-    column: str,
-    value: str,
-    rows: Sequence[ScoreRow],
-    values: NDArray[np.str_],
-    above: NDArray[np.float64],
-) -> Subgroup:
-    known = values != ""
-    inside = values[known] == value
-    subjects = np.array([row.subject_id for row in rows])[known]
-    scores = np.array([row.score for row in rows])[known][inside]
+def _group(column: str, value: str, known: pl.DataFrame) -> Subgroup:
+    inside = pl.col("value") == value
+    own = known.filter(inside)
+    # Means over labels follow from the sums of every subject: there may be a million labels.
+    sums = known.group_by("subject_id", maintain_order=True).agg(
+        inside.sum().alias("n_own"),
+        (~inside).sum().alias("n_others"),
+        pl.col("above").filter(inside).sum().alias("own"),
+        pl.col("above").filter(~inside).sum().alias("others"),
+    )
+    columns = sums.select("n_own", "n_others", "own", "others").to_numpy()
 
-    def difference(labels: NDArray[np.intp]) -> float:
+    def difference(subjects: NDArray[np.intp]) -> float:
         """Return by how much labels of the group lie above the others; NaN without either."""
-        of_group = inside[labels]
-        if of_group.all() or not of_group.any():
-            return float("nan")
-        own = above[known][labels]
-        return float(own[of_group].mean() - own[~of_group].mean())
+        n_own, n_others, above, others = columns[subjects].sum(axis=0).tolist()
+        return above / n_own - others / n_others if n_own and n_others else float("nan")
 
     return Subgroup(
         column,
         value,
-        len(set(subjects[inside])),
-        int(inside.sum()),
-        float(np.median(scores)),
-        float((scores < REVIEW_BELOW).mean()),
-        bootstrap_by_subject(subjects, difference, n_draws=_DRAWS),
+        own["subject_id"].n_unique(),
+        own.height,
+        float(np.median(own["score"].to_numpy())),
+        float((own["score"].to_numpy() < REVIEW_BELOW).mean()),
+        bootstrap_by_subject(sums["subject_id"].to_numpy(), difference, n_draws=_DRAWS),
     )
 
 
-def _above_structure(rows: Sequence[ScoreRow]) -> NDArray[np.float64]:
+def _above_structure() -> pl.Expr:
     """Return each score less the median of its structure."""
-    by_structure: Mapping[str, list[float]] = defaultdict(list)
-    for row in rows:
-        by_structure[row.structure].append(row.score)
-    medians = {name: float(np.median(scores)) for name, scores in by_structure.items()}
-    return np.array([row.score - medians[row.structure] for row in rows])
+    return pl.col("score") - pl.col("score").median().over("structure")
 
 
 def _in_thirds(values: Sequence[str]) -> tuple[list[str], list[str]]:

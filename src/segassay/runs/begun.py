@@ -20,7 +20,7 @@ class Begun:
     path: Path
 
     @classmethod
-    def of(cls, folder: Path, part: int, parts: int) -> "Begun":
+    def of(cls, folder: Path, part: int = 1, parts: int = 1) -> "Begun":
         """Return the file of part `part` (from 1) of `parts`."""
         return cls(folder / "shards" / f"begun-{part:04d}-of-{parts:04d}.jsonl")
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from segassay.records.run import RunRecord
-from segassay.records.shards import CaseRecord, Shard, shard_path
+from segassay.records.shards import CaseRecord, Shard
 from segassay.runs.result_folder import note_interruption
 from segassay.types import Progress, ignore_progress
 
@@ -35,7 +35,7 @@ def keep_records(
     """
     done, total = counts
     tell = progress or ignore_progress
-    shard = Shard(shard_path(out, *part))
+    shard = Shard(out, *part)
     try:
         tell(phase, done, total, "")
         for number, record in enumerate(finished, start=done + 1):

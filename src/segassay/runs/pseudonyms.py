@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from segassay.datasets.case import Case, Dataset, Unmatched
 from segassay.errors import OutputError
 from segassay.files.atomic import create_whole, write_whole
 from segassay.records.findings import Finding
-from segassay.records.scores import ScoreRow
-from segassay.records.shards import CaseRecord
 
 PRIVATE = "private"
 """Folder beside the results for what must not be passed on with them."""
@@ -67,35 +67,33 @@ class Pseudonyms:
         name = self.plain(dataset.name)
         return replace(dataset, name=name, cases=tuple(cases), unmatched=unmatched, missing=missing)
 
-    def record(self, record: CaseRecord) -> CaseRecord:
-        """Return the record of a case under its pseudonym."""
-        told = self._teller(record.case_id)
-        return CaseRecord(
-            self.cases[record.case_id],
-            tuple(self._row(row, told) for row in record.rows),
-            tuple(self._finding(finding, told) for finding in record.findings),
-            tuple(self._facts(facts) for facts in record.facts),
-            told(record.error),
-            record.slices,
+    def rows(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return rows of a score table under pseudonyms.
+
+        Whoever has the files could tell them by their checksums, so these are left out, too.
+        """
+        reasons = frame.select("case_id", "reason").iter_rows()
+        told = [self.told(case_id, reason) if reason else "" for case_id, reason in reasons]
+        return frame.with_columns(
+            pl.col("case_id").replace_strict(self.cases, return_dtype=pl.String),
+            pl.col("subject_id").replace_strict(self.subjects, return_dtype=pl.String),
+            label_path=pl.lit(""),
+            label_sha256=pl.lit(""),
+            reason=pl.Series(told, dtype=pl.String),
         )
+
+    def told(self, case_id: str, text: str) -> str:
+        """Return a sentence about a case with what names it replaced."""
+        return _replaced(text, self.words[case_id])
 
     def plain(self, value: Any) -> Any:
         """Return plain data, as of a run's record, with all names of cases replaced."""
         told = self._teller(*self.words)
         return _mapped(value, told)
 
-    def _row(self, row: ScoreRow, told: Callable[[str], str]) -> ScoreRow:
-        # Whoever has the files could tell them by their checksums.
-        update = {
-            "case_id": self.cases[row.case_id],
-            "subject_id": self.subjects[row.subject_id],
-            "label_path": "",
-            "label_sha256": "",
-            "reason": told(row.reason),
-        }
-        return row.model_copy(update=update)
-
-    def _finding(self, finding: Finding, told: Callable[[str], str]) -> Finding:
+    def finding(self, finding: Finding) -> Finding:
+        """Return a finding about a case under its pseudonym."""
+        told = self._teller(finding.case_id)
         return replace(
             finding,
             case_id=self.cases[finding.case_id],
@@ -104,7 +102,8 @@ class Pseudonyms:
             evidence=_mapped(finding.evidence, told),
         )
 
-    def _facts(self, facts: dict[str, Any]) -> dict[str, Any]:
+    def facts(self, facts: dict[str, Any]) -> dict[str, Any]:
+        """Return facts of a label under pseudonyms."""
         ids = {"case_id": self.cases, "subject_id": self.subjects}
         return {key: ids[key][value] if key in ids else value for key, value in facts.items()}
 

@@ -9,7 +9,7 @@ from typing import Any
 from segassay.datasets.case import Dataset
 from segassay.errors import OutputError, UsageError
 from segassay.files.atomic import is_unfinished
-from segassay.files.filesystem import checksum, stamp
+from segassay.files.filesystem import stamp
 from segassay.judge.scoring import Judge
 from segassay.records.results import FINDINGS
 from segassay.records.run import (
@@ -23,7 +23,6 @@ from segassay.records.run import (
 )
 from segassay.records.scores import TABLE_VERSION
 from segassay.runs.command_line import without_places
-from segassay.runs.configs import AuditConfig
 from segassay.runs.pseudonyms import PRIVATE
 from segassay.types import ExitCode
 
@@ -50,22 +49,6 @@ _OURS = (
     MANIFEST,
 )
 """What runs write; the manifest last, so that a half-emptied folder is still known as a run's."""
-
-
-def begin_run(
-    config: AuditConfig, dataset: Dataset, *, command: str, judge: Judge | None
-) -> RunRecord:
-    """Prepare the result folder of an audit; errors as in `open_run`."""
-    found = fingerprint(dataset)
-    record = new_record(
-        command,
-        judge,
-        argv=config.argv,
-        options=_options(config),
-        circumstances=_circumstances(config),
-        dataset={**about(dataset), "fingerprint": found},
-    )
-    return open_run(record, config.out, overwrite=config.overwrite)
 
 
 def new_record(
@@ -171,36 +154,6 @@ def _join(out: Path, key: str) -> RunRecord:
     if not record.in_parts:
         record.write(out)
     return record
-
-
-def _options(config: AuditConfig) -> dict[str, object]:
-    """Return the options that results depend on."""
-    return {
-        "structures": list(config.structures),
-        "limit": config.limit,
-        "parts": config.parts,
-        "peers": config.peers,
-        "structure": config.source.structure,
-        "subject_regex": config.source.subject_regex,
-        "bounds": None if config.bounds is None else checksum(config.bounds),
-    }
-
-
-def _circumstances(config: AuditConfig) -> dict[str, object]:
-    """Return the options that no score depends on; of paths only the names."""
-    source = config.source
-    paths = {"path": source.path, "images": source.images, "labels": source.labels}
-    return {
-        **{key: None if path is None else path.name for key, path in paths.items()},
-        "names": None if source.names is None else source.names.name,
-        "modality": source.modality,
-        "judge": None if config.judge is None else Path(config.judge).name,
-        "n_worst": config.n_worst,
-        "pseudonymise": config.pseudonymise,
-        "jobs": config.jobs,
-        "learn": config.learn,
-        "fail_on": None if config.fail_on is None else config.fail_on.model_dump(mode="json"),
-    }
 
 
 def about(dataset: Dataset) -> dict[str, object]:

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from segassay.auditing.audit_config import AuditConfig
+from segassay.auditing.begin_run import begin_run
 from segassay.corruption.phantoms.simple_phantom import LABELS, SPACING_MM, make_phantom
 from segassay.errors import MissingExtraError, ModelError
 from segassay.judge.documents.judge_folder import find_judge, open_judge
@@ -17,8 +19,7 @@ from segassay.judge.engines.onnxruntime_session import cores_of_group
 from segassay.judge.inputs.arrays_and_files import image_volume
 from segassay.judge.inputs.preprocess import JudgePreprocess
 from segassay.judge.scoring import Judge, Score, load_judge
-from segassay.runs.configs import AuditConfig, SourceConfig
-from segassay.runs.result_folder import begin_run
+from segassay.runs.configs import SourceConfig
 from segassay.types import DEFAULT_BASE, Engine
 
 AGREE = {"float32": 1e-3, "bfloat16": 0.01}

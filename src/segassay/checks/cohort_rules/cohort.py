@@ -1,6 +1,6 @@
 """Checks across labels: the same content twice, sizes unlike all others, structures never seen."""
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -111,10 +111,13 @@ def _kind(facts: LabelFacts) -> str:
 def _groups(
     labels: Iterable[LabelFacts], key: Callable[[LabelFacts], str], *, least: int = 2
 ) -> list[list[LabelFacts]]:
-    groups: dict[str, list[LabelFacts]] = defaultdict(list)
-    for facts in labels:
-        groups[key(facts)].append(facts)
-    return [group for group in groups.values() if len(group) >= least]
+    listed = list(labels)
+    counts = Counter(map(key, listed))  # of a million masks next to none is there twice
+    groups: dict[str, list[LabelFacts]] = {k: [] for k, n in counts.items() if n >= least}
+    for facts in listed:
+        if counts[key(facts)] >= least:
+            groups[key(facts)].append(facts)
+    return list(groups.values())
 
 
 def _distinct_twins(same: Sequence[LabelFacts]) -> list[LabelFacts]:

@@ -280,7 +280,7 @@ class ContextMemory:
             is_nameless=True,
         )
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | IO[bytes]) -> None:
         """Write to one file, packed; `MOST_SLICES` bounds it."""
         about = {
             "version": _VERSION,

@@ -107,7 +107,7 @@ class Score:
             return self.presence
         usual = Usual((), self.reference_score)
         unknown = not UNKNOWN_DATA.isdisjoint(self.remarks)
-        return p_faulty(self.value, self.low, self.high, usual, unknown=unknown)
+        return float(p_faulty(self.value, self.low, self.high, usual, unknown=unknown))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the score as plain data that `json.dumps` takes; NaN becomes `None`."""

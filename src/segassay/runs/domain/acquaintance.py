@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from segassay.datasets.case import Case
 from segassay.datasets.splits import by_lot
-from segassay.errors import CaseError, OutputError
+from segassay.errors import CaseError, ModelError, OutputError
+from segassay.files.atomic import whole_file
 from segassay.judge.comparison.peers import Peers
 from segassay.judge.context.context_memory import ContextMemory
 from segassay.judge.scoring import Judge
@@ -22,6 +23,8 @@ from segassay.types import Progress, Say, counted, ignore_progress, say_nothing
 from segassay.vocabulary.names import canonical_name
 
 Found = TypeVar("Found")
+
+_CONTEXT = "context.npz"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +89,7 @@ def get_acquainted(
         if isinstance(judge, ContextJudge):
             features = out / FEATURES
             judge = judge.keeping_features(features)
-            context = _own_context(cases, judge, structures, tell, progress)
+            context = _own_context(cases, judge, features, structures, tell, progress)
             if context is None or not context.is_of_volumes:
                 return Acquaintance(context=context, features=features)
             among = judge.with_memory(context)
@@ -120,9 +123,18 @@ def _peers(
 
 
 def _own_context(
-    cases: Sequence[Case], judge: ContextJudge, structures: Sequence[str], tell: Say, tick: Progress
+    cases: Sequence[Case],
+    judge: ContextJudge,
+    features: Path,
+    structures: Sequence[str],
+    tell: Say,
+    tick: Progress,
 ) -> ContextMemory | None:
-    """Gather the data set's own labels of structures that the judge was not fitted to, if any."""
+    """Gather the data set's own labels of structures that the judge was not fitted to, if any.
+
+    They are kept in the folder `features`: other parts of the run, and whoever goes on with it,
+    ask the same ones, and need not gather them again.
+    """
     held = {canonical_name(ref.structure) for case in cases for ref in case.labels}
     wanted = held.intersection(structures) if structures else held
     reference = wanted.intersection(judge.reference_structures)
@@ -131,12 +143,34 @@ def _own_context(
     own = sorted(wanted - reference)
     if not own:
         return None
-    gather = partial(judge.reader.gather, structures=own, progress=tick)
-    context = _survived(gather, cases)
+    kept = features / _CONTEXT
+    context = _read_context(kept, judge)
+    if context is None:
+        gather = partial(judge.reader.gather, structures=own, progress=tick)
+        context = _survived(gather, cases)
+        if context is not None:
+            _keep_context(context, kept)
     if context is not None:
         others = counted(context.n_subjects, "other subject")
         tell(f"labels are judged in the context of {others}")
     return context
+
+
+def _read_context(kept: Path, judge: ContextJudge) -> ContextMemory | None:
+    """Read the context of this run; `None` where it is not there, or cannot be read any more."""
+    try:
+        return ContextMemory.load(kept, judge.reader.voting)
+    except ModelError:
+        return None
+
+
+def _keep_context(context: ContextMemory, kept: Path) -> None:
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(kept) as file:
+            context.save(file)
+    except OSError as error:
+        raise OutputError.of(kept, error) from error
 
 
 def _survived(step: Callable[..., Found | None], *arguments: object) -> Found | None:
