@@ -46,8 +46,8 @@ def train_tiny(root: Path) -> Path:
     """Train a judge for a few updates and return its folder; its data lie in `root / "set"`."""
     import torch
 
+    from benchmarks.design.patch_encoder import PatchEncoder
     from segassay.judge.networks.onnx_file import write_onnx
-    from segassay.judge.networks.patch_encoder import PatchEncoder
     from segassay.training.train_judge import train_judge
 
     write_set(root / "set", 20)

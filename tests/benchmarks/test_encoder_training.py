@@ -10,10 +10,7 @@ pytest.importorskip("torch", reason="needs the train extra")
 
 import torch
 
-from segassay.judge.context.looks import GRID
-from segassay.judge.context.votes import Voting, cast_votes, combine_votes, with_places
-from segassay.judge.networks.patch_encoder import PatchEncoder
-from segassay.training.learning.encoder_training import (
+from benchmarks.design.encoder_training import (
     EncoderTraining,
     Episode,
     SliceSet,
@@ -22,6 +19,9 @@ from segassay.training.learning.encoder_training import (
     place_distances,
     vote_dice,
 )
+from benchmarks.design.patch_encoder import PatchEncoder
+from segassay.judge.context.looks import GRID
+from segassay.judge.context.votes import Voting, cast_votes, combine_votes, with_places
 from segassay.training.material.store import StoredSet, load_case, open_recipe
 from segassay.training.settings import read_recipe
 from tiny_context import RECIPE, write_set
