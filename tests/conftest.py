@@ -27,6 +27,30 @@ from segassay.judge.scoring import Judge, load_judge
 
 REPOSITORY = Path(__file__).parents[1]
 
+LONGEST = (
+    "test_fit_context",
+    "test_context_training",
+    "test_demo",
+    "test_killed",
+    "test_poison_case",
+    "test_evaluate",
+    "test_fit",
+    "test_training",
+    "test_encoder_training",
+    "test_audit",
+    "test_vlm_training",
+    "test_choose_peers",
+    "test_sentinel_training",
+    "test_in_browser",
+)
+"""Files of tests that take longest, the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest: the end is then of short ones, side by side."""
+    items.sort(key=lambda item: (*LONGEST, item.path.stem).index(item.path.stem))
+
+
 WriteNifti = Callable[..., Path]
 
 
