@@ -4,7 +4,9 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -99,12 +101,25 @@ def write_picture(path: Path, array: NDArray[np.uint8]) -> Path:
 
 def write_phantoms(root: Path, seeds: Iterable[int]) -> Path:
     """Write phantoms, each a subject, as `images/` + `labels/` + `labels.json`."""
+    for folder in ("images", "labels"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
     for seed in seeds:
-        phantom = make_phantom(seed)
-        write_nifti(root / "images" / f"p{seed}.nii.gz", phantom.image, phantom.affine)
-        write_nifti(root / "labels" / f"p{seed}.nii.gz", phantom.labels, phantom.affine)
+        for folder, content in zip(("images", "labels"), phantom_files(seed), strict=True):
+            (root / folder / f"p{seed}.nii.gz").write_bytes(content)
     _write_names(root)
     return root
+
+
+@cache
+def phantom_files(seed: int) -> tuple[bytes, bytes]:
+    """Image and label map of a phantom as files; made once in a process, as over a hundred ask."""
+    phantom = make_phantom(seed)
+    with TemporaryDirectory() as folder:
+        made = [
+            write_nifti(Path(folder, f"{number}.nii.gz"), array, phantom.affine).read_bytes()
+            for number, array in enumerate((phantom.image, phantom.labels))
+        ]
+    return made[0], made[1]
 
 
 def write_noisy_phantoms(root: Path, slices: slice) -> Path:
