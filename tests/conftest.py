@@ -21,6 +21,7 @@ os.environ["SEGASSAY_JUDGE"] = "judge-small"
 import nibabel as nib
 import numpy as np
 import pytest
+from hypothesis import settings
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -28,6 +29,10 @@ from segassay.corruption.phantoms.simple_phantom import LABELS, make_phantom
 from segassay.judge.scoring import Judge, load_judge
 
 REPOSITORY = Path(__file__).parents[1]
+
+# Half of what hypothesis draws by itself; tests of more, or of costlier, examples say so.
+settings.register_profile("house", max_examples=50)
+settings.load_profile("house")
 
 LONGEST = (
     "test_fit_context",

@@ -110,11 +110,12 @@ def test_a_stopped_training_goes_on_from_what_it_learned(shown: SliceSet, tmp_pa
     before = vote_dice(net.eval(), [moved])["whole"]
     path = tmp_path / "encoder.pt"
     said: list[str] = []
-    EncoderTraining(net, [moved], path, minutes=0.15, say=said.append).run()
+    EncoderTraining(net, [moved], path, minutes=0.02, say=said.append).run()
     kept = torch.load(path, weights_only=True)
-    assert kept["steps"] > 1
+    assert kept["steps"] >= 1
+    more = kept["seconds"] / 60 + 0.03  # a busy machine may have overrun the first budget
     again = PatchEncoder(8)
-    trained = EncoderTraining(again, [moved], path, minutes=0.3, say=said.append).run()
+    trained = EncoderTraining(again, [moved], path, minutes=more, say=said.append).run()
     assert torch.load(path, weights_only=True)["steps"] > kept["steps"]
     assert len(said) == 1
     assert not torch.equal(trained.matrix, torch.eye(472)[:, :8])
