@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from blobs import blob
@@ -13,6 +14,7 @@ network: context
 context: {encoder: ENCODER, n_looks: 5}
 updates: 4
 batch: 8
+pool: 32
 widths: [8, 16]
 precision: 32-true
 calibration_labels: 60
@@ -81,7 +83,11 @@ def train_tiny(root: Path) -> Path:
     write_encoder(root / "encoder.onnx")
     recipe = root / "tiny.yaml"
     recipe.write_text(RECIPE.replace("ENCODER", str(root / "encoder.onnx")))
-    made = train_judge(recipe, root, root / "out", say=lambda _: None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "segassay.training.learning.loop._TUNING_PAIRS", 32
+        )  # a thousand take a minute
+        made = train_judge(recipe, root, root / "out", say=lambda _: None)
     if made is None:
         raise RuntimeError("the training of the tiny judge was interrupted")
     return made.folder

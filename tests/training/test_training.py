@@ -256,7 +256,10 @@ def test_families_that_a_recipe_avoids_are_never_drawn() -> None:
         PairRecipe(avoid=("nonsense",))
 
 
-def test_a_training_ends_after_its_updates(material: Material, tmp_path: Path) -> None:
+def test_a_training_ends_after_its_updates(
+    material: Material, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("segassay.training.learning.loop._TUNING_PAIRS", 16)
     training = JudgeTraining(recipe(updates=2), material, tmp_path, say=lambda _: None)
     training.run()
     assert training.progress.updates == 2
