@@ -120,11 +120,9 @@ def phantom_files(seed: int) -> tuple[bytes, bytes]:
     """Image and label map of a phantom as files; made once in a process, as over a hundred ask."""
     phantom = make_phantom(seed)
     with TemporaryDirectory() as folder:
-        made = [
-            write_nifti(Path(folder, f"{number}.nii.gz"), array, phantom.affine).read_bytes()
-            for number, array in enumerate((phantom.image, phantom.labels))
-        ]
-    return made[0], made[1]
+        image = write_nifti(Path(folder, "image.nii.gz"), phantom.image, phantom.affine)
+        labels = write_nifti(Path(folder, "labels.nii.gz"), phantom.labels, phantom.affine)
+        return image.read_bytes(), labels.read_bytes()
 
 
 def write_noisy_phantoms(root: Path, slices: slice) -> Path:

@@ -1,7 +1,6 @@
 """The order of the house: a package imports only from rows above its own, and its own libraries."""
 
 import ast
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -123,17 +122,6 @@ def test_every_folder_has_its_row() -> None:
     assert {name for row in ROWS for name in row} | {"cli"} <= {module[0] for module in MODULES}
     assert {m[1] for m in MODULES if m[0] == "judge" and len(m) > 1} == set(JUDGE)
     assert set(LIBRARIES) <= {place_of(module) for module in MODULES} - {"judge"}
-
-
-def test_the_architecture_is_drawn_as_it_is() -> None:
-    """Packages below the verbs stand in the order of the rows here, each with its number."""
-    page = (PACKAGE.parents[1] / "docs" / "ARCHITECTURE.md").read_text(encoding="utf-8")
-    lines = re.findall(r"^\| (\d+) \| ((?:`\w+` ?)+)\|", page, flags=re.MULTILINE)
-    drawn = {name: int(number) for number, names in lines for name in re.findall(r"\w+", names)}
-    assert {name for row in ROWS for name in row} <= set(drawn)
-    for own in drawn:
-        below = [other for other in drawn if row_of(other) < row_of(own)]
-        assert all(drawn[other] <= drawn[own] for other in below), own
 
 
 def row_of(package: str) -> int:

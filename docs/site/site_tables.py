@@ -7,6 +7,7 @@ code does, and a person may write on.
 import re
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,7 @@ RULES: dict[str, Mapping[str, Check[Any]]] = {
 def checks_page(text: str) -> str:
     """Return the page of rules with the cards as they are in the code."""
     for title, checks in RULES.items():
-        rows = [
-            f"| `{name}` | {c.sees} | {c.blind_to} | {c.severity} | {c.rule} |\n"
-            for name, c in checks.items()
-        ]
-        text = _changed(text, title, lambda head, _, rows=rows: [*head, *rows])
+        text = _changed(text, title, partial(_cards, checks))
     rows = [f"| {c.cap:.2f} | {c.why} |\n" for c in all_checks.CERTAIN.values()]
 
     def certain(head: list[str], old: list[str]) -> list[str]:
@@ -44,6 +41,17 @@ def checks_page(text: str) -> str:
         return [*head, *(f"| `{name}` | {named.get(name, '')} {row}" for name, row in both)]
 
     return _changed(text, "## Rules that leave no doubt", certain)
+
+
+def _cards(checks: Mapping[str, Check[Any]], head: list[str], old: list[str]) -> list[str]:
+    del old
+    return [
+        *head,
+        *(
+            f"| `{name}` | {c.sees} | {c.blind_to} | {c.severity} | {c.rule} |\n"
+            for name, c in checks.items()
+        ),
+    ]
 
 
 def layouts_page(text: str, held: Mapping[str, Mapping[str, str]]) -> str:

@@ -11,6 +11,10 @@ import pytest
 
 pytest.importorskip("torch", reason="needs the train extra")
 
+from benchmarks.frozen_test import pair_scores
+from benchmarks.frozen_test.frozen import Frozen
+from frozen_samples import SETS, make_tiny, write_tiny
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 RESULTS = BENCHMARKS.parent / "docs" / "results"
 SCRIPTS = sorted(
@@ -85,3 +89,52 @@ def test_pages_made_of_tables_come_out_the_same(
     run(monkeypatch, importlib.import_module(f"benchmarks.{name}"), option, tmp_path / "results")
     page = page or "judges.md"
     assert (tmp_path / "results" / page).read_text() == (source / page).read_text()
+
+
+@pytest.fixture(scope="module")
+def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "made"),
+    [
+        ("sheet.compare_judges", ("judge-small", "judge-v0"), "judges_compared"),
+        ("design.volume_and_surface", ("--judge", "judge-small"), "volume_and_surface"),
+        ("design.resolution", ("--judge", "judge-small", "--every", "1"), "resolution"),
+        ("unseen_data.leave_group_out", ("--known", "judge-small"), "leave_group_out"),
+        ("baselines.rca", ("--references", "2"), "rca"),
+    ],
+)
+def test_it_runs_on_a_tiny_frozen_test(
+    name: str,
+    words: tuple[str, ...],
+    made: str,
+    tiny_data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The same script on eight sets of two pictures each; what it keeps stays in this folder."""
+    monkeypatch.setattr(Frozen, "__init__", make_tiny)
+    script = importlib.import_module(f"benchmarks.{name}")
+    for module in (script, pair_scores):
+        if hasattr(module, "RUNS"):
+            monkeypatch.setattr(module, "RUNS", tmp_path / "runs")
+    own = ("--work", tmp_path / "runs") if name == "baselines.rca" else ()
+    run(monkeypatch, script, tiny_data, *words, *own, "--out", tmp_path)
+    found = json.loads((tmp_path / f"{made}.json").read_text(encoding="utf-8"))
+    assert found["test_version"] == 2
+    n_masks = len(SETS) * 2  # at least the untouched mask of each of two cases
+    assert max(numbers(found, "n"), default=0) >= n_masks or name == "design.resolution"
+    kept = sorted(path.stem for path in (tmp_path / "runs").rglob("*.json"))
+    assert kept or name == "design.resolution"
+
+
+def numbers(found: Any, key: str) -> list[int]:
+    """All numbers of a name, wherever they stand."""
+    if isinstance(found, list):
+        return [n for one in found for n in numbers(one, key)]
+    if not isinstance(found, dict):
+        return []
+    inside = [n for value in found.values() for n in numbers(value, key)]
+    return [found[key], *inside] if isinstance(found.get(key), int) else inside
