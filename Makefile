@@ -22,7 +22,7 @@ check: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Rows of docs/checks.md and docs/layouts.md, from the code.
+# Rows of the pages of rules, layouts and formats, from the code.
 tables: $(VENV)/dev.stamp
 	$(BIN)/python docs/site/site_tables.py
 

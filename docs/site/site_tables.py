@@ -1,7 +1,7 @@
-"""Tables of `docs/checks.md` and `docs/layouts.md`, written from the code: `make tables`.
+"""Tables of rules, layouts and formats in `docs/`, written from the code: `make tables`.
 
-Of rules every row is written anew. Of layouts only what is missing: their rows say more than the
-code does, and a person may write on.
+Of rules every row is written anew. Of layouts and formats only what is missing: their rows say more
+than the code does, and a person may write on.
 """
 
 import re
@@ -14,6 +14,7 @@ from typing import Any
 from segassay.checks import all_checks
 from segassay.checks.base import Check
 from segassay.datasets.layouts.all_layouts import READERS
+from segassay.images.formats.registry import FORMATS
 
 ROOT = Path(__file__).parents[2]
 TABLE = re.compile(r"^(?:\|.*\|\n)+", flags=re.MULTILINE)
@@ -70,6 +71,20 @@ def layouts_page(text: str, held: Mapping[str, Mapping[str, str]]) -> str:
     return text
 
 
+def formats_page(text: str) -> str:
+    """Return the page of file formats with a row for each."""
+
+    def added(head: list[str], old: list[str]) -> list[str]:
+        there = {line.split("|")[1].strip() for line in old}
+        missing = [f for f in FORMATS if f.name not in there]
+        endings = [", ".join(f"`{suffix}`" for suffix in f.suffixes) for f in missing]
+        written = ["yes" if f.writes else "no" for f in missing]
+        rows = zip(missing, endings, written, strict=True)
+        return [*head, *old, *(f"| {f.name} | {e} | {w} | |\n" for f, e, w in rows)]
+
+    return _changed(text, "# File formats", added)
+
+
 def _changed(text: str, title: str, change: Callable[[list[str], list[str]], list[str]]) -> str:
     """Change the first table below a title: its two lines of head, and its rows."""
     before, below = text.split(f"{title}\n", 1)
@@ -82,7 +97,7 @@ def _changed(text: str, title: str, change: Callable[[list[str], list[str]], lis
 
 
 def main() -> None:
-    """Write both pages."""
+    """Write the pages."""
     sys.path.insert(0, str(ROOT / "tests"))
     from layout_samples import letters
 
@@ -90,6 +105,7 @@ def main() -> None:
     for page, write in (
         (docs / "checks.md", checks_page),
         (docs / "layouts.md", lambda text: layouts_page(text, letters())),
+        (docs / "reference" / "formats.md", formats_page),
     ):
         page.write_text(write(page.read_text(encoding="utf-8")), encoding="utf-8")
 
