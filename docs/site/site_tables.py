@@ -75,12 +75,14 @@ def formats_page(text: str) -> str:
     """Return the page of file formats with a row for each."""
 
     def added(head: list[str], old: list[str]) -> list[str]:
-        there = {line.split("|")[1].strip() for line in old}
-        missing = [f for f in FORMATS if f.name not in there]
-        endings = [", ".join(f"`{suffix}`" for suffix in f.suffixes) for f in missing]
-        written = ["yes" if f.writes else "no" for f in missing]
-        rows = zip(missing, endings, written, strict=True)
-        return [*head, *old, *(f"| {f.name} | {e} | {w} | |\n" for f, e, w in rows)]
+        there = {line.split("|")[1].strip(): line for line in old}
+        rows = list(head)
+        for one in FORMATS:
+            endings = ", ".join(f"`{e}`" for e in dict.fromkeys((*one.suffixes, *one.writes)))
+            layers = "; masks may overlap" if one.has_layers else ""
+            written = f"yes{layers}" if one.writes else "no"
+            rows.append(there.get(one.name, f"| {one.name} | {endings} | {written} | |\n"))
+        return rows
 
     return _changed(text, "# File formats", added)
 
