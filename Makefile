@@ -9,7 +9,7 @@ DEMO := demo-output
 # On Linux the plain torch wheel may bring gigabytes of GPU libraries along. To go without, give
 # pip the index of torch's CPU wheels: `make test PIP_EXTRA_INDEX_URL=…` (see torch's install page).
 
-.PHONY: demo test check docs clean
+.PHONY: demo test check tables docs clean
 
 demo: $(VENV)/core.stamp
 	$(BIN)/segassay demo --out $(DEMO)
@@ -21,6 +21,10 @@ check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Rows of the pages of rules, layouts and formats, from the code.
+tables: $(VENV)/dev.stamp
+	$(BIN)/python docs/site/site_tables.py
 
 docs: $(VENV)/dev.stamp
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

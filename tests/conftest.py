@@ -4,7 +4,9 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -19,6 +21,7 @@ os.environ["SEGASSAY_JUDGE"] = "judge-small"
 import nibabel as nib
 import numpy as np
 import pytest
+from hypothesis import settings
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -26,6 +29,34 @@ from segassay.corruption.phantoms.simple_phantom import LABELS, make_phantom
 from segassay.judge.scoring import Judge, load_judge
 
 REPOSITORY = Path(__file__).parents[1]
+
+# Half of what hypothesis draws by itself; tests of more, or of costlier, examples say so.
+settings.register_profile("house", max_examples=50)
+settings.load_profile("house")
+
+LONGEST = (
+    "test_fit_context",
+    "test_context_training",
+    "test_demo",
+    "test_killed",
+    "test_poison_case",
+    "test_evaluate",
+    "test_fit",
+    "test_training",
+    "test_encoder_training",
+    "test_audit",
+    "test_vlm_training",
+    "test_choose_peers",
+    "test_sentinel_training",
+    "test_in_browser",
+)
+"""Files of tests that take longest, the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest: the end is then of short ones, side by side."""
+    items.sort(key=lambda item: (*LONGEST, item.path.stem).index(item.path.stem))
+
 
 WriteNifti = Callable[..., Path]
 
@@ -75,12 +106,23 @@ def write_picture(path: Path, array: NDArray[np.uint8]) -> Path:
 
 def write_phantoms(root: Path, seeds: Iterable[int]) -> Path:
     """Write phantoms, each a subject, as `images/` + `labels/` + `labels.json`."""
+    for folder in ("images", "labels"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
     for seed in seeds:
-        phantom = make_phantom(seed)
-        write_nifti(root / "images" / f"p{seed}.nii.gz", phantom.image, phantom.affine)
-        write_nifti(root / "labels" / f"p{seed}.nii.gz", phantom.labels, phantom.affine)
+        for folder, content in zip(("images", "labels"), phantom_files(seed), strict=True):
+            (root / folder / f"p{seed}.nii.gz").write_bytes(content)
     _write_names(root)
     return root
+
+
+@cache
+def phantom_files(seed: int) -> tuple[bytes, bytes]:
+    """Image and label map of a phantom as files; made once in a process, as over a hundred ask."""
+    phantom = make_phantom(seed)
+    with TemporaryDirectory() as folder:
+        image = write_nifti(Path(folder, "image.nii.gz"), phantom.image, phantom.affine)
+        labels = write_nifti(Path(folder, "labels.nii.gz"), phantom.labels, phantom.affine)
+        return image.read_bytes(), labels.read_bytes()
 
 
 def write_noisy_phantoms(root: Path, slices: slice) -> Path:

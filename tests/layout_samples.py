@@ -203,3 +203,21 @@ STRAYS: dict[str, Callable[[Path], Path]] = {
     "bids": lambda root: write_nifti(root / "sub-9" / "anat" / "sub-9_dseg.nii.gz", LABELS),
 }
 """Writes a label without an image; a table has no files but those that it names."""
+
+
+def letters() -> dict[str, dict[str, str]]:
+    """Letters of the tests over all layouts, by layout and column, as `docs/layouts.md` has them.
+
+    A dash where no test over all layouts asks; a layout's own tests are written by hand.
+    """
+    asked = {"a": MAKERS, "b": IN_ARCHIVES, "c": MAKERS, "d": UNLABELLED, "e": STRAYS}
+    asked["f"] = OVERLAPPING
+    none = "\N{EN DASH}"
+    return {
+        name: {
+            **{letter: letter if name in names else none for letter, names in asked.items()},
+            "sources": none,
+            "metadata": none,
+        }
+        for name in MAKERS
+    }

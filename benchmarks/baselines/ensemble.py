@@ -15,6 +15,7 @@ Usage: python -m benchmarks.baselines.ensemble DATA_ROOT RUN/networks
 import argparse
 from collections.abc import Sequence
 from functools import partial
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,6 @@ from benchmarks.frozen_test.unseen_architecture import train_network
 from segassay.corruption.faulty_cases import ExpertCase
 from segassay.images.slicing import as_planes, pixel_mm, slicing_axis
 from segassay.judge.inputs.letterbox import letterbox
-from segassay.metrics.baselines import softmin_confidence
 from segassay.metrics.overlap import dice
 from segassay.training.error_networks.architectures import Segmenter
 from segassay.training.error_networks.folds import (
@@ -135,6 +135,29 @@ class Scorer:
     def _square(self, entry: FrozenSet, expert: ExpertCase) -> SquareCase:
         stored = load_case(SetRecipe(name=entry.name, modality=entry.modality), expert.case)
         return square_case(stored, self.dropout.structures[entry.name], _SIZE)
+
+
+def softmin_confidence(
+    probability: NDArray[np.floating], mask: NDArray[np.bool_], *, temperature: float = 0.1
+) -> float:
+    """Score a mask by the confidence that a model gives to its pixels (Lad and Mueller 2023).
+
+    Every pixel counts with the probability of the label it has; the softmin over all pixels lies
+    near the worst of them, less so the higher the temperature.
+
+    Args:
+        probability: The model's probability of the structure, any shape.
+        mask: The mask to score, same shape.
+        temperature: Of the softmin; .1 as published.
+
+    Returns:
+        A number in [0, 1], low is bad; NaN for an array without elements.
+    """
+    confidence = np.where(mask, probability, 1 - probability).ravel()
+    if not confidence.size:
+        return nan
+    weights = np.exp((1 - confidence - (1 - confidence).max()) / temperature)
+    return float((confidence * weights).sum() / weights.sum())
 
 
 def agreement(answers: Sequence[NDArray[np.float32]], mask: Masks) -> float:

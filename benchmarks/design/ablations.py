@@ -1,6 +1,6 @@
 """What each part of the judge is worth: judges that differ in one thing, after equal updates.
 
-`benchmarks/design/train_ablations.sh` trains them. All are asked about the same masks of the frozen
+`train_ablations.py` trains them. All are asked about the same masks of the frozen
 test; the differences from the judge as it is are paired, with intervals by bootstrap over subjects.
 The judge without names is not told any.
 
@@ -25,7 +25,6 @@ CHANGES = {
     "map": "the judge as it is: a map of the mask that should be there",
     "direct": "one number, learned by cross-entropy with the true Dice",
     "sentinel-head": "one number, learned as Quality Sentinel: squared error, optimal pairs",
-    "hypotheses": "four joint hypotheses (exported as their mean)",
     "no-names": "never told a name",
     "no-networks": "planted faults only, no errors of networks",
     "no-shapes": "no random shapes",
@@ -120,8 +119,8 @@ Judges from the same recipe but for one thing, from no weights, with equal updat
 So short a training is not what the published judges had: the differences count, not the heights.
 *Against map*: the difference of mean set Pearson from map, of the longer trainings from map-long,
 paired, with a 95 % interval by bootstrap over subjects; one training each, so it does not hold the
-chance of a training. Made by `benchmarks/design/train_ablations.sh` and
-`python -m benchmarks.design.ablations`.
+chance of a training. Made by `python -m
+benchmarks.design.train_ablations` and `python -m benchmarks.design.ablations`.
 
 | judge | what is other | updates | seed | mean set Pearson | against map | MAE | pooled | network |
 |---|---|---|---|---|---|---|---|---|

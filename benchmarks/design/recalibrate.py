@@ -9,7 +9,7 @@ Usage: python -m benchmarks.design.recalibrate JUDGE_FOLDER CALIBRATION_ROWS [RE
 A judge from before recipes told licences and sources of data takes these from RECIPE, by set.
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 from segassay.judge.documents.judge_folder import open_judge
@@ -18,8 +18,18 @@ from segassay.training.release.judge_card import write_card
 from segassay.training.settings import read_recipe
 
 
-def main(folder: Path, rows: Path, recipe: Path | None = None) -> None:
+def main() -> None:
     """Renew `calibration.json`, `meta.json`, `card.md` and the checksums."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("rows", type=Path)
+    parser.add_argument("recipe", type=Path, nargs="?")
+    options = parser.parse_args()
+    print(renewed(options.folder, options.rows, options.recipe))
+
+
+def renewed(folder: Path, rows: Path, recipe: Path | None = None) -> str:
+    """Renew a judge's folder; return what its calibration is worth, in a line."""
     result = recalibrate_folder(folder, rows)
     meta = open_judge(folder).meta
     told = {} if recipe is None else {entry.name: entry for entry in read_recipe(recipe).data}
@@ -34,7 +44,7 @@ def main(folder: Path, rows: Path, recipe: Path | None = None) -> None:
         meta = meta.model_copy(update={"recipe": learned_by})
     write_card(folder, meta, result)
     coverage, width = result.of_subjects
-    print(
+    return (
         f"{folder.name}: {result.n_labels} masks of {result.n_subjects} subjects: MAE "
         f"{result.mae:.4f}; intervals hold {result.coverage:.3f} at {result.width:.3f}, of a "
         f"subject's masks {coverage:.3f} at {width:.3f}"
@@ -42,4 +52,4 @@ def main(folder: Path, rows: Path, recipe: Path | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:4]))
+    main()

@@ -110,13 +110,13 @@ def train_network(
     """
     require("torch", extra="train")
     from segassay.training.error_networks.architectures import NEVER_TRAINED_ON
-    from segassay.training.error_networks.folds import train_on_all
+    from segassay.training.error_networks.folds import train_folds
     from segassay.training.material.material import load_material
     from segassay.training.settings import read_recipe
 
     recipe = read_recipe(recipe_path)
     settings = recipe.segmenters or SegmenterRecipe()
     material = load_material(recipe, data, say=say)
-    kind = NEVER_TRAINED_ON if kind is None else kind
-    trained = train_on_all(kind, material.train, settings, out, say=say)
+    on_all = settings.model_copy(update={"folds": 1, "kinds": (kind or NEVER_TRAINED_ON,)})
+    trained = train_folds(material.train, on_all, out, say=say)
     return [one.path for one in trained]

@@ -210,7 +210,7 @@ def test_damaged_header_is_one_line_and_stderr_stays_clean(
 
 @given(place=st.integers(0, 351), value=st.integers(0, 255))
 @settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_any_header_with_one_wrong_byte_is_read_or_refused(
     tmp_path: Path, place: int, value: int
@@ -306,7 +306,7 @@ def test_coloured_labels_and_several_pages_are_refused(tmp_path: Path) -> None:
 
 @given(st.binary(max_size=600))
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_any_bytes_end_in_one_of_our_errors(tmp_path: Path, data: bytes) -> None:
     for name in ("f.nii", "f.nii.gz", "f.png"):

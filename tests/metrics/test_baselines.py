@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from segassay.metrics.baselines import mean_of_structure, size_oddness, softmin_confidence
+from segassay.metrics.baselines import mean_of_structure, size_oddness
 from segassay.metrics.summary import JudgedLabels
 
 
@@ -74,15 +74,3 @@ def test_equal_sizes_are_not_odd_by_a_hair() -> None:
     rows = [("a", str(n), "liver", 1.0) for n in range(3)]
     odd = size_oddness(np.array([100.0, 100.0, 101.0]), labels(rows), np.ones(3, dtype=bool))
     assert odd.max() < 0.25
-
-
-def test_softmin_follows_the_least_confident_pixel() -> None:
-    mask = np.array([True, True, False, False])
-    sure = softmin_confidence(np.array([0.99, 0.98, 0.01, 0.02]), mask)
-    one_doubt = softmin_confidence(np.array([0.99, 0.1, 0.01, 0.02]), mask)
-    assert sure > 0.97
-    assert one_doubt < 0.2
-    assert softmin_confidence(np.array([0.99, 0.1, 0.01, 0.02]), mask, temperature=1e6) == (
-        pytest.approx(np.mean([0.99, 0.1, 0.99, 0.98]), abs=1e-4)
-    )
-    assert np.isnan(softmin_confidence(np.zeros(0), np.zeros(0, dtype=bool)))

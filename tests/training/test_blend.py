@@ -24,7 +24,11 @@ def _recipe(**options: object) -> JudgeRecipe:
     return JudgeRecipe.model_validate(small)
 
 
-def test_a_finished_judge_keeps_a_share_of_what_it_began_as(tmp_path: Path) -> None:
+def test_a_finished_judge_keeps_a_share_of_what_it_began_as(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_TUNING_PAIRS", "_BLENDING_PAIRS"):  # thousands take minutes
+        monkeypatch.setattr(f"segassay.training.learning.loop.{name}", 64)
     write_phantoms(tmp_path / "set", range(1, 10))
     material = load_material(_recipe(), tmp_path, say=lambda _: None)
     first = JudgeTraining(_recipe(updates=2), material, tmp_path, say=lambda _: None)

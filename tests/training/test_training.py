@@ -12,6 +12,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 
+from benchmarks.design.train_ablations import KINDS  # noqa: E402
 from conftest import write_phantoms  # noqa: E402
 from segassay.corruption.families import FAULTS, draw_fault  # noqa: E402
 from segassay.corruption.scene import Scene  # noqa: E402
@@ -19,11 +20,9 @@ from segassay.errors import UsageError  # noqa: E402
 from segassay.judge.engines.direct_engine import DirectEngine  # noqa: E402
 from segassay.judge.engines.onnx_engine import OnnxEngine  # noqa: E402
 from segassay.judge.inputs.preprocess import JudgeInput, JudgePreprocess, untold  # noqa: E402
-from segassay.judge.networks.hypotheses_net import HypothesesNet  # noqa: E402
 from segassay.judge.networks.judge_net import ExportedJudge, JudgeNet, expected_dice  # noqa: E402
 from segassay.training.learning.export import describe, export_onnx  # noqa: E402
 from segassay.training.learning.loop import JudgeTraining, learning_rate  # noqa: E402
-from segassay.training.learning.loss import mixed_dice  # noqa: E402
 from segassay.training.learning.networks import NETWORKS, build_net  # noqa: E402
 from segassay.training.material.material import Material, load_material  # noqa: E402
 from segassay.training.material.random_shape_sets import shape_set  # noqa: E402
@@ -257,16 +256,20 @@ def test_families_that_a_recipe_avoids_are_never_drawn() -> None:
         PairRecipe(avoid=("nonsense",))
 
 
-def test_a_training_ends_after_its_updates(material: Material, tmp_path: Path) -> None:
+def test_a_training_ends_after_its_updates(
+    material: Material, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("segassay.training.learning.loop._TUNING_PAIRS", 16)
     training = JudgeTraining(recipe(updates=2), material, tmp_path, say=lambda _: None)
     training.run()
     assert training.progress.updates == 2
 
 
-@pytest.mark.parametrize("kind", ["map", "hypotheses", "direct", "sentinel_head"])
+@pytest.mark.parametrize("kind", ["map", *KINDS])
 def test_every_kind_of_network_learns_and_is_exported(
-    kind: str, material: Material, tmp_path: Path
+    kind: str, material: Material, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setitem(NETWORKS, kind, (NETWORKS | KINDS)[kind])
     own = recipe(network=kind)
     net = build_net(own)
     draw = PairDraw(material.train, JudgePreprocess(), PairRecipe())
@@ -293,19 +296,6 @@ def test_every_kind_of_network_learns_and_is_exported(
     )
     answers = engine([pair.seen for pair in pairs])
     np.testing.assert_allclose(answers.presence, presence.numpy(), atol=1e-4)
-
-
-def test_one_right_hypothesis_among_wrong_ones_costs_little(material: Material) -> None:
-    net = build_net(recipe(network="hypotheses"))
-    assert isinstance(net, HypothesesNet)
-    gold = torch.zeros(1, 8, 8)
-    gold[0, :4] = 1
-    right = torch.where(gold > 0, 8.0, -8.0)[:, None]
-    maps = torch.cat([right, -right, -right, -right], dim=1).sigmoid()
-    sure = torch.tensor([[1.0, 0, 0, 0]])
-    assert mixed_dice(maps, sure, torch.zeros(1), gold).item() == pytest.approx(1, abs=1e-2)
-    even = torch.full((1, 4), 0.25)
-    assert mixed_dice(maps, even, torch.zeros(1), gold).item() == pytest.approx(0.25, abs=1e-2)
 
 
 @pytest.mark.parametrize(

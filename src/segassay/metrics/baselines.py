@@ -1,7 +1,6 @@
 """What one gets without looking at the image: a judge is worth what it adds to these."""
 
 from math import nan
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,26 +58,3 @@ def _mean_of_others(labels: JudgedLabels, names: NDArray[np.str_]) -> Floats:
     total = np.bincount(named, labels.true)[named] - np.bincount(owned, labels.true)[owned]
     count = np.bincount(named)[named] - np.bincount(owned)[owned]
     return np.where(count > 0, total / np.maximum(count, 1), nan)
-
-
-def softmin_confidence(
-    probability: NDArray[np.floating[Any]], mask: NDArray[np.bool_], *, temperature: float = 0.1
-) -> float:
-    """Score a mask by the confidence that a model gives to its pixels (Lad and Mueller 2023).
-
-    Every pixel counts with the probability of the label it has; the softmin over all pixels lies
-    near the worst of them, less so the higher the temperature.
-
-    Args:
-        probability: The model's probability of the structure, any shape.
-        mask: The mask to score, same shape.
-        temperature: Of the softmin; .1 as published.
-
-    Returns:
-        A number in [0, 1], low is bad; NaN for an array without elements.
-    """
-    confidence = np.where(mask, probability, 1 - probability).ravel()
-    if not confidence.size:
-        return nan
-    weights = np.exp((1 - confidence - (1 - confidence).max()) / temperature)
-    return float((confidence * weights).sum() / weights.sum())

@@ -163,6 +163,7 @@ class ContextRecipe(_Frozen):
 class JudgeRecipe(_Frozen):
     """Everything that a judge's training depends on.
 
+    `network` is a key of `training.learning.networks.NETWORKS`.
     `start_from` names a judge (or its folder) of the same network whose weights are the start; its
     stages may be narrower by a whole factor. For the share `keep_of_start` the finished weights are
     those of the start (`training.learning.blend`). Every one of `devices` learns from `batch` pairs
@@ -181,9 +182,7 @@ class JudgeRecipe(_Frozen):
     segmenters: SegmenterRecipe | None = None
     shapes: ShapeRecipe | None = None
     context: ContextRecipe | None = None
-    network: Literal[
-        "map", "context", "hypotheses", "direct", "sentinel_head", "segae_vlm", "quality_sentinel"
-    ] = "map"
+    network: str = "map"
     widths: tuple[int, ...] = (16, 32, 64, 128)
     vlm: VlmRecipe = VlmRecipe()
     batch: int = Field(default=64, ge=2)

@@ -22,7 +22,6 @@ from segassay.training.gather_material import SEGMENTERS, gather_material, with_
 from segassay.training.release.calibrate_judge import calibrate_folder, write_uncalibrated
 from segassay.training.release.calibration_rows import ROWS, read_calibration_rows
 from segassay.training.release.judge_card import write_card
-from segassay.training.sentinel.train_sentinel import train_sentinel
 from segassay.types import Say
 
 if TYPE_CHECKING:
@@ -38,8 +37,7 @@ WORLDS = "worlds"
 class TrainedJudge:
     """Where the judge lies and how it did on labels of subjects kept from its weights.
 
-    Quality Sentinel's labels are crops of slices; every other judge's are whole labels. NaN and no
-    labels where it was not calibrated.
+    NaN and no labels where it was not calibrated.
     """
 
     folder: Path
@@ -71,9 +69,8 @@ def train_judge(
     """
     require("torch", extra="train")
     from segassay.training.learning.course import HelperDone
-    from segassay.training.settings import read_recipe
 
-    recipe = read_recipe(recipe_path)
+    recipe = known_recipe(recipe_path)
     material = with_shapes(recipe, gather_material(recipe_path, recipe, data, out, say=say))
     if recipe.context is not None:
         from segassay.training.material.context_material import with_worlds
@@ -86,14 +83,27 @@ def train_judge(
         return None
 
 
+def known_recipe(path: Path) -> "JudgeRecipe":
+    """Read a recipe of a network that there is.
+
+    Raises:
+        UsageError: The recipe is missing or wrong.
+        MissingExtraError: torch is not installed.
+    """
+    require("torch", extra="train")
+    from segassay.training.learning.networks import network_of
+    from segassay.training.settings import read_recipe
+
+    recipe = read_recipe(path)
+    network_of(recipe)
+    return recipe
+
+
 def _trained(
     recipe: "JudgeRecipe", material: "Material", data: Path, out: Path, say: Say, *, calibrate: bool
 ) -> TrainedJudge:
     from segassay.training.learning.loop import JudgeTraining
 
-    if recipe.network == "quality_sentinel":
-        rival = train_sentinel(recipe, material, out, say=drawing(out, say))
-        return TrainedJudge(rival.folder, rival.pearson, rival.mae, rival.n_crops)
     training = JudgeTraining(recipe, material, out, say=drawing(out, say))
     net = training.run()
     folder = out / recipe.name

@@ -2,16 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from segassay.errors import UsageError
-from segassay.extras import require
 from segassay.training.gather_material import gather_material, with_shapes
-from segassay.training.train_judge import drawing
+from segassay.training.train_judge import drawing, known_recipe
 from segassay.types import Say
-
-if TYPE_CHECKING:
-    from segassay.training.settings import JudgeRecipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +31,10 @@ def pack_material(
         say: Gets a line of progress now and then.
 
     Raises:
-        UsageError: The recipe is missing or wrong, its network sees more than a pack keeps, or it
-            does not fit.
+        UsageError: The recipe is missing or wrong, or the pack becomes too large.
         MissingExtraError: torch is not installed.
     """
-    recipe = _recipe(recipe_path)
+    recipe = known_recipe(recipe_path)
     from segassay.training.material.pack import write_pack
 
     material = gather_material(recipe_path, recipe, data, out, say=say)
@@ -67,7 +60,7 @@ def learn_from_pack(recipe_path: Path, pack: Path, out: Path, *, say: Say) -> in
         UsageError: The recipe is missing or wrong, or names a set that the pack lacks.
         MissingExtraError: torch is not installed.
     """
-    recipe = _recipe(recipe_path)
+    recipe = known_recipe(recipe_path)
     from segassay.training.learning.course import HelperDone
     from segassay.training.learning.loop import JudgeTraining
     from segassay.training.material.pack import read_pack
@@ -80,13 +73,3 @@ def learn_from_pack(recipe_path: Path, pack: Path, out: Path, *, say: Say) -> in
     except HelperDone:
         return None
     return training.progress.updates
-
-
-def _recipe(path: Path) -> "JudgeRecipe":
-    require("torch", extra="train")
-    from segassay.training.settings import read_recipe
-
-    recipe = read_recipe(path)
-    if recipe.network == "quality_sentinel":
-        raise UsageError(f"{path}: {recipe.name} sees more of a slice than a pack keeps")
-    return recipe

@@ -45,7 +45,7 @@ def every_slice(mask: Masks) -> Sampling:
 
 
 @given(masks, masks)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_over_all_slices_the_estimate_is_the_exact_dice(mask: Masks, true: Masks) -> None:
     assume(mask.any())
     slices = looked_at(mask, true, every_slice(mask))
@@ -59,7 +59,7 @@ def test_over_all_slices_the_estimate_is_the_exact_dice(mask: Masks, true: Masks
 
 
 @given(masks, masks, st.integers(1, 12), st.lists(st.floats(0.05, 1), max_size=3))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_sample_gives_a_dice_between_0_and_1(
     mask: Masks, true: Masks, inside: int, beyond: list[float]
 ) -> None:
@@ -134,7 +134,7 @@ def labels(seed: int, n_subjects: int, per_subject: int) -> tuple[NDArray[np.flo
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.integers(8, 20), st.booleans())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_a_calibration_keeps_order_and_bounds(
     seed: int, n_subjects: int, per_subject: int, curved: bool
 ) -> None:
@@ -154,7 +154,7 @@ def test_a_calibration_keeps_order_and_bounds(
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_a_calibration_does_not_depend_on_the_order_of_labels(seed: int) -> None:
     raw, doubt, true = labels(seed, 8, 10)
     subjects = np.array([f"s{n // 10}" for n in range(len(raw))])
@@ -166,7 +166,7 @@ def test_a_calibration_does_not_depend_on_the_order_of_labels(seed: int) -> None
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 5))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_labels_said_twice_count_as_once(seed: int, times: int) -> None:
     """Every subject weighs the same: repeating one subject's labels moves its curve nowhere."""
     raw, doubt, true = labels(seed, 6, 10)

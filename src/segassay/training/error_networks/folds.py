@@ -57,14 +57,6 @@ def train_folds(
     return trained
 
 
-def train_on_all(
-    kind: str, stores: tuple[StoredSet, ...], recipe: SegmenterRecipe, folder: Path, *, say: Say
-) -> list[TrainedSegmenter]:
-    """Train one network on all training subjects, to be used on held-out ones."""
-    alone = recipe.model_copy(update={"folds": 1})
-    return _train(kind, 0, stores, alone, folder, say)
-
-
 def _train(
     kind: str,
     fold: int,

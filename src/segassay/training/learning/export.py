@@ -22,7 +22,7 @@ from segassay.judge.inputs.preprocess import (
 )
 from segassay.judge.networks.context_net import ContextNet
 from segassay.judge.networks.onnx_file import write_onnx
-from segassay.training.learning.networks import NETWORKS
+from segassay.training.learning.networks import NETWORKS, network_of
 from segassay.training.material.material import Material
 from segassay.training.settings import JudgeRecipe
 
@@ -72,7 +72,7 @@ def describe(
     """
     return JudgeMeta.of(
         **provenance(recipe, material, pairs=pairs, weights=weights),
-        kind=NETWORKS[recipe.network].judge,
+        kind=network_of(recipe).judge,
         preprocess=preprocess.as_json(),
         sampling=asdict(Sampling()),
         context=None

@@ -13,7 +13,7 @@ from segassay.judge.inputs.preprocess import JudgePreprocess
 from segassay.training.learning.blend import blend
 from segassay.training.learning.course import Course
 from segassay.training.learning.loss import LossParts
-from segassay.training.learning.networks import NETWORKS, build_net
+from segassay.training.learning.networks import build_net, network_of
 from segassay.training.learning.number_loss import NumberLossParts
 from segassay.training.learning.progress import Progress, RunningMeans
 from segassay.training.learning.start import load_start
@@ -53,7 +53,7 @@ class JudgeTraining:
         tuning = PairDraw(material.tuning, self.preprocess, recipe.pairs, worlds)
         self.fixed = fixed_batches(tuning, _TUNING_PAIRS, batch=recipe.batch, seed=1)
         self.course = Course(recipe, out, say)
-        self.kind = NETWORKS[recipe.network]
+        self.kind = network_of(recipe)
         net = build_net(recipe, material.structures)
         if recipe.start_from is not None:
             load_start(net, recipe.start_from)

@@ -7,12 +7,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from segassay.judge.networks.context_net import ContextNet
-from segassay.judge.networks.hypotheses_net import HypothesesNet
 from segassay.judge.networks.judge_net import JudgeNet, expected_dice
 from segassay.training.samples.batches import PairBatch
 from segassay.training.settings import LossRecipe
 
-_SHARPNESS = 50.0
 _DOUBT = 0.03
 """What the likelihood of the doubt weighs beside the error that it is about."""
 
@@ -43,24 +41,6 @@ def judge_loss(net: JudgeNet, batch: PairBatch, weights: LossRecipe) -> LossPart
     return _with_map((map_loss, predicted), (outside, presence, kind), batch, weights)
 
 
-def hypotheses_loss(net: HypothesesNet, batch: PairBatch, weights: LossRecipe) -> LossParts:
-    """Score several joint hypotheses of one mask: a mixture, of which one must be right.
-
-    The mean cross-entropy c_k of each whole map makes the likelihood w_k exp(-s c_k), with the
-    weights w the network gives and s the sharpness at which one hypothesis takes over; the map's
-    loss is the mixture's negative log-likelihood divided by s, the Dice the mixture's mean.
-    """
-    logits, trust, outside, presence, kind = net.hypotheses(
-        batch.crop, batch.field, batch.condition
-    )
-    logits, outside, trust = logits.float(), outside.float(), trust.float().log_softmax(dim=1)
-    seen = batch.crop[:, 4:5]
-    costs = _pixelwise(logits, batch.gold[:, None].expand_as(logits), seen)
-    map_loss = -torch.logsumexp(trust - _SHARPNESS * costs, dim=1).mean() / _SHARPNESS
-    predicted = mixed_dice(logits.sigmoid() * seen, trust.exp(), outside, batch.crop[:, 3])
-    return _with_map((map_loss, predicted), (outside, presence, kind), batch, weights)
-
-
 def context_loss(net: ContextNet, batch: PairBatch, weights: LossRecipe) -> LossParts:
     """Score a judge in context as any judge of maps, and what error it expects of its Dice.
 
@@ -76,12 +56,6 @@ def context_loss(net: ContextNet, batch: PairBatch, weights: LossRecipe) -> Loss
     error = (dice.detach() - batch.dice.nan_to_num()).abs()
     unlikely = (error / expected + expected.log())[filled].sum() / n_filled
     return replace(parts, total=parts.total + _DOUBT * unlikely)
-
-
-def mixed_dice(maps: Tensor, trust: Tensor, outside: Tensor, mask: Tensor) -> Tensor:
-    """Return the mean Dice over hypotheses `maps` `(b, k, n, n)` of weights `trust` `(b, k)`."""
-    each = [expected_dice(maps[:, k], outside, mask) for k in range(maps.shape[1])]
-    return (torch.stack(each, dim=1) * trust).sum(dim=1)
 
 
 def _pixelwise(logits: Tensor, gold: Tensor, seen: Tensor) -> Tensor:

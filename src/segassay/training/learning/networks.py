@@ -2,33 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
 
+from segassay.errors import UsageError
 from segassay.judge.context.context_inputs import FIELDS, MAPS, NUMBERS
 from segassay.judge.documents.description import JudgeKind
 from segassay.judge.inputs.preprocess import CONDITION_DIM, CROP_CHANNELS, FIELD_CHANNELS
 from segassay.judge.networks.context_net import ContextNet, ExportedContext
-from segassay.judge.networks.direct_net import DirectNet, ExportedDirect
-from segassay.judge.networks.hypotheses_net import HypothesesNet
 from segassay.judge.networks.judge_net import ExportedJudge, JudgeNet, JudgeNetConfig, expected_dice
 from segassay.judge.networks.segae_vlm import ExportedSegaeVlm, SegaeVlm, SegaeVlmConfig
 from segassay.judge.networks.text_tower import GivenText, NameTable, NgramTower
-from segassay.training.learning.loss import (
-    LossParts,
-    context_loss,
-    hypotheses_loss,
-    judge_loss,
-    mixed_dice,
-)
-from segassay.training.learning.number_loss import (
-    NumberLossParts,
-    as_published,
-    number_loss,
-    regression,
-)
+from segassay.training.learning.loss import LossParts, context_loss, judge_loss
+from segassay.training.learning.number_loss import NumberLossParts, number_loss, regression
 from segassay.training.learning.pretrained_text import pretrained_vectors
 from segassay.training.learning.seeded import seeded
 from segassay.training.samples.batches import PairBatch
@@ -56,13 +43,27 @@ class NetworkKind:
     exported: tuple[Callable[[Any], nn.Module], tuple[str, ...]]
 
 
+def network_of(recipe: JudgeRecipe) -> NetworkKind:
+    """Return the kind of network that a recipe asks for.
+
+    Raises:
+        UsageError: There is none of that name.
+    """
+    if recipe.network not in NETWORKS:
+        raise UsageError(
+            f"recipe {recipe.name}: no network {recipe.network!r}; there are {', '.join(NETWORKS)}"
+        )
+    return NETWORKS[recipe.network]
+
+
 def build_net(recipe: JudgeRecipe, names: tuple[str, ...] = ()) -> nn.Module:
     """Build the untrained network of a recipe; `names` are those of the structures it learns."""
     with seeded(recipe.seed):
-        return NETWORKS[recipe.network].build(recipe, names)
+        return network_of(recipe).build(recipe, names)
 
 
-def _sizes(recipe: JudgeRecipe) -> JudgeNetConfig:
+def judge_sizes(recipe: JudgeRecipe) -> JudgeNetConfig:
+    """Return the sizes of a network that sees what a judge without context sees."""
     return JudgeNetConfig(CROP_CHANNELS, FIELD_CHANNELS, CONDITION_DIM, recipe.widths)
 
 
@@ -83,13 +84,6 @@ def _context_net(recipe: JudgeRecipe) -> ContextNet:
 def _context_verdict(net: ContextNet, batch: PairBatch) -> tuple[Tensor, Tensor]:
     _, _, presence, _, _, dice, _ = net.judge(batch.crop, batch.field, batch.condition, batch.looks)
     return dice, presence.float().sigmoid()
-
-
-def _mixed_verdict(net: HypothesesNet, batch: PairBatch) -> tuple[Tensor, Tensor]:
-    logits, trust, outside, presence, _ = net.hypotheses(batch.crop, batch.field, batch.condition)
-    maps = logits.float().sigmoid() * batch.crop[:, 4:5]
-    weights = trust.float().softmax(dim=1)
-    return mixed_dice(maps, weights, outside.float(), batch.crop[:, 3]), presence.float().sigmoid()
 
 
 def _vlm(recipe: JudgeRecipe, names: tuple[str, ...]) -> SegaeVlm:
@@ -114,23 +108,20 @@ def _vlm(recipe: JudgeRecipe, names: tuple[str, ...]) -> SegaeVlm:
     return SegaeVlm(config, NameTable(every, tower, vlm.text_dim))
 
 
-def _logit_verdict(net: nn.Module, batch: PairBatch) -> tuple[Tensor, Tensor]:
+def logit_verdict(net: nn.Module, batch: PairBatch) -> tuple[Tensor, Tensor]:
+    """Return Dice and probability of presence of a network that answers with logits."""
     score, _, presence, _ = net(batch.crop, batch.field, batch.condition)
     return score.float().sigmoid(), presence.float().sigmoid()
 
 
-def _number_verdict(net: nn.Module, batch: PairBatch) -> tuple[Tensor, Tensor]:
-    score, _, presence, _ = net(batch.crop, batch.field, batch.condition)
-    return score.float().clamp(0, 1), presence.float().sigmoid()
-
-
 _DRAWN = ("map", "outside", "presence", "kind", "embedding")
-_NUMBERS = ("dice", "size", "presence", "embedding")
+NUMBERS_OUT = ("dice", "size", "presence", "embedding")
+"""Outputs of a network that answers with numbers."""
 
 NETWORKS: dict[str, NetworkKind] = {
     "map": NetworkKind(
         judge=JudgeKind.MAP,
-        build=lambda recipe, _: JudgeNet(_sizes(recipe)),
+        build=lambda recipe, _: JudgeNet(judge_sizes(recipe)),
         loss=lambda net, batch, recipe: judge_loss(net, batch, recipe.loss),
         verdict=_map_verdict,
         exported=(ExportedJudge, _DRAWN),
@@ -142,33 +133,15 @@ NETWORKS: dict[str, NetworkKind] = {
         verdict=_context_verdict,
         exported=(ExportedContext, (*_DRAWN, "error")),
     ),
-    "hypotheses": NetworkKind(
-        judge=JudgeKind.MAP,
-        build=lambda recipe, _: HypothesesNet(_sizes(recipe)),
-        loss=lambda net, batch, recipe: hypotheses_loss(net, batch, recipe.loss),
-        verdict=_mixed_verdict,
-        exported=(ExportedJudge, _DRAWN),
-    ),
-    "direct": NetworkKind(
-        judge=JudgeKind.DIRECT,
-        build=lambda recipe, _: DirectNet(_sizes(recipe)),
-        loss=lambda net, batch, recipe: number_loss(net, batch, recipe.number_loss, regression),
-        verdict=_logit_verdict,
-        exported=(partial(ExportedDirect, logit=True), _NUMBERS),
-    ),
-    "sentinel_head": NetworkKind(
-        judge=JudgeKind.DIRECT,
-        build=lambda recipe, _: DirectNet(_sizes(recipe)),
-        loss=lambda net, batch, recipe: number_loss(net, batch, recipe.number_loss, as_published),
-        verdict=_number_verdict,
-        exported=(partial(ExportedDirect, logit=False), _NUMBERS),
-    ),
     "segae_vlm": NetworkKind(
         judge=JudgeKind.DIRECT,
         build=_vlm,
         loss=lambda net, batch, recipe: number_loss(net, batch, recipe.number_loss, regression),
-        verdict=_logit_verdict,
-        exported=(ExportedSegaeVlm, _NUMBERS),
+        verdict=logit_verdict,
+        exported=(ExportedSegaeVlm, NUMBERS_OUT),
     ),
 }
-"""What a recipe calls `network`: the judge itself, what it is compared with, the SegAE idea."""
+"""What a recipe calls `network`: the judge alone and in context, and the SegAE idea.
+
+A benchmark that compares them with another kind adds it here before it trains.
+"""

@@ -1,21 +1,17 @@
-"""The losses of judges that answer with one number: regression alone, with ranking, as published.
+"""The loss of judges that answer with one number: regression, and ranking beside it.
 
 The SegAE paper adds optimal-pair ranking to a squared error. Its partners are kept
-(`sentinel_loss.optimal_partners`); what differs, and why, is in `docs/concepts/segae-vlm.md`.
+(`optimal_partners`); what differs, and why, is in `docs/concepts/segae-vlm.md`.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from segassay.training.learning.sentinel_loss import (
-    optimal_partners,
-    ranking_loss,
-    weighted_square_error,
-)
 from segassay.training.samples.batches import PairBatch
 from segassay.training.settings import NumberLossRecipe
 from segassay.vocabulary.vector import NAME_DIM
@@ -78,12 +74,25 @@ def regression(
     return dice_loss, margin_ranking(score.sigmoid(), true, partner, share=weights.margin)
 
 
-def as_published(
-    score: Tensor, true: Tensor, names: Tensor, weights: NumberLossRecipe
-) -> tuple[Tensor, Tensor]:
-    """Score raw Dice as Quality Sentinel does: weighted squared error and its own ranking."""
-    del weights  # its margin is fixed
-    return weighted_square_error(score, true), ranking_loss(score, true, optimal_partners(names))
+def optimal_partners(text: Tensor) -> Tensor:
+    """Give every sample another one to be compared with: `(b, d)` to indices `(b,)`.
+
+    The permutation without fixed points that maximises the sum of the cosines between a sample's
+    text vector and its partner's, so that samples of one structure meet. Partners need not be
+    mutual. Found on the CPU, in time cubic in `b`. A sample alone in its batch is its own partner.
+
+    Raises:
+        ValueError: The batch is empty.
+    """
+    if len(text) == 0:
+        raise ValueError(f"no samples to pair: text vectors of shape {tuple(text.shape)}")
+    if len(text) == 1:
+        return torch.zeros(1, dtype=torch.long, device=text.device)
+    unit = F.normalize(text.detach().double(), dim=1)
+    cost = -(unit @ unit.T).cpu().numpy()
+    cost[range(len(cost)), range(len(cost))] = float("inf")
+    _, partner = linear_sum_assignment(cost)
+    return torch.as_tensor(partner, device=text.device)
 
 
 def margin_ranking(predicted: Tensor, true: Tensor, partner: Tensor, *, share: float) -> Tensor:

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from benchmarks.design.patch_encoder import PatchEncoder
 from segassay.judge.context.closeups import CLOSE_VOTING
 from segassay.judge.context.looks import GRID, SIDE_PX, picture
 from segassay.judge.context.votes import Voting
 from segassay.judge.inputs.letterbox import letterbox
-from segassay.judge.networks.patch_encoder import PatchEncoder
 from segassay.training.material.context_worlds import slices_of
 from segassay.training.material.store import StoredSet
 from segassay.types import Say

@@ -10,10 +10,7 @@ pytest.importorskip("torch", reason="needs the train extra")
 
 import torch
 
-from segassay.judge.context.looks import GRID
-from segassay.judge.context.votes import Voting, cast_votes, combine_votes, with_places
-from segassay.judge.networks.patch_encoder import PatchEncoder
-from segassay.training.learning.encoder_training import (
+from benchmarks.design.encoder_training import (
     EncoderTraining,
     Episode,
     SliceSet,
@@ -22,6 +19,9 @@ from segassay.training.learning.encoder_training import (
     place_distances,
     vote_dice,
 )
+from benchmarks.design.patch_encoder import PatchEncoder
+from segassay.judge.context.looks import GRID
+from segassay.judge.context.votes import Voting, cast_votes, combine_votes, with_places
 from segassay.training.material.store import StoredSet, load_case, open_recipe
 from segassay.training.settings import read_recipe
 from tiny_context import RECIPE, write_set
@@ -110,11 +110,12 @@ def test_a_stopped_training_goes_on_from_what_it_learned(shown: SliceSet, tmp_pa
     before = vote_dice(net.eval(), [moved])["whole"]
     path = tmp_path / "encoder.pt"
     said: list[str] = []
-    EncoderTraining(net, [moved], path, minutes=0.15, say=said.append).run()
+    EncoderTraining(net, [moved], path, minutes=0.02, say=said.append).run()
     kept = torch.load(path, weights_only=True)
-    assert kept["steps"] > 1
+    assert kept["steps"] >= 1
+    more = kept["seconds"] / 60 + 0.03  # a busy machine may have overrun the first budget
     again = PatchEncoder(8)
-    trained = EncoderTraining(again, [moved], path, minutes=0.3, say=said.append).run()
+    trained = EncoderTraining(again, [moved], path, minutes=more, say=said.append).run()
     assert torch.load(path, weights_only=True)["steps"] > kept["steps"]
     assert len(said) == 1
     assert not torch.equal(trained.matrix, torch.eye(472)[:, :8])

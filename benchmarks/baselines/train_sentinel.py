@@ -1,19 +1,46 @@
-"""Quality Sentinel trained on a recipe's data instead of its own: the rival, as a judge folder."""
+"""Quality Sentinel trained on a recipe's data instead of its own: the rival, as a judge folder.
 
+The published network with its own crops, loss and schedule, from random weights, on the data,
+subjects and faults of a recipe. The folder it leaves is a judge like any other. Its scores have no
+interval, it takes images of any kind, stretched between their own darkest and brightest values, and
+it does not see missing slices or empty masks. Sets whose names are numbers, and planes other than
+the usual, are left out: the method needs a name and looks at slices as they were drawn.
+
+Usage: python -m benchmarks.baselines.train_sentinel DATA_ROOT [--recipe FILE] [-o FOLDER]
+"""
+
+import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from benchmarks.baselines.sentinel_pairs import sentinel_material, text_vectors
+from benchmarks.baselines.sentinel_training import SentinelTraining
+from benchmarks.frozen_test.frozen import HERE, RUNS
 from segassay.judge.documents.corrections import UncalibratedFile
 from segassay.judge.documents.description import JudgeKind, JudgeMeta
 from segassay.judge.documents.judge_folder import CARD, write_checksums, write_document
 from segassay.judge.inputs.sentinel_input import preprocess_json
+from segassay.judge.networks.sentinel_export import write_sentinel
+from segassay.training.gather_material import gather_material
+from segassay.training.learning.export import provenance
+from segassay.training.material.material import Material
 from segassay.training.release.terms import list_sources, say_terms
+from segassay.training.settings import JudgeRecipe, read_recipe
+from segassay.training.train_judge import drawing
 from segassay.types import Say
 
-if TYPE_CHECKING:
-    from segassay.training.material.material import Material
-    from segassay.training.settings import JudgeRecipe
+
+def main() -> None:
+    """Train, or go on training, and write the judge into `FOLDER/RECIPE NAME`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    recipe_path = HERE.parent / "recipes" / "quality-sentinel.yaml"
+    parser.add_argument("--recipe", type=Path, default=recipe_path)
+    parser.add_argument("-o", "--out", type=Path, default=RUNS / "quality-sentinel")
+    options = parser.parse_args()
+    recipe = read_recipe(options.recipe)
+    material = gather_material(options.recipe, recipe, options.data, options.out, say=print)
+    print(train_sentinel(recipe, material, options.out, say=drawing(options.out, print)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +54,7 @@ class TrainedSentinel:
 
 
 def train_sentinel(
-    recipe: "JudgeRecipe", material: "Material", out: Path, *, say: Say
+    recipe: JudgeRecipe, material: Material, out: Path, *, say: Say
 ) -> TrainedSentinel:
     """Train Quality Sentinel from random weights and export it.
 
@@ -40,11 +67,6 @@ def train_sentinel(
     Raises:
         UsageError: No set has names, or no mask that is drawn meets its structure.
     """
-    from segassay.judge.networks.sentinel_export import write_sentinel
-    from segassay.training.learning.export import provenance
-    from segassay.training.sentinel.sentinel_pairs import sentinel_material, text_vectors
-    from segassay.training.sentinel.sentinel_training import SentinelTraining
-
     material = sentinel_material(material)
     training = SentinelTraining(recipe, material, out, say=say)
     net, pearson, mae, n_crops = training.run()
@@ -99,3 +121,7 @@ missing slices, cut ends or empty masks.
 
 {list_sources(meta)}
 """
+
+
+if __name__ == "__main__":
+    main()

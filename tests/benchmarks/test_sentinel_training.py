@@ -5,10 +5,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 
+from benchmarks.baselines import sentinel_pairs  # noqa: E402
+from benchmarks.baselines.sentinel_pairs import (  # noqa: E402
+    SentinelDraw,
+    sentinel_material,
+    sentinel_text,
+)
+from benchmarks.baselines.sentinel_training import SentinelTraining  # noqa: E402
+from benchmarks.baselines.train_sentinel import train_sentinel  # noqa: E402
 from conftest import write_noisy_phantoms  # noqa: E402
 from segassay.corruption.phantoms.simple_phantom import (  # noqa: E402
     LABELS,
@@ -21,15 +28,7 @@ from segassay.judge.documents.judge_folder import open_judge  # noqa: E402
 from segassay.judge.inputs.sentinel_input import SIZE, crop_window  # noqa: E402
 from segassay.judge.scoring import Judge, load_judge  # noqa: E402
 from segassay.training.material.material import Material, load_material  # noqa: E402
-from segassay.training.sentinel import sentinel_pairs  # noqa: E402
-from segassay.training.sentinel.sentinel_pairs import (  # noqa: E402
-    SentinelDraw,
-    sentinel_material,
-    sentinel_text,
-)
-from segassay.training.sentinel.sentinel_training import SentinelTraining  # noqa: E402
 from segassay.training.settings import JudgeRecipe, PairRecipe, SetRecipe  # noqa: E402
-from segassay.training.train_judge import train_judge  # noqa: E402
 from segassay.types import Remark, Status  # noqa: E402
 
 SMALL: dict[str, Any] = {
@@ -128,17 +127,16 @@ def test_sets_without_names_and_other_planes_are_left_out(material: Material, ro
 
 
 @pytest.fixture(scope="module")
-def trained(root: Path, material: Material, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One update, then a second one and the export by a recipe in the same folder."""
+def trained(material: Material, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One update, then a second one and the export, in the same folder."""
     out = tmp_path_factory.mktemp("run")
-    recipe = out / "recipe.yaml"
-    recipe.write_text(yaml.safe_dump({**SMALL, "updates": 2}))
     said: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("segassay.training.sentinel.sentinel_training._TUNING_CROPS", 4)
+        patch.setattr("benchmarks.baselines.sentinel_training._TUNING_CROPS", 4)
         first = JudgeRecipe.model_validate(SMALL)
         SentinelTraining(first, sentinel_material(material), out, say=said.append).run()
-        train_judge(recipe, root, out, say=said.append)
+        again = JudgeRecipe.model_validate({**SMALL, "updates": 2})
+        train_sentinel(again, material, out, say=said.append)
     assert any(line.startswith("continuing after") for line in said)
     return out / "tiny-sentinel"
 

@@ -15,19 +15,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.baselines.sentinel_loss import ranking_loss, weighted_square_error
+from benchmarks.baselines.sentinel_pairs import SentinelBatch, SentinelDraw, collate
 from segassay.judge.networks.quality_sentinel import QualitySentinelNet
 from segassay.metrics.agreement import mean_absolute_error, pearson
 from segassay.training.learning.course import Course
+from segassay.training.learning.number_loss import optimal_partners
 from segassay.training.learning.progress import Progress, RunningMeans
 from segassay.training.learning.seeded import seeded
-from segassay.training.learning.sentinel_loss import (
-    optimal_partners,
-    ranking_loss,
-    weighted_square_error,
-)
 from segassay.training.material.material import Material
 from segassay.training.samples.batches import joined_batches
-from segassay.training.sentinel.sentinel_pairs import SentinelBatch, SentinelDraw, collate
 from segassay.training.settings import JudgeRecipe
 from segassay.types import Say
 

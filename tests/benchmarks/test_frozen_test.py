@@ -17,16 +17,13 @@ from benchmarks.frozen_test.frozen_pairs import (
 )
 from benchmarks.frozen_test.unseen_architecture import load_unseen_network
 from conftest import write_phantoms
+from frozen_samples import guesses
 from segassay.corruption.families import NEVER_TRAINED
-from segassay.corruption.faulty_cases import ExpertCase
-from segassay.corruption.network_masks import NetworkMasks
 from segassay.corruption.phantoms.simple_phantom import LABELS
 from segassay.datasets.opening import open_dataset
 from segassay.datasets.pair_table import UNTOUCHED
 from segassay.datasets.splits import split_subjects
 from segassay.errors import DatasetError, ModelError, UsageError
-from segassay.images.slicing import as_planes, pixel_mm, slicing_axis
-from segassay.judge.inputs.letterbox import letterbox
 from segassay.types import Modality
 
 PAIRS = Path(__file__).parents[2] / "benchmarks" / "pairs.yaml"
@@ -44,23 +41,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test(data: Path) -> FrozenTest:
     network = FrozenNetwork(size=64, weights={})
     return freeze([("phantoms", "set", Modality.CT)], data, network, seed=3)
-
-
-def guesses(expert: ExpertCase) -> NetworkMasks:
-    """What two networks could have said: the expert's liver, small, and something else."""
-    axis = slicing_axis(expert.image.grid)
-    gold = as_planes(expert.masks["liver"], axis)
-    shape = gold.shape[1:]
-    found = np.zeros((2, len(gold), 96, 96), dtype=np.uint8)
-    found[0] = 255 * letterbox(shape, pixel_mm(expert.image.grid, axis), 96)(gold)
-    found[1, :, 30:60, 30:60] = 140
-    return NetworkMasks(
-        networks=("net-0-0", "net-0-1"),
-        structures=("liver",),
-        places=np.array([(n, 0, k) for n in range(2) for k in range(len(gold))], dtype=np.int32),
-        probability=found.reshape(-1, 96, 96),
-        dice=np.zeros(2 * len(gold), dtype=np.float32),
-    )
 
 
 def bits(pairs: list[FrozenPair]) -> list[bytes]:

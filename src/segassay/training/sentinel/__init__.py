@@ -1,1 +1,0 @@
-"""Quality Sentinel trained on data of our own, for comparison."""
