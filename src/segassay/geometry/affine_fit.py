@@ -95,7 +95,7 @@ def grid_points(shape: Sequence[int]) -> Doubles:
     return np.indices(tuple(shape)).astype(np.float64)
 
 
-def warped(moving: Floats, points: Doubles) -> tuple[Floats, NDArray[np.bool_]]:
+def warped(moving: Floats, points: NDArray[np.floating]) -> tuple[Floats, NDArray[np.bool_]]:
     """Sample an image of d axes at points `(d, ...)` in voxels, linearly.
 
     Returns:
@@ -117,7 +117,8 @@ class _Pair:
         self._middle = (np.array(fixed.shape) - 1) / 2
         self._size = max(fixed.shape) / 2
         centred = self._points - self._middle.reshape(-1, *[1] * fixed.ndim)
-        self._terms = np.concatenate([centred / self._size, np.ones((1, *fixed.shape))])
+        terms = np.concatenate([centred / self._size, np.ones((1, *fixed.shape))])
+        self._terms, self._slopes = terms.astype(np.float32), gradient(fixed)
 
     def descend(self, start: AffineMap, steps: int) -> tuple[AffineMap, float]:
         """Take steps as long as they help; return the map and how badly it fits."""
@@ -138,12 +139,16 @@ class _Pair:
         moved, inside = warped(self._moving, here(self._points))
         if inside.mean() < _LEAST_OVERLAP:
             return np.inf, np.zeros((axes, axes + 1))
-        fixed, moved = _standard(self._fixed, inside), _standard(moved, inside)
-        slopes = 0.5 * (gradient(fixed) + gradient(moved))[:, inside]
+        (mean, spread), (other_mean, other_spread) = (
+            (values.mean(), max(float(values.std()), 1e-6))
+            for values in (self._fixed[inside], moved[inside])
+        )
+        slopes = 0.5 * (self._slopes / spread + gradient(moved) / other_spread)[:, inside]
         terms = self._terms[:, inside]
         rows = (slopes[:, None] * terms[None]).reshape(-1, terms.shape[1])
-        difference = (fixed - moved)[inside]
-        normal = rows @ rows.T
+        apart = (self._fixed - mean) / spread - (moved - other_mean) / other_spread
+        difference = apart[inside]
+        normal = (rows @ rows.T).astype(np.float64)
         normal[np.diag_indices_from(normal)] += _DAMPING * np.trace(normal) / len(normal) + 1e-9
         step = np.linalg.solve(normal, rows @ difference)
         return float(np.mean(difference**2)), step.reshape(axes, axes + 1)
@@ -156,14 +161,13 @@ class _Pair:
 
 def gradient(image: Floats) -> Floats:
     """Return central differences `(d, *shape)`; 0 along an axis of one voxel."""
-    flat = [axis for axis, n in enumerate(image.shape) if n < 2]
-    slopes = [
-        np.zeros_like(image) if axis in flat else np.gradient(image, axis=axis)
-        for axis in range(image.ndim)
-    ]
-    return np.stack(slopes).astype(np.float32)
-
-
-def _standard(image: Floats, inside: NDArray[np.bool_]) -> Floats:
-    values = image[inside]
-    return np.asarray((image - values.mean()) / max(float(values.std()), 1e-6), dtype=np.float32)
+    slopes = np.zeros((image.ndim, *image.shape), dtype=np.float32)
+    for axis, n in enumerate(image.shape):
+        if n > 1:
+            # Views with this axis first; `np.gradient` and `np.moveaxis` take longer than the work.
+            order = (axis, *(a for a in range(image.ndim) if a != axis))
+            values, into = image.transpose(order), slopes[axis].transpose(order)
+            np.subtract(values[2:], values[:-2], out=into[1:-1])
+            into[1:-1] *= 0.5
+            into[0], into[-1] = values[1] - values[0], values[-1] - values[-2]
+    return slopes
