@@ -37,7 +37,7 @@ from segassay.corruption.faulty_cases import ExpertCase, read_expert_case
 from segassay.datasets.case import Case
 from segassay.datasets.opening import open_dataset
 from segassay.images.label_ref import LabelRef
-from segassay.images.mask_file import write_mask
+from segassay.images.write_label import label_path, write_label
 from segassay.judge.context.known_looks import KnownLooks
 from segassay.judge.documents.judge_folder import (
     KNOWN_LOOKS,
@@ -190,7 +190,8 @@ def planted(expert: ExpertCase, ref: LabelRef, test: FrozenTest, folder: Path) -
     place = f"{expert.case.case_id}-{ref.structure}"
     pair = fit[zlib.crc32(place.encode()) % len(fit)]
     stem = folder / "faulty" / place.replace("/", "_")
-    path = write_mask(pair.mask, expert.image.grid, ref.path, stem)
+    path, grid = label_path(stem, ref.path), expert.image.grid
+    write_label(path, pair.mask, like=ref.path, grid=grid, keep_header=False, overwrite=True)
     return {"label": path.resolve(), "value": "", "true": round(pair.dice, 4)}
 
 

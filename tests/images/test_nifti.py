@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from isal import isal_zlib
 from numpy.typing import NDArray
+from segassay.images.formats.stored_labels import encoded, read_stored
+from segassay.images.mask_file import write_mask
 
 from segassay.files import gunzip
 from segassay.geometry.grid import require_same_grid
 from segassay.images.formats import nifti
 from segassay.images.formats.nifti_header import facts_of, header_facts
-from segassay.images.formats.stored_labels import encoded, read_stored
 from segassay.images.io import read_image, read_labels
-from segassay.images.mask_file import write_mask
 
 ARRAY = np.arange(4 * 5 * 6, dtype=np.int16).reshape(4, 5, 6) % 2
 AFFINE = np.array([[0, -1.5, 0, 40], [-0.75, 0, 0, -70], [0, 0, 3.0, 900], [0, 0, 0, 1]])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from segassay.checks.base import Bound, CaseView, FileView, ImageView, LabelView
 from segassay.datasets.read_case import CaseFiles
 from segassay.errors import CaseError
-from segassay.images.formats.nifti_header import header_facts
+from segassay.images.formats.registry import header_facts
 from segassay.images.io import LabelMap
 from segassay.images.label_ref import LabelRef
 from segassay.images.mask import Mask

@@ -15,7 +15,7 @@ from segassay.datasets.layouts.polygons import polygon_file
 from segassay.errors import DatasetError, UsageError
 from segassay.files import filesystem
 from segassay.files.filesystem import exists, is_archive
-from segassay.images.io import is_readable
+from segassay.images.formats.registry import is_readable
 from segassay.types import Modality
 
 _LOOKED_AT = 50

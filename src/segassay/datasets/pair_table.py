@@ -13,7 +13,7 @@ from pathlib import Path
 
 from segassay.errors import DatasetError, UsageError
 from segassay.files.text_table import Row, read_rows
-from segassay.images.io import stem_of
+from segassay.images.formats.registry import stem_of
 from segassay.images.label_ref import LabelRef
 from segassay.types import Modality, modality_of
 from segassay.vocabulary.names import canonical_name

@@ -12,7 +12,7 @@ from segassay.fix.repairs import (
     off_whole,
 )
 from segassay.images.formats.nifti_header import HeaderFacts
-from segassay.images.formats.stored_labels import StoredLabel
+from segassay.images.formats.stored_label import StoredLabel
 
 
 def remaining(label: StoredLabel, around: Surroundings) -> str:

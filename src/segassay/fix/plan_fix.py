@@ -13,9 +13,8 @@ from segassay.errors import CaseError, ContentError, ReadError
 from segassay.files.filesystem import archive_of, checksum, is_there
 from segassay.fix.leftovers import remaining
 from segassay.fix.repairs import Change, Surroundings, repaired
-from segassay.images.formats.nifti import SUFFIXES, require_geometry
-from segassay.images.formats.nifti_header import header_facts
-from segassay.images.formats.stored_labels import encoded, is_rewritable, read_stored
+from segassay.images.formats.nifti import require_geometry
+from segassay.images.formats.registry import format_named, header_facts
 from segassay.images.label_ref import LabelRef
 from segassay.runs.isolated import isolated
 
@@ -68,7 +67,7 @@ def _surroundings(
     facts = header_facts(image)
     if facts is not None:
         require_geometry(image, facts.affine)
-    elif image.name.lower().endswith(SUFFIXES) and is_there(image):
+    elif _states_forms(image) and is_there(image):
         raise ReadError(f"{image.name}: its header cannot be read, so no label is compared with it")
     return Surroundings(
         image=facts,
@@ -80,11 +79,19 @@ def _surroundings(
     )
 
 
+def _states_forms(path: Path) -> bool:
+    stored_as = format_named(path.name)
+    return stored_as is not None and stored_as.header is not None
+
+
 def _reader(path: Path) -> Callable[[], NDArray[Any] | None]:
     def read() -> NDArray[Any] | None:
         """Return the voxels as stored; `None` where they cannot be read."""
+        stored_as = format_named(path.name)
         try:
-            return read_stored(path).array
+            return (
+                stored_as.read_stored(path).array if stored_as and stored_as.read_stored else None
+            )
         except CaseError:
             return None
 
@@ -102,13 +109,14 @@ def _plan(
         return FilePlan(
             path, case.case_id, left=f"{path.name}: lies in an archive; unpack it first"
         )
-    if not is_rewritable(path):
+    stored_as = format_named(path.name)
+    if stored_as is None or stored_as.read_stored is None or stored_as.encode is None:
         why = f"{path.name}: only NIfTI, PNG, BMP, TIFF are repaired; store others so"
         return FilePlan(path, case.case_id, left=why)
     rules, island_voxels = options
     before = checksum(path)
     try:
-        stored = read_stored(path)
+        stored = stored_as.read_stored(path)
     except ContentError as error:
         return FilePlan(path, case.case_id, left=str(error))
     as_written = header_facts(path)  # nibabel makes sizes of 0 to 1 where it reads the voxels
@@ -122,6 +130,6 @@ def _plan(
         case.case_id,
         before,
         changes,
-        encoded(label, path.name) if changes else None,
+        stored_as.encode(label, path.name) if changes else None,
         left=f"{path.name}: {why}" if why else "",
     )

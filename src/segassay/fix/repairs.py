@@ -17,7 +17,7 @@ from segassay.geometry.components import components
 from segassay.geometry.grid import Grid, corner_distance_mm
 from segassay.images.formats.grey_masks import levelled
 from segassay.images.formats.nifti_header import HeaderFacts
-from segassay.images.formats.stored_labels import StoredLabel
+from segassay.images.formats.stored_label import StoredLabel
 
 TOLERANCE = 0.05
 """Values nearer than this to a whole number are meant to be one, where all of a file are.

@@ -1,7 +1,7 @@
 """Reading images and label files into one orientation; every voxel comes through here."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,20 +13,13 @@ from numpy.typing import NDArray
 from segassay.errors import CaseError, ContentError, ReadError
 from segassay.files import filesystem
 from segassay.geometry.grid import Grid, require_same_grid
-from segassay.images.formats import dicom, dicom_header, itk, mgh_and_analyze, nifti, npz, raster
+from segassay.images.formats import registry
+from segassay.images.formats.base import StoredVoxels
 from segassay.images.intensity import MOST_USABLE, n_unusable
 from segassay.images.label_ref import LabelRef
 from segassay.images.mask import Box, Mask, filled_box
 from segassay.images.placing import placed_on
 from segassay.images.volume import Volume, to_canonical
-
-SUFFIXES = (
-    *nifti.SUFFIXES,
-    *mgh_and_analyze.SUFFIXES,
-    *itk.SUFFIXES,
-    *raster.SUFFIXES,
-)
-"""Endings of the files that can be read, longest first where one ends in another."""
 
 _SMALL_BYTES = 2
 """Size of whole numbers that single precision holds all of."""
@@ -36,9 +29,6 @@ _COUNTED = 1 << 18
 
 _MOST_NUMBERED = 1 << 12
 """Values from this on have no box of their own: a table of them would be as large."""
-
-VOLUMES = (*nifti.SUFFIXES, *mgh_and_analyze.SUFFIXES, *itk.SUFFIXES)
-"""Endings of the files that hold volumes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,21 +133,6 @@ class LabelMap:
         return i, j, k
 
 
-def stem_of(path: Path) -> str:
-    """Return the file name without its (double) ending: `a.b.nii.gz` gives `a.b`."""
-    for suffix in SUFFIXES:
-        if path.name.lower().endswith(suffix):
-            return path.name[: -len(suffix)]
-    return path.stem
-
-
-def is_readable(path: Path) -> bool:
-    """Whether the ending is one that can be read; hidden and system files are not."""
-    if path.name.startswith(".") or path.name.lower() == "thumbs.db":
-        return False
-    return path.name.lower().endswith(SUFFIXES)
-
-
 def read_image(path: Path) -> Volume:
     """Read an image, RAS+, one slice for 2D files; colour becomes luma.
 
@@ -203,19 +178,10 @@ def read_labels(path: Path, turn: int | None = None) -> LabelMap:
         Volume(turned, grid, voxels.believable, voxels.spacing_known, exif=voxels.turned),
         fraction,
         voxels.dtype,
-        cropped=dicom_header.is_part(path) or itk.SEGMENTATION in path.as_posix().lower(),
+        cropped=_is_cropped(path),
         n_greys=voxels.n_greys,
         exif=voxels.exif,
     )
-
-
-def label_names(path: Path) -> dict[int, str]:
-    """Return the names that a label file gives its own values; empty if it names none.
-
-    Raises:
-        ReadError: Missing, damaged, or not what its name says.
-    """
-    return nifti.label_table(path) if path.name.lower().endswith(nifti.SUFFIXES) else {}
 
 
 def read_label(ref: LabelRef, onto: Volume | None = None) -> LabelMap:
@@ -287,52 +253,16 @@ def _holds(array: NDArray[Any], values: Sequence[int]) -> NDArray[np.bool_]:
     return np.asarray(mask)
 
 
-def _read(path: Path, *, as_labels: bool, turn: int | None = None) -> nifti.NiftiVoxels:
-    """Return the voxels of any readable file as stored; of a picture as a NIfTI of one slice."""
-    if path.name.lower().endswith(raster.SUFFIXES) and not npz.is_part(path):
-        return _read_picture(path, as_labels=as_labels, turn=turn)
-    for holds, read in _READERS:
-        if holds(path):
-            return read(path)
+def _read(path: Path, *, as_labels: bool, turn: int | None = None) -> StoredVoxels:
+    """Return the voxels of any readable file as stored; of a picture as a volume of one slice."""
+    found = registry.format_of(path)
+    if found is not None:
+        read_label = found.read_label if as_labels else None
+        return found.read(path) if read_label is None else read_label(path, turn)
     if not path.suffix:
         filesystem.open_file(path).close()  # says why, where there is no such file
-    raise ReadError(f"{path.name}: unknown ending; files may end in {', '.join(SUFFIXES)}")
-
-
-def _read_picture(path: Path, *, as_labels: bool, turn: int | None) -> nifti.NiftiVoxels:
-    picture = raster.read_picture(path, as_labels=as_labels, turn=turn)
-    return nifti.NiftiVoxels(
-        picture.array.T[..., None],
-        raster.PICTURE_AFFINE,
-        str(picture.array.dtype),
-        believable=False,
-        spacing_known=False,
-        exif=picture.exif,
-        turned=picture.turned,
-        n_greys=picture.n_greys,
-        colours=picture.colours,
-    )
-
-
-def _ends_in(endings: tuple[str, ...]) -> Callable[[Path], bool]:
-    return lambda path: path.name.lower().endswith(endings)
-
-
-def _is_dicom(path: Path) -> bool:
-    is_whole = dicom_header.is_part(path) or dicom_header.is_dicom(path) or filesystem.is_dir(path)
-    return is_whole or (dicom_header.is_series(path) and filesystem.is_dir(path.parent))
-
-
-_READERS: tuple[tuple[Callable[[Path], bool], Callable[[Path], nifti.NiftiVoxels]], ...] = (
-    (_ends_in(nifti.SUFFIXES), nifti.read_nifti),
-    (npz.is_part, npz.read_npz),
-    (_ends_in(mgh_and_analyze.MGH), mgh_and_analyze.read_mgh),
-    (_ends_in(mgh_and_analyze.PAIRS), mgh_and_analyze.read_pair),
-    (_ends_in(itk.SUFFIXES), itk.read_itk),
-    (itk.is_layer, itk.read_itk),
-    (_is_dicom, dicom.read_dicom),
-)
-"""Who reads what: the first that says yes. Pictures apart, which are read in two ways."""
+    endings = ", ".join(registry.SUFFIXES)
+    raise ReadError(f"{path.name}: unknown ending; files may end in {endings}")
 
 
 def _whole(path: Path, array: NDArray[Any]) -> tuple[NDArray[Any], float]:
@@ -365,8 +295,13 @@ def _refuse_not_finite(path: Path, array: NDArray[Any]) -> None:
 
 def _called(path: Path) -> str:
     """Name a file, and the part of it if the path goes on to one."""
-    is_part = npz.is_part(path) or dicom_header.is_part(path) or itk.is_layer(path)
-    return f"{path.parent.name}/{path.name}" if is_part else path.name
+    whole = registry.file_of(path)
+    return path.name if whole == path else f"{whole.name}/{path.name}"
+
+
+def _is_cropped(path: Path) -> bool:
+    found = registry.format_of(path)
+    return found is not None and found.is_cropped(path)
 
 
 def _count(inside: NDArray[Any], n_voxels: int) -> dict[int, int]:

@@ -18,7 +18,6 @@ from segassay.datasets.labelled_case import read_labelled_case
 from segassay.datasets.pair_table import UNTOUCHED
 from segassay.errors import CaseError, ContentError, OutputError
 from segassay.images.label_ref import LabelRef
-from segassay.images.mask_file import write_mask
 from segassay.images.slicing import as_planes, from_planes, slicing_axis
 from segassay.images.volume import Volume
 from segassay.metrics.overlap import NSD_MM, dice, volume_surface_dice
@@ -149,7 +148,7 @@ def _pairs_of_label(expert: _Expert, ref: LabelRef, context: PairsContext) -> It
         if not mask.any():
             continue
         stem = folder / f"{context.stems[ref.structure]}_{number:03d}_{fault.recipe}"
-        path = write_mask(mask, expert.image.grid, ref.path, stem)
+        path = _write(expert, ref, mask, stem)
         yield {
             **base,
             "mask": path.relative_to(context.out).as_posix(),
@@ -169,7 +168,7 @@ def _base(expert: _Expert, ref: LabelRef, folder: Path, context: PairsContext) -
     gold, values, ignore = ref.path, ref.values, ref.ignore
     if ref.pieces:
         stem = folder / f"{context.stems[ref.structure]}_gold"
-        gold = write_mask(expert.masks[ref], expert.image.grid, ref.path, stem)
+        gold = _write(expert, ref, expert.masks[ref], stem)
         values, ignore = None, ()
     case = expert.case
     return {
@@ -184,6 +183,12 @@ def _base(expert: _Expert, ref: LabelRef, folder: Path, context: PairsContext) -
         "gold_ignore_value": " ".join(map(str, ignore)),
         "case": case.case_id,
     }
+
+
+def _write(expert: _Expert, ref: LabelRef, mask: BoolArray, stem: Path) -> Path:
+    """Write a mask of its own, stored in the order of the label's file."""
+    path, grid = label_path(stem, ref.path), expert.image.grid
+    return write_label(path, mask, like=ref.path, grid=grid, keep_header=False, overwrite=True)
 
 
 def reference(path: Path, folder: Path) -> str:

@@ -18,13 +18,18 @@ _CHAMBER = "heart_"
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """A structure of the table with its ids elsewhere; empty text where there is none."""
+    """A structure of the table with its ids elsewhere; empty text where there is none.
+
+    SNOMED's code names the organ; its side, `Left` or `Right`, is the modifier.
+    """
 
     name: str
     totalsegmentator_v2_id: str
     totalsegmentator_v1_id: str
     totalsegmentator_mr_id: str
     snomed_code: str
+    snomed_meaning: str
+    snomed_modifier: str
 
 
 def canonical_name(text: str) -> str:
@@ -139,6 +144,8 @@ def _table() -> dict[str, Structure]:
             row["totalsegmentator_v1_id"],
             row["totalsegmentator_mr_id"],
             row["snomed_code"],
+            row["snomed_meaning"],
+            row["snomed_modifier"],
         )
         for row in rows
         if row["totalsegmentator_name"]

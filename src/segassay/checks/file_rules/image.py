@@ -4,6 +4,7 @@ import numpy as np
 
 from segassay.checks.base import ImageView, found
 from segassay.checks.file_rules.header import forms_distance_mm
+from segassay.images.formats.registry import format_named
 from segassay.records.findings import Finding
 from segassay.types import Modality, Severity
 
@@ -15,9 +16,6 @@ tilted by one degree gives 0.017."""
 _ITK_SKEW = 9.5e-5
 """The same from which ITK, and all that is built on it, refuses a NIfTI file without a qform
 (measured: 0.00009 is read, 0.0001 is not, for voxels of 3 x 3 x 5 mm). With one it follows that."""
-
-_WITHOUT_ORIENTATION = (".img", ".img.gz", ".mgh", ".mgz", ".mgh.gz")
-"""Endings of formats that often state none; pictures never do, and nobody expects it of them."""
 
 _AIR_HU = (-1100.0, -850.0)
 _WRAPPED = 30000.0
@@ -41,7 +39,8 @@ def image_header(view: ImageView) -> list[Finding]:
     Analyze files state no orientation: what is left in them depends on who reads them.
     """
     findings = []
-    if view.file_name.lower().endswith(_WITHOUT_ORIENTATION) and not view.anatomical:
+    stored_as = format_named(view.file_name)
+    if stored_as is not None and stored_as.often_unoriented and not view.anatomical:
         message = f"{view.file_name}: states no orientation, left and right are not known"
         step = "convert the original to NIfTI; rules about sides stay silent here"
         findings.append(_warning("image_header", view, message, step, orientation=False))

@@ -1,6 +1,7 @@
 """Checks of pictures as files: EXIF orientations, masks stored as greys."""
 
 from segassay.checks.base import FileView, ImageView, found
+from segassay.images.formats.registry import format_named
 from segassay.records.findings import Finding
 from segassay.types import Severity
 
@@ -60,7 +61,8 @@ def lossy_label(view: FileView) -> list[Finding]:
         "cut at half of its own"
     )
     step = "`segassay fix DATA --dry-run` shows the repair"
-    if view.file_name.lower().endswith((".jpg", ".jpeg")):
+    stored_as = format_named(view.file_name)
+    if stored_as is not None and stored_as.is_lossy:
         step = "store masks as PNG with two values: JPEG cannot hold them"
     evidence = {"values": view.n_greys}
     return [found("lossy_label", view, Severity.WARNING, message, step, **evidence)]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from segassay.datasets.discovery.listing import by_stem, files_of, folders_of
 from segassay.files.filesystem import is_dir
-from segassay.images.io import stem_of
+from segassay.images.formats.registry import stem_of
 
 MASKS = "segmentations"
 JOINED = {

@@ -14,7 +14,7 @@ from segassay.datasets.case import Unmatched
 from segassay.datasets.discovery.listing import files_of, folders_of
 from segassay.datasets.discovery.name_matching import match_names
 from segassay.files.filesystem import children
-from segassay.images.io import is_readable, stem_of
+from segassay.images.formats.registry import is_readable, stem_of
 
 _IMAGE_WORDS = frozenset(
     {"image", "images", "img", "imgs", "picture", "pictures", "photo", "photos", "scan", "scans"}

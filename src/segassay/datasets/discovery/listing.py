@@ -13,9 +13,15 @@ from segassay.datasets.splits import natural_key
 from segassay.errors import CaseError, DatasetError, ReadError
 from segassay.files import filesystem
 from segassay.files.untrusted_json import parse_json, shortened
-from segassay.images.formats import itk
-from segassay.images.formats.mgh_and_analyze import is_header
-from segassay.images.io import is_readable, label_names, read_labels, stem_of
+from segassay.images.formats.base import Part
+from segassay.images.formats.registry import (
+    belongs_to_another,
+    is_readable,
+    label_names,
+    parts_of,
+    stem_of,
+)
+from segassay.images.io import read_labels
 from segassay.images.label_ref import LabelRef
 from segassay.vocabulary.freesurfer import freesurfer_names
 from segassay.vocabulary.names import canonical_names
@@ -77,7 +83,7 @@ def _why_left(path: Path) -> str:
 def _belongs(path: Path) -> bool:
     """Whether a file is nobody's to miss: about the data, or the voxels of a header beside it."""
     is_about = path.name.lower() in _DESCRIPTIONS or _DOCUMENT.fullmatch(path.name) is not None
-    return filesystem.is_system(path) or itk.is_data_of_header(path) or is_header(path) or is_about
+    return filesystem.is_system(path) or belongs_to_another(path) or is_about
 
 
 def folders_of(folder: Path) -> list[Path]:
@@ -236,7 +242,7 @@ def multilabel_refs(path: Path, labels: dict[str, tuple[int, ...]]) -> tuple[Lab
             if name not in IGNORE
         )
     try:
-        named = itk.segments(path)
+        named = parts_of(path)
         if named:
             return _segment_refs(named)
         values = [value for value in read_labels(path).counts if value != 0] or [1]
@@ -252,7 +258,7 @@ def multilabel_refs(path: Path, labels: dict[str, tuple[int, ...]]) -> tuple[Lab
     return tuple(LabelRef(name, path, values) for name, values in every.items())
 
 
-def _segment_refs(segments: tuple[itk.Segment, ...]) -> tuple[LabelRef, ...]:
+def _segment_refs(segments: tuple[Part, ...]) -> tuple[LabelRef, ...]:
     """Refer to every segment of a Slicer file; those of one name are parts of one structure.
 
     Only where they overlap, so that they lie in several layers, they are sources of their own.

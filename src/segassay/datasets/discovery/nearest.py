@@ -7,7 +7,7 @@ from segassay.datasets.discovery.case_places import IMAGES
 from segassay.datasets.discovery.folder_roles import holds_files, image_folder
 from segassay.datasets.discovery.listing import folders_of, read_json
 from segassay.files import filesystem
-from segassay.images.io import SUFFIXES, is_readable
+from segassay.images.formats.registry import SUFFIXES, is_readable
 from segassay.types import counted
 
 OPTIONS = "or give both folders as --images DIR --labels DIR"

@@ -25,7 +25,7 @@ from segassay.datasets.layouts.bids_sidecar import named_images
 from segassay.errors import DatasetError
 from segassay.files.filesystem import is_dir, is_file
 from segassay.files.text_table import read_rows
-from segassay.images.io import stem_of
+from segassay.images.formats.registry import stem_of
 from segassay.images.label_ref import LabelRef
 from segassay.types import Modality, modality_of
 from segassay.vocabulary.names import canonical_name, canonical_names

@@ -7,7 +7,7 @@ from typing import Any
 
 from segassay.datasets.discovery.listing import read_json
 from segassay.files.filesystem import is_file
-from segassay.images.io import stem_of
+from segassay.images.formats.registry import stem_of
 
 _KEYS = ("SpatialReference", "Sources", "RawSources")
 """From the image whose grid the label lies on to the one that it was derived from."""

@@ -21,7 +21,7 @@ from segassay.datasets.discovery.listing import (
 from segassay.errors import ReadError
 from segassay.files import filesystem
 from segassay.images.formats.dicom_header import SEGMENT, SERIES, DicomFacts, dicom_facts, is_dicom
-from segassay.images.io import VOLUMES, stem_of
+from segassay.images.formats.registry import VOLUMES, stem_of
 from segassay.images.label_ref import LabelRef
 from segassay.types import modality_of
 from segassay.vocabulary.names import canonical_names

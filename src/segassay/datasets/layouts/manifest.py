@@ -24,7 +24,7 @@ from segassay.datasets.splits import natural_key
 from segassay.errors import DatasetError
 from segassay.files.text_table import Row, read_rows
 from segassay.files.untrusted_json import shortened
-from segassay.images.io import stem_of
+from segassay.images.formats.registry import stem_of
 from segassay.images.label_ref import LabelRef
 from segassay.types import modality_of
 from segassay.vocabulary.names import canonical_names

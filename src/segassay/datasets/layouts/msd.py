@@ -15,7 +15,7 @@ from segassay.datasets.discovery.described import DESCRIPTION, Layout, Listed, d
 from segassay.datasets.discovery.listing import files_of, listed_path, missing_files, read_json
 from segassay.errors import DatasetError
 from segassay.files.filesystem import exists
-from segassay.images.io import stem_of
+from segassay.images.formats.registry import stem_of
 
 LAYOUT = Layout("msd", "dataset.json with a 'training' list of image and label", "training")
 

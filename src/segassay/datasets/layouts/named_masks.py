@@ -15,7 +15,7 @@ from segassay.datasets.discovery.listing import (
     subject_of,
 )
 from segassay.datasets.discovery.name_matching import LabelName
-from segassay.images.io import stem_of
+from segassay.images.formats.registry import stem_of
 from segassay.images.label_ref import LabelRef
 from segassay.vocabulary.names import canonical_names
 

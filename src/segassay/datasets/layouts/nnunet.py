@@ -19,7 +19,7 @@ from segassay.datasets.discovery.listing import (
 )
 from segassay.datasets.discovery.name_matching import match_names, same_text
 from segassay.errors import DatasetError
-from segassay.images.formats import raster
+from segassay.images.formats.registry import is_picture
 
 LAYOUT = Layout(
     "nnunet",
@@ -108,10 +108,7 @@ def _are_whole_pictures(cases: Iterable[dict[int, Path]]) -> bool:
 
     Where any case has a second file, those with one alone lack theirs.
     """
-    return all(
-        channels.keys() == {0} and channels[0].name.lower().endswith(raster.SUFFIXES)
-        for channels in cases
-    )
+    return all(channels.keys() == {0} and is_picture(channels[0]) for channels in cases)
 
 
 def _listed(root: Path, listing: Any) -> Iterator[Listed]:

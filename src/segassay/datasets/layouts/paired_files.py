@@ -30,7 +30,7 @@ from segassay.datasets.discovery.paired_cases import (
 from segassay.datasets.discovery.value_names import root_names
 from segassay.errors import ReadError
 from segassay.files.filesystem import is_file, read_bytes
-from segassay.images.io import stem_of
+from segassay.images.formats.registry import stem_of
 
 NAME = "paired-files"
 LOOKS_FOR = "image and label in one folder by their names, as in a.nii.gz with a_seg.nii.gz"

@@ -19,6 +19,7 @@ from segassay.errors import ContentError, ReadError
 from segassay.extras import require
 from segassay.files import filesystem
 from segassay.files.memory_limits import require_memory
+from segassay.images.formats.base import StoredVoxels
 from segassay.images.formats.dicom_frames import Frames, stacked
 from segassay.images.formats.dicom_header import (
     EXTRA,
@@ -31,10 +32,9 @@ from segassay.images.formats.dicom_header import (
     require_decoder,
     series_files,
 )
-from segassay.images.formats.nifti import NiftiVoxels
 from segassay.images.formats.raster import PICTURE_AFFINE, luma
 
-_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """DICOM's axes run to the patient's left, back and head."""
 
 _MOST_VOXELS = 2**31
@@ -49,7 +49,7 @@ _UNEVEN = 0.1
 """Share of a slice distance, or of a pixel sideways, by which a slice may lie off its place."""
 
 
-def read_dicom(path: Path) -> NiftiVoxels:
+def read_dicom(path: Path) -> StoredVoxels:
     """Read a series, a single image, or one segment of a SEG object.
 
     A series is a folder that holds no other, or a part of a folder. Stored values are rescaled
@@ -63,12 +63,7 @@ def read_dicom(path: Path) -> NiftiVoxels:
     """
     if is_part(path):
         return _read_segment(path.parent, int(path.name.removeprefix(SEGMENT)))
-    if filesystem.is_file(path):
-        slices = [_read_slice(path)]
-    elif is_series(path):
-        slices = [_read_slice(p) for p in series_files(path)]
-    else:
-        slices = [_read_slice(p) for p in filesystem.children(path) if is_dicom(p)]
+    slices = [_read_slice(file) for file in files_of(path)]
     slices = [one for one in slices if "Rows" in one.data and "SegmentSequence" not in one.data]
     if not slices:
         raise ReadError(f"{path.name}: holds no DICOM image")
@@ -77,6 +72,15 @@ def read_dicom(path: Path) -> NiftiVoxels:
     if len(slices) == 1 and "ImagePositionPatient" not in slices[0].data:
         return _read_picture(slices[0])
     return _stack(path, slices)
+
+
+def files_of(path: Path) -> tuple[Path, ...]:
+    """Return the DICOM files of a series, a folder of one, or a single file."""
+    if filesystem.is_file(path):
+        return (path,)
+    if is_series(path):
+        return series_files(path)
+    return tuple(p for p in filesystem.children(path) if is_dicom(p))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +100,7 @@ def _read_slice(path: Path) -> _Slice:
     return _Slice(path, data)
 
 
-def _stack(folder: Path, slices: Sequence[_Slice]) -> NiftiVoxels:
+def _stack(folder: Path, slices: Sequence[_Slice]) -> StoredVoxels:
     """Order slices along their normal and stack them."""
     _require_one(folder, "series", {str(s.data.get("SeriesInstanceUID", "")) for s in slices})
     _require_one(folder, "image sizes", {(int(s.data.Rows), int(s.data.Columns)) for s in slices})
@@ -120,7 +124,7 @@ def _stack(folder: Path, slices: Sequence[_Slice]) -> NiftiVoxels:
     affine[:3, 1] = along_column * sizes[0][0]
     affine[:3, 2], affine[:3, 3] = step, places[order[0]]
     array = _light_is_high(slices[0], np.stack([_pixels(slices[n]).T for n in order], axis=-1))
-    return _voxels(folder, array, _TO_RAS @ affine)
+    return _voxels(folder, array, TO_RAS @ affine)
 
 
 def _step(
@@ -183,7 +187,7 @@ def _light_is_high(one: _Slice, pixels: NDArray[np.float32]) -> NDArray[np.float
     return np.asarray(pixels.max() - pixels if dark_is_high else pixels, dtype=np.float32)
 
 
-def _read_picture(one: _Slice) -> NiftiVoxels:
+def _read_picture(one: _Slice) -> StoredVoxels:
     """Read an image without a place in the patient, as X-ray and ultrasound have them."""
     array = _light_is_high(one, _pixels(one)).T[..., None]
     sizes = one.data.get("PixelSpacing") or one.data.get("ImagerPixelSpacing")
@@ -191,10 +195,12 @@ def _read_picture(one: _Slice) -> NiftiVoxels:
     if sizes:
         rows, columns = _floats(sizes)
         affine = affine @ np.diag([columns, rows, 1.0, 1.0])
-    return NiftiVoxels(array, affine, str(array.dtype), believable=False, spacing_known=bool(sizes))
+    return StoredVoxels(
+        array, affine, str(array.dtype), believable=False, spacing_known=bool(sizes)
+    )
 
 
-def _read_frames(one: _Slice) -> NiftiVoxels:
+def _read_frames(one: _Slice) -> StoredVoxels:
     """Read an enhanced image of many frames."""
     highdicom = require("highdicom", extra=EXTRA)
     require_decoder(one.path, one.data)
@@ -206,10 +212,10 @@ def _read_frames(one: _Slice) -> NiftiVoxels:
         except RuntimeError:  # no box: a tilted gantry gives a sheared one
             frames = Frames.of(image)
             array, affine = stacked(frames, np.asarray(image.get_frames(), np.float32))
-    return _voxels(one.path, _light_is_high(one, array), _TO_RAS @ affine)
+    return _voxels(one.path, _light_is_high(one, array), TO_RAS @ affine)
 
 
-def _read_segment(path: Path, number: int) -> NiftiVoxels:
+def _read_segment(path: Path, number: int) -> StoredVoxels:
     segmentation = _segmentation(path, filesystem.stamp(path))
     with _as_content_error(path, f"segment {number} makes no volume"):
         try:
@@ -218,7 +224,7 @@ def _read_segment(path: Path, number: int) -> NiftiVoxels:
         except RuntimeError:  # drawn on a tilted gantry's series, it lies on a sheared grid
             array, affine = _sheared_segment(segmentation, number)
     whole = array if array.dtype.kind in "bui" else (array >= 0.5).astype(np.uint8)
-    return _voxels(path, whole, _TO_RAS @ affine)
+    return _voxels(path, whole, TO_RAS @ affine)
 
 
 def _sheared_segment(segmentation: Any, number: int) -> tuple[NDArray[Any], NDArray[np.float64]]:
@@ -242,10 +248,10 @@ def _segmentation(path: Path, _stamp: tuple[int, int]) -> Any:
     return data
 
 
-def _voxels(path: Path, array: NDArray[Any], affine: NDArray[np.float64]) -> NiftiVoxels:
+def _voxels(path: Path, array: NDArray[Any], affine: NDArray[np.float64]) -> StoredVoxels:
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
         raise ContentError(f"{path.name}: its header gives no usable geometry; export it again")
-    return NiftiVoxels(array, affine, str(array.dtype), believable=True, spacing_known=True)
+    return StoredVoxels(array, affine, str(array.dtype), believable=True, spacing_known=True)
 
 
 def _require_one(folder: Path, what: str, found: set[Any]) -> None:

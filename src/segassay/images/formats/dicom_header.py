@@ -16,6 +16,7 @@ from segassay.errors import ReadError, SegassayError
 from segassay.extras import require
 from segassay.files import filesystem
 from segassay.files.quiet import Quiet
+from segassay.images.formats.base import Part
 
 SEGMENT = "segment-"
 """A path `seg.dcm/segment-3` names one segment of a SEG object: segments may overlap."""
@@ -99,6 +100,28 @@ def dicom_facts(path: Path) -> DicomFacts:
             description=str(head.get("SeriesDescription") or ""),
             creator=str(head.get("ContentCreatorName") or ""),
         )
+
+
+def holds_dicom(path: Path) -> bool:
+    """Whether a path names a DICOM file, a folder or series of them, or a segment."""
+    is_whole = is_part(path) or is_dicom(path) or filesystem.is_dir(path)
+    return is_whole or (is_series(path) and filesystem.is_dir(path.parent))
+
+
+def segments(path: Path) -> tuple[Part, ...]:
+    """Return the segments of a SEG object; none for other files.
+
+    Raises:
+        ReadError: Damaged.
+        MissingExtraError: pydicom is not installed.
+    """
+    names = segment_names(path)
+    return tuple(Part(name, path / f"{SEGMENT}{number}", 1) for number, name in names.items())
+
+
+def segment_names(path: Path) -> dict[int, str]:
+    """Return the names of a SEG object's segments by their numbers; errors as `segments`."""
+    return dicom_facts(path).segments if filesystem.is_file(path) else {}
 
 
 def is_part(path: Path) -> bool:

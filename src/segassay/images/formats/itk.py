@@ -19,10 +19,11 @@ from segassay.errors import ContentError, ReadError
 from segassay.extras import require
 from segassay.files import filesystem
 from segassay.files.memory_limits import require_memory
-from segassay.images.formats.nifti import NiftiVoxels
+from segassay.images.formats.base import Part, StoredVoxels
 
 SEGMENTATION = ".seg.nrrd"
-SUFFIXES = (SEGMENTATION, ".nrrd", ".nhdr", ".mha", ".mhd")
+NRRD = (".nrrd", ".nhdr")
+METAIMAGE = (".mha", ".mhd")
 LAYER = "layer-"
 """A path `x.seg.nrrd/layer-1` names one layer of a file whose segments overlap."""
 
@@ -36,22 +37,40 @@ _DATA_FILE = re.compile(
 """MetaImage's word counts wherever it stands, whatever follows: the library ends words at a NUL."""
 
 _DIMENSIONS = re.compile(rb"NDims[^=:\r\n]*[=:][ \t]*([^\r\n]*)", re.IGNORECASE)
+_PLAIN = re.compile(rb"(?:\A|[\r\n])(?:encoding: *raw|CompressedData *= *False)", re.IGNORECASE)
 _METAIMAGE, _NRRD = "MetaImageIO", "NrrdImageIO"
 _FORMAT_OF = {".nrrd": _NRRD, ".nhdr": _NRRD, ".mha": _METAIMAGE, ".mhd": _METAIMAGE}
 _NRRD_END = re.compile(rb"\n\r?\n|\r\r")
 _HEADER_BYTES = 1 << 20
 _MOST_VOXELS = 2**31
-_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """ITK's axes run to the patient's left, back and head."""
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A named segment of a Slicer file: its voxel value, and where to read it."""
+@dataclass(frozen=True, slots=True, eq=False)
+class ItkHead:
+    """What a file says before its voxels: numbers per voxel, their type, its own remarks."""
 
-    name: str
-    path: Path
-    value: int
+    n_numbers: int
+    dtype: str
+    about: dict[str, str]
+    is_packed: bool
+
+
+def read_head(path: Path) -> ItkHead:
+    """Read what a NRRD or MetaImage file says before its voxels.
+
+    Raises:
+        ReadError: Missing or damaged.
+        MissingExtraError: SimpleITK is not installed.
+    """
+    with _reader(path) as reader:
+        about = {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
+        n_numbers = reader.GetNumberOfComponents()
+        one = _sitk().Image([1, 1, 1], reader.GetPixelID(), max(n_numbers, 1))
+    dtype = str(_sitk().GetArrayFromImage(one).dtype)
+    plain = _PLAIN.search(filesystem.read_bytes(path, _HEADER_BYTES))
+    return ItkHead(n_numbers, dtype, about, is_packed=plain is None)
 
 
 def is_layer(path: Path) -> bool:
@@ -66,7 +85,7 @@ def is_data_of_header(path: Path) -> bool:
     return any(filesystem.is_file(path.with_name(stem + ending)) for ending in headers)
 
 
-def read_itk(path: Path) -> NiftiVoxels:
+def read_itk(path: Path) -> StoredVoxels:
     """Read a NRRD or MetaImage volume or picture, or one layer of a Slicer file.
 
     Raises:
@@ -97,7 +116,7 @@ def read_itk(path: Path) -> NiftiVoxels:
     return _placed(path, array, image)
 
 
-def segments(path: Path) -> tuple[Segment, ...]:
+def segments(path: Path) -> tuple[Part, ...]:
     """Return the segments that a Slicer file names; none for other files.
 
     Raises:
@@ -106,9 +125,8 @@ def segments(path: Path) -> tuple[Segment, ...]:
     """
     if not path.name.lower().endswith(SEGMENTATION):
         return ()
-    with _reader(path) as reader:
-        has_layers = reader.GetNumberOfComponents() > 1
-        about = {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
+    head = read_head(path)
+    has_layers, about = head.n_numbers > 1, head.about
     found = []
     for number in range(len(about)):
         name = about.get(f"Segment{number}_Name")
@@ -119,11 +137,23 @@ def segments(path: Path) -> tuple[Segment, ...]:
         if not (layer.isdecimal() and value.isdecimal()):
             raise ReadError(f"{path.name}: segment {name!r} has layer {layer!r}, value {value!r}")
         where = path / f"{LAYER}{layer}" if has_layers else path
-        found.append(Segment(name, where, int(value)))
+        found.append(Part(name, where, int(value)))
     return tuple(found)
 
 
-def _placed(path: Path, array: NDArray[Any], image: Any) -> NiftiVoxels:
+def segment_names(path: Path) -> dict[int, str]:
+    """Return the names of a Slicer file's values; none where a value means several segments.
+
+    Raises:
+        ReadError: Missing or damaged.
+        MissingExtraError: SimpleITK is not installed.
+    """
+    found = segments(path)
+    names = {segment.value: segment.name for segment in found}
+    return names if len(names) == len(found) else {}
+
+
+def _placed(path: Path, array: NDArray[Any], image: Any) -> StoredVoxels:
     dimension = image.GetDimension()
     affine = np.eye(4)
     turn = np.reshape(image.GetDirection(), (dimension, dimension))
@@ -133,8 +163,8 @@ def _placed(path: Path, array: NDArray[Any], image: Any) -> NiftiVoxels:
         raise ContentError(f"{path.name}: its header gives no usable geometry; mend the directions")
     is_placed = bool(np.any(affine[:3, 3]) or not np.allclose(turn, np.eye(dimension)))
     has_size = is_placed or not np.allclose(image.GetSpacing(), 1.0)
-    return NiftiVoxels(
-        array, _TO_RAS @ affine, str(array.dtype), believable=is_placed, spacing_known=has_size
+    return StoredVoxels(
+        array, TO_RAS @ affine, str(array.dtype), believable=is_placed, spacing_known=has_size
     )
 
 

@@ -23,15 +23,15 @@ from numpy.typing import NDArray
 from segassay.errors import ContentError, ReadError
 from segassay.files import filesystem
 from segassay.files.gunzip import unpacked
+from segassay.images.formats.base import StoredVoxels
 from segassay.images.formats.nifti import (
-    NiftiVoxels,
     has_spacing,
     is_believable,
     require_geometry,
     shape_3d,
-    to_millimetres,
     voxel_bytes,
 )
+from segassay.images.formats.nifti_header import to_millimetres
 
 MGH = (".mgz", ".mgh", ".mgh.gz")
 PAIRS = (".img.gz", ".img")
@@ -56,7 +56,7 @@ def is_header(path: Path) -> bool:
     return False
 
 
-def read_mgh(path: Path) -> NiftiVoxels:
+def read_mgh(path: Path) -> StoredVoxels:
     """Read a FreeSurfer volume.
 
     Raises:
@@ -80,7 +80,13 @@ def read_mgh(path: Path) -> NiftiVoxels:
     return _placed(path, array, affine, believable=states_place, known=states_place)
 
 
-def read_pair(path: Path) -> NiftiVoxels:
+def mgh_header(path: Path) -> MGHHeader:
+    """Return nibabel's header of a FreeSurfer volume; errors as `read_mgh`."""
+    with _as_read_error(path, "a FreeSurfer volume"):
+        return MGHHeader(unpacked(path, _MGH_BYTES), check=False)
+
+
+def read_pair(path: Path) -> StoredVoxels:
     """Read the voxels of a NIfTI pair or an Analyze volume, given as `a.img`.
 
     Analyze files state no orientation: what they are taken for is not `believable`.
@@ -138,10 +144,10 @@ def _whole(path: Path, n_bytes: int) -> bytes:
 
 def _placed(
     path: Path, array: NDArray[Any], affine: NDArray[np.float64], *, believable: bool, known: bool
-) -> NiftiVoxels:
+) -> StoredVoxels:
     require_geometry(path, affine)
     kind = str(array.dtype.newbyteorder("="))
-    return NiftiVoxels(array, affine, kind, believable=believable, spacing_known=known)
+    return StoredVoxels(array, affine, kind, believable=believable, spacing_known=known)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import math
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,8 @@ from segassay.files.filesystem import open_file, read_bytes, read_from, stamp
 from segassay.files.gunzip import FIRST_BYTES, GZIP, SLACK, gunzip
 from segassay.files.memory_limits import require_memory
 from segassay.files.quiet import Quiet
+from segassay.images.formats.base import StoredVoxels
+from segassay.images.formats.nifti_header import to_millimetres
 
 SUFFIXES = (".nii.gz", ".nii")
 
@@ -51,15 +52,6 @@ _MOST_EXTENSION = 1 << 20
 _LABEL = re.compile(r'<Label Key="(\d{1,9})"[^<>]*>\s*<!\[CDATA\[([^\]<>]{1,200})\]\]>')
 """One entry of a label table. A pattern, not an XML parser: the text comes from anywhere."""
 
-_LENGTH_UNIT, _MILLIMETRES = 0b111, 2
-"""Bits of NIfTI's code of units that tell of lengths, and the code of millimetres."""
-
-_MM_IN_UNIT = {1: 1000.0, 3: 0.001}
-"""Metres and microns; a file that names no unit is taken to mean millimetres."""
-
-_LENGTHS = ("srow_x", "srow_y", "srow_z", "qoffset_x", "qoffset_y", "qoffset_z")
-"""Fields of a header that are lengths, other than those of `pixdim`."""
-
 _FARTHEST_MM = 1e6
 _FLAT = 1e-3
 """Volume of the parallelepiped of unit axes below which they count as lying in one plane."""
@@ -68,28 +60,7 @@ _FIRST_VOXEL = (348, 1 << 27)
 """Where voxels may begin: behind the smallest header, and before 128 MiB of header extensions."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class NiftiVoxels:
-    """Voxels as stored (scaled if the header says so), 3D, with affine and on-disk type.
-
-    `believable` is `False` for a header that was never set: no qform, axes along +x +y +z, origin
-    at zero. Such files say nothing about left and right. `spacing_known` is `False` where the
-    header holds no voxel size: none at all, or 1 mm throughout without a coordinate system. What a
-    picture says beyond that, `images.formats.raster.Picture` describes.
-    """
-
-    array: NDArray[Any]
-    affine: NDArray[np.float64]
-    dtype: str
-    believable: bool
-    spacing_known: bool
-    exif: int = 1
-    turned: int = 1
-    n_greys: int = 0
-    colours: NDArray[np.uint8] | None = None
-
-
-def read_nifti(path: Path) -> NiftiVoxels:
+def read_nifti(path: Path) -> StoredVoxels:
     """Read a 3D (or 2D, or trailing length-one) NIfTI-1 or -2 file.
 
     Raises:
@@ -110,7 +81,7 @@ def read_nifti(path: Path) -> NiftiVoxels:
     affine = np.asarray(image.header.get_best_affine(), dtype=np.float64)
     require_geometry(path, affine)
     dtype = str(image.get_data_dtype())
-    return NiftiVoxels(array, affine, dtype, is_believable(image.header, affine), spacing_known)
+    return StoredVoxels(array, affine, dtype, is_believable(image.header, affine), spacing_known)
 
 
 def _voxels(image: Any, data: bytes) -> NDArray[Any]:
@@ -160,24 +131,13 @@ def label_table(path: Path) -> dict[int, str]:
         raise ReadError(f"{path.name}: its header cannot be read") from error
     except IsalError as error:  # type: ignore[misc]  # its stub forgets the base class
         raise ReadError(f"{path.name}: is damaged gzip ({error}); copy it again") from error
+    return names_in(data)
+
+
+def names_in(data: bytes) -> dict[int, str]:
+    """Return the label table in the bytes of header extensions, value to name; empty if none."""
     pairs = _LABEL.findall(data.decode("utf-8", errors="replace"))
     return {int(key): name.strip() for key, name in pairs if int(key) != 0}
-
-
-def to_millimetres(header: Any) -> None:
-    """Turn the lengths of a header that counts metres or microns into millimetres.
-
-    The affine that nibabel keeps beside an image's header stays what it was.
-    """
-    units = int(header["xyzt_units"])
-    factor = _MM_IN_UNIT.get(units & _LENGTH_UNIT)
-    if factor is None:
-        return
-    with np.errstate(over="ignore"):  # what overflows is infinite: no usable geometry
-        for name in _LENGTHS:
-            header[name] = np.asarray(header[name]) * factor
-        header["pixdim"][1:4] *= factor
-    header["xyzt_units"] = units - (units & _LENGTH_UNIT) + _MILLIMETRES
 
 
 def _parse(path: Path, data: bytes) -> Any:

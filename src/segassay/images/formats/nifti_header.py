@@ -19,13 +19,22 @@ from numpy.typing import NDArray
 
 from segassay.errors import ReadError
 from segassay.files.filesystem import read_bytes
-from segassay.images.formats.nifti import SUFFIXES, to_millimetres
 
 _GZIP = b"\x1f\x8b"
 _PACKED_BYTES = 1 << 14
 """Enough of a packed file to hold its header."""
 
 _NIFTI_2_BYTES = 540
+
+_LENGTH_UNIT, _MILLIMETRES = 0b111, 2
+"""Bits of NIfTI's code of units that tell of lengths, and the code of millimetres."""
+
+_MM_IN_UNIT = {1: 1000.0, 3: 0.001}
+"""Metres and microns; a file that names no unit is taken to mean millimetres."""
+
+_LENGTHS = ("srow_x", "srow_y", "srow_z", "qoffset_x", "qoffset_y", "qoffset_z")
+"""Fields of a header that are lengths, other than those of `pixdim`."""
+
 _UNREADABLE = (ReadError, ValueError, KeyError, IsalError, HeaderDataError, WrapStructError)
 
 
@@ -49,13 +58,11 @@ class HeaderFacts:
     intercept: float
 
 
-def header_facts(path: Path) -> HeaderFacts | None:
+def read_header(path: Path) -> HeaderFacts | None:
     """Read the header of a NIfTI file, not its voxels.
 
-    `None` for other formats and for files whose header cannot be read: reading the voxels says why.
+    `None` for files whose header cannot be read: reading the voxels says why.
     """
-    if not path.name.lower().endswith(SUFFIXES):
-        return None
     try:
         header = _header(_first_bytes(path))
         return facts_of(header)
@@ -100,3 +107,19 @@ def _axes(affine: NDArray[np.float64]) -> str:
         return ""
     codes = aff2axcodes(affine)
     return "" if None in codes else "".join(map(str, codes))
+
+
+def to_millimetres(header: Any) -> None:
+    """Turn the lengths of a header that counts metres or microns into millimetres.
+
+    The affine that nibabel keeps beside an image's header stays what it was.
+    """
+    units = int(header["xyzt_units"])
+    factor = _MM_IN_UNIT.get(units & _LENGTH_UNIT)
+    if factor is None:
+        return
+    with np.errstate(over="ignore"):  # what overflows is infinite: no usable geometry
+        for name in _LENGTHS:
+            header[name] = np.asarray(header[name]) * factor
+        header["pixdim"][1:4] *= factor
+    header["xyzt_units"] = units - (units & _LENGTH_UNIT) + _MILLIMETRES

@@ -1,7 +1,7 @@
 """MedSAM's `.npz` files: image and labels as numpy arrays in one zip, `imgs`, `gts`, `spacing`.
 
 Arrays are `(slice, row, column)`, or `(row, column)` with colours behind for a picture; `spacing`
-is millimetres along x, y, z. They say nothing of left and right: `NiftiVoxels.believable`.
+is millimetres along x, y, z. They say nothing of left and right: `StoredVoxels.believable`.
 """
 
 import io
@@ -19,7 +19,7 @@ from segassay.errors import ContentError, DatasetError, ReadError, SegassayError
 from segassay.files import filesystem
 from segassay.files.memory_limits import require_memory
 from segassay.files.zip_file import open_zip, open_zipped
-from segassay.images.formats.nifti import NiftiVoxels
+from segassay.images.formats.base import StoredVoxels
 from segassay.images.formats.raster import PICTURE_AFFINE, luma
 
 SUFFIX = ".npz"
@@ -47,7 +47,7 @@ def arrays_in(path: Path) -> frozenset[str]:
         return frozenset()
 
 
-def read_npz(path: Path) -> NiftiVoxels:
+def read_npz(path: Path) -> StoredVoxels:
     """Read one array, named as `a.npz/imgs`, into axes `(x, y, z)`.
 
     Raises:
@@ -65,7 +65,7 @@ def read_npz(path: Path) -> NiftiVoxels:
         raise ContentError(f"{path.parent.name}: {path.name} is {array.ndim}D; expected 2D or 3D")
     affine = PICTURE_AFFINE @ np.diag([*(sizes or (1.0, 1.0, 1.0)), 1.0])
     dtype = str(array.dtype)
-    return NiftiVoxels(array.T, affine, dtype, believable=False, spacing_known=sizes is not None)
+    return StoredVoxels(array.T, affine, dtype, believable=False, spacing_known=sizes is not None)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from PIL import Image, UnidentifiedImageError
 from segassay.errors import ContentError, ReadError, SegassayError
 from segassay.files.filesystem import open_file
 from segassay.files.quiet import Quiet
+from segassay.images.formats.base import StoredVoxels
 from segassay.images.formats.grey_masks import levelled
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif")
@@ -62,6 +63,30 @@ class Picture:
     turned: int
     n_greys: int
     colours: NDArray[np.uint8] | None = None
+
+
+def read_image(path: Path) -> StoredVoxels:
+    """Read a picture as a volume of one slice; see `read_picture`."""
+    return _as_volume(read_picture(path, as_labels=False))
+
+
+def read_label(path: Path, turn: int | None = None) -> StoredVoxels:
+    """Read a label picture as a volume of one slice; see `read_picture`."""
+    return _as_volume(read_picture(path, as_labels=True, turn=turn))
+
+
+def _as_volume(picture: Picture) -> StoredVoxels:
+    return StoredVoxels(
+        picture.array.T[..., None],
+        PICTURE_AFFINE,
+        str(picture.array.dtype),
+        believable=False,
+        spacing_known=False,
+        exif=picture.exif,
+        turned=picture.turned,
+        n_greys=picture.n_greys,
+        colours=picture.colours,
+    )
 
 
 def read_picture(path: Path, *, as_labels: bool, turn: int | None = None) -> Picture:
