@@ -1,5 +1,6 @@
 """`segassay train`: make a judge or a segmenter of one's own."""
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -48,6 +49,29 @@ def judge(
         tell(f"{counted(n, 'tuning label')}: Pearson {r:.3f}, MAE {mae:.3f}")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeOptions:
+    """What holds before a segmenter's recipe."""
+
+    network: Annotated[
+        str | None,
+        typer.Option(
+            "--network",
+            help="unet, unet++, attention-unet, dynunet, segresnet, or unet-lite0 with a "
+            "pretrained encoder.",
+        ),
+    ] = None
+    axes: Annotated[int | None, typer.Option("--axes", help="2: slices, 3: blocks.")] = None
+    patch: Annotated[int | None, typer.Option("--patch", help="Side of a patch, in pixels.")] = None
+    updates: Annotated[
+        int | None, typer.Option("--updates", help="Updates of the weights.")
+    ] = None
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", help="End after so many minutes.")
+    ] = None
+    seed: Annotated[int | None, typer.Option("--seed", help="Of weights, draws and split.")] = None
+
+
 @app.command("seg")
 @spread
 def seg(
@@ -57,25 +81,7 @@ def seg(
     config: Annotated[
         Path | None, typer.Option("--config", help="Recipe (YAML); options hold before it.")
     ] = None,
-    network: Annotated[
-        str | None,
-        typer.Option(
-            "--network",
-            help="unet, unet++, attention-unet, dynunet, segresnet, or unet-lite0 with a "
-            "pretrained encoder.",
-        ),
-    ] = None,
-    axes: Annotated[int | None, typer.Option("--axes", help="2: slices, 3: blocks.")] = None,
-    patch: Annotated[
-        int | None, typer.Option("--patch", help="Side of a patch, in pixels.")
-    ] = None,
-    updates: Annotated[
-        int | None, typer.Option("--updates", help="Updates of the weights.")
-    ] = None,
-    minutes: Annotated[
-        float | None, typer.Option("--minutes", help="End after so many minutes.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Of weights, draws and split.")] = None,
+    recipe: RecipeOptions,
     weights: Annotated[
         Path | None,
         typer.Option(
@@ -89,28 +95,17 @@ def seg(
 ) -> None:
     """Train a segmenter on a data set; labels count by their weight. Resumes where it stopped."""
     from segassay.extras import require
-    from segassay.segment.label_weights import read_label_weights
-    from segassay.segment.recipe import read_segmentation_recipe
 
     require("torch", extra="train")
-    recipe = read_segmentation_recipe(
-        config,
-        network=network,
-        axes=axes,
-        patch=patch,
-        updates=updates,
-        minutes=minutes,
-        seed=seed,
-    )
-    dataset = source.config().open()
-    trusted = None if weights is None else read_label_weights(weights)
+    from segassay.segment.label_weights import read_label_weights
+    from segassay.segment.recipe import read_segmentation_recipe
     from segassay.segment.train_segmenter import train_segmenter
 
     found = train_segmenter(
-        dataset,
-        recipe,
+        source.config().open(),
+        read_segmentation_recipe(config, **asdict(recipe)),
         out,
-        weights=trusted,
+        weights=None if weights is None else read_label_weights(weights),
         structures=structures or (),
         say=(lambda _: None) if quiet else tell,
     )

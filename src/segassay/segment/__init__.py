@@ -1,1 +1,1 @@
-"""`segassay train seg` and `segassay predict`: segmentation networks that trust labels by degrees."""
+"""`segassay train seg` and `segassay predict`: segmenters that trust labels by degrees."""

@@ -24,7 +24,7 @@ from segassay.datasets.layouts.case_folders import mask_refs, read_apart
 from segassay.datasets.layouts.folders import cases_with_masks, kinds_of_masks
 from segassay.errors import DatasetError, UsageError
 from segassay.files.filesystem import exists, is_dir
-from segassay.images.formats.registry import stem_of
+from segassay.images.formats.registry import is_readable, stem_of
 from segassay.images.label_ref import LabelRef
 from segassay.vocabulary.names import canonical_names
 
