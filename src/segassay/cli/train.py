@@ -63,9 +63,7 @@ class RecipeOptions:
     ] = None
     axes: Annotated[int | None, typer.Option("--axes", help="2: slices, 3: blocks.")] = None
     patch: Annotated[int | None, typer.Option("--patch", help="Side of a patch, in pixels.")] = None
-    updates: Annotated[
-        int | None, typer.Option("--updates", help="Updates of the weights.")
-    ] = None
+    updates: Annotated[int | None, typer.Option("--updates", help="Updates of the weights.")] = None
     minutes: Annotated[
         float | None, typer.Option("--minutes", help="End after so many minutes.")
     ] = None

@@ -10,8 +10,8 @@ from segassay.errors import UsageError
 
 Architecture = Literal["unet", "unet++", "attention-unet", "dynunet", "segresnet", "unet-lite0"]
 
-_LEAST_PATCH = {2: 32, 3: 16}
-"""Patches are multiples of this, so that every network can halve them as often as it does."""
+_STEP = 32
+"""Patches are multiples of this: networks halve them four or five times."""
 
 
 class SegmentationRecipe(BaseModel):
@@ -22,7 +22,7 @@ class SegmentationRecipe(BaseModel):
             its encoder, 2D only; the others are MONAI's and begin from scratch.
         axes: 2 sees slices, 3 blocks.
         neighbours: Slices seen on either side of the one that is segmented (2.5D); 2D only.
-        width: Channels of the first level.
+        width: Channels of the first level, a multiple of 8.
         patch: Side of what is seen at once, in pixels: one number, or one for every axis (slices,
             rows, columns in 3D; rows, columns in 2D).
         spacing_mm: Size of a pixel as it is seen, one number or one for every axis; by default the
@@ -41,6 +41,7 @@ class SegmentationRecipe(BaseModel):
             other tones.
         validation: Share of the subjects that choose the best weights and never train.
         look_every: Updates between two looks at the validation cases.
+        save_every: Updates between two checkpoints.
         precision: Of Lightning Fabric; `auto` is bfloat16 where the machine computes in it.
         seed: Of weights, draws and the split.
     """
@@ -50,7 +51,7 @@ class SegmentationRecipe(BaseModel):
     network: Architecture = "unet"
     axes: Literal[2, 3] = 2
     neighbours: int = Field(default=0, ge=0, le=3)
-    width: int = Field(default=32, ge=4)
+    width: int = Field(default=32, ge=8, multiple_of=8)
     patch: int | tuple[int, ...] = 160
     spacing_mm: float | tuple[float, ...] | None = None
     loss: Literal["dice+0.5bce", "dice+ce"] | None = None
@@ -64,6 +65,7 @@ class SegmentationRecipe(BaseModel):
     augment: bool = True
     validation: float = Field(default=0.2, ge=0, lt=1)
     look_every: int = Field(default=250, ge=1)
+    save_every: int = Field(default=250, ge=1)
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
     seed: int = 0
 
@@ -75,9 +77,8 @@ class SegmentationRecipe(BaseModel):
             given = getattr(self, name)
             if isinstance(given, tuple) and len(given) != self.axes:
                 raise ValueError(f"{name}: one number, or {self.axes}, one for every axis")
-        step = _LEAST_PATCH[self.axes]
-        if any(side < step or side % step for side in self.patch_px):
-            raise ValueError(f"patch: multiples of {step} for axes: {self.axes}")
+        if any(side < _STEP or side % _STEP for side in self.patch_px):
+            raise ValueError(f"patch: multiples of {_STEP}")
         if any(mm <= 0 for mm in self.spacing or ()):
             raise ValueError("spacing_mm: above 0")
         return self

@@ -16,7 +16,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from segassay.datasets.case import Case, Dataset
 from segassay.datasets.splits import natural_key
-from segassay.errors import CaseError, DatasetError
+from segassay.errors import CaseError, DatasetError, UsageError
 from segassay.metrics.overlap import dice
 from segassay.segment.augment import augmentation
 from segassay.segment.examples import Example, LabelWeights, Patches, Survey, prepare, survey
@@ -29,7 +29,6 @@ from segassay.segment.windows import probabilities
 from segassay.types import Say, counted
 
 CHECKPOINT, CURVES = "checkpoint.pt", "curves.csv"
-_SAVE_EVERY_S = 120.0
 _FEWEST_SUBJECTS = 3
 _DECAY = 0.99
 
@@ -151,7 +150,6 @@ class _Training:
         recipe = self.recipe
         rng = np.random.default_rng((recipe.seed, self.updates))
         begun, before = monotonic(), self.seconds
-        saved = begun
         lost: list[float] = []
         while (share := self._share()) < 1:
             lost.append(self._update(share, rng))
@@ -160,8 +158,7 @@ class _Training:
             if self.updates % recipe.look_every == 0:
                 self._look(lost)
                 lost = []
-            if monotonic() - saved > _SAVE_EVERY_S:
-                saved = monotonic()
+            if self.updates % recipe.save_every == 0:
                 self._save()
         if lost or self.kept is None:
             self._look(lost)
@@ -265,7 +262,7 @@ class _Training:
             return
         state = torch.load(path, weights_only=True)
         if state["recipe"] != self.recipe.model_dump(mode="json"):
-            raise DatasetError(
+            raise UsageError(
                 f"{self.out.name}: holds a training by another recipe; give it again as it was, or "
                 "choose another folder"
             )
@@ -312,7 +309,7 @@ def _groups(net: nn.Module, recipe: SegmentationRecipe) -> list[dict[str, Any]]:
 
 
 def _moving(average: Tensor, new: Tensor, n: Tensor | int) -> Tensor:
-    """Average over about the last hundred updates, over fewer at the start."""
+    """Average over about the last hundred updates, at the start over the last tenth of them."""
     if not average.is_floating_point():
         return new
-    return average + (new - average) * max(1 - _DECAY, 1 / (int(n) + 1))
+    return average + (new - average) * max(1 - _DECAY, 9 / (10 + int(n)))
