@@ -113,8 +113,9 @@ def test_a_broken_image_costs_itself(trained: tuple[Path, Path], tmp_path: Path)
     for name in ("s0.png", "s1.png"):
         (folder / name).write_bytes((data / "images" / name).read_bytes())
     (folder / "s0.png").write_bytes(b"no picture")
-    code = main(["predict", str(model), str(folder), "-o", str(tmp_path / "out"), "--quiet"])
-    assert code == ExitCode.CASES_FAILED
+    with pytest.raises(SystemExit) as ended:
+        main(["predict", str(model), str(folder), "-o", str(tmp_path / "out"), "--quiet"])
+    assert ended.value.code == ExitCode.CASES_FAILED
     assert [p.name for p in (tmp_path / "out").glob("*.png")] == ["s1.png"]
 
 

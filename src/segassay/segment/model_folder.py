@@ -95,7 +95,10 @@ def write_model(folder: Path, meta: ModelMeta, net: "nn.Module") -> None:
     example = torch.zeros(2, pre.inputs, *pre.patch)
     names = (("patch",), ("probabilities",))
     write_onnx(Probabilities(), (example,), folder / MODEL, names=names)
-    write_weights(net.state_dict(), folder / WEIGHTS)
+    # A tensor that a network knows by several names is written under the first of them.
+    own = {value.data_ptr(): name for name, value in reversed(net.state_dict().items())}
+    state = {name: v for name, v in net.state_dict().items() if own[v.data_ptr()] == name}
+    write_weights(state, folder / WEIGHTS)
     (folder / META).write_text(meta.model_dump_json(indent=1) + "\n", encoding="utf-8")
     (folder / CARD).write_text(card(meta), encoding="utf-8")
     write_checksums(folder, _NEEDED)
