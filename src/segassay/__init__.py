@@ -31,6 +31,7 @@ _PUBLIC = {
     "make_pairs": "segassay.pairs.make_pairs",
     "open_dataset": "segassay.datasets.opening",
     "open_results": "segassay.records.results",
+    "write_label": "segassay.images.write_label",
 }
 
 __all__ = [

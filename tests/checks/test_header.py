@@ -12,7 +12,8 @@ from check_views import FILE
 from conftest import write_nifti
 from segassay.checks.base import FileView
 from segassay.checks.file_rules.header import axis_order, float_storage, header_forms, scaled_values
-from segassay.images.formats.nifti_header import HeaderFacts, header_facts
+from segassay.images.formats.nifti_header import HeaderFacts
+from segassay.images.formats.registry import header_facts
 from segassay.types import Severity
 
 LABELS = np.zeros((10, 12, 14), dtype=np.uint8)

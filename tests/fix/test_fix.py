@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from PIL import Image
 from pydantic import ValidationError
-from segassay.images.formats.stored_labels import StoredLabel, encoded, read_stored
 
 from conftest import write_picture
 from repair_files import moved, save
@@ -27,6 +26,8 @@ from segassay.fix import plan_fix
 from segassay.fix.fix import FixConfig, FixResult, fix
 from segassay.fix.repairs import repaired
 from segassay.fix.write_fix import Destination
+from segassay.images.formats.registry import encoded, read_stored
+from segassay.images.formats.stored_label import StoredLabel
 from segassay.images.io import read_labels
 from segassay.runs.configs import AuditConfig, SourceConfig
 

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from segassay.images.formats.stored_labels import StoredLabel, encoded, read_stored
 
 from repair_files import moved, save, with_scale
 from segassay.corruption.phantoms.simple_phantom import make_phantom
 from segassay.errors import ContentError
 from segassay.fix.lines_up import lines_up
 from segassay.fix.repairs import REPAIRS, TOLERANCE, Change, Surroundings, repaired
-from segassay.images.formats.nifti_header import header_facts
+from segassay.images.formats.registry import encoded, header_facts, read_stored
+from segassay.images.formats.stored_label import StoredLabel
 from segassay.images.io import read_labels
 
 SAFE = tuple(name for name, repair in REPAIRS.items() if not repair.asked)

@@ -12,7 +12,8 @@ from PIL import Image
 
 from conftest import write_nifti, write_picture
 from segassay.errors import CaseError, ContentError, ReadError
-from segassay.images.io import read_image, read_labels, stem_of
+from segassay.images.formats.registry import stem_of
+from segassay.images.io import read_image, read_labels
 from segassay.images.label_ref import LabelRef
 from segassay.judge.inputs.arrays_and_files import image_volume
 

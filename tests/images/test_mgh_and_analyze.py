@@ -16,7 +16,8 @@ from segassay.datasets.case import Case
 from segassay.datasets.opening import open_dataset
 from segassay.datasets.read_case import read_case
 from segassay.errors import ContentError, ReadError
-from segassay.images.io import is_readable, read_image, read_labels, stem_of
+from segassay.images.formats.registry import is_readable, stem_of
+from segassay.images.io import read_image, read_labels
 from segassay.types import Severity
 
 ARRAY = np.arange(4 * 5 * 6, dtype=np.int16).reshape(4, 5, 6)

@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 from isal import isal_zlib
 from numpy.typing import NDArray
-from segassay.images.formats.stored_labels import encoded, read_stored
-from segassay.images.mask_file import write_mask
 
 from segassay.files import gunzip
 from segassay.geometry.grid import require_same_grid
-from segassay.images.formats import nifti
-from segassay.images.formats.nifti_header import facts_of, header_facts
+from segassay.images.formats.nifti_header import facts_of, to_millimetres
+from segassay.images.formats.registry import encoded, header_facts, read_stored
 from segassay.images.io import read_image, read_labels
+from segassay.images.write_label import write_label
 
 ARRAY = np.arange(4 * 5 * 6, dtype=np.int16).reshape(4, 5, 6) % 2
 AFFINE = np.array([[0, -1.5, 0, 40], [-0.75, 0, 0, -70], [0, 0, 3.0, 900], [0, 0, 0, 1]])
@@ -66,13 +65,16 @@ def test_any_unit_is_read_as_millimetres(
 
 @pytest.mark.parametrize("unit", UNITS)
 @pytest.mark.parametrize("codes", CODES)
+@pytest.mark.parametrize("keep", [True, False])
 def test_mask_like_an_image_in_any_unit_lies_on_it(
-    tmp_path: Path, unit: str, codes: tuple[int, int]
+    tmp_path: Path, unit: str, codes: tuple[int, int], keep: bool
 ) -> None:
     like = write(tmp_path / "image.nii.gz", unit, codes)
     grid = read_image(like).grid
     mask = read_image(like).array > 0
-    again = read_labels(write_mask(mask, grid, like, tmp_path / "mask")).volume
+    again = read_labels(
+        write_label(tmp_path / "mask.nii.gz", mask, like=like, keep_header=keep)
+    ).volume
     require_same_grid(again.grid, grid, "mask")
     np.testing.assert_allclose(again.grid.affine, grid.affine, rtol=1e-5, atol=1e-4)
     assert (again.array == mask).all()
@@ -95,7 +97,7 @@ def test_facts_leave_the_header_as_it_is(tmp_path: Path) -> None:
     before = header.copy()
     np.testing.assert_allclose(facts_of(header).affine, AFFINE, rtol=1e-5)
     assert header == before
-    nifti.to_millimetres(header)
+    to_millimetres(header)
     assert header.get_xyzt_units() == ("mm", "sec")
 
 

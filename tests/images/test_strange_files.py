@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from segassay.images.formats.stored_labels import read_stored
 
 from conftest import write_nifti, write_picture
 from segassay.datasets.discovery.listing import read_json
 from segassay.errors import CaseError, DatasetError, ReadError
 from segassay.files import filesystem
 from segassay.files.text_table import read_rows
+from segassay.images.formats.registry import read_stored
 from segassay.images.io import read_image, read_labels
 
 VOXELS = np.arange(64, dtype=np.uint8).reshape(4, 4, 4)

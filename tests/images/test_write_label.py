@@ -226,7 +226,8 @@ def test_a_mask_on_a_picture_is_one_to_look_at(tmp_path: Path, ending: str) -> N
     assert path.name == "m.1.png"
     assert set(again.counts) == {0, 255}
     assert ((again.array > 0) == mask).all()
-    assert np.array_equal(np.array(Image.open(path)) > 0, mask[::-1, ::-1, 0].T)
+    with Image.open(path) as picture:
+        assert np.array_equal(np.array(picture) > 0, mask[::-1, ::-1, 0].T)
 
 
 def test_a_palette_stays(tmp_path: Path) -> None:
@@ -235,15 +236,15 @@ def test_a_palette_stays(tmp_path: Path) -> None:
     picture.save(tmp_path / "a.png")
     labels = some_labels((9, 8, 1), 1)
     path = write_label(tmp_path / "b.png", labels, like=tmp_path / "a.png")
-    stored = Image.open(path)
-    assert stored.mode == "P"
-    assert stored.getpalette() == Image.open(tmp_path / "a.png").getpalette()
-    assert np.array_equal(np.array(stored), labels[::-1, ::-1, 0].T)
+    with Image.open(path) as stored, Image.open(tmp_path / "a.png") as original:
+        assert stored.mode == "P"
+        assert stored.getpalette() == original.getpalette()
+        assert np.array_equal(np.array(stored), labels[::-1, ::-1, 0].T)
 
 
 @pytest.mark.parametrize(
     ("mode", "most", "stored"),
-    [("L", 7, "L"), ("1", 1, "1"), ("1", 2, "L"), ("L", 300, "I;16"), ("I;16", 7, "I;16")],
+    [("L", 7, "L"), ("1", 255, "1"), ("1", 1, "L"), ("L", 300, "I;16"), ("I;16", 7, "I;16")],
 )
 def test_depth_of_a_picture_stays_unless_a_value_needs_more(
     tmp_path: Path, mode: str, most: int, stored: str
@@ -253,7 +254,8 @@ def test_depth_of_a_picture_stays_unless_a_value_needs_more(
     labels = np.zeros((5, 4, 1), dtype=np.uint16)
     labels[1, 2] = most
     path = write_label(tmp_path / "b.png", labels, like=tmp_path / "a.png")
-    assert Image.open(path).mode == stored
+    with Image.open(path) as picture:
+        assert picture.mode == stored
     assert read_labels(path).counts[most] == 1
 
 
@@ -304,7 +306,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ContentError):
         write_label(out, np.full(SHAPE, -1), like=like)
     with pytest.raises(ContentError):
-        write_label(out, np.full(SHAPE, 0.5), like=like)  # type: ignore[arg-type]
+        write_label(out, np.full(SHAPE, 0.5), like=like)
     with pytest.raises(ContentError):
         write_label(out, {}, like=like)
     with pytest.raises(OutputError):
@@ -402,9 +404,7 @@ def along(row: tuple[float, ...], column: tuple[float, ...], step: tuple[float, 
 
     def change(n: int, data: Any) -> None:
         data.ImageOrientationPatient = [*row, *column]
-        data.ImagePositionPatient = [
-            float(o + n * s) for o, s in zip((-10, 5, 7), step, strict=True)
-        ]
+        data.ImagePositionPatient = (np.array([-10.0, 5, 7]) + n * np.array(step)).tolist()
 
     return change
 
@@ -573,3 +573,15 @@ def test_gzip_says_no_time(tmp_path: Path) -> None:
     path = write_label(tmp_path / "a.nii.gz", some_mask(SHAPE), like=Grid(SHAPE, np.eye(4)))
     assert path.read_bytes()[4:8] == bytes(4)
     assert len(gzip.decompress(path.read_bytes())) == 352 + 5 * 6 * 7
+
+
+def test_the_page_of_formats_has_a_row_for_each() -> None:
+    page = Path(__file__).parents[2] / "docs" / "reference" / "formats.md"
+    lines = [line.split(" | ") for line in page.read_text("utf-8").splitlines() if line[:2] == "| "]
+    rows = {cells[0].removeprefix("| "): cells for cells in lines[1:]}
+    assert list(rows) == [row.name for row in FORMATS]
+    for row in FORMATS:
+        _, endings, written, _ = rows[row.name]
+        assert all(f"`{ending}`" in endings for ending in (*row.suffixes, *row.writes))
+        assert written.startswith("yes") == bool(row.writes)
+        assert ("overlap" in written) == row.has_layers

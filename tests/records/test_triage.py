@@ -64,6 +64,22 @@ def test_other_statuses_have_their_own_verdict(status: Status, expected: Verdict
     assert verdict(row(0.1, 0.99, status=status)) is expected
 
 
+@pytest.mark.parametrize(
+    ("p", "remarks", "expected"),
+    [
+        (0.9, {Remark.WIDE_INTERVAL}, Verdict.LIKELY_WRONG),
+        (0.5, {Remark.WIDE_INTERVAL}, Verdict.CHECK),
+        (0.1, {Remark.WIDE_INTERVAL}, Verdict.LOW_CONFIDENCE),
+        (0.9, {Remark.WIDE_INTERVAL, Remark.STRUCTURE_DIFFERS}, Verdict.LOW_CONFIDENCE),
+        (0.9, {Remark.FEW_VOXELS}, Verdict.LOW_CONFIDENCE),
+    ],
+)
+def test_a_wide_interval_hides_no_label_far_below_the_others(
+    p: float, remarks: set[Remark], expected: Verdict
+) -> None:
+    assert verdict(row(0.4, p, status=Status.ABSTAINED, remarks=remarks)) is expected
+
+
 @pytest.mark.parametrize(("n_voxels", "expected"), [(0, Verdict.EMPTY), (9, Verdict.NOT_SCORED)])
 def test_a_label_without_a_score_is_empty_or_not_scored(n_voxels: int, expected: Verdict) -> None:
     assert verdict(row(nan, status=Status.ABSTAINED, n_voxels=n_voxels)) is expected

@@ -150,7 +150,7 @@ def compare(
     listed = tuple(row for row in ranked if found[key_of(row)] in _TO_CHECK)
     changed = {(p.case_id, name) for p in planted for name in p.struck}
     cases = {p.case_id for p in planted}
-    doubted = (row.structure for row in rows if row.status is Status.ABSTAINED)
+    doubted = (row.structure for row in rows if found[key_of(row)] is Verdict.LOW_CONFIDENCE)
     return DemoResult(
         outcomes=tuple(_outcome(p, loud, ranked, listed) for p in planted),
         listed=listed,

@@ -14,7 +14,13 @@ from segassay.files.filesystem import archive_of, checksum, is_there
 from segassay.fix.leftovers import remaining
 from segassay.fix.repairs import Change, Surroundings, repaired
 from segassay.images.formats.nifti import require_geometry
-from segassay.images.formats.registry import format_named, header_facts
+from segassay.images.formats.registry import (
+    encoded,
+    format_named,
+    header_facts,
+    is_rewritable,
+    read_stored,
+)
 from segassay.images.label_ref import LabelRef
 from segassay.runs.isolated import isolated
 
@@ -87,11 +93,8 @@ def _states_forms(path: Path) -> bool:
 def _reader(path: Path) -> Callable[[], NDArray[Any] | None]:
     def read() -> NDArray[Any] | None:
         """Return the voxels as stored; `None` where they cannot be read."""
-        stored_as = format_named(path.name)
         try:
-            return (
-                stored_as.read_stored(path).array if stored_as and stored_as.read_stored else None
-            )
+            return read_stored(path).array
         except CaseError:
             return None
 
@@ -109,14 +112,13 @@ def _plan(
         return FilePlan(
             path, case.case_id, left=f"{path.name}: lies in an archive; unpack it first"
         )
-    stored_as = format_named(path.name)
-    if stored_as is None or stored_as.read_stored is None or stored_as.encode is None:
+    if not is_rewritable(path):
         why = f"{path.name}: only NIfTI, PNG, BMP, TIFF are repaired; store others so"
         return FilePlan(path, case.case_id, left=why)
     rules, island_voxels = options
     before = checksum(path)
     try:
-        stored = stored_as.read_stored(path)
+        stored = read_stored(path)
     except ContentError as error:
         return FilePlan(path, case.case_id, left=str(error))
     as_written = header_facts(path)  # nibabel makes sizes of 0 to 1 where it reads the voxels
@@ -130,6 +132,6 @@ def _plan(
         case.case_id,
         before,
         changes,
-        stored_as.encode(label, path.name) if changes else None,
+        encoded(label, path.name) if changes else None,
         left=f"{path.name}: {why}" if why else "",
     )

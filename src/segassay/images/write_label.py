@@ -22,6 +22,7 @@ from segassay.images.volume import Volume, to_canonical
 _RAS = np.array([[0, 1], [1, 1], [2, 1]], dtype=np.float64)
 
 OneMask = Mask | NDArray[np.bool_]
+Like = Path | Volume | Grid
 Labels = OneMask | NDArray[np.integer[Any]] | Mapping[str, OneMask]
 
 
@@ -29,7 +30,7 @@ def write_label(
     path: Path,
     labels: Labels,
     *,
-    like: Path | Volume | Grid,
+    like: Like,
     names: Mapping[int, str] | None = None,
     grid: Grid | None = None,
     keep_header: bool = True,
@@ -71,7 +72,7 @@ def write_label(
         ReadError: `like` cannot be read.
         MissingExtraError: A library that writes the format is not installed.
     """
-    target = registry.writer_of(path)
+    target, write = registry.writer_of(path)
     if path.exists() and not overwrite:
         raise OutputError(f"{path.name}: exists already; choose another name, or overwrite it")
     names = _names_of(like) if names is None else names
@@ -92,8 +93,7 @@ def write_label(
         keep_header=keep_header,
         algorithm=algorithm,
     )
-    assert target.write is not None
-    _put(path, target.write(new), overwrite=overwrite)
+    _put(path, write(new), overwrite=overwrite)
     return path
 
 
@@ -121,18 +121,15 @@ class _Place:
     affine: NDArray[np.float64]
 
 
-def _place(
-    path: Path, like: Path | Volume | Grid, grid: Grid | None, *, keep_header: bool
-) -> _Place:
+def _place(path: Path, like: Like, grid: Grid | None, *, keep_header: bool) -> _Place:
     if not isinstance(like, Path):
         own = like if isinstance(like, Grid) else like.grid
         return _moved(path, _Place(own, own.affine), grid, may_move=False)
     facts = registry.header_facts(like)
     if facts is not None:
         require_geometry(like, facts.affine)
-        return _moved(
-            path, _stored(shape_3d(like, facts.shape), facts.affine), grid, may_move=False
-        )
+        place = _stored(shape_3d(like, facts.shape), facts.affine)
+        return _moved(path, place, grid, may_move=False)
     if grid is not None and not keep_header:
         return _Place(grid, grid.affine)
     found = registry.format_of(like)
@@ -159,7 +156,7 @@ def _moved(path: Path, place: _Place, grid: Grid | None, *, may_move: bool) -> _
     return _Place(grid, grid.affine @ nbo.inv_ornt_aff(turn, grid.shape))
 
 
-def _names_of(like: Path | Volume | Grid) -> Mapping[int, str]:
+def _names_of(like: Like) -> Mapping[int, str]:
     if not isinstance(like, Path):
         return {}
     whole = registry.file_of(like)
@@ -186,11 +183,21 @@ def _layers(
         return np.where(mask, kind.type(value), kind.type(0)), (Segment(name, value),)
     if labels.dtype.kind not in "iu":
         raise ContentError(f"{path.name}: labels of type {labels.dtype}; expected whole numbers")
-    low = int(labels.min(initial=0))
+    low = int(labels.min(initial=0)) if labels.dtype.kind == "i" else 0
     if low < 0:
         raise ContentError(f"{path.name}: holds the value {low}; expected 0 or more")
-    values = {int(v) for v in np.unique(labels)} | set(names)
+    values = {*_values_in(labels), *names}
     return labels, tuple(Segment(names.get(v, ""), v) for v in sorted(values - {0}))
+
+
+def _values_in(labels: NDArray[Any]) -> list[int]:
+    """Return the values of a label map; a table is faster than to sort a whole volume."""
+    if labels.dtype.itemsize > 2:
+        return [int(value) for value in np.unique(labels)]
+    seen = np.zeros(1 << 8 * labels.dtype.itemsize, dtype=np.bool_)
+    for plane in np.moveaxis(labels, -1, 0):
+        seen[plane] = True
+    return [int(value) for value in np.flatnonzero(seen)]
 
 
 def _of_masks(

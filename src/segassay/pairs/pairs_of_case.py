@@ -20,6 +20,7 @@ from segassay.errors import CaseError, ContentError, OutputError
 from segassay.images.label_ref import LabelRef
 from segassay.images.slicing import as_planes, from_planes, slicing_axis
 from segassay.images.volume import Volume
+from segassay.images.write_label import label_path, write_label
 from segassay.metrics.overlap import NSD_MM, dice, volume_surface_dice
 from segassay.records.shards import CaseRecord
 from segassay.runs.isolated import isolated

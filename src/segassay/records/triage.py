@@ -53,7 +53,9 @@ _OF_THE_DATA_SET = frozenset({"split_leakage", "duplicates"})
 def verdict(row: ScoreRow) -> Verdict:
     """Return what to do with a label, given its `p_faulty`.
 
-    A rule that found an error in the label knows better than the judge's doubts about itself.
+    A rule that found an error in the label knows better than the judge's doubts about itself. A
+    wide interval says little of the score; where the label nevertheless lies so far below the
+    others of its structure that it probably is faulty, that is what a person should know.
     """
     if not row.remarks.isdisjoint({Remark.RULE_OVERRIDES, Remark.RULE_ERROR}):
         return Verdict.LIKELY_WRONG
@@ -61,9 +63,15 @@ def verdict(row: ScoreRow) -> Verdict:
         return _BY_STATUS[row.status]
     if isnan(row.p_faulty) or isnan(row.score):
         return Verdict.NOT_SCORED if row.n_voxels else Verdict.EMPTY
+    found = likely(row.p_faulty)
     if row.status is Status.ABSTAINED:
-        return Verdict.LOW_CONFIDENCE
-    return likely(row.p_faulty)
+        is_only_wide = _doubts(row) == {Remark.WIDE_INTERVAL}
+        return Verdict.LOW_CONFIDENCE if found is Verdict.PLAUSIBLE or not is_only_wide else found
+    return found
+
+
+def _doubts(row: ScoreRow) -> frozenset[Remark]:
+    return row.remarks & {Remark.WIDE_INTERVAL, Remark.FEW_VOXELS, Remark.STRUCTURE_DIFFERS}
 
 
 def likely(p_faulty: float) -> Verdict:

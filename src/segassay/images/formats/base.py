@@ -103,6 +103,9 @@ class NewLabel:
         raise OutputError(f"{self.file_name}: cannot hold the value {most}; write NIfTI or NRRD")
 
 
+Writer = Callable[[NewLabel], bytes]
+
+
 def _largest(kind: np.dtype[Any]) -> int:
     return 1 << (np.finfo(kind).nmant + 1) if kind.kind == "f" else int(np.iinfo(kind).max)
 
@@ -161,7 +164,7 @@ class Format:
     is_cropped: Callable[[Path], bool] = _never
     often_unoriented: bool = False
     writes: tuple[str, ...] = ()
-    write: Callable[[NewLabel], bytes] | None = None
+    write: Writer | None = None
     has_layers: bool = False
     read_stored: Callable[[Path], StoredLabel] | None = None
     encode: Callable[[StoredLabel, str], bytes] | None = None

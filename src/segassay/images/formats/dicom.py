@@ -195,9 +195,8 @@ def _read_picture(one: _Slice) -> StoredVoxels:
     if sizes:
         rows, columns = _floats(sizes)
         affine = affine @ np.diag([columns, rows, 1.0, 1.0])
-    return StoredVoxels(
-        array, affine, str(array.dtype), believable=False, spacing_known=bool(sizes)
-    )
+    kind = str(array.dtype)
+    return StoredVoxels(array, affine, kind, believable=False, spacing_known=bool(sizes))
 
 
 def _read_frames(one: _Slice) -> StoredVoxels:

@@ -97,12 +97,15 @@ def _sources(like: Path) -> list[Any]:
     return heads
 
 
-def _numbered(label: NewLabel) -> NDArray[np.uint8] | NDArray[np.uint16]:
+def _numbered(label: NewLabel) -> NDArray[Any]:
     """Return segment numbers `(slice, row, column)`, or where they overlap masks, one behind."""
     kind = np.uint8 if len(label.segments) < 256 else np.uint16
     if label.array.ndim == 3:
-        places = np.searchsorted([s.value for s in label.segments], label.array)
-        return np.where(label.array != 0, places + 1, 0).astype(kind).T
+        values = np.array([0, *(segment.value for segment in label.segments)])
+        numbers = np.empty(label.array.shape[::-1], dtype=kind)
+        for number, plane in zip(numbers, label.array.T, strict=True):
+            number[:] = np.searchsorted(values, plane)
+        return numbers
     masks = [(label.array[..., s.layer] == s.value).T for s in label.segments]
     return np.stack(masks, axis=-1).astype(np.uint8)
 

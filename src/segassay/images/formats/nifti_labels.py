@@ -11,7 +11,7 @@ import nibabel as nib
 import numpy as np
 from nibabel.spatialimages import HeaderDataError
 
-from segassay.errors import ContentError, OutputError, ReadError
+from segassay.errors import ContentError, ReadError
 from segassay.images.formats import nifti
 from segassay.images.formats.base import NewLabel
 from segassay.images.formats.nifti_header import facts_of, read_header
@@ -59,9 +59,9 @@ def encode(label: StoredLabel, name: str) -> bytes:
 
 def write(label: NewLabel) -> bytes:
     """Return the bytes of a NIfTI file; raises `OutputError` where no type holds the values."""
-    kept = label.kept is not None and label.kept.name.lower().endswith(nifti.SUFFIXES)
-    header = _own_header(label) if kept else _fresh_header(label)
-    array = label.of_type(header.get_data_dtype() if kept else np.uint8, _KINDS)
+    kept = _nifti(label.kept)
+    header = _fresh_header(label) if kept is None else nifti.stored_nifti(kept).header.copy()
+    array = label.of_type(np.uint8 if kept is None else header.get_data_dtype(), _KINDS)
     shape = header.get_data_shape()
     array = array.reshape(shape) if len(shape) != array.ndim else array
     if label.names and _table_of(header) != label.names:
@@ -69,12 +69,8 @@ def write(label: NewLabel) -> bytes:
     return encode(StoredLabel(label.file_name, array, header).with_array(array), label.file_name)
 
 
-def _own_header(label: NewLabel) -> Any:
-    assert label.like is not None
-    try:
-        return deepcopy(nifti.stored_nifti(label.like).header)
-    except MemoryError as error:
-        raise OutputError(f"{label.like.name}: too large to be read again") from error
+def _nifti(path: Path | None) -> Path | None:
+    return path if path is not None and path.name.lower().endswith(nifti.SUFFIXES) else None
 
 
 def _fresh_header(label: NewLabel) -> Any:
@@ -83,8 +79,8 @@ def _fresh_header(label: NewLabel) -> Any:
     header = nib.Nifti2Header() if large else nib.Nifti1Header()
     header.set_xyzt_units("mm")
     header.set_data_shape(label.array.shape)
-    is_nifti = label.like is not None and label.like.name.lower().endswith(nifti.SUFFIXES)
-    facts = read_header(label.like) if is_nifti and label.like is not None else None
+    like = _nifti(label.like)
+    facts = None if like is None else read_header(like)
     if facts is None:
         header.set_qform(label.affine, code=_SCANNER)
         header.set_sform(label.affine, code=_SCANNER)

@@ -24,7 +24,10 @@ _FULL = 255
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """How a label picture is stored: its mode, a palette, and its largest value."""
+    """How a label picture is stored: its mode, a palette, and its largest value.
+
+    A picture of one bit, `1`, is read as 0 and 255.
+    """
 
     mode: str = "L"
     palette: bytes | None = None
@@ -65,8 +68,8 @@ def write(label: NewLabel) -> bytes:
         )
     look = _look_of(label.kept)
     pixels = _pixels(label, look)
-    if look.mode == "1" and pixels.max(initial=0) <= 1:
-        return _bytes(Image.fromarray(pixels.astype(bool)), label.file_name)
+    if look.mode == "1" and np.isin(pixels, (0, _FULL)).all():
+        return _bytes(Image.fromarray(pixels != 0), label.file_name)
     picture = Image.fromarray(pixels)
     if look.palette is not None and pixels.dtype == np.uint8:
         picture.putpalette(look.palette)
@@ -79,12 +82,10 @@ def _pixels(label: NewLabel, look: _Look) -> NDArray[Any]:
     kinds = (np.uint8,) if label.file_name.lower().endswith(".bmp") else (np.uint8, np.uint16)
     wanted = np.uint16 if look.mode.startswith("I") and len(kinds) > 1 else np.uint8
     pixels = np.ascontiguousarray(label.of_type(wanted, kinds)[..., 0].T)
-    usual = 1 if look.palette is not None or look.mode == "1" or look.most == 1 else _FULL
-    return (
-        np.where(pixels != 0, pixels.dtype.type(usual), 0).astype(pixels.dtype)
-        if (label.is_mask)
-        else pixels
-    )
+    if not label.is_mask:
+        return pixels
+    usual = 1 if look.palette is not None or look.most == 1 else _FULL
+    return np.where(pixels != 0, pixels.dtype.type(usual), 0).astype(pixels.dtype)
 
 
 def _look_of(kept: Path | None) -> _Look:
@@ -95,7 +96,7 @@ def _look_of(kept: Path | None) -> _Look:
         with raster.opened_picture(kept) as (picture, _):
             if picture.mode not in (*_PLAIN_MODES, "P"):
                 return _Look()
-            most = int(np.asarray(picture).max(initial=0)) or _FULL
+            most = _FULL if picture.mode == "1" else int(np.asarray(picture).max(initial=0))
             palette = picture.palette.tobytes() if picture.mode == "P" and picture.palette else None
             return _Look(picture.mode, palette, picture.info.get("transparency"), most)
     except CaseError:

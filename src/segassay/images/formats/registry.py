@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from segassay.errors import OutputError
+from segassay.errors import OutputError, ReadError
 from segassay.images.formats import (
     dicom,
     dicom_header,
@@ -18,8 +18,9 @@ from segassay.images.formats import (
     raster,
     raster_labels,
 )
-from segassay.images.formats.base import Format, Part
+from segassay.images.formats.base import Format, Part, Writer
 from segassay.images.formats.nifti_header import HeaderFacts
+from segassay.images.formats.stored_label import StoredLabel
 
 
 def _picture(name: str, *suffixes: str) -> Format:
@@ -146,16 +147,16 @@ def format_of(path: Path) -> Format | None:
     return format_named(path.name) or next((row for row in FORMATS if row.holds(path)), None)
 
 
-def writer_of(path: Path) -> Format:
-    """Return the format in which a label of this name is written.
+def writer_of(path: Path) -> tuple[Format, Writer]:
+    """Return the format in which a label of this name is written, and what writes it.
 
     Raises:
         OutputError: There is none: the format would change values, or holds no labels.
     """
     lower = path.name.lower()
     for row in FORMATS:
-        if row.writes and lower.endswith(row.writes):
-            return row
+        if row.write is not None and lower.endswith(row.writes):
+            return row, row.write
     named = format_named(path.name)
     what = "unknown ending" if named is None else f"{named.name} cannot hold a label"
     every = ", ".join(suffix for row in FORMATS for suffix in row.writes)
@@ -222,3 +223,34 @@ def parts_of(path: Path) -> tuple[Part, ...]:
     """
     found = format_of(path)
     return () if found is None else found.parts(path)
+
+
+def is_rewritable(path: Path) -> bool:
+    """Whether files of this ending can be repaired: read as stored, and written without a loss."""
+    named = format_named(path.name)
+    return named is not None and named.read_stored is not None and named.encode is not None
+
+
+def read_stored(path: Path) -> StoredLabel:
+    """Read a label file as stored, to be repaired.
+
+    Raises:
+        ReadError: Missing, damaged, not what its name says, or of a format that is not repaired.
+        ContentError: A picture with colours or a palette, or voxels that are no numbers.
+    """
+    named = format_named(path.name)
+    if named is None or named.read_stored is None:
+        raise ReadError(f"{path.name}: not of a format that is repaired")
+    return named.read_stored(path)
+
+
+def encoded(label: StoredLabel, name: str) -> bytes:
+    """Return the bytes of a repaired label file; the same label gives the same bytes.
+
+    Raises:
+        OutputError: A format that is not repaired.
+    """
+    named = format_named(name)
+    if named is None or named.encode is None:
+        raise OutputError(f"{name}: not of a format that is repaired")
+    return named.encode(label, name)
