@@ -19,6 +19,7 @@ from segassay.cli import (
     info,
     models,
     pairs,
+    predict,
     report,
     score,
     train,
@@ -45,6 +46,7 @@ app.command("score")(score.score)
 app.command("audit")(audit.audit)
 app.command("report")(report.report)
 app.command("pairs")(pairs.pairs)
+app.command("predict")(predict.predict)
 app.command("evaluate")(evaluate.evaluate)
 app.command("fit")(fit.fit)
 app.command("learn")(fit.learn)

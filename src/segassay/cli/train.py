@@ -1,12 +1,14 @@
-"""`segassay train`: make a judge of one's own."""
+"""`segassay train`: make a judge or a segmenter of one's own."""
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from segassay.cli.console import tell
-from segassay.cli.options import JudgeName
+from segassay.cli.option_groups import spread
+from segassay.cli.options import JudgeName, SourceOptions, Structures
 from segassay.types import counted
 
 _Recipe = Annotated[Path, typer.Option("--config", help="A judge's recipe, as in recipes/.")]
@@ -15,7 +17,7 @@ _Run = Annotated[
     Path, typer.Option("--out", "-o", help="Folder for checkpoints, curves and the judge.")
 ]
 
-app = typer.Typer(help="Train a judge.", no_args_is_help=True)
+app = typer.Typer(help="Train a judge or a segmenter.", no_args_is_help=True)
 
 
 @app.command("judge")
@@ -45,6 +47,69 @@ def judge(
         tell(f"judge: {trained.folder}")
         n, r, mae = trained.n_labels, trained.pearson, trained.mae
         tell(f"{counted(n, 'tuning label')}: Pearson {r:.3f}, MAE {mae:.3f}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeOptions:
+    """What holds before a segmenter's recipe."""
+
+    network: Annotated[
+        str | None,
+        typer.Option(
+            "--network",
+            help="unet, unet++, attention-unet, dynunet, segresnet, or unet-lite0 with a "
+            "pretrained encoder.",
+        ),
+    ] = None
+    axes: Annotated[int | None, typer.Option("--axes", help="2: slices, 3: blocks.")] = None
+    patch: Annotated[int | None, typer.Option("--patch", help="Side of a patch, in pixels.")] = None
+    updates: Annotated[int | None, typer.Option("--updates", help="Updates of the weights.")] = None
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", help="End after so many minutes.")
+    ] = None
+    seed: Annotated[int | None, typer.Option("--seed", help="Of weights, draws and split.")] = None
+
+
+@app.command("seg")
+@spread
+def seg(
+    *,
+    source: SourceOptions,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the model.")],
+    config: Annotated[
+        Path | None, typer.Option("--config", help="Recipe (YAML); options hold before it.")
+    ] = None,
+    recipe: RecipeOptions,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            "--weights",
+            help="What each label counts: results of an audit, or a table case_id, structure, "
+            "weight.",
+        ),
+    ] = None,
+    structures: Structures = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not show progress.")] = False,
+) -> None:
+    """Train a segmenter on a data set; labels count by their weight. Resumes where it stopped."""
+    from segassay.extras import require
+
+    require("torch", extra="train")
+    from segassay.segment.label_weights import read_label_weights
+    from segassay.segment.recipe import read_segmentation_recipe
+    from segassay.segment.train_segmenter import train_segmenter
+
+    found = train_segmenter(
+        source.config().open(),
+        read_segmentation_recipe(config, **asdict(recipe)),
+        out,
+        weights=None if weights is None else read_label_weights(weights),
+        structures=structures or (),
+        say=(lambda _: None) if quiet else tell,
+    )
+    n, dice = counted(found.n_validation, "validation case"), found.dice
+    tell(f"model: {found.folder}")
+    tell(f"mean Dice on {n}: {dice:.3f}" if found.n_validation else "nothing to validate on")
 
 
 @app.command("pack")

@@ -10,7 +10,7 @@ from segassay.datasets.discovery.legible import without_illegible_names
 from segassay.datasets.discovery.listing import folders_of
 from segassay.datasets.discovery.nearest import nearest_layout
 from segassay.datasets.layouts.all_layouts import READERS, Reader
-from segassay.datasets.layouts.given_paths import read_pairs
+from segassay.datasets.layouts.given_paths import read_images, read_pairs
 from segassay.datasets.layouts.polygons import polygon_file
 from segassay.errors import DatasetError, UsageError
 from segassay.files import filesystem
@@ -77,6 +77,33 @@ def open_dataset(
     if reader is None:
         raise DatasetError(f"{root.name or root}: {_what_else(root)}")
     return _of_kind(_checked(reader.read(root, subject), root), modality)
+
+
+def open_images(
+    path: Path | str,
+    *,
+    subject_regex: str | None = None,
+    modality: Modality | None = None,
+) -> Dataset:
+    """Open images that may have no labels, without reading voxels.
+
+    Args:
+        path: A data set of any known layout, a folder of images, or one image. In a folder whose
+            names all end in nnU-Net's channel numbers (`_0000`), a case is what these number.
+        subject_regex: Its first group is the subject in a case id.
+        modality: Kind of the images where the data set does not tell it.
+
+    Raises:
+        UsageError: The data set says that its images are of another kind.
+        DatasetError: There is no image, or two cases share an id.
+    """
+    root = Path(path)
+    if not exists(root):
+        raise DatasetError(f"{root.name or root}: no such file or folder")
+    plain = filesystem.is_file(root) and is_readable(root)
+    if not plain and (_reader_of(root) is not None or is_archive(root)):
+        return open_dataset(root, subject_regex=subject_regex, modality=modality)
+    return _of_kind(_checked(read_images(root, subject=_pattern(subject_regex)), root), modality)
 
 
 def _require_masks(images: Path, labels: Path) -> None:

@@ -24,11 +24,14 @@ from segassay.datasets.layouts.case_folders import mask_refs, read_apart
 from segassay.datasets.layouts.folders import cases_with_masks, kinds_of_masks
 from segassay.errors import DatasetError, UsageError
 from segassay.files.filesystem import exists, is_dir
-from segassay.images.formats.registry import stem_of
+from segassay.images.formats.registry import is_readable, stem_of
 from segassay.images.label_ref import LabelRef
 from segassay.vocabulary.names import canonical_names
 
 NAME = "pairs"
+
+_CHANNEL = re.compile(r"(?P<case>.+)_\d{4}")
+"""How nnU-Net numbers the channels of a case."""
 
 
 def read_pairs(
@@ -80,6 +83,29 @@ def read_pairs(
         return _one_image(images, labels, naming, subject)
     known = naming.known_by([stem_of(labels)])
     return _one_case(images, known.refs(labels), (), known, subject)
+
+
+def read_images(images: Path, *, subject: re.Pattern[str] | None) -> Dataset:
+    """Make a case of every image of a folder, or of one image; none has a label.
+
+    Raises:
+        DatasetError: There are no images.
+    """
+    if not is_dir(images) or is_readable(images):
+        return _one_case(images, (), (), Naming(images.parent.name), subject)
+    files, unmatched = by_stem(files_of(images, images))
+    numbered = {stem: _CHANNEL.fullmatch(stem) for stem in files}
+    channels: dict[str, list[Path]] = {}
+    for stem, found in numbered.items():
+        case_id = found["case"] if found is not None and all(numbered.values()) else stem
+        channels.setdefault(case_id, []).append(files[stem])
+    cases = [
+        Case(case_id, subject_of(case_id, subject), tuple(paths))
+        for case_id, paths in channels.items()
+    ]
+    spare = (*unmatched, *leftover_files(images, images))
+    every = require_cases(cases, images, "images in that folder")
+    return Dataset(images, NAME, images.name, every, spare)
 
 
 def _is_one(images: Path, labels: Path) -> bool:

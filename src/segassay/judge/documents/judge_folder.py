@@ -24,6 +24,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from segassay.errors import ModelError
+from segassay.files import checksums
+from segassay.files.checksums import CHECKSUMS, read_checksums, sha256_of, verify_checksums
 from segassay.files.strict_json import strict_json
 from segassay.judge.documents.corrections import (
     AdapterFile,
@@ -65,8 +67,6 @@ ENCODER = "encoder.onnx"
 
 KNOWN_LOOKS = "known_looks.npz"
 """What images look like in which it was tested, of a judge that reads the context."""
-
-CHECKSUMS = "SHA256SUMS"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,7 +143,7 @@ class JudgeFolder:
     @property
     def files(self) -> tuple[str, ...]:
         """Names of all its files, the checksums last."""
-        return (*FILES, *_further(_read_checksums(self.path)), CHECKSUMS)
+        return (*FILES, *_further(read_checksums(self.path)), CHECKSUMS)
 
     @property
     def sha256(self) -> str:
@@ -151,7 +151,7 @@ class JudgeFolder:
 
         The name of a judge holds a date; two exports of one day differ in this alone.
         """
-        sums = _read_checksums(self.path)
+        sums = read_checksums(self.path)
         names = [name for name in (*FILES, *_further(sums)) if name not in {CARD, WEIGHTS}]
         relevant = "".join(sums[name] for name in names)
         return hashlib.sha256(relevant.encode()).hexdigest()
@@ -168,7 +168,7 @@ class JudgeFolder:
 
 def model_id(name: str, weights: Path) -> str:
     """Return a name that no other weights share: eight digits of their checksum are added."""
-    return f"{name}-{_sha256(weights)[:8]}"
+    return f"{name}-{sha256_of(weights)[:8]}"
 
 
 def find_judge(name_or_path: str) -> Path:
@@ -223,7 +223,7 @@ def open_judge(path: Path) -> JudgeFolder:
     """
     verify(path)
     meta = read_document(path / "meta.json", JudgeMeta)
-    present = _read_checksums(path)
+    present = read_checksums(path)
     if meta.kind is JudgeKind.QUALITY_SENTINEL:
         read_document(path / "calibration.json", UncalibratedFile)
         return JudgeFolder(path, meta, None)
@@ -239,24 +239,12 @@ def open_judge(path: Path) -> JudgeFolder:
 
 def verify(path: Path) -> None:
     """Compare every file with `SHA256SUMS`; raise `ModelError` at the first that differs."""
-    sums = _read_checksums(path)
-    for name in (*FILES, *_further(sums)):
-        file = path / name
-        if not file.is_file():
-            raise ModelError(f"{path.name}: {name} is missing; install the judge again")
-        if sums.get(name) != _sha256(file):
-            raise ModelError(
-                f"{path.name}: {name} differs from its checksum in {CHECKSUMS}; "
-                "the file was changed or damaged, install the judge again"
-            )
+    verify_checksums(path, FILES)
 
 
 def write_checksums(path: Path) -> None:
     """Write `SHA256SUMS` for all files of a judge folder."""
-    present = {p.name: p for p in path.iterdir() if p.is_file() and p.name != CHECKSUMS}
-    names = (*FILES, *_further(present))
-    lines = [f"{_sha256(path / name)}  {name}\n" for name in names]
-    (path / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
+    checksums.write_checksums(path, FILES)
 
 
 def write_document(path: Path, document: Document) -> None:
@@ -274,27 +262,3 @@ def _packaged() -> list[Path]:
         return [Path(str(importlib.resources.files("segassay_weights")))]
     except ModuleNotFoundError:
         return []
-
-
-def _read_checksums(path: Path) -> dict[str, str]:
-    try:
-        if not (path / CHECKSUMS).is_file():
-            raise FileNotFoundError(CHECKSUMS)  # also for what never ends, as a pipe
-        lines = (path / CHECKSUMS).read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path.name}: {CHECKSUMS} cannot be read; install it again") from error
-    fields = [line.split(maxsplit=1) for line in lines if line]
-    if any(len(pair) != 2 or pair[1] != Path(pair[1]).name for pair in fields):
-        raise ModelError(f"{path.name}: {CHECKSUMS} is damaged; install the judge again")
-    return {name: digest for digest, name in fields}
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelError(
-            f"{path.parent.name}: {path.name} cannot be read ({error.strerror}); "
-            "install the judge again"
-        ) from error

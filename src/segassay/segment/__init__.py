@@ -1,0 +1,1 @@
+"""`segassay train seg` and `segassay predict`: segmenters that trust labels by degrees."""
