@@ -82,6 +82,8 @@ LIBRARIES: dict[str, set[str]] = {
         "yaml",
     },
     "models": {"torch"},
+    "segment": {"numpy", "pydantic", "yaml", "torch", "monai", "lightning_fabric", "onnx"},
+    "weak": {"numpy", "scipy"},
     "demo": {"numpy", "scipy", "nibabel"},
     "cli": {"typer", "polars", "pydantic"},
 }
