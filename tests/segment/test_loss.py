@@ -36,7 +36,7 @@ def test_unknown_voxels_have_no_gradient(exclusive: bool) -> None:
     logits, target, weight, known = batch()
     logits = (logits if exclusive else logits[:, 1:]).clone().requires_grad_()
     known[:, :, 5] = 0
-    segmentation_loss(logits, target, weight, known, exclusive=exclusive).backward()
+    segmentation_loss(logits, target, weight, known, exclusive=exclusive).backward()  # type: ignore[no-untyped-call]
     assert logits.grad is not None
     assert float(logits.grad[:, :, 5].abs().max()) == 0
     assert float(logits.grad[:, :, 4].abs().min()) > 0

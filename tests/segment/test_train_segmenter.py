@@ -167,10 +167,11 @@ def test_volumes_are_learned_in_blocks_and_in_slices_with_neighbours(tmp_path: P
         )
     (tmp_path / "data" / "labels.json").write_text('{"liver": 1}')
     data = open_dataset(tmp_path / "data")
-    for name, options in {
+    kinds: dict[str, dict[str, object]] = {
         "blocks": {"axes": 3, "network": "dynunet"},
         "slices": {"neighbours": 1},
-    }.items():
+    }
+    for name, options in kinds.items():
         model = tmp_path / name
         train_segmenter(data, recipe(updates=2, **options), model, say=quiet)
         found = predict(model, data, tmp_path / f"{name}-drawn")

@@ -52,7 +52,7 @@ def test_components_are_parts_of_the_mask_that_do_not_meet(mask: BoolArray) -> N
     sizes = [int(one.sum()) for one in found]
     assert sizes == sorted(sizes, reverse=True)
     assert all(size >= LEAST_SHARE * sizes[0] for size in sizes)
-    total = sum(one.astype(int) for one in found) if found else np.zeros(mask.shape, dtype=int)
+    total = np.sum([np.zeros(mask.shape, dtype=int), *found], axis=0)
     assert total.max(initial=0) <= 1
     assert not (total.astype(np.bool_) & ~mask).any()
     assert bool(found) == bool(mask.any())

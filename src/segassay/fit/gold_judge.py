@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.errors import UsageError
+from segassay.files.checksums import CHECKSUMS
 from segassay.fit.gold_card import gold_card
 from segassay.fit.gold_figures import benefit_of, evidence_of, figures_of
 from segassay.fit.measure_gold import Found, Problem
@@ -34,7 +35,6 @@ from segassay.judge.documents.description import (
 from segassay.judge.documents.judge_folder import (
     ADAPTER,
     CARD,
-    CHECKSUMS,
     CONTEXT,
     GOLD,
     TYPICAL,

@@ -1,6 +1,6 @@
 """Patches turned, scaled, mirrored and given other tones: MONAI's transforms on one patch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -14,22 +14,19 @@ from monai.transforms import (
     RandScaleIntensityd,
 )
 
-from segassay.segment.examples import Example, Patch, Survey
+from segassay.segment.examples import Patch, Survey
 from segassay.vocabulary.names import mirrored
 
 _TURN, _SCALE = 0.26, 0.15
 """A quarter of a radian, about 15 degrees; and a seventh of the size."""
 
 
-def augmentation(
-    found: Survey, examples: Sequence[Example]
-) -> Callable[[Patch, np.random.Generator], Patch]:
+def augmentation(found: Survey) -> Callable[[Patch, np.random.Generator], Patch]:
     """Return what changes a patch at random.
 
     Structures that have a side are never mirrored, since left would be called right; images whose
     file has a top keep it.
     """
-    del examples
     pre = found.preprocessing
     names, keys = ("image", "target", "known"), ["image", "target", "known"]
     modes = ["bilinear", "nearest", "nearest"]
@@ -55,6 +52,7 @@ def augmentation(
     chain = Compose(steps)
 
     def changed(patch: Patch, rng: np.random.Generator) -> Patch:
+        """Change a patch; the same draws give the same patch."""
         chain.set_random_state(int(rng.integers(2**31)))
         said = chain({name: torch.from_numpy(getattr(patch, name)) for name in names})
         image, target, known = (np.asarray(said[name], dtype=np.float32) for name in names)

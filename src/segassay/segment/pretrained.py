@@ -39,10 +39,8 @@ def load_encoder(net: EfficientNetLite0, judge: str = _JUDGE) -> None:
             conv.weight.copy_(torch.from_numpy(weight.copy()))
             norm.weight.fill_(1)
             norm.bias.copy_(torch.from_numpy(bias.copy()))
-            assert norm.running_mean is not None
-            assert norm.running_var is not None
-            norm.running_mean.zero_()
-            norm.running_var.fill_(1 - norm.eps)
+            norm.get_buffer("running_mean").zero_()
+            norm.get_buffer("running_var").fill_(1 - norm.eps)
 
 
 def _layers(net: EfficientNetLite0) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:

@@ -128,7 +128,7 @@ class _Training:
         pre = found.preprocessing
         self.exclusive = recipe.loss == "dice+ce" or (recipe.loss is None and found.exclusive)
         self.patches = Patches(train, found.structures, pre, recipe.foreground)
-        self.augment = augmentation(found, train) if recipe.augment else None
+        self.augment = augmentation(found) if recipe.augment else None
         precision = recipe.precision if recipe.precision != "auto" else usual_precision()
         self.fabric = Fabric(accelerator="auto", devices=1, precision=precision)
         torch.manual_seed(recipe.seed)
@@ -223,6 +223,7 @@ class _Training:
         net = self.average.module.eval()
 
         def answer(batch: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+            """Return the probabilities of patches."""
             said = net(self.fabric.to_device(torch.from_numpy(batch))).float()
             p = torch.softmax(said, 1) if self.exclusive else torch.sigmoid(said)
             return np.asarray(p.cpu().numpy())

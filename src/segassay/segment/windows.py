@@ -47,24 +47,20 @@ def probabilities(
 
 def _blended(seen: Floats, network: Network, patch: tuple[int, ...], batch: int) -> Floats:
     """Answer for an array `(channels, *sizes)` of as many axes as a patch."""
-    sizes = seen.shape[1:]
     padded, inner = fitted(seen, patch)
     weight = _weight(patch)
     windows = list(_windows(padded.shape[1:], patch))
-    total: Floats | None = None
+    total = np.zeros((0, *padded.shape[1:]), dtype=np.float32)
     counted = np.zeros(padded.shape[1:], dtype=np.float32)
     for start in range(0, len(windows), batch):
         some = windows[start : start + batch]
         answers = network(np.stack([padded[(slice(None), *window)] for window in some]))
-        if total is None:
+        if not len(total):
             total = np.zeros((answers.shape[1], *padded.shape[1:]), dtype=np.float32)
         for window, answer in zip(some, answers, strict=True):
             total[(slice(None), *window)] += weight * answer
             counted[window] += weight
-    assert total is not None, "an image has at least one window"
-    found = (total / counted)[(slice(None), *inner)]
-    assert found.shape[1:] == sizes
-    return found
+    return np.asarray((total / counted)[(slice(None), *inner)])
 
 
 def fitted(seen: Floats, patch: Sequence[int]) -> tuple[Floats, tuple[slice, ...]]:
