@@ -96,15 +96,19 @@ class _Passing(io.RawIOBase):
         self._summed = 0
 
     def readable(self) -> bool:
+        """Return `True`."""
         return True
 
     def seekable(self) -> bool:
+        """Return `True`."""
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place counted from the beginning, from here or from the end."""
         return self._file.seek(offset, whence)
 
     def readinto(self, buffer: Any) -> int:
+        """Fill a buffer as far as the next bytes go; 0 at the end."""
         begin = self._file.tell()
         n = int(self._file.readinto(buffer))  # type: ignore[attr-defined]  # buffered, all of them
         if begin <= self._summed < begin + n:
@@ -115,6 +119,7 @@ class _Passing(io.RawIOBase):
         return n
 
     def close(self) -> None:
+        """Sum up what was not read, tell the checksum, and close the file."""
         if self.closed:
             return
         with suppress(Exception):  # damaged, in an archive: it has no checksum
