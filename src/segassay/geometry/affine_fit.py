@@ -156,12 +156,13 @@ class _Pair:
 
 def gradient(image: Floats) -> Floats:
     """Return central differences `(d, *shape)`; 0 along an axis of one voxel."""
-    flat = [axis for axis, n in enumerate(image.shape) if n < 2]
-    slopes = [
-        np.zeros_like(image) if axis in flat else np.gradient(image, axis=axis)
-        for axis in range(image.ndim)
-    ]
-    return np.stack(slopes).astype(np.float32)
+    slopes = np.zeros((image.ndim, *image.shape), dtype=np.float32)
+    for axis, n in enumerate(image.shape):
+        if n > 1:
+            values, into = np.moveaxis(image, axis, 0), np.moveaxis(slopes[axis], axis, 0)
+            into[1:-1] = (values[2:] - values[:-2]) / 2
+            into[0], into[-1] = values[1] - values[0], values[-1] - values[-2]
+    return slopes
 
 
 def _standard(image: Floats, inside: NDArray[np.bool_]) -> Floats:

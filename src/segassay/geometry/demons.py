@@ -43,12 +43,12 @@ def resized_field(field: Floats, shape: Sequence[int]) -> Floats:
 
 
 def _bent(fixed: Floats, moving: Floats, field: Floats, *, steps: int, smooth: float) -> Floats:
-    points, own = grid_points(fixed.shape), gradient(fixed)
+    points, own = grid_points(fixed.shape).astype(np.float32), gradient(fixed)
     for _ in range(steps):
         moved, inside = warped(moving, points + field)
         slopes = 0.5 * (own + gradient(moved))
         difference = np.where(inside, fixed - moved, np.float32(0))
-        strength = (slopes**2).sum(axis=0) + difference**2
+        strength = np.einsum("a...,a...->...", slopes, slopes) + difference**2
         field = field + slopes * (difference / np.maximum(strength, 1e-6))
         field = np.stack([ndi.gaussian_filter(part, smooth) for part in field])
     return field

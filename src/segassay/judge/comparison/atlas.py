@@ -1,7 +1,8 @@
 """One image laid over another: the whole first, then closely where trusted labels lie."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import scipy.ndimage as ndi
@@ -28,20 +29,25 @@ class Registration:
     """How images are laid over one another; chosen on training subjects of the shared sets.
 
     `longest_2d` and `longest_3d` are the pixels along the longest axis of the reduced images;
-    `margin` is the share of the labels' extent that is looked at around them; `steps` demons steps
-    are made per level, `smooth` is the Gaussian of their field in pixels, `nearby` the Gaussian
-    within which they compare contrast rather than brightness.
+    `margin` is the share of the labels' extent that is looked at around them; `rough` are the
+    factors by which the whole images are reduced for a first affine fit, `bent` those of the
+    demons, of which `steps` are made per level; `smooth` is the Gaussian of their field in pixels,
+    `nearby` the Gaussian within which they compare contrast rather than brightness. `measured` are
+    the points of comparison along the longest axis.
     """
 
     longest_2d: int = 96
     longest_3d: int = 64
     margin: float = 0.2
+    rough: tuple[int, ...] = (8, 4, 2)
+    bent: tuple[int, ...] = (4, 2, 1)
     steps: int = 20
     smooth: float = 1.0
     nearby: float = 4.0
+    measured: int = 128
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Picture:
     """An image of 2 or 3 axes, those of one voxel left out, with the size of its voxels."""
 
@@ -57,10 +63,32 @@ class Picture:
         spacing = np.array(image.grid.spacing_mm)[keep]
         return cls(array.reshape([array.shape[a] for a in keep]), spacing, image.spacing_known)
 
+    @cached_property
+    def centre_of_mass(self) -> NDArray[np.float64]:
+        """Where its brightness has its middle, in voxels `(d,)`."""
+        patch = self.reduced(32)
+        weight = (patch.pixels - patch.pixels.min() + 1e-6).ravel()
+        points = patch.place(grid_points(patch.pixels.shape)).reshape(patch.pixels.ndim, -1)
+        return np.asarray(points @ weight / weight.sum())
+
     def reduced(self, longest: int) -> "Patch":
-        """Return the whole image with at most `longest` pixels along its longest axis."""
-        extent = self.spacing_mm * self.array.shape
-        return self.patch(tuple(slice(0, n) for n in self.array.shape), extent.max() / longest)
+        """Return the whole image with at most `longest` pixels along its longest axis, kept."""
+        if longest not in self._reduced:
+            extent = self.spacing_mm * self.array.shape
+            whole = tuple(slice(0, n) for n in self.array.shape)
+            self._reduced[longest] = self.patch(whole, extent.max() / longest)
+        return self._reduced[longest]
+
+    @cached_property
+    def _reduced(self) -> dict[int, "Patch"]:
+        return {}
+
+    def at_most(self, longest: int) -> tuple["Picture", AffineMap]:
+        """Return it with at most so many voxels along each axis, and the map to its own voxels."""
+        shape = [min(n, longest) for n in self.array.shape]
+        spacing = self.spacing_mm * self.array.shape / shape
+        small = Picture(resized(self.array, shape), spacing, self.spacing_known)
+        return small, AffineMap.between(shape, self.array.shape)
 
     def patch(self, window: Window, step_mm: float) -> "Patch":
         """Return a part of the image with steps of about `step_mm`, never finer than it is."""
@@ -92,28 +120,39 @@ class Correspondence:
 
     def __call__(self, voxels: NDArray[np.floating]) -> NDArray[np.floating]:
         """Map voxel indices `(d, ...)`; beyond the patch its border's displacement holds."""
-        pixels = self.patch.inverse()(voxels)
+        pixels = self.patch.inverse()(voxels).astype(np.float32)
         bent = np.stack([warped(part, pixels)[0] for part in self.field])
-        return self.affine(self.patch(pixels + bent))
+        return self.affine.after(self.patch)(pixels + bent)
+
+    def into(self, further: AffineMap) -> "Correspondence":
+        """Return the way on to another grid of the second image."""
+        return replace(self, affine=further.after(self.affine))
 
 
-def lay_over(fixed: Picture, moving: Picture, region: Window, how: Registration) -> Correspondence:
-    """Find where the voxels of `fixed`, above all those in `region`, lie in `moving`."""
-    longest = how.longest_3d if fixed.array.ndim == 3 else how.longest_2d
-    rough = _fit(
-        fixed.reduced(longest), moving.reduced(longest), _starts(fixed, moving), levels=(8, 4, 2)
-    )
-    extent = np.array([s.stop - s.start for s in region]) * fixed.spacing_mm
-    close = fixed.patch(region, float(extent.max()) / longest)
-    whole = tuple(slice(0, n) for n in moving.array.shape)
-    other = moving.patch(whole, close.step_mm)
-    starts = [rough, *_starts(fixed, moving)]
-    affine = _fit(close, other, starts, levels=(4, 2))
-    inner = other.place.inverse().after(affine).after(close.place)
-    laid, _ = warped(other.pixels, inner(grid_points(close.pixels.shape)))
-    pair = (_contrast(image, how.nearby) for image in (close.pixels, laid))
-    field = demons(*pair, levels=(4, 2, 1), steps=how.steps, smooth=how.smooth)
-    return Correspondence(close.place, field, affine)
+class Overlay:
+    """Lays images over `fixed`, most closely in `region`, of which all is prepared once."""
+
+    def __init__(self, fixed: Picture, region: Window, how: Registration) -> None:
+        self._fixed, self._how = fixed, how
+        self._longest = how.longest_3d if fixed.array.ndim == 3 else how.longest_2d
+        extent = np.array([s.stop - s.start for s in region]) * fixed.spacing_mm
+        self.close = fixed.patch(region, float(extent.max()) / self._longest)
+        self._whole = fixed.reduced(self._longest)
+        self._contrast = _contrast(self.close.pixels, how.nearby)
+
+    def __call__(self, moving: Picture) -> Correspondence:
+        """Find where the voxels of the fixed image lie in another of as many axes."""
+        how, close = self._how, self.close
+        starts = _starts(self._fixed, moving)
+        rough = _fit(self._whole, moving.reduced(self._longest), starts, levels=how.rough)
+        whole = tuple(slice(0, n) for n in moving.array.shape)
+        other = moving.patch(whole, close.step_mm)
+        affine = _fit(close, other, [rough, *starts], levels=(4, 2))
+        inner = other.place.inverse().after(affine).after(close.place)
+        laid, _ = warped(other.pixels, inner(grid_points(close.pixels.shape)))
+        contrast = _contrast(laid, how.nearby)
+        field = demons(self._contrast, contrast, levels=how.bent, steps=how.steps, smooth=how.smooth)
+        return Correspondence(close.place, field, affine)
 
 
 def around(masks: Sequence[BoolArray], margin: float) -> Window:
@@ -145,7 +184,7 @@ def _starts(fixed: Picture, moving: Picture) -> list[AffineMap]:
     if fixed.spacing_known and moving.spacing_known:
         matrix = np.diag(fixed.spacing_mm / moving.spacing_mm)
     middles = [(np.array(p.array.shape) - 1) / 2 for p in (fixed, moving)]
-    masses = [_centre_of_mass(p) for p in (fixed, moving)]
+    masses = [p.centre_of_mass for p in (fixed, moving)]
     same_scale = [AffineMap(matrix, there - matrix @ here) for here, there in (middles, masses)]
     turned = [box.after(_turn(fixed, degrees)) for degrees in _TURNS if fixed.array.ndim == 2]
     return [box, *same_scale, *turned]
@@ -158,13 +197,6 @@ def _turn(picture: Picture, degrees: float) -> AffineMap:
     matrix = turn * picture.spacing_mm[None] / picture.spacing_mm[:, None]
     middle = (np.array(picture.array.shape) - 1) / 2
     return AffineMap(matrix, middle - matrix @ middle)
-
-
-def _centre_of_mass(picture: Picture) -> NDArray[np.float64]:
-    patch = picture.reduced(32)
-    weight = (patch.pixels - patch.pixels.min() + 1e-6).ravel()
-    points = patch.place(grid_points(patch.pixels.shape)).reshape(patch.pixels.ndim, -1)
-    return np.asarray(points @ weight / weight.sum())
 
 
 def _contrast(image: Floats, nearby: float) -> Floats:

@@ -18,12 +18,13 @@ from segassay.errors import ContentError, GeometryError
 from segassay.geometry.affine_fit import grid_points
 from segassay.images.mask import Mask
 from segassay.images.volume import Volume
-from segassay.judge.comparison.atlas import Picture, Registration, around, lay_over
+from segassay.judge.comparison.atlas import Overlay, Picture, Registration, around
 
 BoolArray = NDArray[np.bool_]
 
-_MEASURED = 128
-"""Voxels along the longest axis at which a mask is compared with a label."""
+_LARGEST = 128
+"""Voxels along an axis of an image in 3D beyond which it is reduced before it is laid over others:
+as many as the points of comparison have at most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,8 +85,9 @@ class ReverseAccuracy:
             _require_shape(structure, mask, image)
         cut = [(structure, Mask.of(mask)) for structure, mask in masks]
         asked = {structure for structure, mask in cut if mask}
+        overlaid = _Overlaid(image)
         places = {
-            reference.name: reference.places_in(image)
+            reference.name: reference.places_in(overlaid)
             for reference in self._references
             if asked & set(reference.labels)
         }
@@ -105,8 +107,9 @@ class ReverseAccuracy:
         Raises:
             GeometryError: Image and references are not of the same kind, 2D or 3D.
         """
+        overlaid = _Overlaid(image)
         chosen = (one for one in self._references if one.name in names)
-        return {one.name: (one.places_in(image), one.labels) for one in chosen}
+        return {one.name: (one.places_in(overlaid), one.labels) for one in chosen}
 
     def _score(
         self,
@@ -130,11 +133,21 @@ class ReverseAccuracy:
         return ReverseScore(max(found.values()), "", found)
 
 
+class _Overlaid:
+    """An image that is laid over references, reduced once for all of them."""
+
+    def __init__(self, image: Volume) -> None:
+        whole = Picture.of(image)
+        self.shape = whole.array.shape
+        is_3d = len(self.shape) == 3
+        self.picture, self.into_voxels = whole.at_most(_LARGEST if is_3d else max(self.shape))
+
+
 class _Prepared:
     """A reference with its labels sampled at the points of comparison."""
 
     def __init__(self, reference: Reference, how: Registration) -> None:
-        self.name, self._how = reference.name, how
+        self.name = reference.name
         self._picture = Picture.of(reference.image)
         shape = self._picture.array.shape
         for structure, mask in reference.masks.items():
@@ -142,8 +155,9 @@ class _Prepared:
         masks = {n: m.reshape(shape) for n, m in reference.masks.items() if m.any()}
         if not masks:
             raise ContentError(f"reference {self.name}: holds no label; give one that does")
-        self._region = around(list(masks.values()), how.margin)
-        lattice = self._picture.reduced(_MEASURED)
+        region = around(list(masks.values()), how.margin)
+        self._overlay = Overlay(self._picture, region, how)
+        lattice = self._picture.reduced(how.measured)
         self._points = np.rint(lattice.place(grid_points(lattice.pixels.shape)))
         at = tuple(self._points.astype(np.intp))
         # Only the points inside are kept: a hundred structures of ten cases would fill a memory.
@@ -166,24 +180,23 @@ class _Prepared:
         both, size = np.count_nonzero(laid[label]), np.count_nonzero(laid) + label.size
         return 2 * both / size if size else 0.0
 
-    def places_in(self, image: Volume) -> NDArray[np.int32]:
+    def places_in(self, image: _Overlaid) -> NDArray[np.int32]:
         """Return the voxel of an image that belongs to every point of comparison.
 
         Indices into the flattened image; one past its end where the point lies outside.
         """
-        moving = Picture.of(image)
-        if moving.array.ndim != self._picture.array.ndim:
+        if len(image.shape) != self._picture.array.ndim:
             raise GeometryError(
                 f"reference {self.name}: {self._picture.array.ndim}D; the image is "
-                f"{moving.array.ndim}D, give references of the same kind"
+                f"{len(image.shape)}D, give references of the same kind"
             )
-        shape = moving.array.shape
-        found = lay_over(self._picture, moving, self._region, self._how)
+        found = self._overlay(image.picture).into(image.into_voxels)
         voxels = np.rint(found(self._points)).astype(np.int32)
-        limits = np.array(shape).reshape(-1, *[1] * len(shape))
+        limits = np.array(image.shape).reshape(-1, *[1] * len(image.shape))
         inside = np.all((voxels >= 0) & (voxels < limits), axis=0)
-        flat = np.ravel_multi_index(tuple(voxels), shape, mode="clip")
-        return np.where(inside, flat, moving.array.size).astype(np.int32).ravel()
+        flat = np.ravel_multi_index(tuple(voxels), image.shape, mode="clip")
+        outside = int(np.prod(image.shape))
+        return np.where(inside, flat, outside).astype(np.int32).ravel()
 
 
 def _require_shape(name: str, mask: Mask | BoolArray, image: Volume) -> None:
