@@ -117,7 +117,8 @@ class _Pair:
         self._middle = (np.array(fixed.shape) - 1) / 2
         self._size = max(fixed.shape) / 2
         centred = self._points - self._middle.reshape(-1, *[1] * fixed.ndim)
-        self._terms = np.concatenate([centred / self._size, np.ones((1, *fixed.shape))])
+        terms = np.concatenate([centred / self._size, np.ones((1, *fixed.shape))])
+        self._terms, self._slopes = terms.astype(np.float32), gradient(fixed)
 
     def descend(self, start: AffineMap, steps: int) -> tuple[AffineMap, float]:
         """Take steps as long as they help; return the map and how badly it fits."""
@@ -138,12 +139,16 @@ class _Pair:
         moved, inside = warped(self._moving, here(self._points))
         if inside.mean() < _LEAST_OVERLAP:
             return np.inf, np.zeros((axes, axes + 1))
-        fixed, moved = _standard(self._fixed, inside), _standard(moved, inside)
-        slopes = 0.5 * (gradient(fixed) + gradient(moved))[:, inside]
+        (mean, spread), (other_mean, other_spread) = (
+            (values.mean(), max(float(values.std()), 1e-6))
+            for values in (self._fixed[inside], moved[inside])
+        )
+        slopes = 0.5 * (self._slopes / spread + gradient(moved) / other_spread)[:, inside]
         terms = self._terms[:, inside]
         rows = (slopes[:, None] * terms[None]).reshape(-1, terms.shape[1])
-        difference = (fixed - moved)[inside]
-        normal = rows @ rows.T
+        apart = (self._fixed - mean) / spread - (moved - other_mean) / other_spread
+        difference = apart[inside]
+        normal = (rows @ rows.T).astype(np.float64)
         normal[np.diag_indices_from(normal)] += _DAMPING * np.trace(normal) / len(normal) + 1e-9
         step = np.linalg.solve(normal, rows @ difference)
         return float(np.mean(difference**2)), step.reshape(axes, axes + 1)
@@ -163,8 +168,3 @@ def gradient(image: Floats) -> Floats:
             into[1:-1] = (values[2:] - values[:-2]) / 2
             into[0], into[-1] = values[1] - values[0], values[-1] - values[-2]
     return slopes
-
-
-def _standard(image: Floats, inside: NDArray[np.bool_]) -> Floats:
-    values = image[inside]
-    return np.asarray((image - values.mean()) / max(float(values.std()), 1e-6), dtype=np.float32)

@@ -50,5 +50,5 @@ def _bent(fixed: Floats, moving: Floats, field: Floats, *, steps: int, smooth: f
         difference = np.where(inside, fixed - moved, np.float32(0))
         strength = np.einsum("a...,a...->...", slopes, slopes) + difference**2
         field = field + slopes * (difference / np.maximum(strength, 1e-6))
-        field = np.stack([ndi.gaussian_filter(part, smooth) for part in field])
+        field = ndi.gaussian_filter(field, (0, *[smooth] * fixed.ndim))
     return field

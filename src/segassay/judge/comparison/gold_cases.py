@@ -23,6 +23,7 @@ from segassay.geometry.grid import Grid
 from segassay.geometry.resample import resized
 from segassay.images.mask import Mask
 from segassay.images.volume import Volume
+from segassay.judge.comparison.atlas import Registration
 from segassay.judge.comparison.reverse_accuracy import Reference, ReverseAccuracy
 from segassay.judge.comparison.traits import Traits
 from segassay.judge.documents.corrections import ReferenceCase, ReferenceCases
@@ -72,16 +73,22 @@ class GoldCase:
 
 
 class GoldCases:
-    """Some trusted cases, ready to be compared with. Every image is laid over each of them once."""
+    """Some trusted cases, ready to be compared with. Every image is laid over each of them once.
 
-    def __init__(self, cases: Sequence[GoldCase]) -> None:
+    `in_volumes` is how that is done in 3D; pictures are always laid over as closely as can be.
+    """
+
+    def __init__(self, cases: Sequence[GoldCase], in_volumes: Registration | None = None) -> None:
         self.cases = tuple(case for case in cases if case.reference.masks)
         by_axes: dict[int, list[Reference]] = defaultdict(list)
         for number, case in enumerate(self.cases):
             image, masks = case.reference.image, case.reference.masks
             by_axes[image.n_axes].append(Reference(str(number), image, masks))
         # A slice among volumes is compared with slices alone, and costs the others nothing.
-        self._reverse = {n: ReverseAccuracy(references) for n, references in by_axes.items()}
+        self._reverse = {
+            n: ReverseAccuracy(references, in_volumes if n == 3 else None)
+            for n, references in by_axes.items()
+        }
 
     def agreements(
         self,

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from segassay.images.mask import Mask
 from segassay.images.volume import Volume
+from segassay.judge.comparison.atlas import QUICK, Registration
 from segassay.judge.comparison.gold_cases import GoldCase, GoldCases
 from segassay.judge.comparison.registered import (
     Patches,
@@ -50,8 +51,8 @@ class Peers:
         typical: What is typical of the structures that enough cases hold.
     """
 
-    def __init__(self, cases: Sequence[GoldCase]) -> None:
-        gold = GoldCases(cases)
+    def __init__(self, cases: Sequence[GoldCase], registration: Registration = QUICK) -> None:
+        gold = GoldCases(cases, registration)
         self._cases = gold.without_masks()
         self._counts = Counter(name for case in gold.cases for name in case.reference.masks)
         self._beliefs: dict[str, Floats] = {}
