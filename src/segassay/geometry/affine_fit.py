@@ -164,7 +164,10 @@ def gradient(image: Floats) -> Floats:
     slopes = np.zeros((image.ndim, *image.shape), dtype=np.float32)
     for axis, n in enumerate(image.shape):
         if n > 1:
-            values, into = np.moveaxis(image, axis, 0), np.moveaxis(slopes[axis], axis, 0)
-            into[1:-1] = (values[2:] - values[:-2]) / 2
+            # Views with this axis first; `np.gradient` and `np.moveaxis` take longer than the work.
+            order = (axis, *(a for a in range(image.ndim) if a != axis))
+            values, into = image.transpose(order), slopes[axis].transpose(order)
+            np.subtract(values[2:], values[:-2], out=into[1:-1])
+            into[1:-1] *= 0.5
             into[0], into[-1] = values[1] - values[0], values[-1] - values[-2]
     return slopes

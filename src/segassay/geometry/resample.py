@@ -39,6 +39,7 @@ class AxisResampler:
     stop: int
 
 
+@lru_cache(maxsize=64)
 def axis_resampler(n_in: int, low: float, high: float, n_out: int) -> AxisResampler:
     """Build the resampling weights from the interval `[low, high)` of an axis to `n_out` pixels.
 

@@ -9,7 +9,14 @@ from benchmarks.design.registration import WAYS, dices_of, measured, moved
 from segassay.corruption.faulty_cases import ExpertCase
 from segassay.corruption.phantoms.simple_phantom import LABELS, SPACING_MM, make_phantom
 from segassay.datasets.case import Case
-from segassay.judge.comparison.atlas import QUICK, Overlay, Picture, Registration
+from segassay.geometry.affine_fit import AffineMap, warped
+from segassay.judge.comparison.atlas import (
+    QUICK,
+    Correspondence,
+    Overlay,
+    Picture,
+    Registration,
+)
 from segassay.judge.comparison.reverse_accuracy import Reference, ReverseAccuracy
 from segassay.judge.inputs.arrays_and_files import image_volume
 from segassay.judge.inputs.preprocess import plane_stack
@@ -61,13 +68,28 @@ def test_a_moved_label_keeps_its_size_and_misses_its_place() -> None:
     assert (wrong & mask).sum() == mask.sum() * 8 // 12
 
 
+def test_a_grid_is_mapped_as_its_points_are() -> None:
+    rng = np.random.default_rng(0)
+    patch = AffineMap(np.diag([2.0, 3.0]), np.array([1.0, -4.0]))
+    affine = AffineMap(np.array([[1.0, 0.2], [-0.1, 0.9]]), np.array([5.0, 6.0]))
+    field = rng.normal(size=(2, 5, 4)).astype(np.float32)
+    found = Correspondence(patch, field, affine)([np.array([-3.0, 1, 4, 30]), np.array([0.0, 2])])
+    assert found.shape == (2, 4, 2)
+    pixel = patch.inverse()(np.array([[4.0], [2.0]]))
+    bent = np.stack([warped(part, pixel)[0] for part in field])
+    np.testing.assert_allclose(found[:, 2, 1], affine(patch(pixel + bent))[:, 0], rtol=1e-5)
+    edge = patch.inverse()(np.array([[30.0], [2.0]]))
+    bent = np.stack([warped(part, edge)[0] for part in field])
+    np.testing.assert_allclose(found[:, 3, 1], affine(patch(edge + bent))[:, 0], rtol=1e-5)
+
+
 def test_an_overlay_can_be_asked_again() -> None:
     """What is prepared of the fixed image once is not changed by the images laid over it."""
     pictures = [Picture.of(image_volume(make_phantom(s).image, SPACING_MM)) for s in range(3)]
     fixed, one, other = pictures
     region = tuple(slice(4, n - 4) for n in fixed.array.shape)
     overlay = Overlay(fixed, region, Registration(steps=3))
-    point = np.array(fixed.array.shape)[:, None] / 2
+    point = [np.array([n / 2]) for n in fixed.array.shape]
     first = overlay(one)(point)
     assert not np.allclose(overlay(other)(point), first)
     np.testing.assert_array_equal(overlay(one)(point), first)

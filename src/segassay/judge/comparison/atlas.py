@@ -120,17 +120,28 @@ class Patch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Correspondence:
-    """Leads from the voxels of one image to those of another: bent inside a patch, then affine."""
+    """Leads from the voxels of one image to those of another: bent inside a patch, then affine.
+
+    `patch` leads from its pixels to voxels along each axis by itself, `field` is how far its pixels
+    are moved, `affine` leads on to the other image.
+    """
 
     patch: AffineMap
     field: Floats
     affine: AffineMap
 
-    def __call__(self, voxels: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Map voxel indices `(d, ...)`; beyond the patch its border's displacement holds."""
-        pixels = self.patch.inverse()(voxels).astype(np.float32)
-        bent = np.stack([warped(part, pixels)[0] for part in self.field])
-        return self.affine.after(self.patch)(pixels + bent)
+    def __call__(self, axes: Sequence[NDArray[np.floating]]) -> NDArray[np.floating]:
+        """Map a grid of voxels, given by its indices along each axis `(n,)`, to `(d, *n)`.
+
+        Beyond the patch its border's displacement holds.
+        """
+        pairs = zip(axes, self.patch.shift, np.diag(self.patch.matrix), strict=True)
+        pixels = [np.asarray((at - shift) / step, dtype=np.float32) for at, shift, step in pairs]
+        bent = self.field
+        for axis, at in enumerate(pixels, start=1):
+            weights = _interpolation(at, bent.shape[axis])
+            bent = np.moveaxis(np.tensordot(weights, bent, axes=(1, axis)), 0, axis)
+        return self.affine.after(self.patch)(bent + np.stack(np.meshgrid(*pixels, indexing="ij")))
 
     def into(self, further: AffineMap) -> "Correspondence":
         """Return the way on to another grid of the second image."""
@@ -207,6 +218,12 @@ def _turn(picture: Picture, degrees: float) -> AffineMap:
     matrix = turn * picture.spacing_mm[None] / picture.spacing_mm[:, None]
     middle = (np.array(picture.array.shape) - 1) / 2
     return AffineMap(matrix, middle - matrix @ middle)
+
+
+def _interpolation(at: Floats, n: int) -> Floats:
+    """Return linear weights `(points, n)` on n pixels in a row; beyond them the last one counts."""
+    inside = np.clip(at, 0, n - 1)
+    return np.maximum(0, 1 - np.abs(inside[:, None] - np.arange(n, dtype=np.float32)))
 
 
 def _contrast(image: Floats, nearby: float) -> Floats:

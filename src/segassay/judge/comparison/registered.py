@@ -25,6 +25,9 @@ _SMOOTHED = ((0, 0.8), (1, 0.5), (2, 0.5))
 """Gaussian over slices, rows and columns of patches: points of comparison lie farther apart than
 the voxels of a fine image."""
 
+_REACH = 4
+"""Slices beyond a label to which its Gaussian reaches at most: the others need no smoothing."""
+
 _FEWEST_POINTS = 0.05
 _TRUST = 0.75
 """Of maps on the scale of `votes.trust_of`; what votes of many slices that look alike have."""
@@ -124,9 +127,14 @@ class Patches:
     def _counted(self, at: NDArray[np.int32]) -> Floats:
         counts = np.bincount(at, minlength=self._n + 1)[: self._n].astype(np.float32)
         grid = counts.reshape(self._n_slices, GRID, GRID)
-        for axis, sigma in _SMOOTHED:
-            grid = gaussian_filter1d(grid, sigma, axis=axis, mode="nearest")
-        return np.asarray(grid.reshape(self._n_slices, PATCHES))
+        filled = np.flatnonzero(grid.any(axis=(1, 2)))
+        if filled.size:
+            near = slice(max(0, int(filled[0]) - _REACH), int(filled[-1]) + 1 + _REACH)
+            part = grid[near]
+            for axis, sigma in _SMOOTHED:
+                part = gaussian_filter1d(part, sigma, axis=axis, mode="nearest")
+            grid[near] = part
+        return grid.reshape(self._n_slices, PATCHES)
 
 
 def _patch_of(n_pixels: int, first: float, last: float) -> NDArray[np.int32]:

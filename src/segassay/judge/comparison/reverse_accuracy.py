@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.errors import ContentError, GeometryError
-from segassay.geometry.affine_fit import grid_points
 from segassay.images.mask import Mask
 from segassay.images.volume import Volume
 from segassay.judge.comparison.atlas import Overlay, Picture, Registration, around
@@ -158,8 +157,12 @@ class _Prepared:
         region = around(list(masks.values()), how.margin)
         self._overlay = Overlay(self._picture, region, how)
         lattice = self._picture.reduced(how.measured)
-        self._points = np.rint(lattice.place(grid_points(lattice.pixels.shape)))
-        at = tuple(self._points.astype(np.intp))
+        steps, shift = np.diag(lattice.place.matrix), lattice.place.shift
+        self._points = [
+            np.rint(steps[axis] * np.arange(n) + shift[axis])
+            for axis, n in enumerate(lattice.pixels.shape)
+        ]
+        at = np.ix_(*(points.astype(np.intp) for points in self._points))
         # Only the points inside are kept: a hundred structures of ten cases would fill a memory.
         inside = {name: np.flatnonzero(mask[at]).astype(np.int32) for name, mask in masks.items()}
         # A label so small that no point meets it cannot be compared with anything.
