@@ -95,7 +95,7 @@ def grid_points(shape: Sequence[int]) -> Doubles:
     return np.indices(tuple(shape)).astype(np.float64)
 
 
-def warped(moving: Floats, points: Doubles) -> tuple[Floats, NDArray[np.bool_]]:
+def warped(moving: Floats, points: NDArray[np.floating]) -> tuple[Floats, NDArray[np.bool_]]:
     """Sample an image of d axes at points `(d, ...)` in voxels, linearly.
 
     Returns:

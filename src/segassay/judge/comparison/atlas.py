@@ -223,7 +223,8 @@ def _turn(picture: Picture, degrees: float) -> AffineMap:
 def _interpolation(at: Floats, n: int) -> Floats:
     """Return linear weights `(points, n)` on n pixels in a row; beyond them the last one counts."""
     inside = np.clip(at, 0, n - 1)
-    return np.maximum(0, 1 - np.abs(inside[:, None] - np.arange(n, dtype=np.float32)))
+    apart = np.abs(inside[:, None] - np.arange(n, dtype=np.float32))
+    return np.asarray(np.maximum(0, 1 - apart), dtype=np.float32)
 
 
 def _contrast(image: Floats, nearby: float) -> Floats:
