@@ -48,7 +48,7 @@ class Registration:
 
 
 QUICK = Registration(rough=(8, 4), bent=(4, 2), smooth=0.7, measured=96)
-"""For many images and many cases: a third to a fifth of the time for as good a mean of ten labels.
+"""For many images and many cases: a third of the time for nearly as good a mean of ten labels.
 
 The finest level took half of the time; a narrower Gaussian on the next one makes up for it
 (`docs/decisions/0034`).
