@@ -4,10 +4,12 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 
+from torch import Tensor  # noqa: E402
+
 from segassay.segment.loss import segmentation_loss, weighted_dice  # noqa: E402
 
 
-def batch(seed: int = 0) -> tuple["torch.Tensor", ...]:
+def batch(seed: int = 0) -> "tuple[Tensor, Tensor, Tensor, Tensor]":
     made = torch.Generator().manual_seed(seed)
     logits = torch.randn(3, 3, 8, 8, generator=made)
     target = torch.zeros(3, 2, 8, 8)

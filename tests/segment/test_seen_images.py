@@ -47,7 +47,7 @@ def test_gain_and_offset_of_grey_values_make_no_difference() -> None:
     image = volume((24, 24, 3), (1, 1, 1))
     other = Volume(image.array * 40 + 7, image.grid, anatomical=True, spacing_known=True)
     seen = [preprocessing().seen([one]).array for one in (image, other)]
-    np.testing.assert_allclose(*seen, atol=1e-4)
+    np.testing.assert_allclose(seen[0], seen[1], atol=1e-4)
 
 
 def test_hounsfield_units_keep_their_meaning_from_image_to_image() -> None:
