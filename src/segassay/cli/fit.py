@@ -32,7 +32,7 @@ class LearnOptions:
     label_source: LabelSource = None
     limit: Limit = None
     seed: Seed = 0
-    minutes: Annotated[float, typer.Option("--minutes", help="Training time.")] = 10.0
+    minutes: Annotated[float, typer.Option("--minutes", help="Training time, in minutes.")] = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)

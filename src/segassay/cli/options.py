@@ -83,7 +83,7 @@ LabelSource = Annotated[
         "--label-source", help="Whose labels to use as reference, where there are several."
     ),
 ]
-Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same simulated errors.")]
+Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same result.")]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Discard the run in OUT and start over.")
 ]

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from segassay.cli.option_groups import spread
-from segassay.cli.options import EngineName, ModalityName, SubjectRegex, TellOptions
+from segassay.cli.options import EngineName, ModalityName, Overwrite, SubjectRegex, TellOptions
 from segassay.types import Engine
 
 _SHOWN = 20
@@ -21,9 +21,7 @@ def predict(
     engine: EngineName = Engine.ONNX,
     subject_regex: SubjectRegex = None,
     modality: ModalityName = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Segment again what is there already.")
-    ] = False,
+    overwrite: Overwrite = False,
     telling: TellOptions,
 ) -> int:
     """Segment images with a trained model. Resumes where it stopped."""

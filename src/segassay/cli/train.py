@@ -11,7 +11,7 @@ from segassay.cli.option_groups import spread
 from segassay.cli.options import JudgeName, SourceOptions, Structures
 from segassay.types import counted
 
-_Recipe = Annotated[Path, typer.Option("--config", help="A judge's recipe, as in recipes/.")]
+_Recipe = Annotated[Path, typer.Option("--config", help="Recipe (YAML), as in recipes/.")]
 _Data = Annotated[Path, typer.Option("--data", help="Folder of the recipe's paths.")]
 _Run = Annotated[
     Path, typer.Option("--out", "-o", help="Folder for checkpoints, curves and the judge.")
@@ -65,9 +65,11 @@ class RecipeOptions:
     patch: Annotated[int | None, typer.Option("--patch", help="Side of a patch, in pixels.")] = None
     updates: Annotated[int | None, typer.Option("--updates", help="Updates of the weights.")] = None
     minutes: Annotated[
-        float | None, typer.Option("--minutes", help="End after so many minutes.")
+        float | None, typer.Option("--minutes", help="Training time, in minutes.")
     ] = None
-    seed: Annotated[int | None, typer.Option("--seed", help="Of weights, draws and split.")] = None
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="The same seed gives the same result.")
+    ] = None
 
 
 @app.command("seg")
@@ -77,7 +79,7 @@ def seg(
     source: SourceOptions,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the model.")],
     config: Annotated[
-        Path | None, typer.Option("--config", help="Recipe (YAML); options hold before it.")
+        Path | None, typer.Option("--config", help="Recipe (YAML), as in recipes/.")
     ] = None,
     recipe: RecipeOptions,
     weights: Annotated[

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.datasets.case import Case, Dataset
-from segassay.datasets.labelled_case import LabelledCase, read_labelled_case
+from segassay.datasets.read_case import LabelledCase, read_labelled_case
 from segassay.datasets.splits import natural_key
 from segassay.errors import CaseError, DatasetError
 from segassay.images.intensity import holds_hu
