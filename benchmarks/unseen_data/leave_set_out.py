@@ -8,8 +8,8 @@ learned. Every fold also does without one group of the sets with reference label
 small sets that show the same, so that its judge serves `leave_group_out.py`, too; it starts from
 the judge that never saw the group, with weights to learn on from (`restore_weights.py`).
 
-The rows are kept as `runs/leave_set_out/fold*.csv`; `segassay train out-of-domain` fits the
-corrections of scores of unknown data on them. What the page says of intervals is measured across
+The rows are kept as `docs/results/leave_set_out/fold*.csv`, so that they outlive the machine that made
+them; `segassay train out-of-domain` fits the corrections of scores of unknown data on them. What the page says of intervals is measured across
 sets, each by corrections made without it.
 
 Usage: python -m benchmarks.unseen_data.leave_set_out DATA_ROOT [--recipe FILE] [--minutes M]
@@ -107,8 +107,9 @@ def main() -> None:
     recipe = read_recipe(given.recipe)
     rows: list[Judged] = []
     for fold in given.folds:
-        path = given.runs / f"fold{fold}.csv"
+        path = given.out / "leave_set_out" / f"fold{fold}.csv"
         if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
             judge = trained(given, fold)
             sets = left_out(fold, recipe)
             found = list(judged(judge, given.baseline, sets, given.data))
