@@ -22,7 +22,7 @@ SLICES = pl.Schema(
 )
 """Columns of the examined slices of a case's labels, one of `SliceRow` each."""
 
-_SCHEMA = pl.Schema({"case_id": pl.String, **SLICES})
+_SCHEMA = pl.Schema([("case_id", pl.String), *SLICES.items()])
 
 
 class SliceRow(NamedTuple):
