@@ -23,12 +23,12 @@ import onnx
 import onnx.numpy_helper
 import torch
 
-from benchmarks.design.efficientnet_lite import load_published
 from benchmarks.design.encoder_training import EncoderTraining, SliceSet, vote_dice
 from benchmarks.design.patch_encoder import RAW_WIDTH, PatchEncoder
 from benchmarks.unseen_data.leave_set_out import unseen_by
 from segassay.judge.context.looks import picture
 from segassay.judge.networks.onnx_file import write_onnx
+from segassay.segment.efficientnet_lite import load_published
 from segassay.training.material.context_worlds import slices_of
 from segassay.training.material.material import load_material
 from segassay.training.material.store import StoredSet

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.design.efficientnet_lite import TAPPED_WIDTHS, EfficientNetLite0
+from segassay.segment.efficientnet_lite import TAPPED_WIDTHS, EfficientNetLite0
 
 _WEIGHTS = (0.7, 1.0, 0.5)
 """What features of strides 8, 16 and 32 weigh in a patch's vector."""

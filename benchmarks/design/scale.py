@@ -77,8 +77,7 @@ def measured(step: str, out: Path, n_cases: int, n_labels: int) -> dict[str, obj
         "seconds": round(time.perf_counter() - begun, 2),
         "processor_seconds": round(time.process_time() - spent, 2),
         "peak_gib": round(peak, 2),
-        **found,
-    }
+    } | found
 
 
 def write(out: Path, n_cases: int, n_labels: int) -> dict[str, int]:

@@ -8,9 +8,9 @@ learned. Every fold also does without one group of the sets with reference label
 small sets that show the same, so that its judge serves `leave_group_out.py`, too; it starts from
 the judge that never saw the group, with weights to learn on from (`restore_weights.py`).
 
-The rows are kept as `docs/results/leave_set_out/fold*.csv`, so that they outlive the machine that made
-them; `segassay train out-of-domain` fits the corrections of scores of unknown data on them. What the page says of intervals is measured across
-sets, each by corrections made without it.
+The rows are kept as `docs/results/leave_set_out/fold*.csv`, so that they outlive the machine that
+made them; `segassay train out-of-domain` fits the corrections of scores of unknown data on them.
+What the page says of intervals is measured across sets, each by corrections made without it.
 
 Usage: python -m benchmarks.unseen_data.leave_set_out DATA_ROOT [--recipe FILE] [--minutes M]
        [--baseline NAME]

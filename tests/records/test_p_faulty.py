@@ -137,7 +137,7 @@ def odds(probability: float) -> float:
 
 def test_the_prior_speaks_at_the_limit_and_the_interval_says_nineteen_to_one_at_its_end() -> None:
     limit = FAULTY_BELOW * 0.9
-    found = [p_faulty(s, s - 0.1, s + 0.1, of_tests(0.9)) for s in (limit, limit - 0.1)]
+    found = [float(p_faulty(s, s - 0.1, s + 0.1, of_tests(0.9))) for s in (limit, limit - 0.1)]
     assert found[0] == pytest.approx(PRIOR)
     assert odds(found[1]) == pytest.approx(19 * odds(PRIOR))
 

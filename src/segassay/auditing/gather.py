@@ -97,8 +97,8 @@ def gather_rows(
     order = {case_id: n for n, case_id in enumerate(case_ids)}
     tables, numbers = [SCHEMA.to_frame()], [pl.Series(dtype=pl.UInt32)]
     for some in _finished(out, case_ids, "n_rows", "rows"):
-        number = pl.col("case_id").replace_strict(order, return_dtype=pl.UInt32)
-        filled = some.filter(pl.col("n_rows") > 0).select("rows", number=number)
+        place = pl.col("case_id").replace_strict(order, return_dtype=pl.UInt32)
+        filled = some.filter(pl.col("n_rows") > 0).select("rows", number=place)
         rows = filled.explode("rows").unnest("rows")
         numbers.append(rows["number"])
         table = rows.select(SCHEMA.names())

@@ -9,8 +9,9 @@ from typing import Any
 
 from segassay.errors import ModelError, OutputError
 from segassay.files.atomic import write_whole
+from segassay.files.checksums import CHECKSUMS
 from segassay.files.zip_in_memory import read_zip
-from segassay.judge.documents.judge_folder import CARD, CHECKSUMS, WEIGHTS, JudgeFolder, open_judge
+from segassay.judge.documents.judge_folder import CARD, WEIGHTS, JudgeFolder, open_judge
 from segassay.judge.documents.new_folder import put_in_place
 from segassay.judge.engines.onnxruntime_session import open_session
 

@@ -37,16 +37,16 @@ _MOST_BYTES = 2**24
 """Length of a journal that is turned into a columnar file: some ten thousand labels."""
 
 CASES = pl.Schema(
-    {
-        "case_id": pl.String,
-        "error": pl.String,
-        "n_rows": pl.Int64,
-        "n_unusable": pl.Int64,
-        "rows": pl.List(pl.Struct(SCHEMA)),
-        "slices": pl.List(pl.Struct(SLICES)),
-        "findings": pl.String,
-        "facts": pl.String,
-    }
+    [
+        ("case_id", pl.String),
+        ("error", pl.String),
+        ("n_rows", pl.Int64),
+        ("n_unusable", pl.Int64),
+        ("rows", pl.List(pl.Struct(SCHEMA))),
+        ("slices", pl.List(pl.Struct(SLICES))),
+        ("findings", pl.String),
+        ("facts", pl.String),
+    ]
 )
 """Columns of finished cases, a row for each; findings and facts are lists as JSON.
 

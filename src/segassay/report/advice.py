@@ -121,9 +121,9 @@ def trust(data: ReportData) -> tuple[str, ...]:
     if not n:
         return ()
     sentences = []
-    widths = (scored["score_hi"] - scored["score_lo"]).drop_nans()
-    if len(widths):
-        sentences.append(f"The 90 % intervals are {widths.mean():.2f} wide on average.")
+    widths = (scored["score_hi"] - scored["score_lo"]).drop_nans().to_numpy()
+    if widths.size:
+        sentences.append(f"The 90 % intervals are {float(widths.mean()):.2f} wide on average.")
     doubted = data.counts.get(Verdict.LOW_CONFIDENCE, 0)
     if doubted:
         sentences.append(f"Of {counted(n, 'score')}, {doubted} have low confidence.")

@@ -13,7 +13,7 @@ from monai.networks.nets import (
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from segassay.judge.networks.efficientnet_lite import EfficientNetLite0
+from segassay.segment.efficientnet_lite import EfficientNetLite0
 from segassay.segment.recipe import SegmentationRecipe
 
 _LITE_WIDTHS = (16, 24, 40, 112, 320)

@@ -12,7 +12,7 @@ from torch import nn
 
 from segassay.errors import ModelError
 from segassay.judge.documents.judge_folder import find_judge, open_judge
-from segassay.judge.networks.efficientnet_lite import EfficientNetLite0
+from segassay.segment.efficientnet_lite import EfficientNetLite0
 
 _JUDGE = "judge-context"
 
