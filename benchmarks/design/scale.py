@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -77,7 +77,8 @@ def measured(step: str, out: Path, n_cases: int, n_labels: int) -> dict[str, obj
         "seconds": round(time.perf_counter() - begun, 2),
         "processor_seconds": round(time.process_time() - spent, 2),
         "peak_gib": round(peak, 2),
-    } | found
+        **found,
+    }
 
 
 def write(out: Path, n_cases: int, n_labels: int) -> dict[str, int]:
@@ -128,7 +129,11 @@ def finish(out: Path, n_cases: int, n_labels: int) -> dict[str, object]:
     }
 
 
-STEPS = {"write": write, "known": known, "finish": finish}
+STEPS: dict[str, Callable[[Path, int, int], Mapping[str, object]]] = {
+    "write": write,
+    "known": known,
+    "finish": finish,
+}
 
 
 def cases(root: Path, n_cases: int, n_labels: int) -> Iterator[Case]:
