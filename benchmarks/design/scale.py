@@ -129,7 +129,8 @@ def finish(out: Path, n_cases: int, n_labels: int) -> dict[str, object]:
     }
 
 
-STEPS: dict[str, Callable[[Path, int, int], Mapping[str, object]]] = {
+Step = Callable[[Path, int, int], Mapping[str, object]]
+STEPS: dict[str, Step] = {"write": write, "known": known, "finish": finish}
     "write": write,
     "known": known,
     "finish": finish,
