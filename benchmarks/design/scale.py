@@ -131,10 +131,6 @@ def finish(out: Path, n_cases: int, n_labels: int) -> dict[str, object]:
 
 Step = Callable[[Path, int, int], Mapping[str, object]]
 STEPS: dict[str, Step] = {"write": write, "known": known, "finish": finish}
-    "write": write,
-    "known": known,
-    "finish": finish,
-}
 
 
 def cases(root: Path, n_cases: int, n_labels: int) -> Iterator[Case]:
