@@ -4,12 +4,12 @@ from pathlib import Path
 
 from segassay.cli.option_groups import spread
 from segassay.cli.options import JudgeName, Out, TellOptions
-from segassay.types import DEFAULT_BASE
+from segassay.types import DEFAULT_JUDGE
 
 
 @spread
 def demo(
-    *, out: Out = Path("segassay-demo"), judge: JudgeName = DEFAULT_BASE, telling: TellOptions
+    *, out: Out = Path("segassay-demo"), judge: JudgeName = DEFAULT_JUDGE, telling: TellOptions
 ) -> None:
     """Audit phantoms with simulated errors, and say what was found and what was missed."""
     from segassay.cli.console import give, give_json
