@@ -2,13 +2,29 @@
 
 import os
 import re
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from segassay.files.atomic import whole_file
 
 _ERRNO = re.compile(r"\(os error (\d+)\)")
+
+
+def readable(*paths: Path) -> Any:
+    """Return what polars can read files by: it takes no path that is no text, so then their bytes.
+
+    One thing for one path, else a list.
+    """
+    try:
+        "".join(map(str, paths)).encode()
+    except UnicodeEncodeError:
+        found: list[Any] = [BytesIO(path.read_bytes()) for path in paths]
+    else:
+        found = list(paths)
+    return found[0] if len(found) == 1 else found
 
 
 def write_parquet(table: pl.DataFrame | pl.LazyFrame, path: Path) -> None:

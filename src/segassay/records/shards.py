@@ -26,6 +26,7 @@ import polars as pl
 
 from segassay.errors import OutputError
 from segassay.files.atomic import write_whole
+from segassay.files.parquet import readable
 from segassay.files.strict_json import strict_json
 from segassay.records.findings import Finding
 from segassay.records.scores import ScoreRow
@@ -147,7 +148,8 @@ def finished_ids(folder: Path, part: int | None = None) -> set[str]:
     }
     packed = _packed(folder, part)
     try:
-        ids = pl.scan_parquet(packed).select("case_id").collect() if packed else None
+        known = pl.scan_parquet(readable(*packed)).select("case_id") if packed else None
+        ids = None if known is None else known.collect()
     except (pl.exceptions.PolarsError, OSError):
         ids = pl.concat([_unpacked(path, ["case_id"]) for path in packed])
     return found if ids is None else found.union(ids["case_id"])

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from segassay.files.parquet import write_parquet
+from segassay.files.parquet import readable, write_parquet
 from segassay.records.triage import KEY, LabelKey
 
 _FILE = "slices.parquet"
@@ -52,14 +52,15 @@ def write_slices(frames: Iterable[pl.DataFrame], folder: Path) -> None:
         place = Path(name)
         for number, frame in enumerate(frames):
             write_parquet(frame.select(_SCHEMA.names()), place / f"{number:06d}.parquet")
-        written = pl.scan_parquet(place) if any(place.iterdir()) else _SCHEMA.to_frame().lazy()
+        parts = sorted(place.iterdir())
+        written = pl.scan_parquet(readable(*parts)) if parts else _SCHEMA.to_frame().lazy()
         write_parquet(written, folder / _FILE)
 
 
 def scan_slices(folder: Path) -> pl.LazyFrame:
     """Return what `write_slices` wrote; without rows where an older version wrote none."""
     path = folder / _FILE
-    return pl.scan_parquet(path) if path.exists() else _SCHEMA.to_frame().lazy()
+    return pl.scan_parquet(readable(path)) if path.exists() else _SCHEMA.to_frame().lazy()
 
 
 def slices_of(folder: Path, labels: pl.DataFrame) -> dict[LabelKey, dict[int, float]]:

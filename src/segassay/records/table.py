@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from segassay.files.atomic import whole_file
-from segassay.files.parquet import write_parquet
+from segassay.files.parquet import readable, write_parquet
 from segassay.records.scores import ScoreRow
 
 _TYPES: dict[Any, Any] = {float: pl.Float64, int: pl.Int64, bool: pl.Boolean}
@@ -86,7 +86,7 @@ def read_table(folder: Path) -> pl.DataFrame:
     Columns that an older version did not write are there, too: NaN, blank or 0, as for a label
     of which that is not known.
     """
-    frame = pl.read_parquet(folder / "scores.parquet")
+    frame = pl.read_parquet(readable(folder / "scores.parquet"))
     fields = ScoreRow.model_fields
     missing = [name for name in SCHEMA if name not in frame.columns]
     blank = {n: "" if SCHEMA[n] == pl.String else fields[n].default for n in missing}
