@@ -142,5 +142,5 @@ def _veil(error: NDArray[np.float32], faint: float) -> str:
 
 def _data_uri(picture: Image.Image) -> str:
     buffer = io.BytesIO()
-    picture.save(buffer, format="WEBP", quality=80)
+    picture.save(buffer, format="WEBP", quality=80, method=2)  # a third of the time, 5 % larger
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
