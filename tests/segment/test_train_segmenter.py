@@ -15,7 +15,7 @@ from segassay.datasets.opening import open_dataset, open_images
 from segassay.errors import DatasetError, ModelError, UsageError
 from segassay.images.io import read_label
 from segassay.metrics.overlap import dice
-from segassay.segment.model_folder import META, open_model
+from segassay.segment.model_folder import CHECKPOINT, META, open_model
 from segassay.segment.predict import predict
 from segassay.segment.recipe import SegmentationRecipe, read_segmentation_recipe
 from segassay.segment.train_segmenter import train_segmenter
@@ -67,6 +67,8 @@ def test_a_model_describes_itself_and_refuses_to_be_changed(
     assert meta.updates == QUICK["updates"]
     for path in model.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / CHECKPOINT).unlink()
+    assert open_model(tmp_path) == meta
     (tmp_path / META).write_text((model / META).read_text().replace("dark", "dusk"))
     with pytest.raises(ModelError):
         open_model(tmp_path)

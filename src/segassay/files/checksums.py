@@ -9,10 +9,10 @@ from segassay.errors import ModelError
 CHECKSUMS = "SHA256SUMS"
 
 
-def write_checksums(folder: Path, first: Iterable[str] = ()) -> None:
-    """Write `SHA256SUMS` for all files of a folder, those named `first` at its top."""
-    first = tuple(first)
-    present = {p.name for p in folder.iterdir() if p.is_file() and p.name != CHECKSUMS}
+def write_checksums(folder: Path, first: Iterable[str] = (), without: Iterable[str] = ()) -> None:
+    """Write `SHA256SUMS` for all files of a folder but some, those named `first` at its top."""
+    first, left_out = tuple(first), {CHECKSUMS, *without}
+    present = {p.name for p in folder.iterdir() if p.is_file() and p.name not in left_out}
     names = (*first, *sorted(present - set(first)))
     lines = [f"{sha256_of(folder / name)}  {name}\n" for name in names]
     (folder / CHECKSUMS).write_text("".join(lines), encoding="utf-8")

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from segassay.segment.examples import Survey
 
 MODEL, META, WEIGHTS, CARD = "model.onnx", "segmenter.json", "weights.safetensors", "card.md"
+CHECKPOINT = "checkpoint.pt"
+"""To go on training from; no part of the model."""
+
 _NEEDED = (MODEL, META, CARD)
 
 
@@ -101,7 +104,7 @@ def write_model(folder: Path, meta: ModelMeta, net: "nn.Module") -> None:
     write_weights(state, folder / WEIGHTS)
     (folder / META).write_text(meta.model_dump_json(indent=1) + "\n", encoding="utf-8")
     (folder / CARD).write_text(card(meta), encoding="utf-8")
-    write_checksums(folder, _NEEDED)
+    write_checksums(folder, _NEEDED, without=[CHECKPOINT])
 
 
 def open_model(folder: Path) -> ModelMeta:

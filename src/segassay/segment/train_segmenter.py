@@ -21,14 +21,14 @@ from segassay.metrics.overlap import dice
 from segassay.segment.augment import augmentation
 from segassay.segment.examples import Example, LabelWeights, Patches, Survey, prepare, survey
 from segassay.segment.loss import segmentation_loss
-from segassay.segment.model_folder import ModelMeta, write_model
+from segassay.segment.model_folder import CHECKPOINT, ModelMeta, write_model
 from segassay.segment.networks import LiteUNet, build_network
 from segassay.segment.pretrained import load_encoder
 from segassay.segment.recipe import SegmentationRecipe
 from segassay.segment.windows import probabilities
 from segassay.types import Say, counted
 
-CHECKPOINT, CURVES = "checkpoint.pt", "curves.csv"
+CURVES = "curves.csv"
 _FEWEST_SUBJECTS = 3
 _DECAY = 0.99
 
