@@ -140,6 +140,8 @@ def test_a_training_that_was_stopped_goes_on(tmp_path: Path) -> None:
 
 def test_structures_that_overlap_get_maps_of_their_own(tmp_path: Path) -> None:
     data = open_dataset(discs(tmp_path / "data", 5, overlap=True))
+    with pytest.raises(UsageError):
+        train_segmenter(data, recipe(loss="dice+ce"), tmp_path / "other", say=quiet)
     train_segmenter(data, recipe(updates=4), tmp_path / "model", say=quiet)
     assert not open_model(tmp_path / "model").exclusive
     predict(tmp_path / "model", data, tmp_path / "drawn")

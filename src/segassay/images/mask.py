@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segassay.images.slicing import as_planes
+from segassay.images.slicing import as_planes, plane_order
 
 BoolArray = NDArray[np.bool_]
 Box = tuple[slice, slice, slice]
@@ -81,7 +81,7 @@ class Mask:
 
     def as_planes(self, axis: int) -> "Mask":
         """Turn voxels `(i, j, k)` into slices `(slice, row, column)`, see `slicing.as_planes`."""
-        order = (axis, *reversed([n for n in range(3) if n != axis]))
+        order = plane_order(axis)
         s, r, c = (self.shape[n] for n in order)
         slices, rows, columns = (self.box[n] for n in order)
         box = (slices, _reversed(rows, r), _reversed(columns, c))

@@ -56,6 +56,12 @@ def slicing_axis(grid: Grid) -> int:
     return 2
 
 
+def plane_order(axis: int) -> tuple[int, int, int]:
+    """Return the axes of a RAS+ array in the order (slice, row, column) of `as_planes`."""
+    first, second = (n for n in range(3) if n != axis)
+    return axis, second, first
+
+
 def as_planes(array: NDArray[Any], axis: int) -> NDArray[Any]:
     """View a RAS+ array `(i, j, k)` as slices `(slice, row, column)` in display orientation.
 

@@ -24,8 +24,8 @@ _TURN, _SCALE = 0.26, 0.15
 def augmentation(found: Survey) -> Callable[[Patch, np.random.Generator], Patch]:
     """Return what changes a patch at random.
 
-    Structures that have a side are never mirrored, since left would be called right; images whose
-    file has a top keep it.
+    Structures that have a side are never mirrored left to right, since left would be called right;
+    only pictures in colour are mirrored top to bottom.
     """
     pre = found.preprocessing
     names, keys = ("image", "target", "known"), ["image", "target", "known"]

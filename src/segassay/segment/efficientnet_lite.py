@@ -1,8 +1,7 @@
 """EfficientNet-Lite0 (Tan and Le 2019; Lite: no squeeze-excitation, ReLU6), up to its last block.
 
-Dense features of a network trained on photographs tell tissues, organs and lesions apart, also in
-images that no judge ever saw: labels of other subjects are looked up by them
-(`segassay.judge.context`).
+Dense features of a network trained on photographs tell tissues, organs and lesions apart: the
+encoder of judges in context is made of it, and a segmenter may begin with it.
 """
 
 from collections.abc import Mapping

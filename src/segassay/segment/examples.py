@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import median
 from typing import Literal
 
@@ -16,7 +17,7 @@ from segassay.errors import CaseError, DatasetError
 from segassay.images.intensity import holds_hu
 from segassay.images.io import read_image
 from segassay.images.mask import Mask
-from segassay.images.slicing import slicing_axis
+from segassay.images.slicing import plane_order, slicing_axis
 from segassay.images.volume import Volume
 from segassay.segment.preprocess import Hounsfield, Preprocessing
 from segassay.segment.recipe import SegmentationRecipe
@@ -101,8 +102,8 @@ def survey(
             continue
         cases.append(case)
         seen.append(_Traits.of(case, opened.image, list(masks.values()), recipe.axes))
-        for problem in problems[-len(opened.problems) :] if opened.problems else ():
-            say(problem)
+    for problem in problems:
+        say(problem)
     if not cases:
         why = f"; the first: {problems[0]}" if problems else ""
         raise DatasetError(f"{dataset.name}: no labelled case can be used{why}")
@@ -125,13 +126,13 @@ def survey(
 
 
 def _wanted(dataset: Dataset, structures: tuple[str, ...]) -> tuple[str, ...]:
+    dataset.require_labels()
     there = dataset.structures
     missing = [name for name in structures if name not in there]
     if missing:
         raise DatasetError(
             f"{dataset.name}: no label of {missing[0]!r}; there are {', '.join(there) or 'none'}"
         )
-    dataset.require_labels()
     return structures or there
 
 
@@ -147,8 +148,7 @@ class _Traits:
     def of(cls, case: Case, image: Volume, masks: Sequence[Mask], axes: Literal[2, 3]) -> "_Traits":
         """Take down what matters of an image; `foreground` are some voxels of CT structures."""
         axis = slicing_axis(image.grid) if axes == 2 else 2
-        order = (axis, *reversed([n for n in range(3) if n != axis]))
-        spacing = tuple(image.grid.spacing_mm[n] for n in order)[3 - axes :]
+        spacing = tuple(image.grid.spacing_mm[n] for n in plane_order(axis))[3 - axes :]
         claimed = np.zeros(image.grid.shape, dtype=np.uint8)
         for mask in masks:
             claimed[mask.box] += mask.inside
@@ -210,7 +210,7 @@ def prepare(case: Case, found: Survey, weights: LabelWeights) -> Example:
     return Example(case.case_id, case.subject_id, array, masks, unknown, trusted)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Patches:
     """Patches of examples, drawn at random.
 
@@ -225,7 +225,7 @@ class Patches:
 
     def draw(self, rng: np.random.Generator) -> "Patch":
         """Draw a patch of an example; all examples with a label that counts come equally often."""
-        places = self._places()
+        places = self._places
         if rng.random() < self.foreground and places:
             names = sorted(places)
             name = names[int(rng.integers(len(names)))]
@@ -236,6 +236,7 @@ class Patches:
             centre = tuple(int(rng.integers(n)) for n in example.shape)
         return self.cut(example, centre)
 
+    @cached_property
     def _places(self) -> dict[str, list[int]]:
         found: dict[str, list[int]] = {}
         for number, example in enumerate(self.examples):

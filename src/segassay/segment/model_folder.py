@@ -59,12 +59,19 @@ class ModelMeta(Document):
 
     @classmethod
     def of(
-        cls, found: "Survey", recipe: SegmentationRecipe, *, best: float, updates: int, n: int
+        cls,
+        found: "Survey",
+        recipe: SegmentationRecipe,
+        *,
+        exclusive: bool,
+        best: float,
+        updates: int,
+        n: int,
     ) -> "ModelMeta":
         """Describe what a training gave; `best` is NaN without validation."""
         return cls(
             structures=found.structures,
-            exclusive=recipe.loss == "dice+ce" or (recipe.loss is None and found.exclusive),
+            exclusive=exclusive,
             preprocessing=found.preprocessing,
             recipe=recipe,
             updates=updates,

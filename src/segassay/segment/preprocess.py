@@ -18,7 +18,7 @@ from segassay.geometry.grid import require_same_grid
 from segassay.geometry.resample import resized
 from segassay.images.intensity import robust_ends
 from segassay.images.mask import Mask
-from segassay.images.slicing import as_planes, from_planes, slicing_axis
+from segassay.images.slicing import as_planes, from_planes, plane_order, slicing_axis
 from segassay.images.volume import Volume
 
 Floats = NDArray[np.float32]
@@ -106,7 +106,7 @@ class Preprocessing(BaseModel):
     def seen_shape(self, volume: Volume) -> tuple[int, int, int]:
         """Return slices, rows and columns as the network sees them."""
         axis = self.axis_of(volume)
-        order = (axis, *reversed([n for n in range(3) if n != axis]))
+        order = plane_order(axis)
         n_slices, *sides = (volume.grid.shape[n] for n in order)
         spacing = [volume.grid.spacing_mm[n] for n in order]
         if self.spacing_mm is None or not volume.spacing_known:

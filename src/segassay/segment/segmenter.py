@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from segassay.geometry.resample import resized
 from segassay.images.mask import Mask
+from segassay.images.slicing import plane_order
 from segassay.images.volume import Volume
 from segassay.judge.engines.network import Ports, open_network
 from segassay.segment.model_folder import MODEL, ModelMeta, open_model
@@ -58,9 +59,7 @@ class Segmenter:
         Maps are brought to the image's size one by one, so that memory does not grow with them.
         """
         pre = self.meta.preprocessing
-        axis = pre.axis_of(image)
-        order = (axis, *reversed([n for n in range(3) if n != axis]))
-        whole = tuple(image.grid.shape[n] for n in order)
+        whole = tuple(image.grid.shape[n] for n in plane_order(pre.axis_of(image)))
         if not self.meta.exclusive:
             drawn = (resized(one, whole) > 0.5 for one in p)
             return {

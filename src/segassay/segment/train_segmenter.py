@@ -17,6 +17,7 @@ from torch.optim.swa_utils import AveragedModel
 from segassay.datasets.case import Case, Dataset
 from segassay.datasets.splits import natural_key
 from segassay.errors import CaseError, DatasetError, UsageError
+from segassay.judge.networks.precision import usual_precision
 from segassay.metrics.overlap import dice
 from segassay.segment.augment import augmentation
 from segassay.segment.examples import Example, LabelWeights, Patches, Survey, prepare, survey
@@ -54,7 +55,6 @@ def train_segmenter(
     *,
     weights: LabelWeights | None = None,
     structures: Iterable[str] = (),
-    validation_subjects: Sequence[str] | None = None,
     say: Say,
 ) -> TrainedSegmenter:
     """Train a segmenter on the labels of a data set.
@@ -65,16 +65,18 @@ def train_segmenter(
         out: Folder of the model; a training that was interrupted there goes on.
         weights: What labels are trusted; by default all alike.
         structures: Which to learn; all by default.
-        validation_subjects: Who chooses the best weights; by default a share of the subjects, drawn
-            with the recipe's seed.
         say: Gets a line of progress now and then.
 
     Raises:
         DatasetError: Nothing can be learned from the data set.
+        UsageError: `out` holds a training by another recipe, or structures overlap and the loss
+            gives every voxel one of them.
     """
     out.mkdir(parents=True, exist_ok=True)
     found = survey(dataset, recipe, structures, say=say)
-    held = _held_out(found.cases, recipe, validation_subjects)
+    if recipe.loss == "dice+ce" and not found.exclusive:
+        raise UsageError(f"{dataset.name}: structures overlap; loss: dice+0.5bce lets them")
+    held = _held_out(found.cases, recipe)
     examples = list(_prepared(found, weights or {}, say))
     train = [one for one in examples if one.subject not in held and any(one.weights.values())]
     tune = [one for one in examples if one.subject in held]
@@ -86,17 +88,20 @@ def train_segmenter(
     training = _Training(found, recipe, train, tune, out, say)
     training.run()
     best = training.best if tune else nan
-    meta = ModelMeta.of(found, recipe, best=best, updates=training.updates, n=len(train))
+    meta = ModelMeta.of(
+        found,
+        recipe,
+        exclusive=training.exclusive,
+        best=best,
+        updates=training.updates,
+        n=len(train),
+    )
     write_model(out, meta, training.best_net())
     return TrainedSegmenter(out, best, training.updates, len(train), len(tune))
 
 
-def _held_out(
-    cases: Sequence[Case], recipe: SegmentationRecipe, given: Sequence[str] | None
-) -> set[str]:
+def _held_out(cases: Sequence[Case], recipe: SegmentationRecipe) -> set[str]:
     subjects = sorted({case.subject_id for case in cases}, key=natural_key)
-    if given is not None:
-        return set(given)
     if len(subjects) < _FEWEST_SUBJECTS or not recipe.validation:
         return set()
     drawn = np.random.default_rng(recipe.seed).permutation(len(subjects))
@@ -126,7 +131,7 @@ class _Training:
     ) -> None:
         self.found, self.recipe, self.tune, self.out, self.say = found, recipe, tune, out, say
         pre = found.preprocessing
-        self.exclusive = recipe.loss == "dice+ce" or (recipe.loss is None and found.exclusive)
+        self.exclusive = found.exclusive and recipe.loss != "dice+0.5bce"
         self.patches = Patches(train, found.structures, pre, recipe.foreground)
         self.augment = augmentation(found) if recipe.augment else None
         precision = recipe.precision if recipe.precision != "auto" else usual_precision()
@@ -284,16 +289,6 @@ def hard_masks(p: np.ndarray[Any, Any], *, exclusive: bool) -> np.ndarray[Any, A
         return np.asarray(p > 0.5)
     best = p.argmax(axis=0)
     return np.stack([best == n for n in range(1, len(p))])
-
-
-def usual_precision() -> str:
-    """Return bfloat16 where this machine computes in it: processors without are slowed."""
-    has_units = (
-        torch.accelerator.is_available()
-        or torch.cpu._is_amx_tile_supported()  # torch has no public question
-        or torch.cpu._is_avx512_bf16_supported()
-    )
-    return "bf16-mixed" if has_units else "32-true"
 
 
 def _groups(net: nn.Module, recipe: SegmentationRecipe) -> list[dict[str, Any]]:

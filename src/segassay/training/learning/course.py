@@ -9,11 +9,11 @@ pairs of its own; the first one writes what is written.
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
-import torch
 from lightning_fabric import Fabric
 
+from segassay.judge.networks.precision import usual_precision
 from segassay.training.learning.progress import Clock, Progress, RunningMeans, append_row
 from segassay.training.settings import JudgeRecipe
 from segassay.types import Say
@@ -29,16 +29,6 @@ class HelperDone(Exception):  # noqa: N818  # nothing went wrong
 
     The first process goes on from there; whoever started the training lets the others end.
     """
-
-
-def usual_precision() -> Literal["32-true", "bf16-mixed"]:
-    """Return half precision where this machine computes in it: processors without are slowed."""
-    has_units = (
-        torch.accelerator.is_available()
-        or torch.cpu._is_amx_tile_supported()  # torch has no public question
-        or torch.cpu._is_avx512_bf16_supported()
-    )
-    return "bf16-mixed" if has_units else "32-true"
 
 
 class Course:
