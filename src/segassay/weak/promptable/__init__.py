@@ -1,0 +1,1 @@
+"""Segmenters that draw what a prompt points at, all behind one protocol."""
