@@ -36,18 +36,15 @@ class OpenedSlice(Protocol):
 
 
 class PromptableSegmenter(Protocol):
-    """Draws what a prompt points at.
-
-    Attributes:
-        name: How results name it.
-        kinds: What it takes, the best first.
-    """
+    """Draws what a prompt points at."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """How results name it."""
 
     @property
-    def kinds(self) -> tuple[PromptKind, ...]: ...
+    def kinds(self) -> tuple[PromptKind, ...]:
+        """What it takes of a prompt, the best first."""
 
     def open_slice(self, image: Floats) -> OpenedSlice:
         """Look at a slice.
