@@ -107,8 +107,9 @@ def _pointed_at(found: list[BoolArray], target: BoolArray, prompt: Prompt) -> Bo
 def shown(case: StoredCase, index: int) -> Floats:
     """Return a slice `(rows, columns, 3)` in [0, 1] as segmenters see it."""
     if case.colours is not None:
-        return np.asarray(case.colours, dtype=np.float32) / 255
-    return np.repeat(np.asarray(case.planes[index], dtype=np.float32)[..., None] / 255, 3, axis=2)
+        return np.asarray(case.colours / 255, dtype=np.float32)
+    grey = np.asarray(case.planes[index] / 255, dtype=np.float32)
+    return np.repeat(grey[..., None], 3, axis=2)
 
 
 def window(

@@ -1,7 +1,8 @@
 """`prompt-small`: our own promptable segmenter, small enough to ship, run on ONNX Runtime.
 
 A window round the prompt is looked at, so that small structures are seen as large as big ones
-(adaptive zoom, arXiv 2510.09499). With points alone nothing tells how large the structure is, and the whole slice is looked at.
+(adaptive zoom, arXiv 2510.09499). With points alone nothing tells how large the structure is, and
+the whole slice is looked at.
 """
 
 from collections.abc import Sequence
