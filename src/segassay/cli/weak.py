@@ -41,6 +41,12 @@ class WeakOptions:
     config: Annotated[
         Path | None, typer.Option("--config", help="Recipe (YAML), as in recipes/.")
     ] = None
+    keep_candidates: Annotated[
+        bool,
+        typer.Option(
+            "--keep-candidates", help="Write all candidates of a label, not only the best."
+        ),
+    ] = False
     structures: Structures = None
     judge: JudgeName = DEFAULT_JUDGE
     engine: EngineName = Engine.ONNX
@@ -81,6 +87,7 @@ def weak(
         read_segmentation_recipe(by.config, **given),
         structures=tuple(by.structures or ()),
         engine=by.engine,
+        keep_candidates=by.keep_candidates,
     )
     reference = open_dataset(gold, subject_regex=subject_regex, modality=modality)
     unlabelled = open_images(images, subject_regex=subject_regex, modality=modality)

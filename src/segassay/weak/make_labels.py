@@ -3,6 +3,7 @@
 coarse/         the coarse models
 reference/      candidates of the reference labels, with their true Dice
 labels/         the weak labels, a folder for each structure
+candidates/     where they are kept, all candidates by kind, each as `labels`
 provenance/     of every image: all candidates, what was chosen, how good it is, why others are not
 weights.csv     what each label counts in training
 preview/        candidates side by side; `preview.html` shows them
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
     from segassay.segment.train_segmenter import TrainedSegmenter
 
 RECORD, WEIGHTS, LABELS, PROVENANCE = "weak.json", "weights.csv", "labels", "provenance"
-COARSE, REFERENCE, MODEL = "coarse", "reference", "model"
+COARSE, REFERENCE, MODEL, CANDIDATES = "coarse", "reference", "model", "candidates"
 
 _PREVIEWED = 60
 """Images whose candidates are drawn side by side."""
@@ -98,11 +99,13 @@ class WeakSettings:
         structures: Which to label; by default all that enough reference subjects have.
         threads: Cores to use; all that this process may use by default.
         engine: What runs the coarse models.
+        keep_candidates: Whether all candidates are written, too, a folder for each kind.
     """
 
     recipe: SegmentationRecipe
     parts: int = 3
     structures: tuple[str, ...] = ()
+    keep_candidates: bool = False
     threads: int | None = None
     engine: Engine = Engine.ONNX
 
@@ -156,6 +159,7 @@ class _Makers:
     structures: tuple[str, ...]
     segmenters: tuple[PromptableSegmenter, ...]
     judge: Judge
+    keep_candidates: bool
 
     def rows(
         self, case: Case, channels: list[Any], truth: dict[str, Mask] | None = None
@@ -227,7 +231,7 @@ def make_weak_labels(
     if isinstance(judge, ContextJudge):
         memory = judge.reader.gather(reference.cases, structures=names, trusted=True)
         judge = judge.with_reference(memory)
-    makers = _Makers(coarse, names, tuple(segmenters), judge)
+    makers = _Makers(coarse, names, tuple(segmenters), judge, how.keep_candidates)
     gate = Gate.learn(list(_reference_labels(reference, makers, out, progress, say)))
     if gate.subjects < GUARANTEED_FROM:
         n = counted(gate.subjects, "reference subject")
@@ -325,6 +329,12 @@ def weak_dataset(
 def weak_path(out: Path, structure: str, case: Case) -> Path:
     """Return where the weak label of a structure lies."""
     return label_path(out / LABELS / structure / case.case_id, case.images[0])
+
+
+def candidate_path(out: Path, name: str, structure: str, case: Case) -> Path:
+    """Return where a candidate of some kind lies, if candidates are kept."""
+    folder = out / CANDIDATES / name.replace(":", "-") / structure
+    return label_path(folder / case.case_id, case.images[0])
 
 
 def read_record(out: Path, case: Case) -> CaseRecord | None:
@@ -474,16 +484,21 @@ def _labelled(
         labels.append(label)
         path = weak_path(out, label.structure, case)
         if label.chosen:
-            mask = next(one.mask for one in drawn if one.name == label.chosen)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_label(path, mask, like=case.images[0], keep_header=False, overwrite=True)
+            _put(path, next(one.mask for one in drawn if one.name == label.chosen), case)
         else:
             path.unlink(missing_ok=True)
+        for one in drawn if makers.keep_candidates else ():
+            _put(candidate_path(out, one.name, label.structure, case), one.mask, case)
         if preview and drawn:
             draw_candidates(out, case.case_id, label, drawn, pictures)
     record = record.model_copy(update={"labels": tuple(labels)})
     _write(out / PROVENANCE / f"{case.case_id}.json", record)
     return record
+
+
+def _put(path: Path, mask: Mask, case: Case) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_label(path, mask, like=case.images[0], keep_header=False, overwrite=True)
 
 
 def _is_whole(out: Path, case: Case, record: CaseRecord) -> bool:
