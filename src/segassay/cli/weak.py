@@ -11,6 +11,7 @@ from segassay.cli.options import (
     EngineName,
     JudgeName,
     ModalityName,
+    Structure,
     Structures,
     SubjectRegex,
     TellOptions,
@@ -47,6 +48,7 @@ class WeakOptions:
             "--keep-candidates", help="Write all candidates of a label, not only the best."
         ),
     ] = False
+    structure: Structure = None
     structures: Structures = None
     judge: JudgeName = DEFAULT_JUDGE
     engine: EngineName = Engine.ONNX
@@ -57,7 +59,10 @@ def weak(
     *,
     images: Annotated[Path, typer.Argument(help="Folder of images, one image, or a data set.")],
     gold: Annotated[
-        Path, typer.Option("--gold", help="Data set whose labels are treated as truth.")
+        Path,
+        typer.Option(
+            "--gold", help="Labels treated as truth: a data set, or labels of some of the images."
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Result folder; made if missing.")],
     by: WeakOptions,
@@ -68,13 +73,18 @@ def weak(
 ) -> int:
     """Label images by what a few reference cases teach. Resumes where it stopped."""
     from segassay.cli.console import give_json, tell, tell_some
-    from segassay.datasets.opening import open_dataset, open_images
+    from segassay.datasets.opening import open_images
     from segassay.extras import require
     from segassay.judge.scoring import load_judge
 
     require("torch", extra="train")
     from segassay.segment.recipe import read_segmentation_recipe
-    from segassay.weak.make_labels import WeakSettings, make_weak_labels, train_on_weak_labels
+    from segassay.weak.make_labels import (
+        WeakSettings,
+        make_weak_labels,
+        open_reference,
+        train_on_weak_labels,
+    )
     from segassay.weak.promptable.open_promptable import open_promptable
     from segassay.weak.promptable.prompt_small import PROMPT_SMALL
 
@@ -89,7 +99,9 @@ def weak(
         engine=by.engine,
         keep_candidates=by.keep_candidates,
     )
-    reference = open_dataset(gold, subject_regex=subject_regex, modality=modality)
+    reference = open_reference(
+        gold, images, structure=by.structure, subject_regex=subject_regex, modality=modality
+    )
     unlabelled = open_images(images, subject_regex=subject_regex, modality=modality)
     names = [name for name in by.segmenter or [PROMPT_SMALL] if name != "none"]
     say = (lambda _: None) if telling.quiet else tell

@@ -24,9 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segassay.datasets.case import Case, Dataset
+from segassay.datasets.opening import open_dataset
 from segassay.datasets.read_case import file_sha256, read_labelled_case
 from segassay.datasets.splits import by_lot
-from segassay.errors import CaseError, MissingExtraError, OutputError, UsageError
+from segassay.errors import CaseError, DatasetError, MissingExtraError, OutputError, UsageError
 from segassay.files.atomic import write_whole
 from segassay.files.strict_json import strict_json
 from segassay.images.io import read_image
@@ -38,7 +39,7 @@ from segassay.judge.scoring.context_judge import ContextJudge
 from segassay.judge.scoring.judge import Judge
 from segassay.judge.scoring.query import AskedImage
 from segassay.segment.recipe import SegmentationRecipe
-from segassay.types import Engine, ExitCode, Progress, Say, counted, ignore_progress
+from segassay.types import Engine, ExitCode, Modality, Progress, Say, counted, ignore_progress
 from segassay.weak.candidates import (
     Candidate,
     Pictures,
@@ -237,6 +238,44 @@ def make_weak_labels(
         n = counted(gate.subjects, "reference subject")
         say(f"{n}: with fewer than {GUARANTEED_FROM} nothing guarantees that intervals hold")
     return _label(images, reference, makers, gate, out, progress)
+
+
+def open_reference(
+    gold: Path,
+    images: Path,
+    *,
+    structure: str | None = None,
+    subject_regex: str | None = None,
+    modality: Modality | None = None,
+) -> Dataset:
+    """Open the reference cases: a data set, or a folder of labels of some of the images.
+
+    Args:
+        gold: The one or the other.
+        images: Where the images of such labels lie.
+        structure: What the label files of a folder hold, if it is one structure.
+        subject_regex: Its first group is the subject in a case id.
+        modality: Kind of the images where the data set does not tell it.
+
+    Raises:
+        DatasetError: It is neither.
+    """
+    try:
+        found = open_dataset(gold, subject_regex=subject_regex, modality=modality)
+        found.require_labels()
+    except DatasetError as error:
+        try:
+            found = open_dataset(
+                images=images,
+                labels=gold,
+                structure=structure,
+                subject_regex=subject_regex,
+                modality=modality,
+            )
+            found.require_labels()
+        except DatasetError:
+            raise error from None  # what was tried first is what most people mean
+    return replace(found, cases=tuple(case for case in found.cases if case.labels))
 
 
 def train_on_weak_labels(
