@@ -54,7 +54,7 @@ def open_promptable(
         threads: Cores for ONNX files; all that this process may use by default.
 
     Raises:
-        ModelError: There is none of that name, or its files are missing, damaged or no such network.
+        ModelError: There is none of that name, or its files are missing, damaged or unfit.
         MissingExtraError: A file needs transformers, or the engine, which is not installed.
     """
     if spec in INSTALLED:
