@@ -60,6 +60,10 @@ def tiny(kind: str) -> Any:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.normal_(std=0.3)
+        # One tensor in the authors' layout; transformers ties the two in SAM, not in SAM 2.
+        model.shared_image_embedding.positional_embedding.copy_(
+            model.prompt_encoder.shared_embedding.positional_embedding
+        )
     return model.eval()
 
 

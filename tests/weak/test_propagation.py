@@ -1,5 +1,7 @@
 """A volume is drawn from its most certain slice outwards, and a leak ends it."""
 
+from itertools import pairwise
+
 import numpy as np
 import scipy.ndimage as ndi
 from hypothesis import given, settings
@@ -193,7 +195,7 @@ def test_what_is_kept_agrees_with_its_neighbours(seed: int, change: float, least
     for k in kept:
         total = found.mask[k].sum() + coarse_mask[k].sum()
         assert 2 * (found.mask[k] & coarse_mask[k]).sum() >= 0.4 * total
-    for a, b in zip(kept, kept[1:], strict=False):
+    for a, b in pairwise(kept):
         areas = sorted([found.mask[a].sum(), found.mask[b].sum()])
         assert b == a + 1
         assert areas[1] <= change * areas[0] * (1 + 1e-9)
