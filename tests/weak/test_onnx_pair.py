@@ -19,6 +19,7 @@ from segassay.weak.promptable.protocol import PromptKind  # noqa: E402
 from segassay.weak.prompts import BoolArray, Prompt  # noqa: E402
 
 SHAPE = (40, 80)
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HEAD = '<ir_version: 8, opset_import: ["" : 17]>\n'
 
 ENCODER = """
@@ -148,10 +149,10 @@ decode (float[1,1,1,1] image_embeddings, float[4] boxes) => (float[1,1,64,64] ma
     corners = Reshape(boxes, flat)
     {BOX}
     thousand = Constant<value = float {{1000.0}}>()
-    nothing = Constant<value = float {{0.0}}>()
+    zero_float = Constant<value = float {{0.0}}>()
     drawn = Mul(inside, thousand)
-    none = Mul(image_embeddings, nothing)
-    masks = Add(drawn, none)
+    no_image = Mul(image_embeddings, zero_float)
+    masks = Add(drawn, no_image)
 }}
 """
 
@@ -225,18 +226,10 @@ def test_points_come_with_their_labels_and_one_of_none(tmp_path: Path) -> None:
     assert logits[PromptKind.BOX] == pytest.approx(4 + 9, abs=0.2)
 
 
-@pytest.mark.parametrize(
-    ("prefix", "expected"),
-    [
-        (
-            "",
-            (128 / 255 - 0.485) / 0.229 / 3
-            + (128 / 255 - 0.456) / 0.224 / 3
-            + (128 / 255 - 0.406) / 0.225 / 3,
-        ),
-        ("medsam:", 0.0),
-    ],
-)
+GREY = float(np.mean([(128 / 255 - m) / s for m, s in zip(MEAN, STD, strict=True)]))
+
+
+@pytest.mark.parametrize(("prefix", "expected"), [("", GREY), ("medsam:", 0.0)])
 def test_the_encoder_is_shown_the_recipe(prefix: str, expected: float, tmp_path: Path) -> None:
     """The decoder gives back the mean of what the encoder saw; the slice is one grey."""
     folder = pair(tmp_path / "p", ENCODER, CONSTANT_DECODER)
@@ -261,15 +254,16 @@ def test_a_folder_named_after_medsam_is_shown_its_pixels(tmp_path: Path) -> None
 
 def test_a_pair_of_sam2_has_several_embeddings(tmp_path: Path) -> None:
     encoder = """
-    encode (float[1,3,64,64] image) => (float[1,3,4,4] image_embed, float[1,3,16,16] high_res_feats_0)
+    encode (float[1,3,64,64] image)
+        => (float[1,3,4,4] image_embed, float[1,3,16,16] high_res_feats_0)
     {
         image_embed = AveragePool<kernel_shape = [16, 16], strides = [16, 16]>(image)
         high_res_feats_0 = AveragePool<kernel_shape = [4, 4], strides = [4, 4]>(image)
     }
     """
     decoder = """
-    decode (float[1,3,16,16] high_res_feats_0, float[1,3,4,4] image_embed, float[1,n,2] point_coords,
-            float[1,n] point_labels) => (float[1,1,16,16] masks)
+    decode (float[1,3,16,16] high_res_feats_0, float[1,3,4,4] image_embed,
+            float[1,n,2] point_coords, float[1,n] point_labels) => (float[1,1,16,16] masks)
     { masks = ReduceMean<axes = [1], keepdims = 1>(high_res_feats_0) }
     """
     segmenter = open_promptable(str(pair(tmp_path / "p", encoder, decoder)))
@@ -316,7 +310,6 @@ def test_medficientsam_takes_boxes_in_shares_of_the_longer_side(
     assert segmenter.kinds == (PromptKind.BOX,)
     assert segmenter.recipe is Recipe.MEDFICIENT
     one = two_prompts(SHAPE)[0]
-    segmenter._size = 64
     drawn = segmenter.open_slice(slice_of(SHAPE)).draw([one], PromptKind.BOX)
     assert overlap(drawn[0] >= 0.5, box_of(one)) > 0.8
 
@@ -366,14 +359,14 @@ def test_many_prompts_cost_one_embedding(tmp_path: Path, monkeypatch: pytest.Mon
     segmenter = open_promptable(str(pair(tmp_path / "p", ENCODER, SAM_DECODER)))
     assert isinstance(segmenter, OnnxPair)
     calls = []
-    run = segmenter._encoder.run
+    session = segmenter._encoder
 
     class Counting:
-        get_outputs = segmenter._encoder.get_outputs
+        get_outputs = session.get_outputs
 
         def run(self, *arguments: object) -> object:
             calls.append(1)
-            return run(*arguments)
+            return session.run(*arguments)
 
     monkeypatch.setattr(segmenter, "_encoder", Counting())
     seen = segmenter.open_slice(slice_of(SHAPE))

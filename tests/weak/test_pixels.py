@@ -5,7 +5,7 @@ import pytest
 from promptable_slices import slice_of, two_prompts
 
 from segassay.weak.promptable.pixels import Frame, Recipe, show, sigmoid
-from segassay.weak.prompts import Floats, prompts
+from segassay.weak.prompts import BoolArray, prompts
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -108,7 +108,7 @@ def test_a_mask_comes_back_from_the_square(shape: tuple[int, int], squash: bool)
     assert _dice(back >= 0.5, mask > 0) > 0.93
 
 
-def _dice(a: Floats, b: Floats) -> float:
+def _dice(a: BoolArray, b: BoolArray) -> float:
     return float(2 * (a & b).sum() / (a.sum() + b.sum()))
 
 

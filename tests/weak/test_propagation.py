@@ -173,7 +173,9 @@ def test_an_empty_map_costs_nothing() -> None:
 
     found = propagate(never, np.zeros(SHAPE, dtype=np.float32))
     assert isinstance(found, Propagation)
-    assert (found.mask.any(), found.reached.any(), found.stops) == (False, False, ())
+    assert not found.mask.any()
+    assert not found.reached.any()
+    assert found.stops == ()
 
 
 @settings(max_examples=40, deadline=None)

@@ -75,9 +75,12 @@ def test_many_prompts_cost_one_embedding(
 ) -> None:
     segmenter = opened(folders["sam"])
     embed, calls = segmenter._model.get_image_embeddings, []
-    monkeypatch.setattr(
-        segmenter._model, "get_image_embeddings", lambda x: (calls.append(x.shape), embed(x))[1]
-    )
+
+    def counting(pixels: Any) -> Any:
+        calls.append(pixels.shape)
+        return embed(pixels)
+
+    monkeypatch.setattr(segmenter._model, "get_image_embeddings", counting)
     seen = segmenter.open_slice(slice_of(SHAPE))
     first = two_prompts(SHAPE)
     drawn = seen.draw(first * 6, PromptKind.BOX)
@@ -191,7 +194,7 @@ def test_a_folder_of_sam2_for_videos_draws_slices(folders: dict[str, Path], tmp_
     drawn = [
         opened(f).open_slice(image).draw(both, PromptKind.BOX) for f in (folder, folders["sam2"])
     ]
-    assert np.array_equal(*drawn)
+    assert np.array_equal(drawn[0], drawn[1])
 
 
 ORIGINAL_NAMES = {
@@ -245,7 +248,7 @@ def test_the_authors_layout_gives_the_same_drawings(
 
 def _with_size(path: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> SamSegmenter:
     """Open a SAM 2 whose square is neither 1024 nor 512."""
-    read: Any = sam.read_original
+    read = original_checkpoint.read_original
     monkeypatch.setattr(sam, "read_original", lambda path, **_: read(path, size=size))
     return load_sam(path)
 

@@ -67,6 +67,7 @@ class _Port:
 
     @classmethod
     def of(cls, part: Any) -> "_Port":
+        """Take down what a session says of an input."""
         shape = tuple(n if isinstance(n, int) and n > 0 else None for n in part.shape)
         return cls(part.name, shape, _DTYPES.get(part.type, np.dtype("float32")))
 
@@ -131,6 +132,8 @@ class OnnxPair:
         if self._batched and None not in self._image.shape[2:]:
             raise self._not_understood(f"an EfficientSAM that takes {self._image.shape} alone")
         self.recipe = recipe or self._usual_recipe(rest)
+        grids = [port.shape[-1] for port, _ in self._embeddings if port.shape[-1]]
+        self._grid = min(grids, default=_USUAL_SIZE // _STRIDE)
         self._size = self._size_of_square()
         self._masks, self._scores = self._outputs()
         self.kinds = self._kinds()
@@ -160,8 +163,11 @@ class OnnxPair:
         logits = found[0].reshape(-1, *found[0].shape[-2:])
         best = int(found[1].reshape(-1)[: len(logits)].argmax()) if self._scores else 0
         whole = logits[best : best + 1]
-        drawn = whole if whole.shape[1:] == frame.shape else frame.back(whole)
-        return sigmoid(drawn[0])
+        if whole.shape[1:] == frame.shape:
+            return sigmoid(whole[0])
+        if whole.shape[2] > frame.size:  # finer than the square that prompts are given in
+            frame = Frame.of(frame.shape, whole.shape[2], squash=self.recipe.squashes)
+        return sigmoid(frame.back(whole)[0])
 
     def _understand_encoder(self) -> tuple[_Port, _Port | None]:
         ports = [_Port.of(part) for part in self._encoder.get_inputs()]
@@ -191,13 +197,9 @@ class OnnxPair:
         return Recipe.SAM2 if len(embeddings) > 1 else Recipe.SAM
 
     def _size_of_square(self) -> int:
-        """Return the encoder's own size, or that of its embedding, or SAM's."""
+        """Return the encoder's own size, or that of a SAM with this embedding."""
         rows = self._image.shape[-2] if _channels_first(self._image) else self._image.shape[0]
-        if rows is not None:
-            return rows
-        grids = [port.shape[-1] for port, _ in self._embeddings]
-        known = [grid for grid in grids if grid is not None]
-        return _STRIDE * min(known) if known else _USUAL_SIZE
+        return rows or _STRIDE * self._grid
 
     def _outputs(self) -> tuple[str, str | None]:
         """Choose the decoder's masks, small where there are such, and the scores of them."""
@@ -248,7 +250,7 @@ class OnnxPair:
             self._labels.name: self._labels.array(labels.reshape(*lead, -1)),
         }
         if self._mask is not None:
-            side = self._mask.shape[-1] or 4 * self._size // _STRIDE
+            side = self._mask.shape[-1] or 4 * self._grid
             empty = np.zeros((1, side, side), dtype=np.float32)
             shown = frame.mask_logits([prompt], side) if kind is PromptKind.MASK else empty
             feeds[self._mask.name] = self._mask.array(shown[None])
