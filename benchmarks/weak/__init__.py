@@ -1,1 +1,1 @@
-"""What do the parts of weak labelling cost, and what do they bring?"""
+"""Weak labels: prompts, promptable segmenters, the gate, and what models learn from them."""

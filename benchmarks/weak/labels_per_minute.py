@@ -3,7 +3,9 @@
 Every segmenter works in a process of its own, through `open_promptable`, on the middle slice of
 each image of a folder: the slice is embedded once, then a label is drawn for each of a few boxes.
 Random weights of a published configuration cost the same time as the published ones; they are saved
-and XX
+and opened as these are. Labels per minute count from when the segmenter is open. On a machine with
+other work compare processor time on one core: `OMP_NUM_THREADS=1 ... --clock cpu`.
+
 Usage: python -m benchmarks.weak.labels_per_minute IMAGES [--spec SPEC ...] [--random NAME ...]
     [--images N] [--labels N] [--engine onnx|openvino] [--clock wall|cpu]
     [--out FILE]

@@ -7,7 +7,6 @@ and of MedSAM have one architecture. So a name with `medsam` in it means MedSAM,
 folder alone, and a prefix says it outright: `medsam:models/vit-base`.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,12 @@ from segassay.extras import require
 from segassay.types import Engine
 from segassay.weak.promptable.onnx_pair import OnnxPair, find_pair
 from segassay.weak.promptable.pixels import Recipe
+from segassay.weak.promptable.prompt_small import (
+    META,
+    PROMPT_SMALL,
+    PromptSmall,
+    find_prompt_small,
+)
 from segassay.weak.promptable.protocol import PromptableSegmenter, PromptKind
 
 _CHECKPOINTS = {".pth", ".pt"}
@@ -39,35 +44,33 @@ KINDS: dict[str, _Family] = {
 }
 """Prefixes of a path."""
 
-INSTALLED: dict[str, Callable[[Engine], PromptableSegmenter]] = {}
-"""Segmenters that are asked for by name alone, and what opens them on an engine."""
-
 
 def open_promptable(
-    spec: str, *, engine: Engine = Engine.ONNX, threads: int | None = None
+    spec: str, *, threads: int | None = None, engine: Engine = Engine.ONNX
 ) -> PromptableSegmenter:
     """Open a promptable segmenter that lies on this machine.
 
     Args:
-        spec: `[KIND:]PATH`, KIND one of `KINDS`, or a name of `INSTALLED`.
-        engine: What runs ONNX files; torch runs all else.
+        spec: `[KIND:]PATH`, KIND one of `KINDS`, or a name such as `prompt-small`.
         threads: Cores for ONNX files; all that this process may use by default.
+        engine: What runs ONNX files; torch runs all else.
 
     Raises:
         ModelError: There is none of that name, or its files are missing, damaged or unfit.
         MissingExtraError: A file needs transformers, or the engine, which is not installed.
     """
-    if spec in INSTALLED:
-        return INSTALLED[spec](engine)
     prefix, path = _split(spec)
+    if not prefix and not path.exists() and Path(spec).name == spec and not path.suffix:
+        path = find_prompt_small(spec)
+    if (path / META).is_file():
+        return PromptSmall(path, threads=threads, engine=engine)
     if path.is_dir() and (pair := find_pair(path)) is not None:
         family = KINDS[prefix] if prefix else _family_of_pair(path)
         return OnnxPair(*pair, path.name, recipe=family.recipe, engine=engine, threads=threads)
     if not (path.is_dir() or (path.is_file() and path.suffix.lower() in _CHECKPOINTS)):
         raise ModelError(
-            f"no promptable segmenter {spec!r}: expected "
-            + " or ".join([*INSTALLED, "a folder with config.json or two ONNX files"])
-            + f", or a {' or '.join(sorted(_CHECKPOINTS))} file"
+            f"no promptable segmenter {spec!r}: expected {PROMPT_SMALL}, a folder with config.json "
+            f"or two ONNX files, or a {' or '.join(sorted(_CHECKPOINTS))} file"
         )
     for module in ("torch", "transformers"):
         require(module, extra="sam")
