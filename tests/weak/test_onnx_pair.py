@@ -250,6 +250,7 @@ def test_a_folder_named_after_medsam_is_shown_its_pixels(tmp_path: Path) -> None
         segmenter = open_promptable(str(pair(tmp_path / name, ENCODER, CONSTANT_DECODER)))
         assert isinstance(segmenter, OnnxPair)
         assert segmenter.recipe is recipe
+        assert (PromptKind.POINTS in segmenter.kinds) is (recipe is Recipe.SAM)
 
 
 def test_a_pair_of_sam2_has_several_embeddings(tmp_path: Path) -> None:
@@ -338,6 +339,15 @@ def test_what_is_no_pair_is_refused_in_one_line(encoder: str, decoder: str, tmp_
         open_promptable(str(pair(tmp_path / "odd", encoder, decoder)))
     assert "\n" not in str(caught.value)
     assert "odd" in str(caught.value)
+
+
+def test_a_pair_that_does_not_run_is_refused_in_one_line(tmp_path: Path) -> None:
+    decoder = CONSTANT_DECODER.replace("float[1,n,2]", "float[1,n,3]")
+    segmenter = open_promptable(str(pair(tmp_path / "odd", ENCODER, decoder)))
+    seen = segmenter.open_slice(slice_of(SHAPE))
+    with pytest.raises(ModelError) as caught:
+        seen.draw(two_prompts(SHAPE), PromptKind.BOX)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_folder_without_both_files_is_refused(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from segassay.weak.promptable import original_checkpoint, sam  # noqa: E402
 from segassay.weak.promptable.open_promptable import open_promptable  # noqa: E402
 from segassay.weak.promptable.pixels import Recipe, show, sigmoid  # noqa: E402
 from segassay.weak.promptable.protocol import PromptKind  # noqa: E402
-from segassay.weak.promptable.sam import SamSegmenter, load_sam  # noqa: E402
+from segassay.weak.promptable.sam import SamSegmenter  # noqa: E402
 
 SHAPE = (40, 72)
 KINDS = ["sam", "sam_hq", "sam2"]
@@ -136,6 +136,7 @@ def test_medsam_is_told_by_its_name_or_by_a_prefix(
     for segmenter in (opened(named), opened(folders["sam"], "medsam:")):
         assert segmenter.recipe is Recipe.MEDSAM
         assert segmenter.kinds == (PromptKind.BOX,)
+    assert segmenter.name == "medsam-tiny-sam"
     assert opened(folders["sam"], "medsam-points:").kinds == (PromptKind.POINTS,)
     assert opened(named, "sam:").recipe is Recipe.SAM
     with pytest.raises(UsageError):
@@ -250,7 +251,7 @@ def _with_size(path: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> SamSeg
     """Open a SAM 2 whose square is neither 1024 nor 512."""
     read = original_checkpoint.read_original
     monkeypatch.setattr(sam, "read_original", lambda path, **_: read(path, size=size))
-    return load_sam(path)
+    return opened(path)
 
 
 def test_the_names_of_medsam_files_tell_what_they_are(tmp_path: Path) -> None:

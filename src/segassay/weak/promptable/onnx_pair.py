@@ -76,13 +76,10 @@ class _Port:
         return np.ascontiguousarray(values, dtype=self.dtype)
 
 
-def _only(ports: Iterable[_Port], *words: str, but: str = "") -> _Port | None:
-    """Return the first input whose name holds one of some words."""
-    for port in ports:
-        name = port.name.lower()
-        if any(word in name for word in words) and not (but and but in name):
-            return port
-    return None
+def _only(ports: Iterable[_Port], word: str, but: str = " ") -> _Port | None:
+    """Return the first input whose name holds a word, and not another one."""
+    names = ((port, port.name.lower()) for port in ports)
+    return next((port for port, name in names if word in name and but not in name), None)
 
 
 class OnnxPair:
@@ -95,6 +92,7 @@ class OnnxPair:
         name: str,
         *,
         recipe: Recipe | None = None,
+        kinds: Sequence[PromptKind] = tuple(PromptKind),
         engine: Engine = Engine.ONNX,
         threads: int | None = None,
     ) -> None:
@@ -105,6 +103,7 @@ class OnnxPair:
             decoder: From embedding and prompt to masks.
             name: How results name the pair.
             recipe: What the encoder must be shown; by default it is told by the decoder's inputs.
+            kinds: What it learned from; of these it has what its decoder takes.
             engine: What runs them.
             threads: Cores to use; all that this process may use by default.
 
@@ -136,7 +135,9 @@ class OnnxPair:
         self._grid = min(grids, default=_USUAL_SIZE // _STRIDE)
         self._size = self._size_of_square()
         self._masks, self._scores = self._outputs()
-        self.kinds = self._kinds()
+        self.kinds = tuple(kind for kind in self._kinds() if kind in kinds)
+        if not self.kinds:
+            raise self._not_understood(f"the decoder takes no {' nor '.join(kinds)}")
 
     def open_slice(self, image: Floats) -> "PairSlice":
         """Embed a slice `(rows, columns, 3)` in [0, 1]."""
@@ -144,7 +145,7 @@ class OnnxPair:
         feeds = {self._image.name: self._image.array(pixels)}
         if self._original is not None:
             feeds[self._original.name] = self._original.array(image.shape[:2])
-        found = self._encoder.run(None, feeds)
+        found = self._run(self._encoder, None, feeds)
         names = [part.name for part in self._encoder.get_outputs()]
         by_name = dict(zip(names, found, strict=True))
         return PairSlice(
@@ -159,7 +160,8 @@ class OnnxPair:
         if self._decoder_size is not None:
             feeds[self._decoder_size.name] = self._decoder_size.array(frame.shape)
         wanted = [self._masks] + ([self._scores] if self._scores else [])
-        found = [np.asarray(one, dtype=np.float32) for one in self._decoder.run(wanted, feeds)]
+        answers = self._run(self._decoder, wanted, feeds)
+        found = [np.asarray(one, dtype=np.float32) for one in answers]
         logits = found[0].reshape(-1, *found[0].shape[-2:])
         best = int(found[1].reshape(-1)[: len(logits)].argmax()) if self._scores else 0
         whole = logits[best : best + 1]
@@ -168,6 +170,14 @@ class OnnxPair:
         if whole.shape[2] > frame.size:  # finer than the square that prompts are given in
             frame = Frame.of(frame.shape, whole.shape[2], squash=self.recipe.squashes)
         return sigmoid(frame.back(whole)[0])
+
+    def _run(self, session: Any, wanted: list[str] | None, feeds: dict[str, Array]) -> list[Array]:
+        try:
+            answers: list[Array] = session.run(wanted, feeds)
+        except Exception as error:  # the engines' errors share no class
+            why = " ".join(str(error).split())[:200]
+            raise self._not_understood(f"it refuses what it is given ({why})") from error
+        return answers
 
     def _understand_encoder(self) -> tuple[_Port, _Port | None]:
         ports = [_Port.of(part) for part in self._encoder.get_inputs()]

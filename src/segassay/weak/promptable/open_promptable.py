@@ -28,10 +28,10 @@ _CHECKPOINTS = {".pth", ".pt"}
 
 @dataclass(frozen=True, slots=True)
 class _Family:
-    """What weights learned from: whose pixels, and which kinds of prompts; `None` for the usual."""
+    """What weights learned from: whose pixels (`None`: their layout tells), which prompts."""
 
     recipe: Recipe | None
-    kinds: tuple[PromptKind, ...] | None = None
+    kinds: tuple[PromptKind, ...] = (PromptKind.BOX, PromptKind.MASK, PromptKind.POINTS)
 
 
 KINDS: dict[str, _Family] = {
@@ -66,7 +66,14 @@ def open_promptable(
         return PromptSmall(path, threads=threads, engine=engine)
     if path.is_dir() and (pair := find_pair(path)) is not None:
         family = KINDS[prefix] if prefix else _family_of_pair(path)
-        return OnnxPair(*pair, path.name, recipe=family.recipe, engine=engine, threads=threads)
+        return OnnxPair(
+            *pair,
+            _name(prefix, path),
+            recipe=family.recipe,
+            kinds=family.kinds,
+            engine=engine,
+            threads=threads,
+        )
     if not (path.is_dir() or (path.is_file() and path.suffix.lower() in _CHECKPOINTS)):
         raise ModelError(
             f"no promptable segmenter {spec!r}: expected {PROMPT_SMALL}, a folder with config.json "
@@ -74,11 +81,17 @@ def open_promptable(
         )
     for module in ("torch", "transformers"):
         require(module, extra="sam")
-    from segassay.weak.promptable.sam import ALL_KINDS, load_sam
+    from segassay.weak.promptable.sam import load_sam
 
     family = KINDS[prefix or _family_name(path)]
     recipe = family.recipe if prefix or family.recipe is Recipe.MEDSAM else None
-    return load_sam(path, recipe, family.kinds or ALL_KINDS)
+    return load_sam(path, _name(prefix, path), recipe, family.kinds)
+
+
+def _name(prefix: str, path: Path) -> str:
+    """Return how results name a segmenter: one folder by two prefixes is two segmenters."""
+    name = path.name if path.is_dir() else path.stem
+    return f"{prefix}-{name}" if prefix else name
 
 
 def _split(spec: str) -> tuple[str, Path]:

@@ -32,8 +32,6 @@ CLASSES = {
 _AT_ONCE = 8
 """Prompts per call of the decoder: each takes some 50 MB at SAM's size, and more gain nothing."""
 
-ALL_KINDS = (PromptKind.BOX, PromptKind.MASK, PromptKind.POINTS)
-
 
 class SamSegmenter:
     """A model of the SAM family, opened.
@@ -44,7 +42,7 @@ class SamSegmenter:
     """
 
     def __init__(
-        self, model: Any, name: str, recipe: Recipe, kinds: tuple[PromptKind, ...] = ALL_KINDS
+        self, model: Any, name: str, recipe: Recipe, kinds: tuple[PromptKind, ...]
     ) -> None:
         self._model = model.eval()
         self.name = name
@@ -129,13 +127,14 @@ class SamSlice:
 
 
 def load_sam(
-    path: Path, recipe: Recipe | None = None, kinds: tuple[PromptKind, ...] = ALL_KINDS
+    path: Path, name: str, recipe: Recipe | None, kinds: tuple[PromptKind, ...]
 ) -> SamSegmenter:
     """Open a folder in the form of transformers, or a checkpoint as the authors published it.
 
     Args:
         path: A folder with `config.json` and safetensors, or a `.pth` or `.pt` file.
-        recipe: What it must be shown; by default what its architecture was published with.
+        name: How results name it.
+        recipe: What it must be shown; `None` for what its architecture was published with.
         kinds: What it takes of prompts.
 
     Raises:
@@ -155,7 +154,6 @@ def load_sam(
             f"{path.name}: is a {type(model).__name__}, which learned from pixels of "
             f"{' or '.join(fitting)}, not of {recipe}; leave the prefix out"
         )
-    name = path.name if path.is_dir() else path.stem
     return SamSegmenter(model, name, recipe or fitting[0], kinds)
 
 
