@@ -28,10 +28,14 @@ _CHECKPOINTS = {".pth", ".pt"}
 
 @dataclass(frozen=True, slots=True)
 class _Family:
-    """What weights learned from: whose pixels (`None`: their layout tells), which prompts."""
+    """What weights learned from: whose pixels (`None`: their layout tells), which prompts.
+
+    `size`: rows and columns, where it is not the architecture's usual one and no file tells.
+    """
 
     recipe: Recipe | None
     kinds: tuple[PromptKind, ...] = (PromptKind.BOX, PromptKind.MASK, PromptKind.POINTS)
+    size: int | None = None
 
 
 KINDS: dict[str, _Family] = {
@@ -39,7 +43,7 @@ KINDS: dict[str, _Family] = {
     "medsam": _Family(Recipe.MEDSAM, (PromptKind.BOX,)),
     "medsam-points": _Family(Recipe.MEDSAM, (PromptKind.POINTS,)),
     "sam2": _Family(Recipe.SAM2),
-    "medsam2": _Family(Recipe.SAM2, (PromptKind.BOX, PromptKind.MASK)),
+    "medsam2": _Family(Recipe.SAM2, (PromptKind.BOX, PromptKind.MASK), size=512),
     "medficient": _Family(Recipe.MEDFICIENT, (PromptKind.BOX,)),
 }
 """Prefixes of a path."""
@@ -85,7 +89,7 @@ def open_promptable(
 
     family = KINDS[prefix or _family_name(path)]
     recipe = family.recipe if prefix or family.recipe is Recipe.MEDSAM else None
-    return load_sam(path, _name(prefix, path), recipe, family.kinds)
+    return load_sam(path, _name(prefix, path), recipe, family.kinds, family.size)
 
 
 def _name(prefix: str, path: Path) -> str:

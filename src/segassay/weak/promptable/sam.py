@@ -30,7 +30,7 @@ CLASSES = {
 """What `config.json` calls `model_type`, and the class that draws on single slices."""
 
 _AT_ONCE = 8
-"""Prompts per call of the decoder: each takes some 50 MB at SAM's size, and more gain nothing."""
+"""Prompts per call of the decoder, so that its memory does not grow with them."""
 
 
 class SamSegmenter:
@@ -127,7 +127,11 @@ class SamSlice:
 
 
 def load_sam(
-    path: Path, name: str, recipe: Recipe | None, kinds: tuple[PromptKind, ...]
+    path: Path,
+    name: str,
+    recipe: Recipe | None,
+    kinds: tuple[PromptKind, ...],
+    size: int | None = None,
 ) -> SamSegmenter:
     """Open a folder in the form of transformers, or a checkpoint as the authors published it.
 
@@ -136,6 +140,8 @@ def load_sam(
         name: How results name it.
         recipe: What it must be shown; `None` for what its architecture was published with.
         kinds: What it takes of prompts.
+        size: Rows and columns that a checkpoint of SAM 2 takes, 1024 by default: nothing in it
+            tells. Folders tell.
 
     Raises:
         ModelError: It is missing, damaged, incomplete, another network, or not of that recipe.
@@ -145,8 +151,7 @@ def load_sam(
         if path.is_dir():
             model = _from_folder(transformers, path)
         else:
-            medsam2 = "medsam2" in path.name.lower()
-            model = _from_original(transformers, path, size=512 if medsam2 else None)
+            model = _from_original(transformers, path, size)
     of_sam2 = model.config.model_type.startswith("sam2")
     fitting = (Recipe.SAM2,) if of_sam2 else (Recipe.SAM, Recipe.MEDSAM)
     if recipe is not None and recipe not in fitting:
