@@ -83,7 +83,7 @@ LIBRARIES: dict[str, set[str]] = {
     },
     "models": {"torch"},
     "segment": {"numpy", "pydantic", "yaml", "torch", "monai", "lightning_fabric", "onnx"},
-    "weak": {"numpy", "scipy", "PIL"},
+    "weak": {"numpy", "scipy", "PIL", "torch"},
     "demo": {"numpy", "scipy", "nibabel"},
     "cli": {"typer", "polars", "pydantic"},
 }
