@@ -22,6 +22,7 @@ from segassay.cli import (
     predict,
     report,
     score,
+    synthesize,
     train,
 )
 from segassay.cli.console import give, lead_nowhere, prepare_streams, tell, tell_some
@@ -47,6 +48,7 @@ app.command("audit")(audit.audit)
 app.command("report")(report.report)
 app.command("pairs")(pairs.pairs)
 app.command("predict")(predict.predict)
+app.command("synthesize")(synthesize.synthesize)
 app.command("evaluate")(evaluate.evaluate)
 app.command("fit")(fit.fit)
 app.command("learn")(fit.learn)
