@@ -81,7 +81,8 @@ def denoising_loss(
 def sample(net: nn.Module, recipe: SynthesisRecipe, noise: Tensor, mask: Tensor) -> Tensor:
     """Turn noise `(b, channels, rows, columns)` to images in [-1, 1] by DDIM.
 
-    No noise is added on the way: the same noise and `mask` `(b, structures, rows, columns)` give the same images.
+    No noise is added on the way: the same noise and `mask` `(b, structures, rows, columns)` give
+    the same images.
     """
     scheduler = DDIMScheduler(LEVELS, prediction_type=_PREDICTS[recipe.predicts])
     scheduler.set_timesteps(recipe.sampling_steps)
