@@ -18,6 +18,8 @@ from segassay.synthesize.recipe import SynthesisRecipe
 from segassay.synthesize.training_images import TrainingImages
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from segassay.synthesize.denoiser import Denoiser
 
 META, WEIGHTS, CARD = "synthesizer.json", "weights.safetensors", "card.md"
@@ -75,8 +77,8 @@ class SynthesizerMeta(Document):
         )
 
 
-def write_synthesizer(folder: Path, meta: SynthesizerMeta, net: "Denoiser") -> None:
-    """Write a trained network and its description; checksums come last and make it whole."""
+def write_synthesizer(folder: Path, meta: SynthesizerMeta, net: "nn.Module") -> None:
+    """Write a trained `Denoiser` and its description; checksums come last and make it whole."""
     from segassay.judge.networks.onnx_file import write_weights
 
     (folder / CHECKSUMS).unlink(missing_ok=True)

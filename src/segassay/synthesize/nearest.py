@@ -98,7 +98,7 @@ def _thumbnails(images: Bytes) -> Floats:
     shape = [max(1, round(side * _SIDE / max(sides))) for side in sides]
     small = np.zeros((n, channels, *shape), dtype=np.float32)
     for start in range(0, n, _CHUNK):
-        part = images[start : start + _CHUNK].astype(np.float32) / 255
+        part = np.asarray(images[start : start + _CHUNK] / 255, dtype=np.float32)
         small[start : start + _CHUNK] = resized(part, (len(part), channels, *shape))
     small -= small.mean(axis=(1, 2, 3), keepdims=True)
     length = np.sqrt((small**2).sum(axis=(1, 2, 3), keepdims=True))

@@ -56,7 +56,7 @@ class TrainingImages:
     @property
     def channels(self) -> int:
         """Values of a pixel, 1 or 3."""
-        return self.images.shape[1]
+        return int(self.images.shape[1])
 
     @property
     def sha256(self) -> str:

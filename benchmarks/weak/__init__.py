@@ -1,0 +1,1 @@
+"""Labels for images that have none: what they are worth for training."""
