@@ -12,6 +12,7 @@ pytest.importorskip("monai", reason="needs the train extra")
 pytest.importorskip("einops", reason="needs the train extra")
 
 import torch
+from monai.networks.schedulers import DDPMScheduler
 from PIL import Image
 
 from conftest import write_nifti, write_picture
@@ -154,6 +155,20 @@ def test_the_network_sees_masks_and_images_follow_from_noise() -> None:
     assert images.abs().max() <= 1
     assert torch.equal(images, sample(net, settings, noise, masks))
     assert not torch.equal(images, sample(net, settings, noise, -masks))
+
+
+def test_before_any_update_the_velocity_is_what_a_pixel_tells_by_itself() -> None:
+    """Least squares of the velocity on noisy pixels of the assumed spread give the same line."""
+    torch.manual_seed(0)
+    net, level = Denoiser(recipe(), channels=1, structures=0), torch.tensor([500])
+    scheduler = DDPMScheduler(1000)
+    image, noise = torch.randn(1, 1, 128, 128) / 2, torch.randn(1, 1, 128, 128)
+    noisy = scheduler.add_noise(image, noise, level)
+    velocity = scheduler.get_velocity(image, noise, level)
+    slope = float((velocity * noisy).sum() / (noisy**2).sum())
+    assert torch.allclose(net(noisy, level), slope * noisy, atol=0.1)
+    left = (velocity - net(noisy, level)).detach()
+    assert float(left.std()) == pytest.approx(float(net.rest[500]), rel=0.05)
 
 
 def test_masks_are_varied_together_and_keep_their_values() -> None:

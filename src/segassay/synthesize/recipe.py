@@ -17,11 +17,12 @@ class SynthesisRecipe(BaseModel):
             image is drawn to a mask and comes with it.
         patch: Side, in pixels, of what the network takes as one position, its pixels as channels.
             2 takes a quarter of the time of 1.
-        widths: Channels of the U-Net's levels, each half as large as the one before.
+        widths: Channels of the U-Net's levels, each half as large as the one before. The first
+            has to hold the noise of a patch: fewer than twice its pixels' values blur images.
         blocks: Residual blocks per level.
         attention: How many of the levels, from the coarsest on, have self-attention.
         predicts: What the network predicts: the noise (Ho et al., NeurIPS 2020), or the velocity
-            (Salimans and Ho, ICLR 2022), from which colours come out right sooner.
+            (Salimans and Ho, ICLR 2022), preconditioned, with which a short training gets further.
         updates: Updates of the weights.
         minutes: End after so many minutes of learning instead; `None` for no limit.
         batch: Images per update, and images drawn at once.
