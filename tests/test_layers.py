@@ -27,6 +27,7 @@ VERBS = {
     "demo": {"auditing"},
     "fit": {"training"},
     "synthesize": {"segment"},
+    "weak": {"segment"},
 }
 """Which verb may call which other one: an audit can learn first, and learning is training.
 

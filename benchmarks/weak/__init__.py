@@ -1,1 +1,1 @@
-"""Labels for images that have none: what they are worth for training."""
+"""Weak labels: prompts, promptable segmenters, the gate, and what models learn from them."""

@@ -24,6 +24,7 @@ from segassay.cli import (
     score,
     synthesize,
     train,
+    weak,
 )
 from segassay.cli.console import give, lead_nowhere, prepare_streams, tell, tell_some
 from segassay.cli.typed import typing
@@ -49,6 +50,7 @@ app.command("report")(report.report)
 app.command("pairs")(pairs.pairs)
 app.command("predict")(predict.predict)
 app.command("synthesize")(synthesize.synthesize)
+app.command("weak")(weak.weak)
 app.command("evaluate")(evaluate.evaluate)
 app.command("fit")(fit.fit)
 app.command("learn")(fit.learn)
