@@ -35,7 +35,7 @@ class SynthesisRecipe(BaseModel):
         sampling_steps: Steps from noise to image (DDIM, Song et al., ICLR 2021).
         least_ratio: Images nearer to a training image than this, see `nearest.Nearest.ratio`, are
             drawn again.
-        save_every: Updates between two checkpoints.
+        save_every: Updates between two checkpoints; where these take longer, two minutes.
         precision: Of Lightning Fabric; `auto` is bfloat16 where the machine computes in it.
         seed: Of weights, draws and noise.
     """

@@ -32,6 +32,8 @@ from segassay.synthesize.training_images import TrainingImages
 from segassay.types import Say, counted
 
 _MOST_GRADIENT = 1.0
+_MOST_UNSAVED = 120
+"""Seconds of learning that a slow machine may lose."""
 
 
 def train_synthesizer(
@@ -83,14 +85,15 @@ class _Training:
         recipe = self.recipe
         limit = float("inf") if recipe.minutes is None else 60 * recipe.minutes
         begun, before = monotonic(), self.seconds
+        saved = self.seconds
         lost: list[float] = []
         while self.updates < recipe.updates and self.seconds < limit:
             lost.append(self._update())
             self.updates += 1
             self.seconds = before + monotonic() - begun
-            if self.updates % recipe.save_every == 0:
+            if self.updates % recipe.save_every == 0 or self.seconds - saved > _MOST_UNSAVED:
                 self._save(lost)
-                lost = []
+                lost, saved = [], self.seconds
         if lost:
             self._save(lost)
 
