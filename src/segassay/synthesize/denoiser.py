@@ -26,7 +26,6 @@ class Denoiser(nn.Module):
     Of a velocity it predicts only what no pixel tells by itself, at one scale for all levels of
     noise: the rest is linear in the noisy pixel (preconditioning of Karras et al., Elucidating the
     Design Space of Diffusion-Based Generative Models, NeurIPS 2022, table 1, in terms of velocity).
-    Without it, images stay grainy for long.
     """
 
     def __init__(self, recipe: SynthesisRecipe, channels: int, structures: int) -> None:

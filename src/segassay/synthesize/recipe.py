@@ -18,11 +18,11 @@ class SynthesisRecipe(BaseModel):
         patch: Side, in pixels, of what the network takes as one position, its pixels as channels.
             2 takes a quarter of the time of 1.
         widths: Channels of the U-Net's levels, each half as large as the one before. The first
-            has to hold the noise of a patch: fewer than twice its pixels' values blur images.
+            should be well above the values of a patch, whose noise it has to tell.
         blocks: Residual blocks per level.
         attention: How many of the levels, from the coarsest on, have self-attention.
         predicts: What the network predicts: the noise (Ho et al., NeurIPS 2020), or the velocity
-            (Salimans and Ho, ICLR 2022), preconditioned, with which a short training gets further.
+            (Salimans and Ho, ICLR 2022), preconditioned as in `denoiser.Denoiser`.
         updates: Updates of the weights.
         minutes: End after so many minutes of learning instead; `None` for no limit.
         batch: Images per update, and images drawn at once.
