@@ -22,8 +22,16 @@ ROWS: tuple[tuple[str, ...], ...] = (
 )
 """What verbs stand on. Every other package is a verb, but for the command line above them all."""
 
-VERBS = {"auditing": {"fit"}, "demo": {"auditing"}, "fit": {"training"}, "weak": {"segment"}}
-"""Which verb may call which other one: an audit can learn first, and learning is training."""
+VERBS = {
+    "auditing": {"fit"},
+    "demo": {"auditing"},
+    "fit": {"training"},
+    "synthesize": {"segment"},
+    "weak": {"segment"},
+}
+"""Which verb may call which other one: an audit can learn first, and learning is training.
+
+Networks that draw images and networks that draw labels are trained alike."""
 
 JUDGE = (
     "inputs",
@@ -84,6 +92,15 @@ LIBRARIES: dict[str, set[str]] = {
     "models": {"torch"},
     "segment": {"numpy", "pydantic", "yaml", "torch", "monai", "lightning_fabric", "onnx"},
     "weak": {"numpy", "scipy", "PIL", "torch"},
+    "synthesize": {
+        "numpy",
+        "pydantic",
+        "torch",
+        "monai",
+        "lightning_fabric",
+        "safetensors",
+        "PIL",
+    },
     "demo": {"numpy", "scipy", "nibabel"},
     "cli": {"typer", "polars", "pydantic"},
 }

@@ -22,6 +22,7 @@ from segassay.cli import (
     predict,
     report,
     score,
+    synthesize,
     train,
     weak,
 )
@@ -48,6 +49,7 @@ app.command("audit")(audit.audit)
 app.command("report")(report.report)
 app.command("pairs")(pairs.pairs)
 app.command("predict")(predict.predict)
+app.command("synthesize")(synthesize.synthesize)
 app.command("weak")(weak.weak)
 app.command("evaluate")(evaluate.evaluate)
 app.command("fit")(fit.fit)

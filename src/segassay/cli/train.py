@@ -8,7 +8,15 @@ import typer
 
 from segassay.cli.console import tell
 from segassay.cli.option_groups import spread
-from segassay.cli.options import JudgeName, SourceOptions, Structures
+from segassay.cli.options import (
+    JudgeName,
+    Minutes,
+    RecipeFile,
+    RecipeSeed,
+    SourceOptions,
+    Structures,
+    Updates,
+)
 from segassay.types import counted
 
 _Recipe = Annotated[Path, typer.Option("--config", help="Recipe (YAML), as in recipes/.")]
@@ -63,13 +71,9 @@ class RecipeOptions:
     ] = None
     axes: Annotated[int | None, typer.Option("--axes", help="2: slices, 3: blocks.")] = None
     patch: Annotated[int | None, typer.Option("--patch", help="Side of a patch, in pixels.")] = None
-    updates: Annotated[int | None, typer.Option("--updates", help="Updates of the weights.")] = None
-    minutes: Annotated[
-        float | None, typer.Option("--minutes", help="Training time, in minutes.")
-    ] = None
-    seed: Annotated[
-        int | None, typer.Option("--seed", help="The same seed gives the same result.")
-    ] = None
+    updates: Updates = None
+    minutes: Minutes = None
+    seed: RecipeSeed = None
 
 
 @app.command("seg")
@@ -78,9 +82,7 @@ def seg(
     *,
     source: SourceOptions,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the model.")],
-    config: Annotated[
-        Path | None, typer.Option("--config", help="Recipe (YAML), as in recipes/.")
-    ] = None,
+    config: RecipeFile = None,
     recipe: RecipeOptions,
     weights: Annotated[
         Path | None,

@@ -1,7 +1,7 @@
 """The recipe of a segmenter: which network sees what, and how it learns. Written as YAML."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -96,11 +96,19 @@ class SegmentationRecipe(BaseModel):
         return (self.spacing_mm,) * self.axes
 
 
+R = TypeVar("R", bound=BaseModel)
+
+
 def read_segmentation_recipe(path: Path | None, **given: Any) -> SegmentationRecipe:
+    """Read the recipe of a segmenter; args and errors as in `read_recipe`."""
+    return read_recipe(SegmentationRecipe, path, **given)
+
+
+def read_recipe(kind: type[R], path: Path | None, **given: Any) -> R:
     """Read a recipe; what is `given` and not `None` holds before what it says.
 
     Raises:
-        UsageError: It is missing, no YAML of a mapping, or says what no recipe can say.
+        UsageError: It is missing, no YAML of a mapping, or says what no recipe of its kind can say.
     """
     said: Any = {}
     if path is not None:
@@ -112,7 +120,7 @@ def read_segmentation_recipe(path: Path | None, **given: Any) -> SegmentationRec
         raise UsageError(f"{path.name if path else 'recipe'}: expected `name: value` lines")
     said |= {name: value for name, value in given.items() if value is not None}
     try:
-        return SegmentationRecipe.model_validate(said)
+        return kind.model_validate(said)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "recipe"
