@@ -12,6 +12,7 @@ from segassay import __version__
 from segassay.cli import (
     audit,
     check,
+    compare,
     demo,
     evaluate,
     fit,
@@ -48,6 +49,7 @@ app.command("report")(report.report)
 app.command("pairs")(pairs.pairs)
 app.command("predict")(predict.predict)
 app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(compare.compare)
 app.command("fit")(fit.fit)
 app.command("learn")(fit.learn)
 app.command("calibrate")(fit.calibrate)
