@@ -11,6 +11,7 @@ import typer
 from segassay import __version__
 from segassay.cli import (
     audit,
+    bias,
     check,
     compare,
     demo,
@@ -50,6 +51,7 @@ app.command("pairs")(pairs.pairs)
 app.command("predict")(predict.predict)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
+app.command("bias")(bias.bias)
 app.command("fit")(fit.fit)
 app.command("learn")(fit.learn)
 app.command("calibrate")(fit.calibrate)
