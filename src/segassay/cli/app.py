@@ -24,6 +24,7 @@ from segassay.cli import (
     predict,
     report,
     score,
+    select,
     train,
 )
 from segassay.cli.console import give, lead_nowhere, prepare_streams, tell, tell_some
@@ -52,6 +53,7 @@ app.command("predict")(predict.predict)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("bias")(bias.bias)
+app.command("select")(select.select)
 app.command("fit")(fit.fit)
 app.command("learn")(fit.learn)
 app.command("calibrate")(fit.calibrate)
