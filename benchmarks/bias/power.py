@@ -103,16 +103,16 @@ def page(document: dict[str, Any]) -> str:
         [
             "# Differences between groups: what is found",
             "",
-            f"Two groups of {document['n']} subjects, drawn with replacement from an audit, in one of "
-            f"which all scores are lower by {document['effect']}; {document['draws']} draws, "
+            f"Two groups of {document['n']} subjects, drawn with replacement from an audit, in one "
+            f"of which all scores are lower by {document['effect']}; {document['draws']} draws, "
             f"{document['permutations']} permutations. Found: anything shown at a false discovery "
-            f"rate of {document['false_discovery_rate']:.0%} over all structures together and each. "
-            "False positives: the same without the effect. Spread: standard deviation of a "
+            f"rate of {document['false_discovery_rate']:.0%} over all structures together and "
+            "each. False positives: the same without the effect. Spread: standard deviation of a "
             "subject's score, of the mean over structures and of the median structure.",
             "",
             "`python -m benchmarks.bias.power OUT [OUT ...]`",
             "",
-            "| audit | tested | subjects | spread | power | false positives | coverage of intervals |",
+            "| audit | tested | subjects | spread | power | false positives | interval coverage |",
             "|---|---|---|---|---|---|---|",
             *rows,
             "",

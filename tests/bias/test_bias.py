@@ -41,7 +41,7 @@ def shown(scores: np.ndarray[Any, Any], seed: int) -> bool:
 
 
 def test_a_planted_effect_is_found_and_an_absent_one_is_not() -> None:
-    """0.03 at 60 a group: at least 0.8 of draws; without it at most 0.05, give or take 200 draws."""
+    """0.03 at 60 a group: at least 0.8 of draws; without it at most 0.05, give or take draws."""
     effect = np.repeat([0.0, 0.03], 60)[:, None]
     n_found = sum(shown(subject_scores(120, seed) - effect, seed) for seed in range(100))
     assert n_found >= 80

@@ -86,9 +86,11 @@ def test_what_became_of_each_label(tmp_path: Path) -> None:
         "alike": Outcome.EQUAL,
     }
     assert set(found.frame["case_id"][:2]) == {"better", "worse"}
-    low, value, high = found.frame.filter(pl.col("case_id") == "better").select(
-        "difference_lo", "difference", "difference_hi"
-    ).row(0)
+    low, value, high = (
+        found.frame.filter(pl.col("case_id") == "better")
+        .select("difference_lo", "difference", "difference_hi")
+        .row(0)
+    )
     assert value == pytest.approx(0.4)
     assert (low, high) == pytest.approx((0.4 - np.sqrt(0.02), 0.4 + np.sqrt(0.02)))
     assert found.n_moved == 0

@@ -1,4 +1,4 @@
-"""What to look at first: budgets hold, orders are what they say, and rows in any order do the same."""
+"""What to look at first: budgets hold, and orders are what they say, of rows in any order."""
 
 import json
 from math import nan
@@ -142,7 +142,7 @@ def test_a_budget_is_never_passed_and_nothing_that_fits_is_left(
 @settings(deadline=None)
 @given(st.integers(0, 10_000))
 def test_expected_gain_falls_and_no_order_brings_more_for_the_same_minutes(seed: int) -> None:
-    """Taken one after the other by gain per minute, any prefix is the best of its length in time."""
+    """Taken by falling gain per minute, any prefix is the best of its length in time."""
     found = built(cohort(seed), Per.STRUCTURE)
     rate = (found["gain"] / found["minutes"]).to_numpy()
     chosen = order(found, Strategy.EXPECTED_GAIN)
@@ -162,7 +162,9 @@ def test_gain_is_probability_times_loss_and_minutes_follow_the_outline() -> None
         label("c", "liver", 0.0, 0.9, expected_path_mm=3400.0),
     ]
     pool = label_pool(to_frame(rows))
-    by_case = {one["case_id"]: one for one in items(pool, NO_SLICES, CostModel(), Per.STRUCTURE).to_dicts()}
+    by_case = {
+        one["case_id"]: one for one in items(pool, NO_SLICES, CostModel(), Per.STRUCTURE).to_dicts()
+    }
     assert by_case["a"]["gain"] == pytest.approx(0.5 * by_case["a"]["loss"])
     assert by_case["a"]["loss"] == pytest.approx(by_case["b"]["loss"])
     assert by_case["c"]["gain"] == 0

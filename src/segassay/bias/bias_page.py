@@ -127,11 +127,14 @@ def _cautions(document: dict[str, Any]) -> list[str]:
         "A difference says that labels of two groups score differently, not why. Disease, scanner, "
         "protocol, body size and who drew the labels may differ between the groups, too; only what "
         "stands in a column can be looked at.",
-        "Scores are a judge's. Where its own errors differ between groups, so do its scores: look at "
-        "labels of both groups, or at labels with a reference (`segassay evaluate`), before calling "
+        "Scores are a judge's. Where its own errors differ between groups, so do its scores: look "
+        "at labels of both groups, or at labels with a reference (`segassay evaluate`), before calling "
         "labels biased.",
         "No difference shown is not no difference: the interval says how large one may still be.",
-        *(f"{plain_text(one['column'])}: not tested; {one['why']}." for one in document["left_out"]),
+        *(
+            f"{plain_text(one['column'])}: not tested; {one['why']}."
+            for one in document["left_out"]
+        ),
     ]
 
 

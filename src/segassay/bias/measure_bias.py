@@ -128,7 +128,9 @@ def bias_of(results: Results, columns: Columns, *, seed: int = 0) -> BiasResult:
         owners, structures, scores = _by_unit(scored, unit)
         told = _of_units(scored, unit, values)
         contrasts = list(_contrasts(column, [told.get(owner, "") for owner in owners]))
-        own = [e for contrast in contrasts for e in effects(contrast, scores, structures, seed=seed)]
+        own = [
+            e for contrast in contrasts for e in effects(contrast, scores, structures, seed=seed)
+        ]
         if own:
             units[column] = unit
             found += own

@@ -45,7 +45,9 @@ def bias(
     ]
     tell_some(lines, most=_SHOWN, rest=": see bias.md")
     n = len(found.effects)
-    tell(f"{len(found.shown)} of {n} differences shown after correction" if n else "nothing to test")
+    tell(
+        f"{len(found.shown)} of {n} differences shown after correction" if n else "nothing to test"
+    )
     for one in found.confounded:
         tell(f"{one.first} and {one.second} go together: a difference may be by either")
     tell(f"bias: {out / 'bias.md'}")

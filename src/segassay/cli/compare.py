@@ -19,9 +19,7 @@ def compare(
     out: Out = Path("segassay-comparison"),
     sources: Annotated[
         bool,
-        typer.Option(
-            "--sources", help="Take two folders as candidate labels of the same images."
-        ),
+        typer.Option("--sources", help="Take two folders as candidate labels of the same images."),
     ] = False,
     as_json: Json = False,
 ) -> None:

@@ -1,11 +1,13 @@
 """`segassay select`: where to spend the next hour."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from segassay.cli.console import give_json, tell, tell_some
+from segassay.cli.option_groups import spread
 from segassay.cli.options import Json, Out, Seed
 
 _STRATEGIES = (
@@ -15,31 +17,38 @@ _STRATEGIES = (
 _SHOWN = 10
 
 
-def select(
-    results: Annotated[Path, typer.Argument(help="Result folder of an audit.")],
-    budget: Annotated[
-        str, typer.Option("--budget", help="As in 120min, 2h, 40cases, 60labels or 300slices.")
-    ],
-    strategy: Annotated[
-        str, typer.Option("--strategy", help=f"Order: {_STRATEGIES}.")
-    ] = "expected_gain",
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderOptions:
+    """In which order items are looked at, and what they cost."""
+
+    strategy: Annotated[str, typer.Option("--strategy", help=f"Order: {_STRATEGIES}.")] = (
+        "expected_gain"
+    )
     per: Annotated[
         str | None,
         typer.Option("--per", help="Select case, structure or slice. Default: as the budget says."),
-    ] = None,
-    stratify: Annotated[
-        bool, typer.Option("--stratify", help="Go round the structures.")
-    ] = False,
+    ] = None
+    stratify: Annotated[bool, typer.Option("--stratify", help="Go round the structures.")] = False
     timings: Annotated[
         Path | None,
         typer.Option(
             "--timings", help="Minutes that labels took: a table case_id, structure, minutes."
         ),
-    ] = None,
+    ] = None
     noise: Annotated[
         float, typer.Option("--noise", help="Dice that differs from training to training.")
-    ] = 0.0035,
-    seed: Seed = 0,
+    ] = 0.0035
+    seed: Seed = 0
+
+
+@spread
+def select(
+    *,
+    results: Annotated[Path, typer.Argument(help="Result folder of an audit.")],
+    budget: Annotated[
+        str, typer.Option("--budget", help="As in 120min, 2h, 40cases, 60labels or 300slices.")
+    ],
+    orders: OrderOptions,
     out: Out = Path("segassay-selection"),
     as_json: Json = False,
 ) -> None:
@@ -50,20 +59,20 @@ def select(
     from segassay.select.select_labels import Worth, write_selection
     from segassay.select.strategies import Strategy
 
-    if strategy not in list(Strategy):
-        raise UsageError(f"--strategy {strategy!r}: expected {_STRATEGIES}")
-    if per is not None and per not in list(Per):
-        raise UsageError(f"--per {per!r}: expected case, structure or slice")
+    if orders.strategy not in list(Strategy):
+        raise UsageError(f"--strategy {orders.strategy!r}: expected {_STRATEGIES}")
+    if orders.per is not None and orders.per not in list(Per):
+        raise UsageError(f"--per {orders.per!r}: expected case, structure or slice")
     found = write_selection(
         results,
         out,
         Budget.parse(budget),
-        strategy=Strategy(strategy),
-        per=None if per is None else Per(per),
-        stratify=stratify,
-        timings=timings,
-        noise=noise,
-        seed=seed,
+        strategy=Strategy(orders.strategy),
+        per=None if orders.per is None else Per(orders.per),
+        stratify=orders.stratify,
+        timings=orders.timings,
+        noise=orders.noise,
+        seed=orders.seed,
     )
     if as_json:
         give_json(found.to_json())

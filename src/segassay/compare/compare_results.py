@@ -111,9 +111,7 @@ def compare_sources(results: Sequence[Results]) -> SourceComparison:
     Raises:
         UsageError: There is one source only, two judges were asked, or no label is shared.
     """
-    frames = {
-        name: one.frame for name, one in zip(_names(tuple(results)), results, strict=True)
-    }
+    frames = {name: one.frame for name, one in zip(_names(tuple(results)), results, strict=True)}
     sources = sources_of(frames)
     found = preferences(sources)
     if not found:
@@ -174,7 +172,9 @@ def _names(results: Sequence[Results] | tuple[Results, Results]) -> Any:
     short = [one.folder.resolve().name for one in results]
     if len(set(short)) == len(short):
         return tuple(short)
-    return tuple(f"{one.folder.resolve().parent.name}/{one.folder.resolve().name}" for one in results)
+    return tuple(
+        f"{one.folder.resolve().parent.name}/{one.folder.resolve().name}" for one in results
+    )
 
 
 def _summary(structure: str, frame: pl.DataFrame) -> StructureChange:
@@ -203,7 +203,9 @@ def _notes(changes: Changes) -> tuple[str, ...]:
     n_by_file = changes.frame.filter("by_file", pl.col("change") == Change.CHANGED.value).height
     n_unknown = changes.of(Change.UNKNOWN).height
     notes = (
-        "" if changes.comparable else "the results are of two judges, or of one in two versions: "
+        ""
+        if changes.comparable
+        else "the results are of two judges, or of one in two versions: "
         "what changed is told, and not whether it is better; audit both with one judge",
         f"{n_by_file} labels count as changed since their file changed: an older segassay audited "
         "them, which kept no checksum of a single label"

@@ -31,7 +31,7 @@ class ScoreRow(BaseModel):
     label_sha256: str = Field(default="", description="Checksum of that file.")
     mask_sha256: str = Field(
         default="",
-        description="Checksum of the label's own voxels and their place, the same in whatever file; "
+        description="Checksum of the label's own voxels and their place, the same in any file; "
         "empty for labels that could not be read or judged, and under pseudonyms.",
     )
     score: float = Field(default=nan, description="Expected Dice, 0 worst, 1 best.")

@@ -64,7 +64,9 @@ def path_mm() -> pl.Expr:
 
 def outline_mm() -> pl.Expr:
     """Return the estimated length of all outlines of labels in their slices, in mm or in pixels."""
-    sides = pl.col("spacing_mm").str.split(" ").list.eval(pl.element().cast(pl.Float64, strict=False))
+    sides = (
+        pl.col("spacing_mm").str.split(" ").list.eval(pl.element().cast(pl.Float64, strict=False))
+    )
     known = pl.col("volume_ml").is_not_nan() & (pl.col("spacing_mm") != "")
     thick = pl.when(known).then(sides.list.max()).otherwise(1.0)
     volume = pl.when(known).then(1000 * pl.col("volume_ml")).otherwise(pl.col("n_voxels"))

@@ -100,9 +100,10 @@ def items(pool: pl.DataFrame, slices: pl.DataFrame, costs: CostModel, per: Per) 
 
     Returns:
         A row for each item in a fixed order: the columns of the pool; `slice` (-1 but for slices),
-        `n_labels`, `minutes` in an open case, and for a case `structure` and `source` empty and numbers of its
-        labels together: sums of gain, minutes, outline and slices, means of the rest, the worst
-        place. A slice has its share of its label's gain and outline, by its wrong pixels.
+        `n_labels`, `minutes` in an open case, and for a case `structure` and `source` empty and
+        numbers of its labels together: sums of gain, minutes, outline and slices, means of the
+        rest, the worst place. A slice has its share of its label's gain and outline, by its wrong
+        pixels.
 
     Raises:
         UsageError: Slices are asked for and there is none, as with single images.
@@ -121,8 +122,10 @@ def traits(found: pl.DataFrame, strata: Sequence[str]) -> NDArray[np.float64]:
     Items of two structures lie two standard deviations apart by that alone.
     """
     shares = [
-        ((pl.col(name) - pl.col(name).fill_nan(None).mean().over("structure"))
-         / pl.col(name).fill_nan(None).std().over("structure")).alias(name)
+        (
+            (pl.col(name) - pl.col(name).fill_nan(None).mean().over("structure"))
+            / pl.col(name).fill_nan(None).std().over("structure")
+        ).alias(name)
         for name in TRAITS
     ]
     numbers = found.select(shares).fill_null(0.0).to_numpy()
@@ -149,7 +152,10 @@ def _disagreement() -> pl.Expr:
 
 
 def _cases(pool: pl.DataFrame) -> pl.DataFrame:
-    sums, means = ("gain", "minutes", "path_mm", "n_slices"), ("p_wrong", "loss", "width", "entropy")
+    sums, means = (
+        ("gain", "minutes", "path_mm", "n_slices"),
+        ("p_wrong", "loss", "width", "entropy"),
+    )
     return (
         pool.group_by("case_id")
         .agg(
@@ -173,8 +179,8 @@ def _slices(pool: pl.DataFrame, slices: pl.DataFrame) -> pl.DataFrame:
     known = slices.rename({"score": "slice_score"}).join(pool, on=KEY, how="inner")
     if not known.height:
         raise UsageError(
-            "no label has examined slices, as of single images or of an audit by an older segassay; "
-            "give --per structure or --per case"
+            "no label has examined slices, as of single images or of an older audit; give --per "
+            "structure or --per case"
         )
     wrong = pl.col("n_pixels") * (1 - pl.col("slice_score")) + 1e-9
     # Each examined slice stands for as many as the mask has for one examined.

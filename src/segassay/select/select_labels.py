@@ -129,7 +129,6 @@ def select_labels(
     *,
     per: Per | None = None,
     stratify: bool = False,
-    costs: CostModel | None = None,
     timings: Path | None = None,
     noise: float = SEED_NOISE,
     seed: int = 0,
@@ -142,9 +141,8 @@ def select_labels(
         strategy: In which order they are looked at.
         per: What an item is; what the budget counts by default, of minutes a label.
         stratify: Go round the structures; of cases, which hold all, nothing.
-        costs: What looking costs; assumed by default.
-        timings: A table of minutes that labels of the result took, see `costs.fit_costs`; they
-            replace `costs`.
+        timings: A table of minutes that labels of the result took, see `costs.fit_costs`; without
+            it costs are assumed.
         noise: Mean Dice that chance alone changes from training to training, above 0.
         seed: Seed of what is random.
 
@@ -156,23 +154,28 @@ def select_labels(
     if noise <= 0:
         raise UsageError(f"--noise {noise}: expected a difference of Dice above 0")
     pool = label_pool(results.frame)
-    known = costs or CostModel()
-    if timings is not None:
-        known = fit_costs(timings, pool)
+    known = CostModel() if timings is None else fit_costs(timings, pool)
     unit = per or budget.per
     slices = results.slices
     pool = with_mask_slices(pool, results.frame, slices)
     found = items(pool, slices, known, unit)
     opening = known.minutes_per_case
     chosen = order(
-        found, strategy, minutes_per_case=opening, stratify=stratify and unit is not Per.CASE,
+        found,
+        strategy,
+        minutes_per_case=opening,
+        stratify=stratify and unit is not Per.CASE,
         seed=seed,
     )
     rows, minutes = fitting(found, chosen, budget, opening)
-    frame = found[rows].with_columns(minutes=pl.Series(minutes, dtype=pl.Float64)).with_columns(
-        number=pl.int_range(1, pl.len() + 1),
-        minutes_so_far=pl.col("minutes").cum_sum(),
-        gain_so_far=pl.col("gain").cum_sum(),
+    frame = (
+        found[rows]
+        .with_columns(minutes=pl.Series(minutes, dtype=pl.Float64))
+        .with_columns(
+            number=pl.int_range(1, pl.len() + 1),
+            minutes_so_far=pl.col("minutes").cum_sum(),
+            gain_so_far=pl.col("gain").cum_sum(),
+        )
     )
     whole = float(pool["gain"].sum())
     left = whole - frame["gain_so_far"].to_numpy()
