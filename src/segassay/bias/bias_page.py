@@ -128,8 +128,8 @@ def _cautions(document: dict[str, Any]) -> list[str]:
         "protocol, body size and who drew the labels may differ between the groups, too; only what "
         "stands in a column can be looked at.",
         "Scores are a judge's. Where its own errors differ between groups, so do its scores: look "
-        "at labels of both groups, or at labels with a reference (`segassay evaluate`), before calling "
-        "labels biased.",
+        "at labels of both groups, or at labels with a reference (`segassay evaluate`), before "
+        "calling labels biased.",
         "No difference shown is not no difference: the interval says how large one may still be.",
         *(
             f"{plain_text(one['column'])}: not tested; {one['why']}."
