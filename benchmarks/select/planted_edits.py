@@ -353,15 +353,15 @@ def page(document: dict[str, Any]) -> str:
             "",
             f"**Compare.** {found['edited']} of {found['labels']} labels were edited; "
             f"{found['named']} were named, {found['missed']} missed, {found['named_wrongly']} "
-            f"named wrongly, in {found['seconds']:.0f} s: {_told(found['counts'])}. Of the changed ones: "
-            f"{_told(found['outcomes'])}.",
+            f"named wrongly, in {found['seconds']:.0f} s: {_told(found['counts'])}. Of the "
+            f"changed ones: {_told(found['outcomes'])}.",
             "",
-            "**Corrections.** Spearman between what an audit expects to be redrawn and what putting "
-            "the original back redraws, of a copy in which nearly all labels were edited; brackets "
-            "hold 95 % intervals from resampling cases. The judge was trained on cases of this data "
-            "set; held out are those it never saw: " + ", ".join(costs["held_out"]) + ".",
+            "**Corrections.** Spearman between what an audit expects to be redrawn and what "
+            "putting the original back redraws, of a copy in which nearly all labels were edited; "
+            "brackets hold 95 % intervals from resampling cases. The judge was trained on cases of "
+            "this data set; held out are those it never saw: " + ", ".join(costs["held_out"]) + ".",
             "",
-            "| predicted by | cases | labels | n | outline not shared at 2 mm | added path length |",
+            "| predicted by | cases | labels | n | outline not shared | added path length |",
             "|---|---|---|---|---|---|",
             *rows,
             "",

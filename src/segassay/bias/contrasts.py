@@ -169,7 +169,7 @@ def _slopes(x: Floats, y: Floats) -> Floats:
     sum_x = x @ there
     across = x @ filled - sum_x * sum_y / n
     own = (x**2) @ there - sum_x**2 / n
-    return np.divide(across, own, out=np.zeros_like(across), where=own > 1e-12)
+    return np.asarray(np.divide(across, own, out=np.zeros_like(across), where=own > 1e-12))
 
 
 def _permuted(x: Floats, y: Floats, observed: Floats, seed: int, n_permutations: int) -> Floats:

@@ -12,7 +12,7 @@ _SHOWN = 10
 
 
 def bias(
-    results: Annotated[Path, typer.Argument(help="Result folder of an audit.")],
+    result: Annotated[Path, typer.Argument(help="Result folder of an audit.")],
     by: Annotated[
         list[str] | None,
         typer.Option(
@@ -32,7 +32,7 @@ def bias(
     from segassay.bias.measure_bias import measure_bias
 
     names = [name for words in by or () for name in words.split(",")]
-    found = measure_bias(results, out, by=names, table=table)
+    found = measure_bias(result, out, by=names, table=table)
     if as_json:
         give_json(found.to_json())
         return

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def compare(
-    results: Annotated[list[Path], typer.Argument(help="Result folders of audits.")],
+    folders: Annotated[list[Path], typer.Argument(help="Result folders of audits.")],
     out: Out = Path("segassay-comparison"),
     sources: Annotated[
         bool,
@@ -26,7 +26,7 @@ def compare(
     """Compare two releases of a data set, or candidate labels of the same images."""
     from segassay.compare.compare_results import ReleaseComparison, compare_results
 
-    found = compare_results(results, out, sources=sources)
+    found = compare_results(folders, out, sources=sources)
     if as_json:
         give_json(found.to_json())
         return

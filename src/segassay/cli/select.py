@@ -44,7 +44,7 @@ class OrderOptions:
 @spread
 def select(
     *,
-    results: Annotated[Path, typer.Argument(help="Result folder of an audit.")],
+    result: Annotated[Path, typer.Argument(help="Result folder of an audit.")],
     budget: Annotated[
         str, typer.Option("--budget", help="As in 120min, 2h, 40cases, 60labels or 300slices.")
     ],
@@ -64,7 +64,7 @@ def select(
     if orders.per is not None and orders.per not in list(Per):
         raise UsageError(f"--per {orders.per!r}: expected case, structure or slice")
     found = write_selection(
-        results,
+        result,
         out,
         Budget.parse(budget),
         strategy=Strategy(orders.strategy),

@@ -97,7 +97,7 @@ def _priority(
                 "--strategy disagreement: no label has two sources; audit a data set with several, "
                 "or choose another strategy"
             )
-        return np.nan_to_num(apart, nan=-1.0)
+        return np.where(np.isnan(apart), -1.0, apart)
     column = {
         Strategy.UNCERTAINTY: pl.col("width"),
         Strategy.ENTROPY: pl.col("entropy"),
