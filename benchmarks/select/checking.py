@@ -187,7 +187,7 @@ def _looked(rows: Sequence[Checked], low_is_bad: Floats, n_draws: int) -> list[f
         ranked = bad[chosen[np.argsort(low_is_bad[chosen], kind="stable")]]
         last = np.flatnonzero(ranked)[ceil(FOUND * n_bad) - 1]
         found.append([(last + 1) / len(ranked), *(ranked[:k].mean() for k in _KS)])
-    return np.mean(found, axis=0).tolist()
+    return [float(value) for value in np.mean(found, axis=0)]
 
 
 def page(document: dict[str, Any]) -> str:

@@ -121,9 +121,11 @@ def planned(data: Path, values: Sequence[int]) -> tuple[list[Edit], list[Edit]]:
     rng = np.random.default_rng(1)
     kinds = [kind for kind, n in _TWENTY.items() for _ in range(n)]
     places = rng.choice(len(pairs), len(kinds), replace=False)
-    few = [Edit(*pairs[k], kind, n) for n, (k, kind) in enumerate(zip(places, kinds, strict=True))]
+    chosen = zip((pairs[k] for k in places), kinds, strict=True)
+    few = [Edit(case, value, kind, n) for n, ((case, value), kind) in enumerate(chosen)]
     every = [
-        Edit(*pair, _KINDS[rng.integers(len(_KINDS))], 100 + n) for n, pair in enumerate(pairs)
+        Edit(case, value, _KINDS[rng.integers(len(_KINDS))], 100 + n)
+        for n, (case, value) in enumerate(pairs)
     ]
     return few, every
 

@@ -11,9 +11,7 @@ import typer
 from segassay import __version__
 from segassay.cli import (
     audit,
-    bias,
     check,
-    compare,
     demo,
     evaluate,
     fit,
@@ -22,12 +20,11 @@ from segassay.cli import (
     models,
     pairs,
     predict,
-    report,
     score,
-    select,
     train,
 )
 from segassay.cli.console import give, lead_nowhere, prepare_streams, tell, tell_some
+from segassay.cli.results import bias, compare, report, select
 from segassay.cli.typed import typing
 from segassay.errors import OutputError, SegassayError, UsageError
 from segassay.files.visible_names import log_visibly
