@@ -22,7 +22,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
 )
 """What verbs stand on. Every other package is a verb, but for the command line above them all."""
 
-VERBS = {"auditing": {"fit"}, "demo": {"auditing"}, "fit": {"training"}}
+VERBS = {"auditing": {"fit"}, "demo": {"auditing"}, "fit": {"training"}, "weak": {"segment"}}
 """Which verb may call which other one: an audit can learn first, and learning is training."""
 
 JUDGE = (

@@ -22,6 +22,7 @@ from segassay.cli import (
     predict,
     score,
     train,
+    weak,
 )
 from segassay.cli.console import give, lead_nowhere, prepare_streams, tell, tell_some
 from segassay.cli.results import bias, compare, report, select
@@ -47,6 +48,7 @@ app.command("audit")(audit.audit)
 app.command("report")(report.report)
 app.command("pairs")(pairs.pairs)
 app.command("predict")(predict.predict)
+app.command("weak")(weak.weak)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("bias")(bias.bias)

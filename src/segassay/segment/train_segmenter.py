@@ -1,7 +1,7 @@
 """Training a segmenter: data set and recipe in, a model folder out. Stops and goes on any time."""
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import cos, nan, pi
 from pathlib import Path
@@ -55,6 +55,7 @@ def train_segmenter(
     *,
     weights: LabelWeights | None = None,
     structures: Iterable[str] = (),
+    validating: Collection[str] | None = None,
     say: Say,
 ) -> TrainedSegmenter:
     """Train a segmenter on the labels of a data set.
@@ -65,6 +66,8 @@ def train_segmenter(
         out: Folder of the model; a training that was interrupted there goes on.
         weights: What labels are trusted; by default all alike.
         structures: Which to learn; all by default.
+        validating: Subjects that may choose the best weights, as of reference labels among weak
+            ones; all by default.
         say: Gets a line of progress now and then.
 
     Raises:
@@ -76,7 +79,7 @@ def train_segmenter(
     found = survey(dataset, recipe, structures, say=say)
     if recipe.loss == "dice+ce" and not found.exclusive:
         raise UsageError(f"{dataset.name}: structures overlap; loss: dice+0.5bce lets them")
-    held = _held_out(found.cases, recipe)
+    held = _held_out(found.cases, recipe, validating)
     examples = list(_prepared(found, weights or {}, say))
     train = [one for one in examples if one.subject not in held and any(one.weights.values())]
     tune = [one for one in examples if one.subject in held]
@@ -100,8 +103,11 @@ def train_segmenter(
     return TrainedSegmenter(out, best, training.updates, len(train), len(tune))
 
 
-def _held_out(cases: Sequence[Case], recipe: SegmentationRecipe) -> set[str]:
-    subjects = sorted({case.subject_id for case in cases}, key=natural_key)
+def _held_out(
+    cases: Sequence[Case], recipe: SegmentationRecipe, validating: Collection[str] | None
+) -> set[str]:
+    every = {case.subject_id for case in cases}
+    subjects = sorted(every if validating is None else every & set(validating), key=natural_key)
     if len(subjects) < _FEWEST_SUBJECTS or not recipe.validation:
         return set()
     drawn = np.random.default_rng(recipe.seed).permutation(len(subjects))
