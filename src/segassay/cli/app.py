@@ -20,13 +20,13 @@ from segassay.cli import (
     models,
     pairs,
     predict,
-    report,
     score,
     synthesize,
     train,
     weak,
 )
 from segassay.cli.console import give, lead_nowhere, prepare_streams, tell, tell_some
+from segassay.cli.results import bias, compare, report, select
 from segassay.cli.typed import typing
 from segassay.errors import OutputError, SegassayError, UsageError
 from segassay.files.visible_names import log_visibly
@@ -52,6 +52,9 @@ app.command("predict")(predict.predict)
 app.command("synthesize")(synthesize.synthesize)
 app.command("weak")(weak.weak)
 app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(compare.compare)
+app.command("bias")(bias.bias)
+app.command("select")(select.select)
 app.command("fit")(fit.fit)
 app.command("learn")(fit.learn)
 app.command("calibrate")(fit.calibrate)
