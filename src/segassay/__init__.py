@@ -18,6 +18,7 @@ _PUBLIC = {
     "Modality": "segassay.types",
     "PairsConfig": "segassay.pairs.pairs_config",
     "PairsResult": "segassay.pairs.make_pairs",
+    "QualityLoss": "segassay.semisup.quality_loss",
     "Results": "segassay.records.results",
     "Score": "segassay.judge.scoring",
     "ScoreRow": "segassay.records.scores",
@@ -31,6 +32,7 @@ _PUBLIC = {
     "make_pairs": "segassay.pairs.make_pairs",
     "open_dataset": "segassay.datasets.opening",
     "open_results": "segassay.records.results",
+    "quality_weights": "segassay.semisup.quality_weights",
     "write_label": "segassay.images.write_label",
 }
 
