@@ -1,6 +1,6 @@
 """`segassay train`: make a judge or a segmenter of one's own."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +8,9 @@ import typer
 
 from segassay.cli.console import tell
 from segassay.cli.option_groups import spread
-from segassay.cli.options import JudgeName, SourceOptions, Structures
+from segassay.cli.options import JudgeName, Quiet, SourceOptions, Structures
+from segassay.cli.recipe_options import RecipeFile, RecipeOptions
+from segassay.cli.train_ssl import ssl
 from segassay.types import counted
 
 _Recipe = Annotated[Path, typer.Option("--config", help="Recipe (YAML), as in recipes/.")]
@@ -49,38 +51,13 @@ def judge(
         tell(f"{counted(n, 'tuning label')}: Pearson {r:.3f}, MAE {mae:.3f}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecipeOptions:
-    """What holds before a segmenter's recipe."""
-
-    network: Annotated[
-        str | None,
-        typer.Option(
-            "--network",
-            help="unet, unet++, attention-unet, dynunet, segresnet, or unet-lite0 with a "
-            "pretrained encoder.",
-        ),
-    ] = None
-    axes: Annotated[int | None, typer.Option("--axes", help="2: slices, 3: blocks.")] = None
-    patch: Annotated[int | None, typer.Option("--patch", help="Side of a patch, in pixels.")] = None
-    updates: Annotated[int | None, typer.Option("--updates", help="Updates of the weights.")] = None
-    minutes: Annotated[
-        float | None, typer.Option("--minutes", help="Training time, in minutes.")
-    ] = None
-    seed: Annotated[
-        int | None, typer.Option("--seed", help="The same seed gives the same result.")
-    ] = None
-
-
 @app.command("seg")
 @spread
 def seg(
     *,
     source: SourceOptions,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the model.")],
-    config: Annotated[
-        Path | None, typer.Option("--config", help="Recipe (YAML), as in recipes/.")
-    ] = None,
+    config: RecipeFile = None,
     recipe: RecipeOptions,
     weights: Annotated[
         Path | None,
@@ -91,7 +68,7 @@ def seg(
         ),
     ] = None,
     structures: Structures = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not show progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train a segmenter on a data set; labels count by their weight. Resumes where it stopped."""
     from segassay.extras import require
@@ -112,6 +89,9 @@ def seg(
     n, dice = counted(found.n_validation, "validation case"), found.dice
     tell(f"model: {found.folder}")
     tell(f"mean Dice on {n}: {dice:.3f}" if found.n_validation else "nothing to validate on")
+
+
+app.command("ssl")(ssl)
 
 
 @app.command("pack")

@@ -8,6 +8,7 @@ curves.csv            loss and validation Dice during training
 SHA256SUMS            checksums of all files; a model whose files do not match is refused
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from math import isnan
 from pathlib import Path
@@ -31,6 +32,10 @@ CHECKPOINT = "checkpoint.pt"
 _NEEDED = (MODEL, META, CARD)
 
 
+Noted = str | int | float | bool | None
+"""A value of what is noted of a training besides its recipe."""
+
+
 class ModelMeta(Document):
     """What a segmenter is.
 
@@ -45,6 +50,7 @@ class ModelMeta(Document):
         training_cases: On how many cases.
         validation_dice: Mean Dice on the validation subjects, `None` without any.
         made_at: When, UTC.
+        noted: What a training with images without labels was (`semisup`); `None` of others.
     """
 
     format: int = 1
@@ -56,6 +62,7 @@ class ModelMeta(Document):
     training_cases: int
     validation_dice: float | None
     made_at: datetime
+    noted: dict[str, Noted] | None = None
 
     @classmethod
     def of(
@@ -67,6 +74,7 @@ class ModelMeta(Document):
         best: float,
         updates: int,
         n: int,
+        noted: Mapping[str, Noted] | None = None,
     ) -> "ModelMeta":
         """Describe what a training gave; `best` is NaN without validation."""
         return cls(
@@ -78,6 +86,7 @@ class ModelMeta(Document):
             training_cases=n,
             validation_dice=None if isnan(best) else round(best, 5),
             made_at=datetime.now(UTC).replace(microsecond=0),
+            noted=None if noted is None else dict(noted),
         )
 
 

@@ -1,7 +1,7 @@
 """The recipe of a segmenter: which network sees what, and how it learns. Written as YAML."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -96,8 +96,20 @@ class SegmentationRecipe(BaseModel):
         return (self.spacing_mm,) * self.axes
 
 
+Recipe = TypeVar("Recipe", bound=SegmentationRecipe)
+
+
 def read_segmentation_recipe(path: Path | None, **given: Any) -> SegmentationRecipe:
     """Read a recipe; what is `given` and not `None` holds before what it says.
+
+    Raises:
+        UsageError: It is missing, no YAML of a mapping, or says what no recipe can say.
+    """
+    return read_recipe(SegmentationRecipe, path, **given)
+
+
+def read_recipe(kind: type[Recipe], path: Path | None, **given: Any) -> Recipe:
+    """Read a recipe of some kind; see `read_segmentation_recipe`.
 
     Raises:
         UsageError: It is missing, no YAML of a mapping, or says what no recipe can say.
@@ -112,7 +124,7 @@ def read_segmentation_recipe(path: Path | None, **given: Any) -> SegmentationRec
         raise UsageError(f"{path.name if path else 'recipe'}: expected `name: value` lines")
     said |= {name: value for name, value in given.items() if value is not None}
     try:
-        return SegmentationRecipe.model_validate(said)
+        return kind.model_validate(said)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "recipe"

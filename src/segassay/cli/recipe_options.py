@@ -1,0 +1,34 @@
+"""Options that hold before the recipe of a segmenter."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RecipeFile = Annotated[
+    Path | None, typer.Option("--config", help="Recipe (YAML), as in recipes/.")
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeOptions:
+    """What holds before a segmenter's recipe."""
+
+    network: Annotated[
+        str | None,
+        typer.Option(
+            "--network",
+            help="unet, unet++, attention-unet, dynunet, segresnet, or unet-lite0 with a "
+            "pretrained encoder.",
+        ),
+    ] = None
+    axes: Annotated[int | None, typer.Option("--axes", help="2: slices, 3: blocks.")] = None
+    patch: Annotated[int | None, typer.Option("--patch", help="Side of a patch, in pixels.")] = None
+    updates: Annotated[int | None, typer.Option("--updates", help="Updates of the weights.")] = None
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", help="Training time, in minutes.")
+    ] = None
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="The same seed gives the same result.")
+    ] = None
