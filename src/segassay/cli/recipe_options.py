@@ -1,4 +1,4 @@
-"""Options that hold before the recipe of a segmenter."""
+"""Options of verbs that train segmenters: before the recipe, and what labels count."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +8,22 @@ import typer
 
 RecipeFile = Annotated[
     Path | None, typer.Option("--config", help="Recipe (YAML), as in recipes/.")
+]
+
+
+LabelWeightsPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--weights",
+        help="What each label counts: results of an audit, or a table case_id, structure, weight.",
+    ),
+]
+Voxels = Annotated[
+    str | None,
+    typer.Option(
+        "--voxels",
+        help="Judge whose error maps tell which voxels of labels are doubtful: a name or a folder.",
+    ),
 ]
 
 

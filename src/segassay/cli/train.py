@@ -9,7 +9,7 @@ import typer
 from segassay.cli.console import tell
 from segassay.cli.option_groups import spread
 from segassay.cli.options import JudgeName, Quiet, SourceOptions, Structures
-from segassay.cli.recipe_options import RecipeFile, RecipeOptions
+from segassay.cli.recipe_options import LabelWeightsPath, RecipeFile, RecipeOptions, Voxels
 from segassay.cli.train_ssl import ssl
 from segassay.types import counted
 
@@ -59,14 +59,8 @@ def seg(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the model.")],
     config: RecipeFile = None,
     recipe: RecipeOptions,
-    weights: Annotated[
-        Path | None,
-        typer.Option(
-            "--weights",
-            help="What each label counts: results of an audit, or a table case_id, structure, "
-            "weight.",
-        ),
-    ] = None,
+    weights: LabelWeightsPath = None,
+    voxels: Voxels = None,
     structures: Structures = None,
     quiet: Quiet = False,
 ) -> None:
@@ -74,15 +68,19 @@ def seg(
     from segassay.extras import require
 
     require("torch", extra="train")
+    from segassay.judge.scoring import load_judge
+    from segassay.segment.doubtful_voxels import doubt_by
     from segassay.segment.label_weights import read_label_weights
     from segassay.segment.recipe import read_segmentation_recipe
     from segassay.segment.train_segmenter import train_segmenter
 
+    dataset = source.config().open()
     found = train_segmenter(
-        source.config().open(),
+        dataset,
         read_segmentation_recipe(config, **asdict(recipe)),
         out,
         weights=None if weights is None else read_label_weights(weights),
+        doubt=None if voxels is None else doubt_by(load_judge(voxels), dataset),
         structures=structures or (),
         say=(lambda _: None) if quiet else tell,
     )
@@ -92,6 +90,42 @@ def seg(
 
 
 app.command("ssl")(ssl)
+
+
+@app.command("nnunet")
+@spread
+def nnunet(
+    *,
+    source: SourceOptions,
+    weights: LabelWeightsPath = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="New folder for nnU-Net's data set.")],
+    voxels: Voxels = None,
+    most: Annotated[
+        int,
+        typer.Option("--times", help="How often a case of full weight is named for training."),
+    ] = 3,
+    quiet: Quiet = False,
+) -> int:
+    """Write labels for nnU-Net: doubtful voxels are ignored, cases named as often as they count."""
+    from segassay.errors import UsageError
+    from segassay.judge.scoring import load_judge
+    from segassay.segment.doubtful_voxels import doubt_by
+    from segassay.segment.label_weights import read_label_weights
+    from segassay.segment.nnunet_labels import told, write_nnunet_labels
+
+    if weights is None:
+        raise UsageError("give --weights: results of an audit, or a table of weights")
+    dataset = source.config().open()
+    found = write_nnunet_labels(
+        dataset,
+        out,
+        weights=read_label_weights(weights),
+        doubt=None if voxels is None else doubt_by(load_judge(voxels), dataset),
+        most=most,
+        say=(lambda _: None) if quiet else tell,
+    )
+    tell(told(found))
+    return int(found.exit_code)
 
 
 @app.command("pack")

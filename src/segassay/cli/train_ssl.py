@@ -32,9 +32,8 @@ class GuideOptions:
             help="What a judge adds: off, qar (a loss), pl-qw (weights of pseudo-labels) or both.",
         ),
     ] = None
-    guide: Annotated[
-        str | None,
-        typer.Option("--guide", help="The judge that guides: a name or a folder, with weights."),
+    judge: Annotated[
+        str | None, typer.Option("--judge", help="Judge: a name or a folder.")
     ] = None
     select: Annotated[
         str | None,
@@ -86,9 +85,7 @@ def ssl(
 
     if unlabelled is None and split is None:
         raise UsageError("give --unlabelled, or --split for what of --labelled keeps its labels")
-    own = asdict(guides)
-    own["judge"] = own.pop("guide")
-    said = read_recipe(SemiRecipe, config, **asdict(recipe), **own)
+    said = read_recipe(SemiRecipe, config, **asdict(recipe), **asdict(guides))
     data = open_dataset(labelled, subject_regex=subject_regex, modality=modality)
     rest = replace(data, cases=())
     if split is not None:

@@ -58,7 +58,7 @@ class QualityLoss(nn.Module):
             patience: Validations in a row that must part before the loss stops itself.
 
         Raises:
-            ModelError: The judge has no weights in torch.
+            ModelError: There is no such judge, or its file holds another network.
             UsageError: It is of a kind that cannot be asked in training.
         """
         super().__init__()

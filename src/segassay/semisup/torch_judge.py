@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from segassay.errors import ModelError, UsageError
@@ -29,6 +28,7 @@ from segassay.judge.inputs.preprocess import (
     JudgePreprocess,
 )
 from segassay.judge.networks.judge_net import JudgeNet, JudgeNetConfig
+from segassay.judge.networks.onnx_file import folded_state
 from segassay.judge.scoring import Judge, load_judge
 from segassay.types import DEFAULT_BASE, Modality
 from segassay.vocabulary.vector import NAME_DIM, name_vector
@@ -105,7 +105,7 @@ class TorchJudge(nn.Module):
             scene: What is known of the images.
 
         Raises:
-            ModelError: The judge has no weights in torch, or they do not fit.
+            ModelError: Its file holds another network.
             UsageError: It is of another kind.
         """
         super().__init__()
@@ -120,8 +120,8 @@ class TorchJudge(nn.Module):
             JudgeNetConfig(CROP_CHANNELS, FIELD_CHANNELS, CONDITION_DIM, meta.recipe.widths)
         )
         try:
-            self.net.load_state_dict(load_file(judge.folder.require_weights()))
-        except RuntimeError as error:
+            self.net.load_state_dict(folded_state(self.net, judge.folder.onnx))
+        except (KeyError, RuntimeError) as error:
             raise ModelError.of_version(judge.folder.path, error) from error
         self.model_id = judge.model_id
         self.settings = JudgePreprocess(**meta.preprocess.model_dump())

@@ -43,7 +43,7 @@ def train_semisup(
     Raises:
         DatasetError: Nothing can be learned from the labelled data, or no unlabelled image can be
             used though the method needs some.
-        ModelError: The judge is missing or has no weights in torch.
+        ModelError: The judge is missing or damaged.
         UsageError: `out` holds a training by another recipe, or the judge cannot guide.
     """
     out.mkdir(parents=True, exist_ok=True)
