@@ -22,8 +22,14 @@ ROWS: tuple[tuple[str, ...], ...] = (
 )
 """What verbs stand on. Every other package is a verb, but for the command line above them all."""
 
-VERBS = {"auditing": {"fit"}, "demo": {"auditing"}, "fit": {"training"}}
-"""Which verb may call which other one: an audit can learn first, and learning is training."""
+VERBS = {
+    "auditing": {"fit"},
+    "demo": {"auditing"},
+    "fit": {"training"},
+    "semisup": {"segment"},
+}
+"""Which verb may call which other one: an audit can learn first, and learning is training; what
+learns from images without labels is a segmenter."""
 
 JUDGE = (
     "inputs",
@@ -83,6 +89,7 @@ LIBRARIES: dict[str, set[str]] = {
     },
     "models": {"torch"},
     "segment": {"numpy", "pydantic", "yaml", "torch", "monai", "lightning_fabric", "onnx"},
+    "semisup": {"numpy", "pydantic", "torch"},
     "weak": {"numpy", "scipy"},
     "demo": {"numpy", "scipy", "nibabel"},
     "cli": {"typer", "polars", "pydantic"},

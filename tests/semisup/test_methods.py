@@ -15,7 +15,7 @@ from segassay.semisup.methods import METHODS, Step  # noqa: E402
 from segassay.semisup.semi_recipe import MethodName  # noqa: E402
 from segassay.semisup.torch_judge import TorchJudge  # noqa: E402
 
-SIDE, UPDATES = 40, {"ict": 80}
+SIDE, UPDATES = 40, {"ict": 60}
 
 
 @cache
@@ -55,8 +55,8 @@ def test_the_judge_tells_right_labels_from_wrong_ones() -> None:
 
 def small_network() -> nn.Module:
     return nn.Sequential(
-        nn.Conv2d(1, 8, 7, padding=3), nn.ReLU(),
-        nn.Conv2d(8, 8, 7, padding=3), nn.ReLU(), nn.Conv2d(8, 1, 1),
+        nn.Conv2d(1, 5, 7, padding=3), nn.ReLU(),
+        nn.Conv2d(5, 5, 7, padding=3), nn.ReLU(), nn.Conv2d(5, 1, 1),
     )  # fmt: skip
 
 

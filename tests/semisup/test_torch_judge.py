@@ -78,7 +78,8 @@ def test_slices_of_volumes_are_seen_between_their_neighbours() -> None:
     array[mask] += 80
     grid = Grid(array.shape, np.diag([0.9, 1.1, 4.0, 1.0]))
     volume = Volume(array, grid, anatomical=True, spacing_known=True)
-    stack, settings = plane_stack(volume), JudgePreprocess(**judge.folder.meta.preprocess.model_dump())
+    settings = JudgePreprocess(**judge.folder.meta.preprocess.model_dump())
+    stack = plane_stack(volume)
     planes = as_planes(mask, stack.axis)
     seen = settings(
         stack, planes[2], 2, settings.frame(planes[2], stack.pixel_mm), name="liver",
@@ -115,7 +116,8 @@ def test_scores_are_calibrated_as_the_judge_does() -> None:
     twin = TorchJudge(judge)
     raw = torch.tensor([[0.0, 0.2, 0.731, 0.95, 1.0, torch.nan]])
     found = twin._calibrated(raw)[0].numpy()
-    np.testing.assert_allclose(found, np.interp(raw[0].numpy(), curve.raw, curve.expected), atol=1e-6)
+    expected = np.interp(raw[0].numpy(), curve.raw, curve.expected)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_empty_masks_have_no_dice_and_only_known_names_a_presence() -> None:

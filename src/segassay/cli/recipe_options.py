@@ -6,9 +6,7 @@ from typing import Annotated
 
 import typer
 
-RecipeFile = Annotated[
-    Path | None, typer.Option("--config", help="Recipe (YAML), as in recipes/.")
-]
+RecipeFile = Annotated[Path | None, typer.Option("--config", help="Recipe (YAML), as in recipes/.")]
 
 
 LabelWeightsPath = Annotated[

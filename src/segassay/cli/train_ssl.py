@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from segassay.cli.option_groups import spread
 from segassay.cli.options import ModalityName, Quiet, Structures, SubjectRegex
 from segassay.cli.recipe_options import RecipeFile, RecipeOptions
 from segassay.types import counted
+
+if TYPE_CHECKING:
+    from segassay.datasets.case import Dataset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +35,7 @@ class GuideOptions:
             help="What a judge adds: off, qar (a loss), pl-qw (weights of pseudo-labels) or both.",
         ),
     ] = None
-    judge: Annotated[
-        str | None, typer.Option("--judge", help="Judge: a name or a folder.")
-    ] = None
+    judge: Annotated[str | None, typer.Option("--judge", help="Judge: a name or a folder.")] = None
     select: Annotated[
         str | None,
         typer.Option(
@@ -43,17 +44,16 @@ class GuideOptions:
     ] = None
 
 
-@spread
-def ssl(
-    *,
-    labelled: Annotated[Path, typer.Option("--labelled", help="Data set with labels, any layout.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the model.")],
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageOptions:
+    """Which images have labels, and which have none."""
+
     unlabelled: Annotated[
         Path | None,
         typer.Option(
             "--unlabelled", help="Images without labels: a folder or a data set, any layout."
         ),
-    ] = None,
+    ] = None
     split: Annotated[
         str | None,
         typer.Option(
@@ -61,38 +61,56 @@ def ssl(
             help="Cases that keep their labels: a file with an id a line, or acdc-1, -3, -7, la-4, "
             "-8, -16. The others are unlabelled.",
         ),
-    ] = None,
+    ] = None
+    subject_regex: SubjectRegex = None
+    modality: ModalityName = None
+
+    def open(self, labelled: Path) -> "tuple[Dataset, Dataset]":
+        """Return the cases with labels and those without."""
+        from dataclasses import replace
+
+        from segassay.datasets.opening import open_dataset, open_images
+        from segassay.errors import UsageError
+        from segassay.semisup.split_lists import divide, read_split
+
+        if self.unlabelled is None and self.split is None:
+            raise UsageError(
+                f"{labelled.name}: give --unlabelled, or --split for what of it keeps its labels"
+            )
+        regex, kind = self.subject_regex, self.modality
+        data = open_dataset(labelled, subject_regex=regex, modality=kind)
+        rest = replace(data, cases=())
+        if self.split is not None:
+            data, rest = divide(data, read_split(self.split))
+        if self.unlabelled is not None:
+            more = open_images(self.unlabelled, subject_regex=regex, modality=kind)
+            root = rest.root if rest.cases else more.root
+            rest = replace(more, root=root, cases=(*rest.cases, *more.cases))
+        return data, rest
+
+
+@spread
+def ssl(
+    *,
+    labelled: Annotated[Path, typer.Option("--labelled", help="Data set with labels, any layout.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the model.")],
+    images: ImageOptions,
     guides: GuideOptions,
     config: RecipeFile = None,
     recipe: RecipeOptions,
     structures: Structures = None,
-    subject_regex: SubjectRegex = None,
-    modality: ModalityName = None,
     quiet: Quiet = False,
 ) -> None:
     """Train a segmenter on labelled and unlabelled images. Resumes where it stopped."""
-    from segassay.errors import UsageError
     from segassay.extras import require
 
     require("torch", extra="train")
-    from dataclasses import replace
-
-    from segassay.datasets.opening import open_dataset, open_images
     from segassay.segment.recipe import read_recipe
     from segassay.semisup.semi_recipe import SemiRecipe
-    from segassay.semisup.split_lists import divide, read_split
     from segassay.semisup.train_semisup import train_semisup
 
-    if unlabelled is None and split is None:
-        raise UsageError("give --unlabelled, or --split for what of --labelled keeps its labels")
     said = read_recipe(SemiRecipe, config, **asdict(recipe), **asdict(guides))
-    data = open_dataset(labelled, subject_regex=subject_regex, modality=modality)
-    rest = replace(data, cases=())
-    if split is not None:
-        data, rest = divide(data, read_split(split))
-    if unlabelled is not None:
-        more = open_images(unlabelled, subject_regex=subject_regex, modality=modality)
-        rest = replace(more, cases=(*rest.cases, *more.cases))
+    data, rest = images.open(labelled)
     found = train_semisup(
         data,
         rest,

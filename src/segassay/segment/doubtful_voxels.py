@@ -1,4 +1,4 @@
-"""Where labels may be wrong, voxel by voxel, as a judge says: its error maps (`Suggestion.error`)."""
+"""Where labels may be wrong, voxel by voxel: the error maps of a judge (`Suggestion.error`)."""
 
 from collections.abc import Mapping
 
@@ -23,9 +23,9 @@ _FEWEST_SUBJECTS = 3
 def doubt_by(judge: Judge, dataset: Dataset) -> Doubt:
     """Return what tells which voxels of a label may be wrong, by a judge.
 
-    An audit keeps no error maps, which would be larger than the labels: the judge is asked anew, one
-    slice of a label at a time. A judge that reads the context is given the data set's own labels,
-    as an audit gives them, where three subjects have some.
+    An audit keeps no error maps, which would be larger than the labels: the judge is asked anew,
+    one slice of a label at a time. A judge that reads the context is given the data set's own
+    labels, as an audit gives them, where three subjects have some.
 
     Raises:
         UsageError: The judge answers with a number and draws no mask.

@@ -29,7 +29,7 @@ LabelWeights = Mapping[tuple[str, str], float]
 """What labels are trusted, by case and structure, in [0, 1]; those that are not named count 1."""
 
 Doubt = Callable[[Case, Volume, Mapping[str, Mask]], Mapping[str, Floats]]
-"""From a case, its image and its masks `(i, j, k)` to how probably each voxel is wrong, in [0, 1]."""
+"""From a case, its image and masks `(i, j, k)` to how probably each voxel is wrong, in [0, 1]."""
 
 _FOREGROUND_ENDS = (0.5, 99.5)
 _VOXELS_OF_A_CASE = 20_000

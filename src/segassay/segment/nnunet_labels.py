@@ -1,8 +1,8 @@
 """What an audit says, in a form that nnU-Net understands without a change of its code.
 
-nnU-Net takes no weights. It does take an ignore label (voxels that no loss counts; Gotkowski et al.,
-arXiv 2403.12834), and a `splits_final.json` in which a case that is named twice for training is
-drawn twice as often.
+nnU-Net takes no weights. It does take an ignore label (voxels that no loss counts; Gotkowski et
+al., arXiv 2403.12834), and a `splits_final.json` in which a case that is named twice for training
+is drawn twice as often.
 """
 
 import json
@@ -109,7 +109,7 @@ def write_nnunet_labels(
             n_ignored += bool((array == ignore).any())
             written.append((case, path))
         if not written:
-            raise UsageError(f"{dataset.name}: no label could be written; the first: {failed[0][1]}")
+            raise UsageError(f"{dataset.name}: no label can be used; the first: {failed[0][1]}")
         times = {case.case_id: _times(case, weights, most) for case, _ in written}
         folds = _folds([case for case, _ in written], times)
         _write(out / SPLITS, folds)
@@ -136,7 +136,7 @@ def _label_map(
     weights: LabelWeights,
     doubt: Doubt | None,
 ) -> NDArray[np.uint16]:
-    """Draw the labels of a case `(i, j, k)`, doubtful and unknown voxels with the value `ignore`."""
+    """Draw the labels of a case `(i, j, k)`; doubtful and unknown voxels are `ignore`."""
     opened = read_labelled_case(case)
     if opened.problems:
         raise opened.problems[0]
@@ -169,7 +169,7 @@ def _times(case: Case, weights: LabelWeights, most: int) -> int:
 
 
 def _folds(cases: Sequence[Case], times: Mapping[str, int]) -> list[dict[str, list[str]]]:
-    """Divide subjects into folds; cases are validated on once, trained on as often as they count."""
+    """Divide subjects into folds; cases validate once and train as often as they count."""
     subjects = sorted({case.subject_id for case in cases}, key=natural_key)
     drawn = np.random.default_rng(0).permutation(len(subjects))
     n_folds = min(_FOLDS, len(subjects))

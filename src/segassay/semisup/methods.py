@@ -1,8 +1,8 @@
 """What is learned from images without labels: one function for each published method.
 
 Each takes a `Step` and returns a loss. The teacher of all of them is the moving average of the
-network that `train seg` keeps anyway (Mean Teacher, Tarvainen and Valpola 2017). Every pixel of what
-is learned from counts by `Step.trust`: what a judge says of the pseudo-label, or 1.
+network that `train seg` keeps anyway (Mean Teacher, Tarvainen and Valpola 2017). Every pixel of
+what is learned from counts by `Step.trust`: what a judge says of the pseudo-label, or 1.
 """
 
 from collections.abc import Callable, Mapping
@@ -134,7 +134,7 @@ def uncertainty_aware(step: Step) -> Tensor:
 
 
 def interpolation(step: Step) -> Tensor:
-    """What is said of a mixture is the mixture of what is said (ICT, Verma et al. 2019; α = 1).
+    """What is said of a mixture is the mixture of what is said (ICT, Verma et al. 2019; alpha 1).
 
     A mixture is trusted as much as the worse of the two.
     """

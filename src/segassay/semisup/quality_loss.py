@@ -11,7 +11,7 @@ from segassay.semisup.torch_judge import Scene, TorchJudge
 from segassay.types import DEFAULT_BASE, Modality
 
 _APART = 0.01
-"""By how much validation Dice must lie below its best, and judged quality above what it was then."""
+"""By how much validation Dice must lie below its best, and judged quality above its value then."""
 
 
 class QualityLoss(nn.Module):
@@ -84,9 +84,7 @@ class QualityLoss(nn.Module):
         """
         if self.stopped:
             return probabilities.sum() * 0.0
-        dice = self.judge(
-            image, probabilities, soft=True, full_gradient=self.full_gradient
-        ).dice
+        dice = self.judge(image, probabilities, soft=True, full_gradient=self.full_gradient).dice
         told = dice[~dice.isnan()]
         return (1 - told).mean() if len(told) else probabilities.sum() * 0.0
 

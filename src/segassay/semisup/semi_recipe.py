@@ -31,7 +31,7 @@ _WEIGHTS: dict[MethodName, float] = {
     "fixmatch": 0.5,
     "unimatch": 0.5,
 }
-"""0.25 is QG-SSL's for pseudo-labels, 0.5 UniMatch's. Squared differences are small: they count 1."""
+"""0.25 is QG-SSL's for pseudo-labels, 0.5 UniMatch's. Squared differences are small, so count 1."""
 
 
 class SemiRecipe(SegmentationRecipe):

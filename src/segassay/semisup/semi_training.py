@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from math import nan
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any
 
@@ -98,10 +98,10 @@ class SemiTraining(SegmenterTraining):
         for values in self._told.values():
             values.clear()
         loss = self.loss_by_judge
-        if loss is not None and validation_dice == validation_dice and row["judged"] == row["judged"]:
-            before = loss.stopped
-            if loss.watch(validation_dice, row["judged"]) and not before:
-                self.say("validation Dice falls while judged quality rises: no more loss by a judge")
+        if loss is not None and not loss.stopped and isfinite(validation_dice + row["judged"]):
+            loss.watch(validation_dice, row["judged"])
+            if loss.stopped:
+                self.say("validation Dice falls while judged quality rises: the judge's loss stops")
         return row
 
     def further_state(self) -> dict[str, Any]:
@@ -182,9 +182,7 @@ class SemiTraining(SegmenterTraining):
         return grey[:, middle - 1 : middle + 2] if middle else grey
 
 
-def _scene(
-    spacing: tuple[float, ...] | None, modality: Modality | None, *, deep: bool
-) -> Scene:
+def _scene(spacing: tuple[float, ...] | None, modality: Modality | None, *, deep: bool) -> Scene:
     """Say what is known of the images; of slices of volumes the thickness is not."""
     if spacing is None:
         return Scene(modality, in_volume=deep)

@@ -115,6 +115,6 @@ def _bare(line: str) -> str:
 
 def _is_listed(case: Case, names: Sequence[str]) -> bool:
     return any(
-        case.subject_id == name or case.case_id == name or case.case_id.startswith(f"{name}_")
+        name in (case.subject_id, case.case_id) or case.case_id.startswith(f"{name}_")
         for name in names
     )

@@ -39,7 +39,7 @@ def strong_view(image: Tensor, made: Generator) -> Tensor:
 
 
 def exchanged_box(image: Tensor, made: Generator) -> Tensor:
-    """Draw for every image a box that it gets from another one; 1 inside, `(b, 1, ...)` (CutMix)."""
+    """Draw the box that every image gets from another one; 1 inside, `(b, 1, ...)` (CutMix)."""
     sides = image.shape[2:]
     inside = torch.ones((len(image), 1, *sides), device=image.device)
     for axis, n in enumerate(sides):

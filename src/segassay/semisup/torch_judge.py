@@ -1,10 +1,10 @@
 """A judge inside a training loop: batches of masks on the device, with gradients.
 
-The same network as in the judge's ONNX file, on the same inputs: `judge.inputs.preprocess` said once
-more in tensors, for many masks at once (`docs/how-to/semi-supervised.md`). What a score of an audit
-has besides is left out: context and peers, correction of a fitted judge, intervals, the calibration
-for structures that it never learned, slices beyond the ends of a structure, and the closer looks at
-parts of fine masks.
+The same network as in the judge's ONNX file, on the same inputs: `judge.inputs.preprocess` said
+once more in tensors, for many masks at once (`docs/how-to/semi-supervised.md`). What a score of an
+audit has besides is left out: context and peers, correction of a fitted judge, intervals, the
+calibration for structures that it never learned, slices beyond the ends of a structure, and the
+closer looks at parts of fine masks.
 """
 
 from collections.abc import Sequence
@@ -203,7 +203,7 @@ class TorchJudge(nn.Module):
         """
         self._require(image, masks)
         if image.ndim != 4:
-            raise UsageError(f"errors: images of shape {tuple(image.shape)}; give slices (b, c, h, w)")
+            raise UsageError(f"images {tuple(image.shape)}: expected slices (b, 1 or 3, h, w)")
         hard = masks.detach() > 0.5
         wrong = torch.zeros(masks.shape, device=masks.device)
         cases, names = (hard.flatten(2).sum(2) >= FEWEST_PIXELS).nonzero(as_tuple=True)
@@ -306,7 +306,8 @@ class TorchJudge(nn.Module):
         overlap = (p * marked).sum((1, 2)) * cells
         area = soft.sum((1, 2))
         overlap = torch.minimum(torch.minimum(overlap, area), true)
-        return _Look(overlap, true, presence.sigmoid(), self.net.expected_map(logits, embedding), cut)
+        drawn = self.net.expected_map(logits, embedding)
+        return _Look(overlap, true, presence.sigmoid(), drawn, cut)
 
     def _conditions(
         self,
@@ -394,11 +395,13 @@ class _Cut:
 
     def paste(self, crops: Tensor) -> Tensor:
         """Spread crops `(n, out, out)` back over their images `(n, h, w)`; zero outside the box."""
-        rows, columns = (
-            weights.mT / weights.mT.sum(2, keepdim=True).where(weights.mT.sum(2, keepdim=True) > 1e-6, 1)
-            for weights in (self.rows, self.columns)
-        )
+        rows, columns = (_normalised(weights.mT) for weights in (self.rows, self.columns))
         return rows @ crops @ columns.mT
+
+
+def _normalised(weights: Tensor) -> Tensor:
+    total = weights.sum(2, keepdim=True)
+    return weights / total.where(total > 1e-6, 1.0)
 
 
 def _axis_weights(low: Tensor, high: Tensor, n_in: int, n_out: int) -> Tensor:
