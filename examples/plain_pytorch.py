@@ -16,7 +16,9 @@ def discs(n: int, seed: int) -> tuple[Tensor, Tensor]:
     rows, columns = torch.meshgrid(torch.arange(48), torch.arange(48), indexing="ij")
     at = torch.randint(14, 34, (n, 2), generator=made)
     masks = (rows - at[:, :1, None]) ** 2 + (columns - at[:, 1:, None]) ** 2 < 64
-    return 0.5 * torch.randn(n, 1, 48, 48, generator=made) + 3 * masks[:, None], masks[:, None].float()
+    return 0.5 * torch.randn(n, 1, 48, 48, generator=made) + 3 * masks[:, None], masks[
+        :, None
+    ].float()
 
 
 def main(updates: int = 20) -> float:

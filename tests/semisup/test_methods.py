@@ -77,7 +77,7 @@ def step(student: nn.Module, *, guided: bool, labels: Tensor, seed: int) -> Step
 
 
 def learned(method: MethodName, *, guided: bool) -> float:
-    """Dice of a small network that learned nothing but the labels."""
+    """Dice of the probabilities of a small network that learned nothing but the labels."""
     image, truth, labels = discs()
     torch.manual_seed(0)
     net = small_network()
@@ -87,7 +87,7 @@ def learned(method: MethodName, *, guided: bool) -> float:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    drawn = (net(image) > 0).float()
+    drawn = net(image).detach().sigmoid()
     both = (drawn * truth).sum((1, 2, 3))
     return float((2 * both / (drawn + truth).sum((1, 2, 3))).mean())
 
