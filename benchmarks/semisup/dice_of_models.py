@@ -24,15 +24,15 @@ class LastSegmenter(Segmenter):
         super().__init__(folder)
         meta = self.meta
         maps = len(meta.structures) + meta.exclusive
-        self._net = build_network(meta.recipe, meta.preprocessing.inputs, maps)
+        self.net = build_network(meta.recipe, meta.preprocessing.inputs, maps)
         state = torch.load(folder / CHECKPOINT, weights_only=True)["average"]
         own = {k.removeprefix("module."): v for k, v in state.items() if k.startswith("module.")}
-        self._net.load_state_dict(own)
-        self._net.eval()
+        self.net.load_state_dict(own)
+        self.net.eval()
 
     @torch.no_grad()
     def _run(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
-        said = self._net(torch.from_numpy(np.ascontiguousarray(patches))).float()
+        said = self.net(torch.from_numpy(np.ascontiguousarray(patches))).float()
         p = said.softmax(1) if self.meta.exclusive else said.sigmoid()
         found: Any = p.numpy()
         return np.asarray(found, dtype=np.float32)

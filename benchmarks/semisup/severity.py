@@ -129,7 +129,7 @@ class Cell:
         return read_label_weights(out)
 
     def _small_loss(self) -> LabelWeights:
-        """Leave out the labels that a network of the unweighted way fits worst, as many as are wrong.
+        """Leave out what the unweighted network fits worst, as many labels as are wrong.
 
         It is told how many these are, as co-teaching is.
         """

@@ -4,11 +4,13 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 
+from torch import Tensor  # noqa: E402
+
 from segassay import QualityLoss, load_judge  # noqa: E402
 from segassay.metrics.overlap import dice  # noqa: E402
 
 
-def scene() -> "tuple[torch.Tensor, torch.Tensor]":
+def scene() -> tuple[Tensor, Tensor]:
     """A bright disc on noise, and where it is."""
     made = torch.Generator().manual_seed(0)
     rows, columns = torch.meshgrid(torch.arange(64), torch.arange(64), indexing="ij")

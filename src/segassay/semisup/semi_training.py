@@ -176,7 +176,8 @@ class SemiTraining(SegmenterTraining):
     def _grey(self, images: Batch) -> Tensor:
         """Return the grey images that the judge sees, neighbours with them where there are any."""
         pre = self.found.preprocessing
-        x = images.image.unflatten(1, (pre.channels, 1 + 2 * pre.neighbours))
+        shape = (len(images.image), pre.channels, -1, *images.image.shape[2:])
+        x = images.image.reshape(shape)
         grey = (x * images.grey.reshape(*images.grey.shape, *[1] * (x.ndim - 2))).sum(1)
         middle = pre.neighbours
         return grey[:, middle - 1 : middle + 2] if middle else grey

@@ -259,9 +259,9 @@ class TorchJudge(nn.Module):
         overlap = torch.stack([one.overlap for one in looks]).mean(0)
         true = torch.stack([one.true for one in looks]).mean(0)
         presence = torch.stack([one.presence for one in looks]).mean(0)
-        area, overlap, true = (one.unflatten(0, (-1, n)).sum(1) for one in (area, overlap, true))
+        area, overlap, true = (one.reshape(-1, n).sum(1) for one in (area, overlap, true))
         dice = (2 * overlap / (true + area).clamp_min(1e-6)).clamp(max=1.0)
-        return dice, presence.unflatten(0, (-1, n)).mean(1)
+        return dice, presence.reshape(-1, n).mean(1)
 
     def _look(
         self,
@@ -343,7 +343,7 @@ class TorchJudge(nn.Module):
 
     def _calibrated(self, raw: Tensor) -> Tensor:
         """Return expected Dice of raw scores on the judge's curve; NaN stays NaN."""
-        x, y = self.knots
+        x, y = self.knots[0], self.knots[1]
         at = torch.searchsorted(x, raw.nan_to_num().contiguous(), right=True)
         at = at.clamp(1, len(x) - 1)
         share = (raw - x[at - 1]) / (x[at] - x[at - 1]).clamp_min(1e-9)
@@ -509,7 +509,8 @@ def _extent(profiles: Tensor) -> Tensor:
     """Return the longest extent of the filled parts of profiles `(n, d, length)`."""
     first, last = _ends(profiles.flatten(0, 1).float(), torch.float32)
     spans = (last - first).where(profiles.flatten(0, 1).any(1), 0.0)
-    return spans.unflatten(0, profiles.shape[:2]).amax(1)
+    longest: Tensor = spans.reshape(profiles.shape[:2]).amax(1)
+    return longest
 
 
 def _condition(name: str | None, kind: Modality | None, settings: JudgePreprocess) -> Any:
