@@ -19,9 +19,11 @@ from itertools import product
 from pathlib import Path
 from statistics import fmean
 from time import monotonic
+from typing import Any
 
 import numpy as np
 import yaml
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from benchmarks.frozen_test.frozen import HERE, RUNS, Row, kept_rows
@@ -166,7 +168,7 @@ def _estimated(rows: Sequence[Row]) -> Row:
     for rule in _RULES:
         values = np.array([row[rule] for row in rows])
 
-        def mean(at: np.ndarray, values: np.ndarray = values) -> float:
+        def mean(at: NDArray[np.intp], values: NDArray[np.float64] = values) -> float:
             """Return the mean over sets of the drawn labels."""
             return fmean(float(values[at][sets[at] == name].mean()) for name in np.unique(sets[at]))
 
@@ -178,8 +180,8 @@ def _as_list(found: Estimate) -> list[float]:
     return [round(float(value), 4) for value in (found.value, found.low, found.high)]
 
 
-def _grouped(rows: Sequence[Row], key: Callable[[Row], object]) -> dict:
-    groups = defaultdict(list)
+def _grouped(rows: Sequence[Row], key: Callable[[Row], Any]) -> dict[Any, list[Row]]:
+    groups: dict[Any, list[Row]] = defaultdict(list)
     for row in rows:
         groups[key(row)].append(row)
     return dict(groups)

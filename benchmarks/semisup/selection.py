@@ -213,15 +213,14 @@ def _table(path: Path, parts: SemiData, drawn: Path, first: Path, chosen: Sequen
 
 def figures(rows: Sequence[Row]) -> list[Row]:
     """Return Dice and price of every way, set by set."""
-    found = []
+    found: list[Row] = []
     for name, way in dict.fromkeys((row["set"], row["way"]) for row in rows):
         own = [row for row in rows if (row["set"], row["way"]) == (name, way)]
-        price = {
-            key: round(fmean(row[key] for row in own), 4)
-            for key in ("seconds", "mib")
-            if key in own[0]
-        }
-        found.append({"set": name, "way": way, "dice": fmean(r["kept"] for r in own), **price})
+        told: Row = {"set": name, "way": way, "dice": fmean(r["kept"] for r in own)}
+        for key in ("seconds", "mib"):
+            if key in own[0]:
+                told[key] = round(fmean(row[key] for row in own), 4)
+        found.append(told)
     return found
 
 
@@ -237,8 +236,8 @@ def page(ways: Sequence[Row], table: str) -> str:
 `python -m benchmarks.semisup.selection DATA_ROOT --table {table}`
 
 Test Dice of a network that learned the labelled part and the best quarter of a pool of
-pseudo-labels; `none` learned the labelled part alone. Seconds a case that choosing takes, and peak memory above
-that of the process before, in MiB.
+pseudo-labels; `none` learned the labelled part alone. Seconds a case that choosing takes, and peak
+memory above that of the process before, in MiB.
 
 | set | chosen by | Dice | seconds | MiB |
 |---|---|--:|--:|--:|

@@ -22,6 +22,7 @@ from typing import Literal
 
 import numpy as np
 import yaml
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from benchmarks.frozen_test.frozen import HERE, RUNS, Row, kept_rows
@@ -195,7 +196,7 @@ def corrupted(
 
 def faulty_label(
     expert: ExpertCase, structure: str, target: float, rng: np.random.Generator
-) -> tuple[np.ndarray, float] | None:
+) -> tuple[NDArray[np.bool_], float] | None:
     """Plant a fault of a family never trained on near a Dice; `None` where none can be."""
     axis = slicing_axis(expert.image.grid)
     gold = expert.masks[structure]
@@ -213,7 +214,7 @@ def faulty_label(
 
 def figures(rows: Sequence[Row]) -> list[Row]:
     """Return the mean test Dice of every way, and what share of the loss each recovers."""
-    found = []
+    found: list[Row] = []
     for key in dict.fromkeys((row["set"], row["share"], row["severity"]) for row in rows):
         own = [row for row in rows if (row["set"], row["share"], row["severity"]) == key]
         means = {way: fmean(row["kept"] for row in own if row["way"] == way) for way in _WAYS}
@@ -222,7 +223,8 @@ def figures(rows: Sequence[Row]) -> list[Row]:
             f"{way} recovers": (means[way] - means["unweighted"]) / lost if lost > 0 else None
             for way in ("audit", "small loss", "oracle")
         }
-        about = dict(zip(("set", "share", "severity"), key, strict=True))
+        name, share, severity = key
+        about: Row = {"set": name, "share": share, "severity": severity}
         found.append({**about, **means, "lost": lost, **gained})
     return found
 

@@ -44,7 +44,8 @@ def discs() -> tuple[Tensor, Tensor, Tensor]:
 def weights() -> Tensor:
     """What the judge says that the labels count."""
     image, _, labels = discs()
-    return quality_weights(TorchJudge("judge-small")(image, labels).value, normalise=False)
+    found: Tensor = quality_weights(TorchJudge("judge-small")(image, labels).value, normalise=False)
+    return found
 
 
 def test_the_judge_tells_right_labels_from_wrong_ones() -> None:
@@ -78,7 +79,8 @@ def step(student: nn.Module, *, guided: bool, labels: Tensor, seed: int) -> Step
 
 def slope(loss: Tensor, net: nn.Module) -> Tensor:
     """The gradient of a loss by all weights of a network."""
-    return torch.cat([one.flatten() for one in torch.autograd.grad(loss, list(net.parameters()))])
+    found: list[Tensor] = list(torch.autograd.grad(loss, list(net.parameters())))
+    return torch.cat([one.flatten() for one in found])
 
 
 def learned(method: MethodName, *, guided: bool) -> float:

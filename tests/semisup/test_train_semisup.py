@@ -121,7 +121,7 @@ def test_blocks_are_learned_from(tmp_path: Path) -> None:
 def test_without_images_there_is_nothing_to_add(tmp_path: Path) -> None:
     data = open_dataset(discs(tmp_path / "data", 4))
     (tmp_path / "none").mkdir()
-    write_picture(tmp_path / "none" / "a.png", np.zeros((8, 8, 3), np.uint8) + np.uint8([1, 2, 3]))
+    write_picture(tmp_path / "none" / "a.png", np.full((8, 8), 9, dtype=np.uint8))
     none = open_images(tmp_path / "none")
     (tmp_path / "none" / "a.png").write_bytes(b"no picture")
     with pytest.raises(DatasetError):
