@@ -27,9 +27,10 @@ VERBS = {
     "demo": {"auditing"},
     "fit": {"training"},
     "semisup": {"segment"},
+    "weak": {"segment"},
 }
 """Which verb may call which other one: an audit can learn first, and learning is training; what
-learns from images without labels is a segmenter."""
+learns from weak labels, or from images without any, is a segmenter."""
 
 JUDGE = (
     "inputs",

@@ -217,7 +217,9 @@ def figures(rows: Sequence[Row]) -> list[Row]:
     found: list[Row] = []
     for key in dict.fromkeys((row["set"], row["share"], row["severity"]) for row in rows):
         own = [row for row in rows if (row["set"], row["share"], row["severity"]) == key]
-        means = {way: fmean(row["kept"] for row in own if row["way"] == way) for way in _WAYS}
+        means: dict[str, float] = {
+            way: fmean(row["kept"] for row in own if row["way"] == way) for way in _WAYS
+        }
         lost = means["clean"] - means["unweighted"]
         gained = {
             f"{way} recovers": (means[way] - means["unweighted"]) / lost if lost > 0 else None

@@ -79,8 +79,10 @@ def step(student: nn.Module, *, guided: bool, labels: Tensor, seed: int) -> Step
 
 def slope(loss: Tensor, net: nn.Module) -> Tensor:
     """The gradient of a loss by all weights of a network."""
-    found: list[Tensor] = list(torch.autograd.grad(loss, list(net.parameters())))
-    return torch.cat([one.flatten() for one in found])
+    found: Tensor = torch.cat(
+        [one.flatten() for one in torch.autograd.grad(loss, list(net.parameters()))]
+    )
+    return found
 
 
 def learned(method: MethodName, *, guided: bool) -> float:

@@ -23,6 +23,7 @@ from segassay.cli import (
     report,
     score,
     train,
+    weak,
 )
 from segassay.cli.console import give, lead_nowhere, prepare_streams, tell, tell_some
 from segassay.cli.typed import typing
@@ -47,6 +48,7 @@ app.command("audit")(audit.audit)
 app.command("report")(report.report)
 app.command("pairs")(pairs.pairs)
 app.command("predict")(predict.predict)
+app.command("weak")(weak.weak)
 app.command("evaluate")(evaluate.evaluate)
 app.command("fit")(fit.fit)
 app.command("learn")(fit.learn)

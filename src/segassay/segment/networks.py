@@ -71,12 +71,20 @@ class _Last(nn.Module):
 class LiteUNet(nn.Module):
     """EfficientNet-Lite0 and a decoder with skips at every stride.
 
-    The encoder's normalisations keep the averages they came with: batches are small.
+    The encoder's normalisations keep the averages they came with: batches are small. `prompts` are
+    channels after the image's that say what to segment. The encoder sees the image as it did when
+    it was pretrained; a second stem, which begins at zero, adds what they say.
     """
 
-    def __init__(self, inputs: int, maps: int, width: int) -> None:
+    def __init__(self, inputs: int, maps: int, width: int, prompts: int = 0) -> None:
         super().__init__()
+        self.inputs = inputs
         self.encoder = EfficientNetLite0()
+        self.prompt_stem: nn.Module | None = None
+        if prompts:
+            stem = self.encoder.stem
+            self.prompt_stem = type(stem)(prompts, stem.out_channels, 3, 2, bias=False)
+            nn.init.zeros_(self.prompt_stem.weight)
         self.into: nn.Module = nn.Identity()
         if inputs != 3:  # begins as the grey picture, or the slice in the middle
             into = nn.Conv2d(inputs, 3, 1, bias=False)
@@ -89,7 +97,7 @@ class LiteUNet(nn.Module):
         self.ups = nn.ModuleList(
             _block(widths[n + 1] + _LITE_WIDTHS[n], widths[n]) for n in reversed(range(4))
         )
-        self.last = _block(widths[0] + inputs, widths[0])
+        self.last = _block(widths[0] + inputs + prompts, widths[0])
         self.head = nn.Conv2d(widths[0], maps, 1)
 
     def train(self, mode: bool = True) -> "LiteUNet":
@@ -99,8 +107,12 @@ class LiteUNet(nn.Module):
         return self
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map patches `(b, inputs, h, w)`, sides multiples of 32, to logits `(b, maps, h, w)`."""
-        skips = self._features(self.into(x))
+        """Map patches to logits `(b, maps, h, w)`.
+
+        Args:
+            x: `(b, inputs + prompts, h, w)`, sides multiples of 32.
+        """
+        skips = self._features(x)
         y = self.bottom(skips[-1])
         for up, skip in zip(self.ups, reversed(skips[:-1]), strict=True):
             y = up(torch.cat([_doubled(y), skip], dim=1))
@@ -109,7 +121,10 @@ class LiteUNet(nn.Module):
 
     def _features(self, x: Tensor) -> list[Tensor]:
         net = self.encoder
-        y = F.relu6(net.stem_norm(net.stem(x)))
+        y = net.stem(self.into(x[:, : self.inputs]))
+        if self.prompt_stem is not None:
+            y = y + self.prompt_stem(x[:, self.inputs :])
+        y = F.relu6(net.stem_norm(y))
         taken = []
         for number, stage in enumerate(net.stages):
             y = stage(y)

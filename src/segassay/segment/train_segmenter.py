@@ -1,6 +1,6 @@
 """Training a segmenter: data set and recipe in, a model folder out. Stops and goes on any time."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
@@ -50,6 +50,7 @@ def train_segmenter(
     weights: LabelWeights | None = None,
     doubt: Doubt | None = None,
     structures: Iterable[str] = (),
+    validating: Collection[str] | None = None,
     say: Say,
 ) -> TrainedSegmenter:
     """Train a segmenter on the labels of a data set.
@@ -61,6 +62,8 @@ def train_segmenter(
         weights: What labels are trusted; by default all alike.
         doubt: Tells which voxels of the training labels may be wrong: they count by as much less.
         structures: Which to learn; all by default.
+        validating: Subjects that may choose the best weights, as of reference labels among weak
+            ones; all by default.
         say: Gets a line of progress now and then.
 
     Raises:
@@ -70,7 +73,13 @@ def train_segmenter(
     """
     out.mkdir(parents=True, exist_ok=True)
     given = labelled_examples(
-        dataset, recipe, weights=weights, doubt=doubt, structures=structures, say=say
+        dataset,
+        recipe,
+        weights=weights,
+        doubt=doubt,
+        structures=structures,
+        validating=validating,
+        say=say,
     )
     training = SegmenterTraining(given.found, recipe, given.train, given.tune, out, say)
     return trained(training, len(given.train))
@@ -83,13 +92,14 @@ def labelled_examples(
     weights: LabelWeights | None = None,
     doubt: Doubt | None = None,
     structures: Iterable[str] = (),
+    validating: Collection[str] | None = None,
     say: Say,
 ) -> LabelledExamples:
     """Read the labelled cases of a data set; arguments and errors as in `train_segmenter`."""
     found = survey(dataset, recipe, structures, say=say)
     if recipe.loss == "dice+ce" and not found.exclusive:
         raise UsageError(f"{dataset.name}: structures overlap; loss: dice+0.5bce lets them")
-    held = _held_out(found.cases, recipe)
+    held = _held_out(found.cases, recipe, validating)
     train, tune = [], []
     for case in found.cases:
         is_held = case.subject_id in held
@@ -130,8 +140,11 @@ def trained(
     return TrainedSegmenter(training.out, best, training.updates, n_cases, len(training.tune))
 
 
-def _held_out(cases: Sequence[Case], recipe: SegmentationRecipe) -> set[str]:
-    subjects = sorted({case.subject_id for case in cases}, key=natural_key)
+def _held_out(
+    cases: Sequence[Case], recipe: SegmentationRecipe, validating: Collection[str] | None
+) -> set[str]:
+    every = {case.subject_id for case in cases}
+    subjects = sorted(every if validating is None else every & set(validating), key=natural_key)
     if len(subjects) < _FEWEST_SUBJECTS or not recipe.validation:
         return set()
     drawn = np.random.default_rng(recipe.seed).permutation(len(subjects))

@@ -111,6 +111,12 @@ def prompts(
     ]
 
 
+def prompts_of(mask: BoolArray, *, padding: float = 0.05, n_outside: int = 3) -> list[Prompt]:
+    """Return a prompt for every component of a mask, largest first, noise included."""
+    p = mask.astype(np.float32)
+    return [_prompt(one, p, padding, n_outside) for one in components(mask, 0.0)]
+
+
 def jittered(prompt: Prompt, rng: np.random.Generator, share: float = 0.05) -> Prompt:
     """Move every side of a prompt's box by up to a share of the box's size; it stays in the image.
 

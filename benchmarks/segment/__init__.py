@@ -1,0 +1,1 @@
+"""How well segmenters are trained, beside what others would use."""
