@@ -16,7 +16,7 @@ from segassay.cli.options import (
     SubjectRegex,
     TellOptions,
 )
-from segassay.cli.train import RecipeOptions
+from segassay.cli.train.recipe_options import RecipeOptions
 from segassay.types import DEFAULT_JUDGE, Engine, counted
 
 _SHOWN = 20

@@ -1,47 +1,19 @@
 """What labels count in training, from their scores (QG-SSL, equation 7)."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from segassay.errors import UsageError
 from segassay.types import Status
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from segassay.judge.scoring import Score
-    from segassay.records.scores import ScoreRow
 
 _LOW_CONFIDENCE = 0.5
 """What a label of low confidence counts, as a share of what its score says."""
 
 _LEAST_SUM = 1e-8
 """Weights of a smaller sum stay as they are: 0."""
-
-
-@overload
-def quality_weights(
-    scores: "Tensor",
-    threshold: float = ...,
-    temperature: float = ...,
-    *,
-    absent_ok: "Tensor | None" = ...,
-    normalise: bool = ...,
-) -> "Tensor": ...
-
-
-@overload
-def quality_weights(
-    scores: "ArrayLike | Sequence[Score | ScoreRow]",
-    threshold: float = ...,
-    temperature: float = ...,
-    *,
-    absent_ok: ArrayLike | None = ...,
-    normalise: bool = ...,
-) -> NDArray[np.float64]: ...
 
 
 def quality_weights(

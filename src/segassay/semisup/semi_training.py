@@ -165,13 +165,14 @@ class SemiTraining(SegmenterTraining):
         told = judged.value[~judged.value.isnan()]
         if len(told):
             self._told["judged"].append(float(told.mean()))
-        return quality_weights(
+        counts: Tensor = quality_weights(
             judged.value,
             self.semi.threshold,
             self.semi.temperature,
             absent_ok=judged.absent_ok,
             normalise=False,  # the losses divide by what counts
         )
+        return counts
 
     def _grey(self, images: Batch) -> Tensor:
         """Return the grey images that the judge sees, neighbours with them where there are any."""

@@ -9,7 +9,7 @@ import typer
 from segassay.cli.console import tell
 from segassay.cli.option_groups import spread
 from segassay.cli.options import ModalityName, Quiet, Structures, SubjectRegex
-from segassay.cli.recipe_options import RecipeFile, RecipeOptions
+from segassay.cli.train.recipe_options import RecipeFile, RecipeOptions
 from segassay.types import counted
 
 if TYPE_CHECKING:

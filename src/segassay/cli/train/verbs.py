@@ -9,8 +9,8 @@ import typer
 from segassay.cli.console import tell
 from segassay.cli.option_groups import spread
 from segassay.cli.options import JudgeName, Quiet, SourceOptions, Structures
-from segassay.cli.recipe_options import LabelWeightsPath, RecipeFile, RecipeOptions, Voxels
-from segassay.cli.train_ssl import ssl
+from segassay.cli.train.recipe_options import LabelWeightsPath, RecipeFile, RecipeOptions, Voxels
+from segassay.cli.train.ssl import ssl
 from segassay.types import counted
 
 _Recipe = Annotated[Path, typer.Option("--config", help="Recipe (YAML), as in recipes/.")]
