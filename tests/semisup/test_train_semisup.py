@@ -64,6 +64,7 @@ def test_the_command_trains_and_the_model_draws(tmp_path: Path) -> None:
     assert meta.noted["method"] == "mean-teacher"
     assert meta.noted["unlabelled_images"] == 3
     assert str(meta.noted["judge_id"]).startswith("judge-small")
+    assert "judge" not in meta.noted
     assert meta.training_cases == 4
     rows = list(csv.DictReader((out / CURVES).read_text().splitlines()))
     assert [row["updates"] for row in rows] == ["4", "8"]

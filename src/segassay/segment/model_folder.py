@@ -141,6 +141,16 @@ def card(meta: ModelMeta) -> str:
     how = "slices" if pre.axes == 2 else "blocks"
     spacing = "scaled to the patch" if pre.spacing_mm is None else f"{pre.spacing_mm} mm"
     dice = "none" if meta.validation_dice is None else f"{meta.validation_dice:.3f}"
+    noted = meta.noted or {}
+    besides, chosen = "", ", which also chose its weights"
+    if noted:
+        judge = f", judge {noted['judge_id']}" if "judge_id" in noted else ""
+        besides = (
+            f"| and without labels from | {noted['unlabelled_images']} images: {noted['method']}, "
+            f"quality {noted['quality']}{judge} |\n"
+        )
+    if noted.get("select") == "last":
+        chosen = "; its weights are the last"
     return f"""# Segmenter
 
 A {recipe.network} that segments {", ".join(meta.structures)}.
@@ -148,10 +158,10 @@ A {recipe.network} that segments {", ".join(meta.structures)}.
 | | |
 |---|---|
 | learned from | {meta.training_cases} cases, {meta.updates} updates of {recipe.batch} patches |
-| mean Dice on the validation subjects | {dice} |
+{besides}| mean Dice on the validation subjects | {dice} |
 | sees | {how} in patches of {" x ".join(map(str, pre.patch))} pixels, {spacing} |
 | made | {meta.made_at:%Y-%m-%d} |
 
-It was tested on nothing but the validation subjects, which also chose its weights. Try it on cases
+It was tested on nothing but the validation subjects{chosen}. Try it on cases
 of your own before you trust it: `segassay predict`, then `segassay audit` of what it drew.
 """

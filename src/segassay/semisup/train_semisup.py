@@ -60,7 +60,8 @@ def train_semisup(
     if not training.keeps_last:
         chosen = "the weights that validate best on labelled subjects kept apart are kept"
     say(f"{chosen}; no test data is looked at")
-    own = recipe.model_dump(exclude=set(SegmentationRecipe.model_fields))
+    # A judge may be given as a folder: of it the model keeps the name alone.
+    own = recipe.model_dump(exclude={*SegmentationRecipe.model_fields, "judge"})
     noted = {**own, "unlabelled_images": len(images)}
     if training.judge is not None:
         noted["judge_id"] = training.judge.model_id
