@@ -26,12 +26,13 @@ VERBS = {
     "auditing": {"fit"},
     "demo": {"auditing"},
     "fit": {"training"},
+    "semisup": {"segment"},
     "synthesize": {"segment"},
     "weak": {"segment"},
 }
-"""Which verb may call which other one: an audit can learn first, and learning is training.
-
-Networks that draw images and networks that draw labels are trained alike."""
+"""Which verb may call which other one: an audit can learn first, and learning is training; what
+learns from weak labels, from images without any, or to draw images, is trained as segmenters are.
+"""
 
 JUDGE = (
     "inputs",
@@ -101,6 +102,7 @@ LIBRARIES: dict[str, set[str]] = {
         "safetensors",
         "PIL",
     },
+    "semisup": {"numpy", "pydantic", "torch"},
     "demo": {"numpy", "scipy", "nibabel"},
     "compare": {"numpy", "polars", "jinja2"},
     "bias": {"numpy", "scipy", "polars"},

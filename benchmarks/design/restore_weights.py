@@ -13,14 +13,12 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import onnx
 import torch
-from onnx import numpy_helper
 from torch import Tensor, nn
 
 from segassay.judge.documents.judge_folder import WEIGHTS, find_judge, open_judge
 from segassay.judge.inputs.preprocess import JudgePreprocess
-from segassay.judge.networks.onnx_file import write_weights
+from segassay.judge.networks.onnx_file import folded_state, write_weights
 from segassay.training.gather_material import with_shapes
 from segassay.training.learning.networks import build_net
 from segassay.training.learning.tuning import fixed_batches
@@ -72,7 +70,7 @@ def main() -> None:
     folder = open_judge(find_judge(options.judge))
     material = with_shapes(recipe, load_material(recipe, options.data, say=print))
     net = build_net(recipe, material.structures).eval()
-    net.load_state_dict(folded(net, folder.onnx))
+    net.load_state_dict(folded_state(net, folder.onnx))
     draw = PairDraw(material.train, JudgePreprocess(), without_networks(recipe).pairs)
     batches = fixed_batches(draw, _PAIRS, batch=recipe.batch, seed=recipe.seed)
     before = answers(net, batches)
@@ -89,26 +87,6 @@ def without_networks(recipe: JudgeRecipe) -> JudgeRecipe:
     """Return the recipe with planted faults in place of networks' masks: none are at hand here."""
     pairs = recipe.pairs.model_copy(update={"network": 0.0})
     return recipe.model_copy(update={"pairs": pairs})
-
-
-def folded(net: nn.Module, path: Path) -> dict[str, Tensor]:
-    """Return the file's weights under the names of `net`, whose normalisations do nothing yet."""
-    stored = {
-        part.name.removeprefix("net."): torch.from_numpy(numpy_helper.to_array(part).copy())
-        for part in onnx.load(path).graph.initializer
-    }
-    norms = normalisations(net)
-    state = {
-        name: value if name.rpartition(".")[0] in norms else stored[name]
-        for name, value in net.state_dict().items()
-    }
-    for name, norm in norms.items():
-        ones = torch.ones(norm.num_features)
-        state[f"{name}.weight"] = ones
-        state[f"{name}.bias"] = stored[f"{name.replace('norm', 'conv')}.weight_bias"]
-        state[f"{name}.running_mean"] = 0 * ones
-        state[f"{name}.running_var"] = ones - norm.eps
-    return state
 
 
 def normalisations(net: nn.Module) -> dict[str, nn.BatchNorm2d]:

@@ -18,6 +18,7 @@ _PUBLIC = {
     "Modality": "segassay.types",
     "PairsConfig": "segassay.pairs.pairs_config",
     "PairsResult": "segassay.pairs.make_pairs",
+    "QualityLoss": "segassay.semisup.quality_loss",
     "Results": "segassay.records.results",
     "Score": "segassay.judge.scoring",
     "ScoreRow": "segassay.records.scores",
@@ -33,6 +34,7 @@ _PUBLIC = {
     "measure_bias": "segassay.bias.measure_bias",
     "open_dataset": "segassay.datasets.opening",
     "open_results": "segassay.records.results",
+    "quality_weights": "segassay.semisup.quality_weights",
     "select_labels": "segassay.select.select_labels",
     "write_label": "segassay.images.write_label",
 }

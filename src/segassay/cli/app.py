@@ -22,11 +22,11 @@ from segassay.cli import (
     predict,
     score,
     synthesize,
-    train,
     weak,
 )
 from segassay.cli.console import give, lead_nowhere, prepare_streams, tell, tell_some
 from segassay.cli.results import bias, compare, report, select
+from segassay.cli.train.verbs import app as train
 from segassay.cli.typed import typing
 from segassay.errors import OutputError, SegassayError, UsageError
 from segassay.files.visible_names import log_visibly
@@ -59,7 +59,7 @@ app.command("fit")(fit.fit)
 app.command("learn")(fit.learn)
 app.command("calibrate")(fit.calibrate)
 app.command("demo")(demo.demo)
-app.add_typer(train.app, name="train")
+app.add_typer(train, name="train")
 app.add_typer(models.app, name="models")
 
 

@@ -11,12 +11,13 @@ from segassay.cli.options import (
     EngineName,
     JudgeName,
     ModalityName,
+    RecipeFile,
     Structure,
     Structures,
     SubjectRegex,
     TellOptions,
 )
-from segassay.cli.train import RecipeOptions
+from segassay.cli.train.recipe_options import RecipeOptions
 from segassay.types import DEFAULT_JUDGE, Engine, counted
 
 _SHOWN = 20
@@ -39,9 +40,7 @@ class WeakOptions:
             "Default: prompt-small.",
         ),
     ] = None
-    config: Annotated[
-        Path | None, typer.Option("--config", help="Recipe (YAML), as in recipes/.")
-    ] = None
+    config: RecipeFile = None
     keep_candidates: Annotated[
         bool,
         typer.Option(

@@ -56,6 +56,6 @@ def augmentation(found: Survey) -> Callable[[Patch, np.random.Generator], Patch]
         chain.set_random_state(int(rng.integers(2**31)))
         said = chain({name: torch.from_numpy(getattr(patch, name)) for name in names})
         image, target, known = (np.asarray(said[name], dtype=np.float32) for name in names)
-        return Patch(image, target, known, patch.weight)
+        return Patch(image, target, known, patch.weight, patch.grey)
 
     return changed

@@ -1,8 +1,8 @@
 """What a segmenter learns from: cases as they are seen, with masks, and patches drawn from them."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import median
 from typing import Literal
@@ -28,6 +28,9 @@ Floats = NDArray[np.float32]
 LabelWeights = Mapping[tuple[str, str], float]
 """What labels are trusted, by case and structure, in [0, 1]; those that are not named count 1."""
 
+Doubt = Callable[[Case, Volume, Mapping[str, Mask]], Mapping[str, Floats]]
+"""From a case, its image and masks `(i, j, k)` to how probably each voxel is wrong, in [0, 1]."""
+
 _FOREGROUND_ENDS = (0.5, 99.5)
 _VOXELS_OF_A_CASE = 20_000
 
@@ -43,6 +46,9 @@ class Example:
         masks: A mask `(slices, rows, columns)` for every labelled structure; empty ones, too.
         unknown: Voxels that nobody labelled.
         weights: What each of the masks is trusted.
+        grey: Weights of the channels in the grey image that judges see, `(channels,)`.
+        doubts: For some of the masks, how probably each voxel is wrong, `(slices, rows, columns)`,
+            float16 in [0, 1].
     """
 
     case_id: str
@@ -51,6 +57,8 @@ class Example:
     masks: dict[str, Mask]
     unknown: Mask
     weights: dict[str, float]
+    grey: Floats
+    doubts: Mapping[str, NDArray[np.float16]] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -192,8 +200,10 @@ def _tones(seen: Sequence[_Traits]) -> Hounsfield | None:
     return Hounsfield(low=float(low), high=float(high), mean=mean, spread=spread)
 
 
-def prepare(case: Case, found: Survey, weights: LabelWeights) -> Example:
-    """Read a case and bring it to how it is seen.
+def prepare(
+    case: Case, found: Survey, weights: LabelWeights, doubt: "Doubt | None" = None
+) -> Example:
+    """Read a case and bring it to how it is seen; `doubt` tells which voxels may be wrong.
 
     Raises:
         CaseError: Its image cannot be read or does not fit.
@@ -201,6 +211,8 @@ def prepare(case: Case, found: Survey, weights: LabelWeights) -> Example:
     opened: LabelledCase = read_labelled_case(case)
     pre, image = found.preprocessing, opened.image
     seen = pre.seen([image, *(read_image(path) for path in case.images[1:])])
+    voxels = {ref.structure: mask for ref, mask in opened.masks()} if doubt else {}
+    doubts = {} if doubt is None else doubt(case, image, _of(found.structures, voxels))
     masks = {
         ref.structure: pre.seen_mask(mask, image)
         for ref, mask in opened.masks()
@@ -211,8 +223,32 @@ def prepare(case: Case, found: Survey, weights: LabelWeights) -> Example:
     if image.known is not None:
         unknown = pre.seen_mask(Mask.of(~image.known), image)
     trusted = {name: float(weights.get((case.case_id, name), 1.0)) for name in masks}
-    array = seen.array.astype(np.float16)
-    return Example(case.case_id, case.subject_id, array, masks, unknown, trusted)
+    return Example(
+        case.case_id,
+        case.subject_id,
+        seen.array.astype(np.float16),
+        masks,
+        unknown,
+        trusted,
+        seen.grey,
+        {name: pre.seen_shares(one, image) for name, one in doubts.items()},
+    )
+
+
+def prepare_image(case: Case, found: Survey) -> Example:
+    """Read the image of a case, whose labels do not count, and bring it to how it is seen.
+
+    Raises:
+        CaseError: It cannot be read or does not fit.
+    """
+    seen = found.preprocessing.seen([read_image(path) for path in case.images])
+    nothing = Mask.empty((seen.array.shape[1], seen.array.shape[2], seen.array.shape[3]))
+    image = seen.array.astype(np.float16)
+    return Example(case.case_id, case.subject_id, image, {}, nothing, {}, seen.grey)
+
+
+def _of(names: Sequence[str], masks: Mapping[str, Mask]) -> dict[str, Mask]:
+    return {name: masks[name] for name in names if name in masks}
 
 
 @dataclass(frozen=True, eq=False)
@@ -271,8 +307,24 @@ class Patches:
         beyond = np.ones(whole.shape[1:], dtype=np.float32)
         beyond[inner] = 0
         known = 1 - np.maximum(whole[-1:], beyond[None])
+        if example.doubts:
+            known = known * self._trusted(example, window)
         weight = np.array([example.weights.get(name, 0.0) for name in names], dtype=np.float32)
-        return Patch(image, whole[:-1], known, weight)
+        return Patch(image, whole[:-1], known, weight, example.grey)
+
+    def _trusted(self, example: Example, window: tuple[slice, ...]) -> Floats:
+        """Return how probably the voxels of every structure are right, `(structures, *patch)`."""
+        size = [w.stop - w.start for w in window]
+        some = example.doubts
+        right = np.stack(
+            [
+                1 - some[name][window].astype(np.float32) if name in some else np.ones(size)
+                for name in self.structures
+            ]
+        )
+        if self.preprocessing.axes == 2:
+            right = right[:, 0]
+        return fitted(right.astype(np.float32), self.preprocessing.patch)[0]
 
     def _image(self, example: Example, window: tuple[slice, ...]) -> Floats:
         slices, rows, columns = window
@@ -289,14 +341,17 @@ class Patches:
 class Patch:
     """What is learned from at once.
 
-    `image` `(inputs, *patch)`; `target` 0 or 1 `(structures, *patch)`; `known` `(1, *patch)`, 0
-    where nobody labelled; `weight` `(structures,)`, 0 for structures that the case does not label.
+    `image` `(inputs, *patch)`; `target` 0 or 1 `(structures, *patch)`; `known` in [0, 1], what a
+    voxel counts, 0 where nobody labelled: `(1, *patch)` for all structures alike, or
+    `(structures, *patch)`; `weight` `(structures,)`, 0 for structures that the case does not label;
+    `grey` `(channels,)`, see `Example`.
     """
 
     image: Floats
     target: Floats
     known: Floats
     weight: Floats
+    grey: Floats
 
 
 def _span(at: int, side: int, n: int) -> slice:

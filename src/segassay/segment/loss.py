@@ -1,4 +1,4 @@
-"""The loss of a segmenter: every label counts by its weight, and unknown voxels not at all."""
+"""The loss of a segmenter: labels and voxels count by their weight, unknown voxels not at all."""
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ def weighted_dice(p: Tensor, target: Tensor, weight: Tensor, known: Tensor) -> T
         p: Probabilities `(b, s, ...)`.
         target: 0 or 1, of the same shape.
         weight: `(b, s)`, what each label is trusted, 0 for none.
-        known: `(b, 1, ...)`, 0 where nobody labelled.
+        known: `(b, 1, ...)` or `(b, s, ...)` in [0, 1], 0 where nobody labelled.
 
     Returns:
         A number in [0, 1]; 0 where no label has a weight. Sums run over the whole batch (batch
@@ -38,7 +38,8 @@ def segmentation_loss(
         logits: `(b, s, ...)`, or with `exclusive` `(b, 1 + s, ...)`, background first.
         target: 0 or 1, `(b, s, ...)`.
         weight: `(b, s)`, in [0, 1].
-        known: `(b, 1, ...)`, 0 where nobody labelled.
+        known: What a voxel counts, in [0, 1], 0 where nobody labelled: `(b, 1, ...)` for all
+            structures alike, or `(b, s, ...)`.
         exclusive: Whether every voxel has one structure or background: Dice + CE. Else Dice +
             0.5 BCE, every structure for itself (Auto-Generate-WLs, section 4.2).
     """
@@ -50,9 +51,8 @@ def segmentation_loss(
     said = F.log_softmax(logits, dim=1)
     dice = weighted_dice(said[:, 1:].exp(), target, weight, known)
     background = (1 - target.sum(dim=1, keepdim=True)).clamp(min=0)
-    spread = weight.reshape(*weight.shape, *[1] * (logits.ndim - 2))
+    spread = weight.reshape(*weight.shape, *[1] * (logits.ndim - 2)) * known
     # A voxel counts by the label that claims it; background by what the labels around it are worth.
     voxel = (spread * target).sum(dim=1, keepdim=True) + background * spread.mean(1, keepdim=True)
-    voxel = voxel * known
     entropy = -(said * torch.cat([background, target], dim=1)).sum(dim=1, keepdim=True)
     return dice + (voxel * entropy).sum() / voxel.sum().clamp(min=1)

@@ -8,6 +8,7 @@ curves.csv            loss and validation Dice during training
 SHA256SUMS            checksums of all files; a model whose files do not match is refused
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from math import isnan
 from pathlib import Path
@@ -31,6 +32,10 @@ CHECKPOINT = "checkpoint.pt"
 _NEEDED = (MODEL, META, CARD)
 
 
+Noted = str | int | float | bool | None
+"""A value of what is noted of a training besides its recipe."""
+
+
 class ModelMeta(Document):
     """What a segmenter is.
 
@@ -45,6 +50,7 @@ class ModelMeta(Document):
         training_cases: On how many cases.
         validation_dice: Mean Dice on the validation subjects, `None` without any.
         made_at: When, UTC.
+        noted: What a training with images without labels was (`semisup`); `None` of others.
     """
 
     format: int = 1
@@ -56,6 +62,7 @@ class ModelMeta(Document):
     training_cases: int
     validation_dice: float | None
     made_at: datetime
+    noted: dict[str, Noted] | None = None
 
     @classmethod
     def of(
@@ -67,6 +74,7 @@ class ModelMeta(Document):
         best: float,
         updates: int,
         n: int,
+        noted: Mapping[str, Noted] | None = None,
     ) -> "ModelMeta":
         """Describe what a training gave; `best` is NaN without validation."""
         return cls(
@@ -78,6 +86,7 @@ class ModelMeta(Document):
             training_cases=n,
             validation_dice=None if isnan(best) else round(best, 5),
             made_at=datetime.now(UTC).replace(microsecond=0),
+            noted=None if noted is None else dict(noted),
         )
 
 
@@ -132,6 +141,16 @@ def card(meta: ModelMeta) -> str:
     how = "slices" if pre.axes == 2 else "blocks"
     spacing = "scaled to the patch" if pre.spacing_mm is None else f"{pre.spacing_mm} mm"
     dice = "none" if meta.validation_dice is None else f"{meta.validation_dice:.3f}"
+    noted = meta.noted or {}
+    besides, chosen = "", ", which also chose its weights"
+    if noted:
+        judge = f", judge {noted['judge_id']}" if "judge_id" in noted else ""
+        besides = (
+            f"| and without labels from | {noted['unlabelled_images']} images: {noted['method']}, "
+            f"quality {noted['quality']}{judge} |\n"
+        )
+    if noted.get("select") == "last":
+        chosen = "; its weights are the last"
     return f"""# Segmenter
 
 A {recipe.network} that segments {", ".join(meta.structures)}.
@@ -139,10 +158,10 @@ A {recipe.network} that segments {", ".join(meta.structures)}.
 | | |
 |---|---|
 | learned from | {meta.training_cases} cases, {meta.updates} updates of {recipe.batch} patches |
-| mean Dice on the validation subjects | {dice} |
+{besides}| mean Dice on the validation subjects | {dice} |
 | sees | {how} in patches of {" x ".join(map(str, pre.patch))} pixels, {spacing} |
 | made | {meta.made_at:%Y-%m-%d} |
 
-It was tested on nothing but the validation subjects, which also chose its weights. Try it on cases
+It was tested on nothing but the validation subjects{chosen}. Try it on cases
 of your own before you trust it: `segassay predict`, then `segassay audit` of what it drew.
 """

@@ -25,6 +25,8 @@ Floats = NDArray[np.float32]
 
 _AXIAL = 2
 _LEAST_SPREAD = 1e-6
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+"""ITU-R BT.601, as where pictures are read."""
 
 
 class Hounsfield(BaseModel):
@@ -94,10 +96,15 @@ class Preprocessing(BaseModel):
                 f"{len(planes)} channels, the model learned from {self.channels}: give every "
                 "channel of the case, in the order of the training data"
             )
-        array = np.stack([self._toned(np.asarray(one, dtype=np.float32)) for one in planes])
-        whole = array.shape[1:]
+        toned = [self._toned(np.asarray(one, dtype=np.float32)) for one in planes]
+        whole = planes.shape[1:]
         shape = self.seen_shape(first)
-        return SeenImage(np.stack([resized(one, shape) for one in array]), whole)
+        grey = np.zeros(self.channels, dtype=np.float32)
+        grey[0] = 1
+        if self.colour:
+            grey = _LUMA * np.array([spread for _, spread in toned], dtype=np.float32)
+            grey /= max(float(grey.sum()), _LEAST_SPREAD)
+        return SeenImage(np.stack([resized(one, shape) for one, _ in toned]), whole, grey)
 
     def axis_of(self, volume: Volume) -> int:
         """Return the array axis that slices are counted along."""
@@ -133,29 +140,38 @@ class Preprocessing(BaseModel):
             return planes if planes.shape == shape else Mask.empty(shape)
         return Mask.of(resized(np.asarray(planes, dtype=np.float32), shape) >= 0.5)
 
+    def seen_shares(self, shares: Floats, volume: Volume) -> NDArray[np.float16]:
+        """Bring shares in [0, 1] of a volume's voxels `(i, j, k)` to what is seen of them."""
+        planes = np.asarray(as_planes(shares, self.axis_of(volume)), dtype=np.float32)
+        return resized(planes, self.seen_shape(volume)).clip(0, 1).astype(np.float16)
+
     def restored(self, planes: NDArray[np.generic], volume: Volume) -> NDArray[np.generic]:
         """View an array `(slices, rows, columns)` of all of a volume's voxels as `(i, j, k)`."""
         return from_planes(planes, self.axis_of(volume))
 
-    def _toned(self, planes: Floats) -> Floats:
+    def _toned(self, planes: Floats) -> tuple[Floats, float]:
+        """Return a channel in the tones that the network sees, and by what it was divided."""
         if self.hounsfield is not None:
             h = self.hounsfield
-            cut = planes.clip(h.low, h.high)
-            return np.asarray((cut - h.mean) / max(h.spread, _LEAST_SPREAD), dtype=np.float32)
-        cut = np.nan_to_num(planes).clip(*robust_ends(planes))
-        spread = max(float(cut.std()), _LEAST_SPREAD)
-        return np.asarray((cut - cut.mean()) / spread, dtype=np.float32)
+            cut, mean, spread = planes.clip(h.low, h.high), h.mean, h.spread
+        else:
+            cut = np.nan_to_num(planes).clip(*robust_ends(planes))
+            mean, spread = float(cut.mean()), float(cut.std())
+        spread = max(spread, _LEAST_SPREAD)
+        return np.asarray((cut - mean) / spread, dtype=np.float32), spread
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeenImage:
     """An image as a network sees it: `array` `(channels, slices, rows, columns)`, float32.
 
-    `whole` are slices, rows and columns of the image itself.
+    `whole` are slices, rows and columns of the image itself. `grey` `(channels,)` are the weights
+    of the channels in the grey image that judges see: of colours their luma, else the first alone.
     """
 
     array: Floats
     whole: tuple[int, ...]
+    grey: Floats
 
 
 def with_neighbours(array: NDArray[np.generic], index: int, neighbours: int) -> NDArray[np.generic]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import onnx
 import torch
+from onnx import numpy_helper
 from safetensors.torch import save
 from torch import nn
 
@@ -59,6 +60,35 @@ def _without_remarks(library: str) -> Iterator[None]:
 def write_weights(state: Mapping[str, torch.Tensor], path: Path) -> None:
     """Write a state dictionary as safetensors, readable for whoever may read the folder."""
     path.write_bytes(save({name: value.contiguous() for name, value in state.items()}))
+
+
+def folded_state(net: nn.Module, path: Path) -> dict[str, torch.Tensor]:
+    """Return the weights of an exported network under the names of `net`.
+
+    Exporting folded every normalisation `normN` into the convolution `convN` before it: here the
+    normalisation keeps what that left, a shift for every channel. What `net` says in evaluation is
+    what the file says.
+
+    Raises:
+        KeyError: The file holds another network.
+    """
+    stored = {
+        part.name.removeprefix("net."): torch.from_numpy(numpy_helper.to_array(part).copy())
+        for part in onnx.load(path).graph.initializer
+    }
+    parts = net.named_modules()
+    norms = {name: part for name, part in parts if isinstance(part, nn.BatchNorm2d)}
+    state = {
+        name: value if name.rpartition(".")[0] in norms else stored[name]
+        for name, value in net.state_dict().items()
+    }
+    for name, norm in norms.items():
+        ones = torch.ones(norm.num_features)
+        state[f"{name}.weight"] = ones
+        state[f"{name}.bias"] = stored[f"{name.replace('norm', 'conv')}.weight_bias"]
+        state[f"{name}.running_mean"] = 0 * ones
+        state[f"{name}.running_var"] = ones - norm.eps
+    return state
 
 
 def _forget_where(path: Path) -> None:

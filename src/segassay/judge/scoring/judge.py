@@ -38,6 +38,7 @@ class Judge(ABC):
         model_id: Name and version, written into every score.
         preprocess: Fingerprint of the preprocessing, written into every score.
         sha256: Checksum of weights, description and calibration, written into a run's record.
+        folder: Where it lies, with its documents.
         window_hu: What images in Hounsfield units are cut to.
         engine: What runs its network.
         runs_on: The engine and the numbers it uses here, written into a run's record.
@@ -52,6 +53,7 @@ class Judge(ABC):
 
     def __init__(self, folder: JudgeFolder, *, engine: Engine = Engine.ONNX) -> None:
         meta = folder.meta
+        self.folder = folder
         self.model_id = meta.model_id
         self._structures = frozenset(meta.structures)
         self._tested = meta.evidence

@@ -1,6 +1,6 @@
 """`segassay train`: make a judge or a segmenter of one's own."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -8,15 +8,9 @@ import typer
 
 from segassay.cli.console import tell
 from segassay.cli.option_groups import spread
-from segassay.cli.options import (
-    JudgeName,
-    Minutes,
-    RecipeFile,
-    RecipeSeed,
-    SourceOptions,
-    Structures,
-    Updates,
-)
+from segassay.cli.options import JudgeName, Quiet, RecipeFile, SourceOptions, Structures
+from segassay.cli.train.recipe_options import LabelWeightsPath, RecipeOptions, Voxels
+from segassay.cli.train.ssl import ssl
 from segassay.types import counted
 
 _Recipe = Annotated[Path, typer.Option("--config", help="Recipe (YAML), as in recipes/.")]
@@ -57,25 +51,6 @@ def judge(
         tell(f"{counted(n, 'tuning label')}: Pearson {r:.3f}, MAE {mae:.3f}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecipeOptions:
-    """What holds before a segmenter's recipe."""
-
-    network: Annotated[
-        str | None,
-        typer.Option(
-            "--network",
-            help="unet, unet++, attention-unet, dynunet, segresnet, or unet-lite0 with a "
-            "pretrained encoder.",
-        ),
-    ] = None
-    axes: Annotated[int | None, typer.Option("--axes", help="2: slices, 3: blocks.")] = None
-    patch: Annotated[int | None, typer.Option("--patch", help="Side of a patch, in pixels.")] = None
-    updates: Updates = None
-    minutes: Minutes = None
-    seed: RecipeSeed = None
-
-
 @app.command("seg")
 @spread
 def seg(
@@ -84,36 +59,73 @@ def seg(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the model.")],
     config: RecipeFile = None,
     recipe: RecipeOptions,
-    weights: Annotated[
-        Path | None,
-        typer.Option(
-            "--weights",
-            help="What each label counts: results of an audit, or a table case_id, structure, "
-            "weight.",
-        ),
-    ] = None,
+    weights: LabelWeightsPath = None,
+    voxels: Voxels = None,
     structures: Structures = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not show progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train a segmenter on a data set; labels count by their weight. Resumes where it stopped."""
     from segassay.extras import require
 
     require("torch", extra="train")
+    from segassay.judge.scoring import load_judge
+    from segassay.segment.doubtful_voxels import doubt_by
     from segassay.segment.label_weights import read_label_weights
     from segassay.segment.recipe import read_segmentation_recipe
     from segassay.segment.train_segmenter import train_segmenter
 
+    dataset = source.config().open()
     found = train_segmenter(
-        source.config().open(),
+        dataset,
         read_segmentation_recipe(config, **asdict(recipe)),
         out,
         weights=None if weights is None else read_label_weights(weights),
+        doubt=None if voxels is None else doubt_by(load_judge(voxels), dataset),
         structures=structures or (),
         say=(lambda _: None) if quiet else tell,
     )
     n, dice = counted(found.n_validation, "validation case"), found.dice
     tell(f"model: {found.folder}")
     tell(f"mean Dice on {n}: {dice:.3f}" if found.n_validation else "nothing to validate on")
+
+
+app.command("ssl")(ssl)
+
+
+@app.command("nnunet")
+@spread
+def nnunet(
+    *,
+    source: SourceOptions,
+    weights: LabelWeightsPath = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="New folder for nnU-Net's data set.")],
+    voxels: Voxels = None,
+    most: Annotated[
+        int,
+        typer.Option("--times", help="How often a case of full weight is named for training."),
+    ] = 3,
+    quiet: Quiet = False,
+) -> int:
+    """Write labels for nnU-Net: doubtful voxels are ignored, cases named as often as they count."""
+    from segassay.errors import UsageError
+    from segassay.judge.scoring import load_judge
+    from segassay.segment.doubtful_voxels import doubt_by
+    from segassay.segment.label_weights import read_label_weights
+    from segassay.segment.nnunet_labels import told, write_nnunet_labels
+
+    if weights is None:
+        raise UsageError("give --weights: results of an audit, or a table of weights")
+    dataset = source.config().open()
+    found = write_nnunet_labels(
+        dataset,
+        out,
+        weights=read_label_weights(weights),
+        doubt=None if voxels is None else doubt_by(load_judge(voxels), dataset),
+        most=most,
+        say=(lambda _: None) if quiet else tell,
+    )
+    tell(told(found))
+    return int(found.exit_code)
 
 
 @app.command("pack")

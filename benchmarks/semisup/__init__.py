@@ -1,0 +1,1 @@
+"""What a judge gains in training with few or faulty labels: one module for each table."""

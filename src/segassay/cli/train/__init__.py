@@ -1,0 +1,1 @@
+"""`segassay train`: one module for its verbs, one for `train ssl`, and options that both take."""
