@@ -36,8 +36,8 @@ class WeakOptions:
         list[str] | None,
         typer.Option(
             "--segmenter",
-            help="Promptable segmenter: a name or a folder; may be repeated. 'none' for none. "
-            "Default: prompt-small.",
+            help="Promptable segmenter, [KIND:]PATH or a name; may be repeated. 'none' for none. "
+            "Default: prompt-small, where it is installed.",
         ),
     ] = None
     config: RecipeFile = None
@@ -84,8 +84,7 @@ def weak(
         open_reference,
         train_on_weak_labels,
     )
-    from segassay.weak.promptable.open_promptable import open_promptable
-    from segassay.weak.promptable.prompt_small import PROMPT_SMALL
+    from segassay.weak.promptable.open_promptable import open_promptable, usual_segmenters
 
     given = asdict(recipe)
     if by.config is None and given["axes"] in (None, 2):
@@ -102,7 +101,7 @@ def weak(
         gold, images, structure=by.structure, subject_regex=subject_regex, modality=modality
     )
     unlabelled = open_images(images, subject_regex=subject_regex, modality=modality)
-    names = [name for name in by.segmenter or [PROMPT_SMALL] if name != "none"]
+    names = [name for name in by.segmenter or usual_segmenters() if name != "none"]
     say = (lambda _: None) if telling.quiet else tell
     result = make_weak_labels(
         unlabelled,

@@ -18,11 +18,13 @@ from segassay.judge.scoring.query import AskedImage
 from segassay.metrics.overlap import dice
 from segassay.weak.promptable.protocol import OpenedSlice, PromptableSegmenter, PromptKind
 from segassay.weak.prompts import THRESHOLDS, Prompt, coarse_mask, jittered, prompts
+from segassay.weak.propagation import propagate
 
 Floats = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
 
 COARSE, CONSENSUS, SUGGESTION = "coarse", "consensus", "suggestion"
+PROPAGATED = "propagated"
 
 _JITTERS = 3
 _JITTERED_SLICES = 4
@@ -121,6 +123,8 @@ def make_candidates(
         for segmenter in segmenters
         for kind in segmenter.kinds
     ]
+    if len(p) > 1:
+        drawn += [_propagated(one, p, coarse, pictures) for one in segmenters]
     if judge.suggests:
         suggested = first.mask
         for _ in range(_ROUNDS):
@@ -194,6 +198,20 @@ def _by_prompts(
                 stable.append(1.0 if np.isnan(both) else both)
     mask = _mask(drawn, pictures.stack.axis)
     return Candidate(f"{segmenter.name}:{kind}", mask, fmean(stable) if stable else nan)
+
+
+def _propagated(
+    segmenter: PromptableSegmenter, p: Floats, coarse: BoolArray, pictures: Pictures
+) -> Candidate:
+    """Draw a volume from its most certain slice outwards; what is not reached stays as it is."""
+
+    def draw(index: int, prompt: Prompt) -> Floats:
+        """Draw a prompt on a slice."""
+        return pictures.open(segmenter, index).draw([prompt], segmenter.kinds[0])[0]
+
+    found = propagate(draw, p)
+    drawn = np.where(found.reached[:, None, None], found.mask, coarse)
+    return Candidate(f"{segmenter.name}:{PROPAGATED}", _mask(drawn, pictures.stack.axis))
 
 
 def _union(p: Floats) -> BoolArray:

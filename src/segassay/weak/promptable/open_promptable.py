@@ -121,3 +121,12 @@ def _family_of_pair(folder: Path) -> _Family:
         return KINDS["medficient"]
     told = _family_name(folder)
     return KINDS[told] if told.startswith("medsam") else _Family(None)
+
+
+def usual_segmenters() -> tuple[str, ...]:
+    """Return the promptable segmenters that are used where none are named: those that ship."""
+    try:
+        find_prompt_small()
+    except ModelError:
+        return ()
+    return (PROMPT_SMALL,)
