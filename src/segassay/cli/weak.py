@@ -77,7 +77,9 @@ def weak(
     from segassay.judge.scoring import load_judge
 
     require("torch", extra="train")
+    from segassay.runs.configs import one_by_one
     from segassay.segment.recipe import read_segmentation_recipe
+    from segassay.vocabulary.names import canonical_name
     from segassay.weak.make_labels import (
         WeakSettings,
         make_weak_labels,
@@ -93,7 +95,7 @@ def weak(
         given["minutes"] = given["minutes"] or _MINUTES
     how = WeakSettings(
         read_segmentation_recipe(by.config, **given),
-        structures=tuple(by.structures or ()),
+        structures=tuple(map(canonical_name, one_by_one(by.structures or ()))),
         engine=by.engine,
         keep_candidates=by.keep_candidates,
     )

@@ -207,7 +207,8 @@ def _propagated(
 
     def draw(index: int, prompt: Prompt) -> Floats:
         """Draw a prompt on a slice."""
-        return pictures.open(segmenter, index).draw([prompt], segmenter.kinds[0])[0]
+        (drawn,) = pictures.open(segmenter, index).draw([prompt], segmenter.kinds[0])
+        return drawn
 
     found = propagate(draw, p)
     drawn = np.where(found.reached[:, None, None], found.mask, coarse)

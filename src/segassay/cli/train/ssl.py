@@ -105,9 +105,11 @@ def ssl(
     from segassay.extras import require
 
     require("torch", extra="train")
+    from segassay.runs.configs import one_by_one
     from segassay.segment.recipe import read_recipe
     from segassay.semisup.semi_recipe import SemiRecipe
     from segassay.semisup.train_semisup import train_semisup
+    from segassay.vocabulary.names import canonical_name
 
     said = read_recipe(SemiRecipe, config, **asdict(recipe), **asdict(guides))
     data, rest = images.open(labelled)
@@ -116,7 +118,7 @@ def ssl(
         rest,
         said,
         out,
-        structures=structures or (),
+        structures=tuple(map(canonical_name, one_by_one(structures or ()))),
         say=(lambda _: None) if quiet else tell,
     )
     n, dice = counted(found.n_validation, "validation case"), found.dice

@@ -69,10 +69,12 @@ def seg(
 
     require("torch", extra="train")
     from segassay.judge.scoring import load_judge
+    from segassay.runs.configs import one_by_one
     from segassay.segment.doubtful_voxels import doubt_by
     from segassay.segment.label_weights import read_label_weights
     from segassay.segment.recipe import read_segmentation_recipe
     from segassay.segment.train_segmenter import train_segmenter
+    from segassay.vocabulary.names import canonical_name
 
     dataset = source.config().open()
     found = train_segmenter(
@@ -81,7 +83,7 @@ def seg(
         out,
         weights=None if weights is None else read_label_weights(weights),
         doubt=None if voxels is None else doubt_by(load_judge(voxels), dataset),
-        structures=structures or (),
+        structures=tuple(map(canonical_name, one_by_one(structures or ()))),
         say=(lambda _: None) if quiet else tell,
     )
     n, dice = counted(found.n_validation, "validation case"), found.dice
