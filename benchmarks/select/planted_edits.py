@@ -299,13 +299,13 @@ def figures(rows: Sequence[Correction], held_out: Sequence[str]) -> dict[str, An
     per_case: dict[str, float] = {}
     for row in known:
         per_case[row.case] = per_case.get(row.case, 0.0) + row.outline_mm / 1000
-    ratio = [row.path_mm / row.guessed_path_mm for row in known if row.guessed_path_mm > 0]
+    ratio = [row.outline_mm * (1 - row.score) / row.guessed_path_mm for row in known]
     return {
-        "held_out": list(held_out),
+        "held_out_cases": list(held_out),
         "outline_m_per_case": float(np.mean(list(per_case.values()))),
         "expected_m": sum(row.expected_path_mm for row in known) / 1000,
         "redrawn_m": sum(row.path_mm for row in known) / 1000,
-        "median_redrawn_by_guessed": float(np.median(ratio)),
+        "median_outline_by_guessed": float(np.median(ratio)),
         **{name: _correlations(part) for name, part in parts.items() if part},
     }
 
@@ -361,9 +361,11 @@ def page(document: dict[str, Any]) -> str:
             "**Corrections.** Spearman between what an audit expects to be redrawn and what "
             "putting the original back redraws, of a copy in which nearly all labels were edited; "
             "brackets hold 95 % intervals from resampling cases. The judge was trained on cases of "
-            "this data set; held out are those it never saw: " + ", ".join(costs["held_out"]) + ".",
+            "this data set; held out are those it never saw: "
+            + ", ".join(costs["held_out_cases"])
+            + ".",
             "",
-            "| predicted by | cases | labels | n | outline not shared | added path length |",
+            "| predicted by | of | labels | cases | outline not shared | added path length |",
             "|---|---|---|---|---|---|",
             *rows,
             "",
