@@ -39,7 +39,7 @@ $(VENV)/core.stamp: $(SOURCES)
 
 $(VENV)/dev.stamp: $(VENV)/core.stamp
 	@echo "installing torch and the developers' tools, a few minutes"
-	$(PIP) --editable '.[dev,docs,train,fast,dicom,itk,text]'
+	$(PIP) --editable '.[dev,docs,train,fast,dicom,itk,text,sam]'
 	@touch $@
 
 clean:

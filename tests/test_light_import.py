@@ -31,6 +31,7 @@ HELP = "from segassay.cli import main\ntry:\n    main({argv})\nexcept SystemExit
         HELP.format(argv=["fit", "--help"]),
         HELP.format(argv=["calibrate", "--help"]),
         HELP.format(argv=["train", "judge", "--help"]),
+        HELP.format(argv=["synthesize", "--help"]),
     ],
 )
 def test_starting_is_light(start: str) -> None:

@@ -27,12 +27,15 @@ _PUBLIC = {
     "Status": "segassay.types",
     "Suggestion": "segassay.judge.scoring",
     "audit": "segassay.auditing.audit",
+    "compare_results": "segassay.compare.compare_results",
     "evaluate": "segassay.evaluation.evaluate",
     "load_judge": "segassay.judge.scoring",
     "make_pairs": "segassay.pairs.make_pairs",
+    "measure_bias": "segassay.bias.measure_bias",
     "open_dataset": "segassay.datasets.opening",
     "open_results": "segassay.records.results",
     "quality_weights": "segassay.semisup.quality_weights",
+    "select_labels": "segassay.select.select_labels",
     "write_label": "segassay.images.write_label",
 }
 

@@ -53,6 +53,9 @@ def test_audit_writes_these_files_and_nothing_else(
     table = read_table(out)
     assert table.height == 32
     assert table["score"].is_between(0, 1).all()
+    assert table["mask_sha256"].n_unique() == 32
+    assert table["mask_sha256"].str.len_chars().unique().to_list() == [64]
+    assert (table["expected_path_mm"] >= 0).all()
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["exit_status"] == 0
     assert str(tmp_path) not in (out / "manifest.json").read_text()

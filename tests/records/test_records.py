@@ -47,7 +47,7 @@ def test_a_table_of_an_older_version_is_read_without_the_columns_it_lacks(tmp_pa
     write_table(to_frame([row("a", 0.5)]), tmp_path)
     path = tmp_path / "scores.parquet"
     later = ["expected_volume_error", "expected_volume_error_ml", "expected_area_error_mm2"]
-    later.append("expected_nsd")
+    later += ["expected_nsd", "expected_path_mm"]
     pl.read_parquet(path).drop("remarks").write_parquet(path)
     pl.read_parquet(path).drop(later).write_parquet(path)
     frame = read_table(tmp_path)

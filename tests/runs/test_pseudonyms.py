@@ -66,7 +66,7 @@ def test_no_name_is_passed_on(
     rows = pl.read_parquet(out / "scores.parquet")
     assert rows["case_id"].is_sorted()
     assert rows["case_id"].n_unique() == 4
-    assert set(rows["label_sha256"]) == {""}
+    assert set(rows["label_sha256"]) == set(rows["mask_sha256"]) == {""}
     lines = (out / "findings.jsonl").read_text().splitlines()
     twins = [f for f in map(json.loads, lines) if f["check"] == "duplicates"]
     assert twins

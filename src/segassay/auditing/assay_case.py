@@ -150,7 +150,11 @@ def _assay_labels(
     for together in case_views(shown, [label.view for label in good]):
         findings += check_case(together)
     scored, slices = _scored_rows(files, image, good, context, content)
-    rows += scored
+    checksums = {(fact.structure, fact.source): fact.mask_sha256 for fact in facts}
+    rows += [
+        row.model_copy(update={"mask_sha256": checksums[row.structure, row.source]})
+        for row in scored
+    ]
     order = {(ref.structure, ref.source): n for n, ref in enumerate(wanted)}
     rows.sort(key=lambda row: order[row.structure, row.source])
     return CaseRecord(
@@ -269,6 +273,7 @@ def _scored_row(
             "expected_volume_error_ml": score.expected_volume_error_ml,
             "expected_area_error_mm2": score.expected_area_error_mm2,
             "expected_nsd": score.expected_nsd,
+            "expected_path_mm": score.expected_path_mm,
             "n_context_subjects": score.n_context_subjects,
             "context_dice": score.context_dice,
             "context_dice_close": score.context_dice_close,

@@ -20,11 +20,12 @@ from segassay.cli import (
     models,
     pairs,
     predict,
-    report,
     score,
+    synthesize,
     weak,
 )
 from segassay.cli.console import give, lead_nowhere, prepare_streams, tell, tell_some
+from segassay.cli.results import bias, compare, report, select
 from segassay.cli.train.verbs import app as train
 from segassay.cli.typed import typing
 from segassay.errors import OutputError, SegassayError, UsageError
@@ -48,8 +49,12 @@ app.command("audit")(audit.audit)
 app.command("report")(report.report)
 app.command("pairs")(pairs.pairs)
 app.command("predict")(predict.predict)
+app.command("synthesize")(synthesize.synthesize)
 app.command("weak")(weak.weak)
 app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(compare.compare)
+app.command("bias")(bias.bias)
+app.command("select")(select.select)
 app.command("fit")(fit.fit)
 app.command("learn")(fit.learn)
 app.command("calibrate")(fit.calibrate)

@@ -84,6 +84,12 @@ LabelSource = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same result.")]
+RecipeSeed = Annotated[
+    int | None, typer.Option("--seed", help="The same seed gives the same result.")
+]
+RecipeFile = Annotated[Path | None, typer.Option("--config", help="Recipe (YAML), as in recipes/.")]
+Updates = Annotated[int | None, typer.Option("--updates", help="Updates of the weights.")]
+Minutes = Annotated[float | None, typer.Option("--minutes", help="Training time, in minutes.")]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Discard the run in OUT and start over.")
 ]

@@ -11,6 +11,7 @@ from segassay.cli.options import (
     EngineName,
     JudgeName,
     ModalityName,
+    RecipeFile,
     Structure,
     Structures,
     SubjectRegex,
@@ -39,9 +40,7 @@ class WeakOptions:
             "Default: prompt-small.",
         ),
     ] = None
-    config: Annotated[
-        Path | None, typer.Option("--config", help="Recipe (YAML), as in recipes/.")
-    ] = None
+    config: RecipeFile = None
     keep_candidates: Annotated[
         bool,
         typer.Option(

@@ -149,3 +149,47 @@ def bootstrap_by_subject(
         return Estimate(measure(everything), nan, nan)
     low, high = np.quantile(finite, (0.025, 0.975))
     return Estimate(measure(everything), float(low), float(high))
+
+
+FEWEST_SUBJECTS = 5
+"""Fewer subjects, resampled, are nearly the same ones again: they give no interval."""
+
+_CELLS_AT_ONCE = 4_000_000
+"""Counts of drawn subjects that are in memory together."""
+
+
+def mean_by_subject(
+    values: Floats, subjects: NDArray[np.str_], *, n_draws: int = 2000, seed: int = 0
+) -> Estimate:
+    """Return the mean over labels with its 95 % interval, subjects being resampled.
+
+    The same as `bootstrap_by_subject` with a mean, from the sums of every subject, so that it costs
+    as little for a million labels as for ten.
+
+    Args:
+        values: A number of each label, `(n,)`; no NaN.
+        subjects: Subject of every label, `(n,)`.
+        n_draws: Number of resamples.
+        seed: Seed of the resampling.
+
+    Returns:
+        The mean; NaN without labels, its ends NaN below `FEWEST_SUBJECTS` subjects.
+    """
+    if not len(values):
+        return Estimate(nan, nan, nan)
+    names, owner = np.unique(subjects, return_inverse=True)
+    n_subjects = len(names)
+    mean = float(values.mean())
+    if n_subjects < FEWEST_SUBJECTS:
+        return Estimate(mean, nan, nan)
+    sums = np.bincount(owner, weights=values)
+    counts = np.bincount(owner).astype(np.float64)
+    rng = np.random.default_rng(seed)
+    even = np.full(n_subjects, 1 / n_subjects)
+    means = []
+    at_once = max(1, _CELLS_AT_ONCE // n_subjects)
+    for start in range(0, n_draws, at_once):
+        drawn = rng.multinomial(n_subjects, even, size=min(at_once, n_draws - start))
+        means.append((drawn @ sums) / (drawn @ counts))
+    low, high = np.quantile(np.concatenate(means), (0.025, 0.975))
+    return Estimate(mean, float(low), float(high))

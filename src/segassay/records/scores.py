@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from segassay.records.remarks import Remarks
 from segassay.types import Status
 
-TABLE_VERSION = 5
+TABLE_VERSION = 6
 """Version of the table's columns and their meaning; goes up when either changes."""
 
 
@@ -29,6 +29,11 @@ class ScoreRow(BaseModel):
     source: str = Field(default="label", description="Who made the label, where the set says so.")
     label_path: str = Field(description="The label's file, relative to the data set.")
     label_sha256: str = Field(default="", description="Checksum of that file.")
+    mask_sha256: str = Field(
+        default="",
+        description="Checksum of the label's own voxels and their place, the same in any file; "
+        "empty for labels that could not be read or judged, and under pseudonyms.",
+    )
     score: float = Field(default=nan, description="Expected Dice, 0 worst, 1 best.")
     score_lo: float = Field(default=nan, description="Lower end of the 90 % interval.")
     score_hi: float = Field(default=nan, description="Upper end of the 90 % interval.")
@@ -90,6 +95,12 @@ class ScoreRow(BaseModel):
         default=nan,
         description="Expected normalised surface Dice at 2 mm (2 pixels without a spacing) in the "
         "planes of examined slices, outlines weighed by length; 0 worst, 1 best; no interval.",
+    )
+    expected_path_mm: float = Field(
+        default=nan,
+        description="Length of outline that a correction is expected to redraw, in mm (in pixels "
+        "without a spacing): half of what the outlines of label and suggestion do not share at "
+        "2 mm, in all slices. NaN without a suggestion.",
     )
     n_context_subjects: int = Field(
         default=0,

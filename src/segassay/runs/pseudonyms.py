@@ -79,6 +79,7 @@ class Pseudonyms:
             pl.col("subject_id").replace_strict(self.subjects, return_dtype=pl.String),
             label_path=pl.lit(""),
             label_sha256=pl.lit(""),
+            mask_sha256=pl.lit(""),
             reason=pl.Series(told, dtype=pl.String),
         )
 

@@ -94,7 +94,7 @@ def survey(
         DatasetError: No case can be used, a structure that was asked for has no label, or cases
             differ in their channels.
     """
-    wanted = _wanted(dataset, tuple(structures))
+    wanted = wanted_structures(dataset, tuple(structures))
     seen: list[_Traits] = []
     cases, problems = [], []
     labelled = [case for case in dataset.cases if any(r.structure in wanted for r in case.labels)]
@@ -133,7 +133,12 @@ def survey(
     return Survey(preprocessing, wanted, exclusive, tuple(cases), tuple(problems))
 
 
-def _wanted(dataset: Dataset, structures: tuple[str, ...]) -> tuple[str, ...]:
+def wanted_structures(dataset: Dataset, structures: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the structures that were asked for, all of the data set where none was.
+
+    Raises:
+        DatasetError: One has no label in the data set, or nothing has.
+    """
     dataset.require_labels()
     there = dataset.structures
     missing = [name for name in structures if name not in there]

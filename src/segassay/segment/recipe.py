@@ -96,23 +96,19 @@ class SegmentationRecipe(BaseModel):
         return (self.spacing_mm,) * self.axes
 
 
-Recipe = TypeVar("Recipe", bound=SegmentationRecipe)
+R = TypeVar("R", bound=BaseModel)
 
 
 def read_segmentation_recipe(path: Path | None, **given: Any) -> SegmentationRecipe:
-    """Read a recipe; what is `given` and not `None` holds before what it says.
-
-    Raises:
-        UsageError: It is missing, no YAML of a mapping, or says what no recipe can say.
-    """
+    """Read the recipe of a segmenter; args and errors as in `read_recipe`."""
     return read_recipe(SegmentationRecipe, path, **given)
 
 
-def read_recipe(kind: type[Recipe], path: Path | None, **given: Any) -> Recipe:
-    """Read a recipe of some kind; see `read_segmentation_recipe`.
+def read_recipe(kind: type[R], path: Path | None, **given: Any) -> R:
+    """Read a recipe; what is `given` and not `None` holds before what it says.
 
     Raises:
-        UsageError: It is missing, no YAML of a mapping, or says what no recipe can say.
+        UsageError: It is missing, no YAML of a mapping, or says what no recipe of its kind can say.
     """
     said: Any = {}
     if path is not None:

@@ -1,6 +1,5 @@
 """The loop in which a segmenter learns: it looks now and then, stops and goes on any time."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from math import cos, nan, pi
@@ -14,10 +13,15 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from segassay.errors import UsageError
 from segassay.judge.networks.precision import usual_precision
 from segassay.metrics.overlap import dice
 from segassay.segment.augment import augmentation
+from segassay.segment.checkpoint import (
+    append_row,
+    load_checkpoint,
+    moving_average,
+    save_checkpoint,
+)
 from segassay.segment.examples import Example, Patches, Survey
 from segassay.segment.loss import segmentation_loss
 from segassay.segment.model_folder import CHECKPOINT
@@ -73,7 +77,9 @@ class SegmenterTraining:
         optimizer = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
         self.net, self.optimizer = self.fabric.setup(net, optimizer)
         self.others = [self.fabric.setup_module(one) for one in others]
-        self.average = AveragedModel(self.net.module, avg_fn=_moving, use_buffers=True)
+        self.average = AveragedModel(
+            self.net.module, avg_fn=moving_average(_DECAY), use_buffers=True
+        )
         self.updates, self.seconds, self.best = 0, 0.0, -1.0
         self.kept: Mapping[str, Tensor] | None = None
 
@@ -193,12 +199,7 @@ class SegmenterTraining:
             "validation_dice": round(found, 5),
             **self.looked(found),
         }
-        new = not (self.out / CURVES).exists()
-        with (self.out / CURVES).open("a", newline="", encoding="utf-8") as file:
-            table = csv.DictWriter(file, row)
-            if new:
-                table.writeheader()
-            table.writerow(row)
+        append_row(self.out / CURVES, row)
         self.say(", ".join(f"{key} {value}" for key, value in row.items()))
 
     @torch.no_grad()
@@ -237,20 +238,12 @@ class SegmenterTraining:
             "recipe": self.recipe.model_dump(mode="json"),
             **self.further_state(),
         }
-        fresh = self.out / f"{CHECKPOINT}.new"
-        torch.save(state, fresh)
-        fresh.replace(self.out / CHECKPOINT)
+        save_checkpoint(self.out / CHECKPOINT, state)
 
     def _load(self) -> None:
-        path = self.out / CHECKPOINT
-        if not path.exists():
+        state = load_checkpoint(self.out / CHECKPOINT, self.recipe.model_dump(mode="json"))
+        if state is None:
             return
-        state = torch.load(path, weights_only=True)
-        if state["recipe"] != self.recipe.model_dump(mode="json"):
-            raise UsageError(
-                f"{self.out.name}: holds a training by another recipe; give it again as it was, or "
-                "choose another folder"
-            )
         self.net.load_state_dict(state["net"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.average.load_state_dict(state["average"])
@@ -282,10 +275,3 @@ def _groups(net: nn.Module, recipe: SegmentationRecipe) -> list[dict[str, Any]]:
         {"params": rest, "lr": rate, "first": rate},
         {"params": list(net.encoder.parameters()), "lr": slow, "first": slow},
     ]
-
-
-def _moving(average: Tensor, new: Tensor, n: Tensor | int) -> Tensor:
-    """Average over about the last hundred updates, at the start over the last tenth of them."""
-    if not average.is_floating_point():
-        return new
-    return average + (new - average) * max(1 - _DECAY, 9 / (10 + int(n)))

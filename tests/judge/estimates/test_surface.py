@@ -46,17 +46,24 @@ def test_slices_count_with_the_outlines_they_stand_for() -> None:
         SliceSums(weight=3.0, beyond=False, agreeing=20, outline=40, **place),  # type: ignore[arg-type]
         SliceSums(weight=2.0, beyond=True, agreeing=0, outline=30, **place),  # type: ignore[arg-type]
     ]
-    assert estimate_volume(slices, 30).nsd == pytest.approx(60 / 180)
+    found = estimate_volume(slices, 30)
+    assert found.nsd == pytest.approx(60 / 180)
+    assert found.path == pytest.approx((180 - 60) / 2)
     blank = SliceSums(weight=1.0, beyond=False, **place)  # type: ignore[arg-type]
     assert isnan(estimate_volume([blank], 10).nsd)
+    assert isnan(estimate_volume([blank], 10).path)
 
 
 def test_the_judge_expects_less_of_a_moved_mask(judge: Judge) -> None:
     phantom = make_phantom(3)
     mask = np.asarray(phantom.labels == LABELS["liver"])
-    right, near, far, none = (
-        judge.score(phantom.image, m, "liver", SPACING_MM, "ct").expected_nsd
+    scores = [
+        judge.score(phantom.image, m, "liver", SPACING_MM, "ct")
         for m in (mask, np.roll(mask, 3, axis=0), np.roll(mask, 12, axis=0), np.zeros_like(mask))
-    )
+    ]
+    right, near, far, none = (score.expected_nsd for score in scores)
     assert 1 >= right > near > far >= 0
     assert isnan(none)
+    paths = [score.expected_path_mm for score in scores]
+    assert 0 <= paths[0] < paths[1] < paths[2]
+    assert isnan(paths[3])

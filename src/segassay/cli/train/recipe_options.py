@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-RecipeFile = Annotated[Path | None, typer.Option("--config", help="Recipe (YAML), as in recipes/.")]
-
+from segassay.cli.options import Minutes, RecipeSeed, Updates
 
 LabelWeightsPath = Annotated[
     Path | None,
@@ -39,10 +38,6 @@ class RecipeOptions:
     ] = None
     axes: Annotated[int | None, typer.Option("--axes", help="2: slices, 3: blocks.")] = None
     patch: Annotated[int | None, typer.Option("--patch", help="Side of a patch, in pixels.")] = None
-    updates: Annotated[int | None, typer.Option("--updates", help="Updates of the weights.")] = None
-    minutes: Annotated[
-        float | None, typer.Option("--minutes", help="Training time, in minutes.")
-    ] = None
-    seed: Annotated[
-        int | None, typer.Option("--seed", help="The same seed gives the same result.")
-    ] = None
+    updates: Updates = None
+    minutes: Minutes = None
+    seed: RecipeSeed = None

@@ -8,8 +8,8 @@ import typer
 
 from segassay.cli.console import tell
 from segassay.cli.option_groups import spread
-from segassay.cli.options import ModalityName, Quiet, Structures, SubjectRegex
-from segassay.cli.train.recipe_options import RecipeFile, RecipeOptions
+from segassay.cli.options import ModalityName, Quiet, RecipeFile, Structures, SubjectRegex
+from segassay.cli.train.recipe_options import RecipeOptions
 from segassay.types import counted
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import typer
 
 from segassay.cli.console import tell
 from segassay.cli.option_groups import spread
-from segassay.cli.options import JudgeName, Quiet, SourceOptions, Structures
-from segassay.cli.train.recipe_options import LabelWeightsPath, RecipeFile, RecipeOptions, Voxels
+from segassay.cli.options import JudgeName, Quiet, RecipeFile, SourceOptions, Structures
+from segassay.cli.train.recipe_options import LabelWeightsPath, RecipeOptions, Voxels
 from segassay.cli.train.ssl import ssl
 from segassay.types import counted
 

@@ -57,10 +57,7 @@ def open_network(
         MissingExtraError: The engine is not installed.
         ModelError: The engine cannot load the file, or it is another kind of network.
     """
-    if engine is Engine.OPENVINO:
-        session: Any = OpenVinoSession(path, threads=threads)
-    else:
-        session = open_session(path, threads=threads)
+    session = open_on(engine, path, threads=threads)
     inputs = {part.name: tuple(part.shape[1:]) for part in session.get_inputs()}
     found = Ports(inputs, tuple(part.name for part in session.get_outputs()))
     if found != ports:
@@ -70,6 +67,18 @@ def open_network(
             f"{', '.join(ports.outputs)}: install the judge again"
         )
     return session
+
+
+def open_on(engine: Engine, path: Path, *, threads: int | None = None) -> Any:
+    """Open any ONNX file; what comes back has `run`, `get_inputs` and `get_outputs` of onnxruntime.
+
+    Raises:
+        MissingExtraError: The engine is not installed.
+        ModelError: The engine cannot load the file.
+    """
+    if engine is Engine.OPENVINO:
+        return OpenVinoSession(path, threads=threads)
+    return open_session(path, threads=threads)
 
 
 def runs_on(engine: Engine) -> str:

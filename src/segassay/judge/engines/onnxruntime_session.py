@@ -32,7 +32,7 @@ def open_session(path: Path, *, threads: int | None = None) -> Any:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors share no base class of their own
         raise ModelError(
-            f"{path.name}: onnxruntime cannot load it: {error}; install the judge again"
+            f"{path.name}: onnxruntime cannot load it: {error}; install it again"
         ) from error
 
 

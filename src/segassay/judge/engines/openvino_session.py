@@ -15,14 +15,22 @@ from segassay.judge.engines.onnxruntime_session import usable_cores
 
 Floats = NDArray[np.float32]
 
+_TYPES = {"f32": "float", "f16": "float16", "f64": "double"} | {
+    f"{short}{bits}": f"{long}{bits}"
+    for short, long in (("i", "int"), ("u", "uint"))
+    for bits in (8, 16, 32, 64)
+}
+"""What ONNX Runtime calls the types of OpenVINO."""
+
 _while_importing = Lock()
 
 
 class Port(NamedTuple):
-    """An input or output of a network, as onnxruntime tells of it; outputs without a shape."""
+    """An input or output of a network, as onnxruntime tells of it; outputs by name alone."""
 
     name: str
     shape: tuple[int, ...]
+    type: str = "tensor(float)"
 
 
 class OpenVinoSession:
@@ -44,16 +52,20 @@ class OpenVinoSession:
                 f"{path.name}: openvino cannot load it: {error}; ask for --engine onnx"
             ) from error
         self._outputs = [output.any_name for output in compiled.outputs]
-        self._inputs = {
-            part.any_name: tuple(_length(side) for side in part.get_partial_shape())
+        self._inputs = [
+            Port(
+                part.any_name,
+                tuple(_length(side) for side in part.get_partial_shape()),
+                f"tensor({_TYPES.get(kind := part.get_element_type().get_type_name(), kind)})",
+            )
             for part in compiled.inputs
-        }
+        ]
         self._request = compiled.create_infer_request()
         self._one_at_a_time = Lock()
 
     def get_inputs(self) -> list[Port]:
-        """Return name and shape of every input."""
-        return [Port(name, shape) for name, shape in self._inputs.items()]
+        """Return name, shape and type of every input."""
+        return list(self._inputs)
 
     def get_outputs(self) -> list[Port]:
         """Return the names of the outputs in their order."""

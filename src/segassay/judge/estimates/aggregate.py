@@ -60,7 +60,8 @@ class VolumeEstimate:
 
     `size` is the expected number of voxels of the true mask. `doubt` is the part of both masks'
     mean size that the judge is in two minds about, 0 to 1/2. `nsd` is the expected surface Dice at
-    2 mm, in the planes of the slices; NaN where no outline was drawn.
+    2 mm, in the planes of the slices, and `path` the length of outline that a correction redraws;
+    both NaN where no outline was drawn.
     """
 
     dice: float
@@ -69,6 +70,7 @@ class VolumeEstimate:
     doubt: float
     size: float
     nsd: float = nan
+    path: float = nan
 
 
 def estimate_volume(slices: Sequence[SliceSums], n_voxels: int) -> VolumeEstimate:
@@ -87,14 +89,19 @@ def estimate_volume(slices: Sequence[SliceSums], n_voxels: int) -> VolumeEstimat
     presence = sum(s.weight * s.presence for s in inside) / weight
     doubt = min(2 * doubt / (true + n_voxels), 0.5)
     error = sum(s.weight * s.mask * s.error for s in inside) / seen
-    return VolumeEstimate(
-        dice, kind, presence, doubt if isnan(error) else error, true, _surface_dice(slices)
-    )
+    doubt = doubt if isnan(error) else error
+    return VolumeEstimate(dice, kind, presence, doubt, true, *_surface(slices))
 
 
-def _surface_dice(slices: Sequence[SliceSums]) -> float:
+def _surface(slices: Sequence[SliceSums]) -> tuple[float, float]:
+    """Return the surface Dice, and the length of outline that a correction redraws.
+
+    The latter is the added path length (Vaassen 2020) of either outline to the other, averaged: a
+    piece that is too much costs as the same piece missing does.
+    """
     outline = sum(s.weight * s.outline for s in slices)
-    return sum(s.weight * s.agreeing for s in slices) / outline if outline else nan
+    agreeing = sum(s.weight * s.agreeing for s in slices)
+    return (agreeing / outline, (outline - agreeing) / 2) if outline else (nan, nan)
 
 
 def estimate_presence(probabilities: Sequence[float]) -> float:

@@ -61,6 +61,9 @@ class Score:
             length, so faces of the volume along the slicing axis do not count. It has no interval
             and is not calibrated.
             NaN for an empty mask and from judges that draw none.
+        expected_path_mm: Length of outline that a correction is expected to redraw, in mm (pixels
+            without a spacing), in all slices: half of what the outlines of mask and suggestion do
+            not share at 2 mm. NaN where `expected_nsd` is.
         n_context_subjects: Subjects whose labels of the structure were the context of this score;
             0 where there was none. `remarks` says whose they were.
         context_dice: Dice of the label and what the context says it should be, on whole slices; NaN
@@ -86,6 +89,7 @@ class Score:
     expected_volume_error_ml: float = nan
     expected_area_error_mm2: float = nan
     expected_nsd: float = nan
+    expected_path_mm: float = nan
     n_context_subjects: int = 0
     context_dice: float = nan
     context_dice_close: float = nan

@@ -228,6 +228,7 @@ class SliceJudge(Judge):
             expected_volume_error_ml=size.ml,
             expected_area_error_mm2=size.mm2,
             expected_nsd=estimate.nsd,
+            expected_path_mm=estimate.path,
             evidence=text_of(evidence),
             model_id=self.model_id,
             preprocess=self.preprocess,

@@ -1,7 +1,6 @@
 """Text vectors of a CLIP or BERT-like tower that lies on this machine. Nothing is downloaded."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import torch
 from torch import Tensor
 
 from segassay.errors import UsageError
-from segassay.extras import require
+from segassay.extras import offline_transformers
 
 _TOWERS = {"clip": "CLIPModel", "clip_text_model": "CLIPTextModelWithProjection"}
 """What `config.json` calls `model_type`, and the class that reads text; else `AutoModel`."""
@@ -32,35 +31,13 @@ def pretrained_vectors(folder: Path, texts: Sequence[str]) -> Tensor:
             f"text_tower {folder}: expected a local folder with config.json, tokenizer and "
             f"*.safetensors; found {found}"
         )
-    transformers = require("transformers", extra="text")
     try:
-        with _offline_and_silent(transformers):
+        with offline_transformers(extra="text") as transformers:
             return _read(transformers, str(folder), texts)
     except (OSError, ValueError, KeyError, AttributeError, RuntimeError) as error:
         raise UsageError(
             f"text_tower {folder}: transformers cannot load it ({' '.join(str(error).split())})"
         ) from error
-
-
-@contextmanager
-def _offline_and_silent(transformers: Any) -> Iterator[None]:
-    """Let nothing be asked of a network nor told to stderr, and leave the process as it was.
-
-    The switch is the hub's own, which also turns off its telemetry. Its environment variable is
-    read but once, when the hub is imported, and would hold for the whole process from then on.
-    """
-    hub, logs = require("huggingface_hub", extra="text").constants, transformers.logging
-    before = hub.HF_HUB_OFFLINE, logs.get_verbosity(), logs.is_progress_bar_enabled()
-    hub.HF_HUB_OFFLINE = True
-    logs.set_verbosity_error()
-    logs.disable_progress_bar()
-    try:
-        yield
-    finally:
-        hub.HF_HUB_OFFLINE = before[0]
-        logs.set_verbosity(before[1])
-        if before[2]:
-            logs.enable_progress_bar()
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from segassay.errors import UsageError
 from segassay.weak.prompts import Prompt
 
 Floats = NDArray[np.float32]
@@ -53,3 +54,13 @@ class PromptableSegmenter(Protocol):
             image: `(rows, columns, 3)` in [0, 1]: red, green, blue, or a grey slice three times,
                 its tones already those of a display (a CT in the window of its structure).
         """
+
+
+def require_kind(segmenter: PromptableSegmenter, kind: PromptKind) -> None:
+    """Refuse a kind of prompt that a segmenter does not take.
+
+    Raises:
+        UsageError: It is none of the segmenter's kinds.
+    """
+    if kind not in segmenter.kinds:
+        raise UsageError(f"{segmenter.name}: takes {', '.join(segmenter.kinds)}, not {kind}")

@@ -1,0 +1,1 @@
+"""Is the right thing looked at first, and is it known what looking costs?"""

@@ -1,0 +1,1 @@
+"""Do labels of some groups of patients score lower than others?"""
