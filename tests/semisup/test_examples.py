@@ -21,6 +21,7 @@ def test_lightning_fabric() -> None:
     assert last < first
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # ignite's and MONAI's own
 def test_monai_trainer() -> None:
     pytest.importorskip("ignite", reason="MONAI's trainer needs pytorch-ignite")
     main = runpy.run_path(str(EXAMPLES / "monai_trainer.py"))["main"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segassay import quality_weights
@@ -31,6 +31,7 @@ def test_weights_are_a_mean_and_rise_with_the_score(
     assert all(0 <= w <= 1 for w in raw)
 
 
+@settings(deadline=None)  # the first example loads torch
 @given(SCORES, st.floats(0, 1), st.floats(0, 5))
 def test_tensors_get_the_same(scores: list[float], threshold: float, temperature: float) -> None:
     torch = pytest.importorskip("torch", reason="needs the train extra")
