@@ -207,7 +207,7 @@ def _propagated(
 
     def draw(index: int, prompt: Prompt) -> Floats:
         """Draw a prompt on a slice."""
-        (drawn,) = pictures.open(segmenter, index).draw([prompt], segmenter.kinds[0])
+        drawn: Floats = pictures.open(segmenter, index).draw([prompt], segmenter.kinds[0])[0]
         return drawn
 
     found = propagate(draw, p)
