@@ -99,10 +99,10 @@ def weak(
         engine=by.engine,
         keep_candidates=by.keep_candidates,
     )
+    unlabelled = open_images(images, subject_regex=subject_regex, modality=modality)
     reference = open_reference(
         gold, images, structure=by.structure, subject_regex=subject_regex, modality=modality
     )
-    unlabelled = open_images(images, subject_regex=subject_regex, modality=modality)
     names = [name for name in by.segmenter or usual_segmenters() if name != "none"]
     say = (lambda _: None) if telling.quiet else tell
     result = make_weak_labels(
