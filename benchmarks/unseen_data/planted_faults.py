@@ -60,6 +60,9 @@ _SUBJECTS = 60
 _UNFIT = ("totalsegmentator", "dicom", "ct_slices", "left_atrium")
 """Sets of too few labels, or of masks that no expert drew."""
 
+ROWS = HERE.parent / "docs" / "results" / "leave_set_out"
+"""What judges of the folds said of real predictions."""
+
 _ALONE, _PEERS = "judge", "judge and peers"
 _CONTEXT, _SIZE = "in context", "size outlier"
 Floats = NDArray[np.float64]
@@ -108,7 +111,7 @@ def judge_in_context(group: str, runs: Path) -> Path:
     path = RUNS / "planted" / "judges" / group
     shutil.rmtree(path, ignore_errors=True)
     shutil.copytree(runs / f"fold{fold}" / f"without-fold{fold}", path)
-    tables = [runs / f"fold{n}.csv" for n in range(len(FOLDS)) if n != fold]
+    tables = [ROWS / f"fold{n}.csv" for n in range(len(FOLDS)) if n != fold]
     fitted = fit_unseen([row for table in tables for row in read_unseen(table)])
     write_document(path / UNFAMILIAR, fitted.to_document())
     KnownLooks.none().save(path / KNOWN_LOOKS)
