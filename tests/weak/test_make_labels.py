@@ -225,9 +225,10 @@ def test_the_command_goes_on_and_says_what_was_made(
     config = tmp_path / "recipe.yaml"
     config.write_text(strict_json(RECIPE.model_dump(mode="json")))  # JSON is YAML
     command = ["weak", str(data / "new" / "images"), "--gold", str(data / "gold")]
+    options = ["--segmenter", "bright-part", "--json", "-q"]
     with pytest.raises(SystemExit) as ended:
-        main([*command, "-o", str(out), "--config", str(config), "--json", "-q"])
+        main([*command, "-o", str(out), "--config", str(config), *options])
     assert ended.value.code == ExitCode.DONE
     said = json.loads(capsys.readouterr().out)
-    assert said["before"] == 7
+    assert said["before"] == 8
     assert said["labels"] == {status.value: n for status, n in result.statuses.items()}
