@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from benchmarks.weak.prompt_examples import draw_example, window
+from segassay.segment.checkpoint import load_checkpoint, moving_average, save_checkpoint
 from segassay.segment.networks import LiteUNet
 from segassay.training.material.store import StoredSet
 from segassay.types import Say
@@ -56,7 +57,7 @@ class PromptTraining:
         self._optimizer = torch.optim.AdamW(
             [{"params": trunk}, {"params": rest}], weight_decay=_DECAY
         )
-        self._average = AveragedModel(net, avg_fn=_moving, use_buffers=True)
+        self._average = AveragedModel(net, avg_fn=moving_average(_AVERAGED), use_buffers=True)
         self._seconds, self._updates = 0.0, 0
 
     def run(self) -> nn.Module:
@@ -99,21 +100,20 @@ class PromptTraining:
         return float(loss.detach())
 
     def _save(self) -> None:
-        fresh = self._checkpoint.with_suffix(".new")
         kept = {
             "net": self._net.state_dict(),
             "average": self._average.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "seconds": self._seconds,
             "updates": self._updates,
+            "recipe": {},
         }
-        torch.save(kept, fresh)
-        fresh.replace(self._checkpoint)
+        save_checkpoint(self._checkpoint, kept)
 
     def _resume(self) -> None:
-        if not self._checkpoint.exists():
+        kept = load_checkpoint(self._checkpoint, {})
+        if kept is None:
             return
-        kept = torch.load(self._checkpoint, weights_only=True)
         self._net.load_state_dict(kept["net"])
         self._average.load_state_dict(kept["average"])
         self._optimizer.load_state_dict(kept["optimizer"])
@@ -132,9 +132,3 @@ def prompt_loss(logits: Tensor, label: Tensor, inside: Tensor) -> Tensor:
 
 def _batch(parts: list[NDArray[np.float32]]) -> Tensor:
     return torch.from_numpy(np.stack(parts))
-
-
-def _moving(average: Tensor, new: Tensor, n: Tensor | int) -> Tensor:
-    """Follow the weights, quickly at first."""
-    keep = min(_AVERAGED, (float(n) + 1) / (float(n) + 10))
-    return keep * average + (1 - keep) * new

@@ -234,8 +234,8 @@ def _mask(planes: BoolArray, axis: int) -> Mask:
     return Mask.of(np.asarray(from_planes(planes, axis)))
 
 
-def require_names(candidates: Sequence[str]) -> None:
+def require_distinct_names(names: Sequence[str]) -> None:
     """Refuse two segmenters of one name: nobody could tell their candidates apart."""
-    twice = next((name for name in candidates if candidates.count(name) > 1), None)
+    twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise UsageError(f"two promptable segmenters are named {twice!r}; rename one's folder")

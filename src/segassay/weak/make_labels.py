@@ -46,7 +46,7 @@ from segassay.weak.candidates import (
     agreements,
     make_candidates,
     mask_dice,
-    require_names,
+    require_distinct_names,
 )
 from segassay.weak.coarse import CoarseModels, learnable, train_coarse
 from segassay.weak.gate import (
@@ -209,7 +209,7 @@ def make_weak_labels(
         UsageError: `out` holds labels made in another way.
         OutputError: `out` cannot be written.
     """
-    require_names([one.name for one in segmenters])
+    require_distinct_names([one.name for one in segmenters])
     names = learnable(reference)
     missing = [one for one in how.structures if one not in names]
     if missing:

@@ -1,4 +1,4 @@
-"""`prompt-small`: our own promptable segmenter, small enough to ship, run on ONNX Runtime.
+"""`prompt-small`: our own promptable segmenter, run on ONNX Runtime.
 
 A window round the prompt is looked at, so that small structures are seen as large as big ones
 (adaptive zoom, arXiv 2510.09499). With points alone nothing tells how large the structure is, and
@@ -185,7 +185,7 @@ def find_prompt_small(name: str = PROMPT_SMALL) -> Path:
             return root / name
     raise ModelError(
         f"no promptable segmenter {name!r} in $SEGASSAY_HOME or the segassay-weights package; "
-        "install it with `pip install segassay-weights`"
+        "give the folder of one, or of SAM, MedSAM or a pair of ONNX files"
     )
 
 
